@@ -1,0 +1,103 @@
+/**
+ * Every way in which the world can fail Hookline, as a stable code.
+ * The HTTP status and the explanation of each stand in {@link ERROR_CODES}; a programmer's mistake is a `TypeError` instead.
+ */
+export const ERROR_CODES = {
+  invalid_input: { status: 400, meaning: "The input does not match its schema; `errors` names each place." },
+  invalid_manifest: { status: 400, meaning: "A manifest has faults; `errors` names each with its JSON pointer." },
+  invalid_config: { status: 400, meaning: "The configuration has faults; `errors` names each with its remedy." },
+  invalid_expression: { status: 400, meaning: "An expression does not parse, names an unknown root, or would grow too large." },
+  invalid_url: { status: 400, meaning: "A URL is not http(s), carries credentials, or leads to an address that is not allowed." },
+  unauthenticated: { status: 401, meaning: "No valid API key or user token was given." },
+  forbidden: { status: 403, meaning: "The key or token may not do this." },
+  scope_missing: { status: 403, meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it." },
+  not_found: { status: 404, meaning: "There is no such thing, or it belongs to another user." },
+  conflict: { status: 409, meaning: "The thing changed meanwhile, exists already, or is in a state that does not allow this." },
+  idempotency_conflict: { status: 409, meaning: "The Idempotency-Key was used before with another request, or that request is still running." },
+  too_large: { status: 413, meaning: "The body or answer is larger than allowed." },
+  connection_rejected: { status: 422, meaning: "The vendor did not accept the credentials." },
+  vendor_error: { status: 424, meaning: "The vendor answered with an error; its status and message are in `vendor`." },
+  reauth_required: { status: 424, meaning: "The connection's grant is gone; a person has to reconnect it." },
+  rate_limited: { status: 429, meaning: "A limit was reached; `Retry-After` says when to try again." },
+  quota_exceeded: { status: 429, meaning: "The vendor's quota is used up; `Retry-After` says when to try again." },
+  network: { status: 502, meaning: "The vendor could not be reached." },
+  host_not_allowed: { status: 502, meaning: "A request was about to leave for a host or address that is not allowed." },
+  cursor_expired: { status: 502, meaning: "The vendor no longer accepts the stored cursor." },
+  pagination_loop: { status: 502, meaning: "The vendor gave the same page token twice." },
+  timeout: { status: 504, meaning: "The vendor did not answer in time." },
+  decryption_failed: { status: 500, meaning: "Stored credentials cannot be read with the given encryption keys." },
+  encryption_key: { status: 500, meaning: "The encryption key is missing, malformed, or not the one this store was written with." },
+  store_locked: { status: 500, meaning: "Another process holds the database file." },
+  store_unusable: { status: 500, meaning: "The database is not Hookline's, is newer than this version, or cannot be read." },
+  stopped: { status: 503, meaning: "The runtime is stopping or has not been started." },
+  internal: { status: 500, meaning: "A fault of Hookline itself." },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** One fault in something given to us: where (JSON pointer), what is wrong, and what would be right. */
+export interface Fault {
+  /** The file it stands in, when it came from one. */
+  file?: string;
+  /** RFC 6901 pointer into the document; "" is the whole of it. */
+  pointer: string;
+  message: string;
+}
+
+export interface HooklineErrorOptions {
+  cause?: unknown;
+  /** Facts for the caller; shown over HTTP, so never a secret. */
+  data?: Record<string, unknown>;
+  faults?: Fault[];
+  /** Whether trying again can help; `after` in milliseconds. */
+  retry?: false | { after?: number };
+}
+
+/** A failure of the world around Hookline. The message says where, what is wrong, and what to do. */
+export class HooklineError extends Error {
+  readonly code: ErrorCode;
+  readonly data: Record<string, unknown>;
+  readonly faults: Fault[];
+  readonly retry: false | { after?: number };
+
+  constructor(code: ErrorCode, message: string, options: HooklineErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "HooklineError";
+    this.code = code;
+    this.data = options.data ?? {};
+    this.faults = options.faults ?? [];
+    this.retry = options.retry ?? false;
+  }
+}
+
+/** `file#/pointer: message`, the one form in which faults are printed. */
+export function formatFault(fault: Fault): string {
+  return `${fault.file ?? ""}#${fault.pointer}: ${fault.message}`;
+}
+
+/** The candidate closest to what was typed (by edit distance), or undefined when none is near. */
+export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(typed.length / 2)) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(typed.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      row[j] = Math.min(
+        previous[j]! + 1,
+        row[j - 1]! + 1,
+        previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+      );
+    }
+    previous = row;
+  }
+  return previous[b.length]!;
+}

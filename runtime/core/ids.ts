@@ -1,0 +1,28 @@
+import { randomFillSync } from "node:crypto";
+
+/** Prefixes of the ids that leave Hookline; each names the kind of thing. */
+export type IdPrefix = "con" | "sub" | "ep" | "evt" | "dlv" | "flow" | "run" | "sync" | "str" | "key";
+
+const pool = new Uint8Array(4096);
+let used = pool.length;
+let lastMillisecond = 0;
+let counter = 0;
+
+/**
+ * A new id: prefix, underscore, UUIDv7 in hex (RFC 9562 §5.7), so that ids sort by the time they were made.
+ * Within a millisecond the 12 bits after the time count upwards, so one process never makes two out of order.
+ */
+export function newId(prefix: IdPrefix, now: number = Date.now()): string {
+  if (now > lastMillisecond) [lastMillisecond, counter] = [now, 0];
+  else if (++counter > 0xfff) [lastMillisecond, counter] = [lastMillisecond + 1, 0];
+  if (used + 8 > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  const random = pool.subarray(used, (used += 8));
+  const high = lastMillisecond.toString(16).padStart(12, "0");
+  const middle = (0x7000 | counter).toString(16);
+  const low = Buffer.from(random);
+  low[0] = (low[0]! & 0x3f) | 0x80;
+  return `${prefix}_${high}${middle}${low.toString("hex")}`;
+}

@@ -1,0 +1,209 @@
+import { lookup as systemLookup } from "node:dns/promises";
+import type { LookupAddress, LookupOptions } from "node:dns";
+import { isIP } from "node:net";
+import { promisify } from "node:util";
+import { brotliDecompress, gunzip, inflate } from "node:zlib";
+import { Agent, buildConnector, type Dispatcher } from "undici";
+import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
+import { HooklineError } from "./errors.ts";
+
+export interface NetworkOptions extends NetworkPolicy {
+  /** `host:port` pairs an operator has named as a vendor's address: they may be private. */
+  trusted: readonly string[];
+  /** Finds the addresses of a name; the system's resolver unless given. */
+  resolve?: (hostname: string) => Promise<LookupAddress[]>;
+}
+
+export interface NetworkRequest {
+  method: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  /** Milliseconds from now to the last byte of the answer. */
+  deadlineMs: number;
+  /** Most bytes of an answer's body, sent or unpacked. */
+  maxBytes: number;
+  /** What to do with a longer body: fail with `too_large`, or keep the first `maxBytes`. Default "fail". */
+  overflow?: "fail" | "cut";
+  /** Unpacks gzip, deflate and br answers, within `maxBytes`. Default false: the bytes as sent. */
+  unpack?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface NetworkResponse {
+  status: number;
+  /** Lower-case names; repeated ones joined by a comma. */
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+/** The only way out: every request of Hookline leaves through one of these. */
+export interface Network extends AddressRules {
+  /**
+   * One request, one answer of any status; redirects are not followed.
+   * Throws `invalid_url`, `host_not_allowed` (an address behind the name is private), `timeout`, `too_large`, or `network`
+   * with `data.sent` false when the request certainly never reached the server. An abort by `signal` throws its reason.
+   */
+  request(url: string | URL, request: NetworkRequest): Promise<NetworkResponse>;
+  close(): Promise<void>;
+}
+
+/** Failures before a request could leave (Node's and OpenSSL's codes). */
+const NEVER_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|(ERR_TLS_)?CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/;
+
+export function createNetwork(options: NetworkOptions): Network {
+  const rules = addressRules(options);
+  const trusted = new Set(options.trusted.map((host) => host.toLowerCase()));
+  const agent = new Agent({
+    connect: checkedConnector(rules, trusted, options.resolve ?? resolveAll),
+    allowH2: false,
+    connections: 64,
+    keepAliveTimeout: 30_000,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  const assertUrlAllowed = (input: string | URL): URL => {
+    const url = URL.parse(String(input));
+    return url !== null && trusted.has(hostAndPort(url)) ? url : rules.assertUrlAllowed(input);
+  };
+  return {
+    allowsAddress: rules.allowsAddress,
+    assertUrlAllowed,
+    request: async (input, request) => send(agent, assertUrlAllowed(input), request),
+    close: () => agent.close(),
+  };
+}
+
+/** `host:port` of a URL, the port always written. */
+export function hostAndPort(url: URL): string {
+  return `${bareHost(url.hostname)}:${url.port || (url.protocol === "http:" ? "80" : "443")}`;
+}
+
+async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(new DeadlineError()), request.deadlineMs);
+  const onAbort = () => stop.abort(request.signal!.reason);
+  if (request.signal?.aborted) onAbort();
+  request.signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    const answer = await agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: request.method as Dispatcher.HttpMethod,
+      headers: request.headers,
+      body: request.body,
+      signal: stop.signal,
+    });
+    const headers = plainHeaders(answer.headers);
+    const body = await readBody(answer.body, url, request);
+    return { status: answer.statusCode, headers, body: request.unpack ? await unpack(body, headers, url, request) : body };
+  } catch (error) {
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw asHooklineError(error, url, request.deadlineMs);
+  } finally {
+    clearTimeout(timer);
+    request.signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+class DeadlineError extends Error {}
+
+async function readBody(body: Dispatcher.ResponseData["body"], url: URL, request: NetworkRequest): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size <= request.maxBytes) continue;
+    if (request.overflow === "cut") break;
+    throw tooLarge(url, request);
+  }
+  const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  return whole.length > request.maxBytes ? whole.subarray(0, request.maxBytes) : whole;
+}
+
+const UNPACKERS: Record<string, typeof gunzip.__promisify__> = {
+  gzip: promisify(gunzip),
+  "x-gzip": promisify(gunzip),
+  deflate: promisify(inflate),
+  br: promisify(brotliDecompress),
+};
+
+async function unpack(body: Buffer, headers: Record<string, string>, url: URL, request: NetworkRequest): Promise<Buffer> {
+  const encoding = headers["content-encoding"]?.toLowerCase();
+  const unpacker = encoding === undefined ? undefined : UNPACKERS[encoding];
+  if (unpacker === undefined || body.length === 0) return body;
+  return unpacker(body, { maxOutputLength: request.maxBytes }).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(url, request) : error;
+  });
+}
+
+function tooLarge(url: URL, request: NetworkRequest): HooklineError {
+  return new HooklineError("too_large", `${url.host}: the answer is longer than ${request.maxBytes} bytes; ask for less at once`);
+}
+
+function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return plain;
+}
+
+/** Names the host only: paths and queries can carry secrets. */
+function asHooklineError(error: unknown, url: URL, deadlineMs: number): HooklineError {
+  if (error instanceof HooklineError) return error;
+  if (error instanceof DeadlineError) {
+    return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, { retry: {} });
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  const reason = code ?? (error as Error).name;
+  const sent = !NEVER_SENT.test(reason);
+  return new HooklineError("network", `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`, {
+    cause: error,
+    data: { reason, sent },
+    retry: {},
+  });
+}
+
+type Resolve = (hostname: string) => Promise<LookupAddress[]>;
+const resolveAll: Resolve = (hostname) => systemLookup(hostname, { all: true });
+
+/**
+ * Connects only to addresses the rules allow. The check sits in the socket's own lookup, so the address checked is the
+ * address connected to; a name that leads to a forbidden address among allowed ones is refused altogether.
+ */
+function checkedConnector(rules: AddressRules, trusted: ReadonlySet<string>, resolve: Resolve): buildConnector.connector {
+  const lookup = (check: boolean) => (hostname: string, options: LookupOptions, callback: LookupCallback) => {
+    resolve(hostname).then(
+      (addresses) => {
+        const forbidden = check && addresses.find(({ address }) => !rules.allowsAddress(address));
+        if (forbidden) callback(notAllowed(hostname));
+        else if (options.all) callback(null, addresses);
+        else callback(null, addresses[0]!.address, addresses[0]!.family);
+      },
+      (error: Error) => callback(error),
+    );
+  };
+  const build = (check: boolean) =>
+    buildConnector({ lookup: lookup(check), timeout: 10_000, allowH2: false } as buildConnector.BuildOptions);
+  const [strict, trusting] = [build(true), build(false)];
+
+  return (options, callback) => {
+    const host = bareHost(options.hostname);
+    const port = options.port || (options.protocol === "http:" ? "80" : "443");
+    if (trusted.has(`${host}:${port}`)) trusting(options, callback);
+    else if (isIP(host) !== 0 && !rules.allowsAddress(host)) callback(notAllowed(host), null);
+    else strict(options, callback);
+  };
+}
+
+type LookupCallback = (error: Error | null, address?: string | LookupAddress[], family?: number) => void;
+
+function notAllowed(host: string): HooklineError {
+  return new HooklineError(
+    "host_not_allowed",
+    `${host} leads to a private address; use a public one, or allow its range in network.allow`,
+  );
+}
