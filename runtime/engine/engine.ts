@@ -1,0 +1,74 @@
+import type { JsonObject } from "../core/json.ts";
+import type { Sql, Tx } from "../store/database.ts";
+
+/** The kinds of work there are. */
+export type Queue = "poll" | "deliver" | "flow" | "sync";
+
+export interface NewJob {
+  queue: Queue;
+  data: JsonObject;
+  /** When it may run, milliseconds since the epoch; default now. */
+  runAt?: number;
+  /** Jobs of one group share `perGroup` slots, so that a slow one leaves the others theirs: an endpoint, a connection. */
+  group?: string;
+  /** Jobs of one key run strictly in the order they were enqueued; a failing one holds back the later ones. */
+  key?: string;
+  /**
+   * At most one job of a queue has this name. Enqueuing it again moves the waiting job to the earlier time;
+   * while it runs, it makes the job run once more at that time. Its data stay those of the first.
+   */
+  unique?: string;
+}
+
+export interface Job<Data extends JsonObject = JsonObject> {
+  readonly id: number;
+  readonly queue: Queue;
+  readonly group: string;
+  readonly data: Data;
+  /** How many counted attempts came before this one. */
+  readonly attempt: number;
+  /** A process died, stopped, or lost its lease, while it ran this job before. */
+  readonly interrupted: boolean;
+}
+
+/**
+ * What becomes of a job. `commit` runs in the very transaction that ends or moves the job, so that what the job did and
+ * the fact that it is done become durable together. It may run more than once (never committed twice): it only uses `tx`.
+ */
+export type Outcome = {
+  commit?: (tx: Tx) => Promise<void>;
+} & (
+  | { done: true }
+  | {
+      /** When to run again, milliseconds since the epoch. */
+      runAgainAt: number;
+      /** Whether this run counts as an attempt; the next starts at 0 with `"reset"`. */
+      attempt: "count" | "keep" | "reset";
+    }
+);
+
+export interface WorkOptions<Loaded> {
+  /** How many run at once in this process. */
+  concurrency: number;
+  /** How many of one group run at once. */
+  perGroup: number;
+  /** Reads what a batch of just claimed jobs needs, at once, in the transaction that claims them; keyed by job id. */
+  load?: (sql: Sql, jobs: readonly Job[]) => Promise<Map<number, Loaded>>;
+}
+
+/** Does the work of a job. Everything it does can happen twice. A throw is retried later, with growing delay, and logged. */
+export type Handler<Loaded> = (job: Job, loaded: Loaded | undefined, signal: AbortSignal) => Promise<Outcome>;
+
+/** When things happen. Jobs are durable from the transaction that enqueues them. */
+export interface Engine {
+  enqueue(tx: Tx, jobs: readonly NewJob[]): Promise<void>;
+  /** Declares who works a queue; before `start`. */
+  work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void;
+  /** Upkeep at the times of a cron expression in UTC, once over all processes and never overlapping; before `start`. */
+  cron(name: string, expression: string, task: () => Promise<void>): void;
+  start(): Promise<void>;
+  /** Takes nothing new, waits for what runs up to `graceMs`, then gives the rest back without counting an attempt. */
+  stop(graceMs?: number): Promise<void>;
+  /** False when due jobs have not been looked at for a while: the loop is stuck. */
+  healthy(): boolean;
+}

@@ -1,0 +1,79 @@
+import { HooklineError } from "../core/errors.ts";
+import { createLog, type Log } from "../core/log.ts";
+import type { Database } from "./database.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+import { APPLICATION_ID, canonicalPath, inspectFile } from "./sqlite-file.ts";
+import { lockFile } from "./sqlite-lock.ts";
+import { SqliteDatabase } from "./sqlite.ts";
+
+export interface OpenOptions {
+  /** Where a failing callback after a commit is reported; default standard output. */
+  log?: Log;
+}
+
+const SCHEME = "sqlite:";
+const MEMORY = ":memory:";
+/** Enough for the upper levels of every index of some million rows. */
+const CACHE_KIBIBYTES = 32_768;
+const BUSY_MILLISECONDS = 5_000;
+const MAX_LOG_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Opens the store at `sqlite:<path>` (made when it is not there; its folder is not) or `sqlite::memory:`.
+ * A file has one holder at a time, beside it stand `<file>.lock` and, while it is open, SQLite's own `-wal` and `-shm`.
+ * A commit is on the disk when its promise resolves.
+ *
+ * Throws `invalid_config` for another kind of location, `store_locked` when the file is in use, and `store_unusable`
+ * when it is not Hookline's or cannot be read and written; such a file is left as it is.
+ */
+export async function openDatabase(location: string, options: OpenOptions = {}): Promise<Database> {
+  const log = options.log ?? createLog();
+  const path = location.startsWith(SCHEME) ? location.slice(SCHEME.length) : "";
+  if (path === "") throw unknownLocation(location);
+  if (path === MEMORY) return new SqliteDatabase(tune(new SqliteConnection(MEMORY)), log, () => {});
+  const file = canonicalPath(path);
+  const unlock = lockFile(file);
+  try {
+    return new SqliteDatabase(openFile(file), log, unlock);
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+function openFile(file: string): SqliteConnection {
+  const isNew = inspectFile(file) === "new";
+  const connection = new SqliteConnection(file);
+  try {
+    // Marked before the write-ahead log exists: the mark has to be in the file itself even after a crash.
+    if (isNew) connection.run(`pragma application_id = ${APPLICATION_ID}`);
+    connection.get("pragma journal_mode = wal");
+    return tune(connection);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+function tune(connection: SqliteConnection): SqliteConnection {
+  for (const pragma of [
+    "synchronous = full",
+    "foreign_keys = on",
+    `busy_timeout = ${BUSY_MILLISECONDS}`,
+    `cache_size = -${CACHE_KIBIBYTES}`,
+    "temp_store = memory",
+    `journal_size_limit = ${MAX_LOG_BYTES}`,
+  ]) {
+    connection.get(`pragma ${pragma}`);
+  }
+  return connection;
+}
+
+function unknownLocation(location: string): HooklineError {
+  const scheme = /^[a-z]*:?/i.exec(location)![0];
+  const found = /^postgres(ql)?:$/.test(scheme)
+    ? "PostgreSQL, which this version does not know"
+    : "no store known here";
+  const message = `store: this is ${found}; use sqlite:./hookline.db for a file or sqlite::memory: for none`;
+  return new HooklineError("invalid_config", message, { faults: [{ pointer: "/store", message }] });
+}

@@ -1,0 +1,175 @@
+/**
+ * The tables, as a list of migrations that only ever grows: the store's version is how many have run.
+ * `blob`, `bigint` and `serial` differ between the databases; the rest is common SQL.
+ */
+export interface Dialect {
+  blob: string;
+  bigint: string;
+  /** A growing integer key given by the database. */
+  serial: string;
+  /** What follows the closing bracket of a table that is only read by its primary key. */
+  clustered: string;
+}
+
+export const migrations: ((d: Dialect) => string[])[] = [
+  (d) => [
+    `create table connections (
+       id text primary key,
+       connector text not null,
+       user_id text not null,
+       status text not null,
+       label text,
+       inputs text not null,
+       captured text not null,
+       scopes text not null,
+       auth_type text not null,
+       credentials ${d.blob},
+       expires_at ${d.bigint},
+       version ${d.bigint} not null,
+       refresh_owner text,
+       refresh_until ${d.bigint},
+       error text,
+       created_at ${d.bigint} not null,
+       updated_at ${d.bigint} not null
+     )`,
+    `create index connections_by_user on connections (user_id, id)`,
+    `create table oauth_states (
+       state_hash text primary key,
+       connection text not null,
+       sealed ${d.blob} not null,
+       return_to text,
+       expires_at ${d.bigint} not null,
+       used_at ${d.bigint}
+     )`,
+    `create table streams (
+       id ${d.serial},
+       connection text not null,
+       stream text not null,
+       input_hash text not null,
+       input text not null,
+       request_hash text,
+       cursor_version ${d.bigint} not null,
+       cursor text,
+       checkpoint text,
+       baselined_at ${d.bigint},
+       sequence ${d.bigint} not null,
+       last_poll_at ${d.bigint},
+       last_success_at ${d.bigint},
+       cursor_at ${d.bigint},
+       next_poll_at ${d.bigint},
+       consecutive_errors ${d.bigint} not null,
+       last_error text,
+       unique (connection, stream, input_hash)
+     )`,
+    `create table known (
+       stream ${d.bigint} not null,
+       key text not null,
+       version text not null,
+       seen ${d.bigint} not null,
+       watched text,
+       primary key (stream, key)
+     ) ${d.clustered}`,
+    `create table subscriptions (
+       id text primary key,
+       connection text not null,
+       user_id text not null,
+       trigger_name text not null,
+       stream ${d.bigint} not null,
+       input text not null,
+       condition text,
+       schedule text,
+       time_zone text,
+       every_seconds ${d.bigint},
+       first_poll text not null,
+       backfill text,
+       endpoint text,
+       flow text,
+       status text not null,
+       degraded ${d.bigint} not null,
+       created_at ${d.bigint} not null,
+       updated_at ${d.bigint} not null
+     )`,
+    `create index subscriptions_by_stream on subscriptions (stream)`,
+    `create index subscriptions_by_user on subscriptions (user_id, id)`,
+    `create table events (
+       id text primary key,
+       type text not null,
+       connection text,
+       user_id text,
+       subscription text,
+       stream ${d.bigint},
+       record_key text,
+       sequence ${d.bigint},
+       created_at ${d.bigint} not null,
+       data text not null
+     )`,
+    `create index events_by_record on events (stream, record_key, id)`,
+    `create index events_by_connection on events (connection, id)`,
+    `create table endpoints (
+       id text primary key,
+       kind text not null,
+       url text not null,
+       user_id text,
+       events text not null,
+       condition text,
+       format text not null,
+       ordered ${d.bigint} not null,
+       rate_per_second ${d.bigint},
+       sealed ${d.blob},
+       status text not null,
+       disabled_reason text,
+       paused_until ${d.bigint},
+       failing_since ${d.bigint},
+       created_at ${d.bigint} not null,
+       updated_at ${d.bigint} not null
+     )`,
+    `create index endpoints_by_user on endpoints (user_id, status)`,
+    `create table deliveries (
+       id text primary key,
+       event text not null,
+       endpoint text not null,
+       status text not null,
+       attempts text not null,
+       next_attempt_at ${d.bigint},
+       created_at ${d.bigint} not null,
+       finished_at ${d.bigint}
+     )`,
+    `create index deliveries_by_event on deliveries (event)`,
+    `create index deliveries_by_endpoint on deliveries (endpoint, status, id)`,
+    `create table jobs (
+       id ${d.serial},
+       queue text not null,
+       grp text not null,
+       key text,
+       unique_name text,
+       run_at ${d.bigint} not null,
+       again_at ${d.bigint},
+       claimed_by text,
+       interrupted ${d.bigint} not null,
+       attempt ${d.bigint} not null,
+       data text not null
+     )`,
+    `create index jobs_due on jobs (queue, grp, run_at, id)`,
+    `create index jobs_by_time on jobs (queue, run_at, grp)`,
+    `create index jobs_in_order on jobs (queue, key, id) where key is not null`,
+    `create unique index jobs_unique on jobs (queue, unique_name) where unique_name is not null`,
+    `create table idempotency (
+       key text not null,
+       scope text not null,
+       request_hash text not null,
+       status ${d.bigint},
+       answer text,
+       expires_at ${d.bigint} not null,
+       primary key (scope, key)
+     )`,
+    `create table api_keys (
+       id text primary key,
+       name text not null,
+       hash text not null,
+       created_at ${d.bigint} not null,
+       last_used_at ${d.bigint},
+       revoked_at ${d.bigint}
+     )`,
+    `create table meta (name text primary key, value text not null)`,
+  ],
+];

@@ -1,0 +1,195 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ManualClock } from "../../runtime/core/clock.ts";
+import { HooklineError } from "../../runtime/core/errors.ts";
+import { createLog } from "../../runtime/core/log.ts";
+import { createEmbeddedEngine, type EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { Sql } from "../../runtime/store/database.ts";
+import { migrate } from "../../runtime/store/migrate.ts";
+import { openDatabase } from "../../runtime/store/open.ts";
+import { describeEngine, until, type EngineWorld } from "../contract/engine.ts";
+
+interface EmbeddedWorld extends EngineWorld {
+  clock: ManualClock;
+  engine(): EmbeddedEngine;
+}
+
+async function makeWorld(): Promise<EmbeddedWorld> {
+  const folder = mkdtempSync(join(tmpdir(), "hookline-engine-"));
+  const logged: string[] = [];
+  const destination = new Writable({
+    write: (line: Buffer, _encoding, next) => {
+      logged.push(line.toString());
+      next();
+    },
+  });
+  const log = createLog({ destination });
+  const open = async () => {
+    const opened = await openDatabase(`sqlite:${join(folder, "hookline.db")}`, { log });
+    await migrate(opened);
+    return opened;
+  };
+  const clock = new ManualClock();
+  let db = await open();
+  let engines: EmbeddedEngine[] = [];
+  return {
+    get db() {
+      return db;
+    },
+    clock,
+    logged,
+    engine() {
+      const engine = createEmbeddedEngine({ db, clock, log });
+      engines.push(engine);
+      return engine;
+    },
+    async pass(milliseconds) {
+      clock.advance(milliseconds);
+      for (const engine of engines) await engine.tick();
+    },
+    async crash() {
+      engines = [];
+      await db.close();
+      db = await open();
+    },
+    async close() {
+      await db.close();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+describeEngine("the embedded engine", makeWorld);
+
+describe("the embedded engine", () => {
+  let world: EmbeddedWorld;
+  let engine: EmbeddedEngine;
+  let ran: string[];
+
+  beforeEach(async () => {
+    world = await makeWorld();
+    engine = world.engine();
+    ran = [];
+    engine.work(
+      "deliver",
+      { concurrency: 4, perGroup: 2 },
+      async (job) => (ran.push(String(job.data.name)), { done: true }),
+    );
+  });
+  afterEach(async () => {
+    await engine.stop(0);
+    await world.close();
+  });
+  const enqueue = (name: string, runAt: number) =>
+    world.db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name }, runAt }]));
+
+  it("finds jobs again whose time had passed before the clock was set back", async () => {
+    await engine.start();
+    const noon = world.clock.now();
+    await world.pass(60_000);
+    world.clock.set(noon - 86_400_000);
+    await enqueue("between", noon);
+    expect(ran).toEqual([]);
+    await world.pass(86_400_000);
+    await until(() => ran.length === 1);
+  });
+
+  it("divides its slots between the groups that wait", async () => {
+    const running: string[] = [];
+    engine.work("flow", { concurrency: 4, perGroup: 4 }, async (job, _loaded, signal) => {
+      running.push(job.group);
+      return new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+    });
+    await engine.start();
+    const jobs = ["a", "a", "a", "a", "b", "b"].map((group) => ({ queue: "flow" as const, group, data: {} }));
+    await world.db.transaction((tx) => engine.enqueue(tx, jobs));
+    await until(() => running.length === 4);
+    expect(running.sort()).toEqual(["a", "a", "b", "b"]);
+  });
+
+  it("claims what it could not while the store was in trouble, once that is over", async () => {
+    await engine.start();
+    await engine.tick();
+    const transaction = world.db.transaction.bind(world.db);
+    world.db.transaction = (work) =>
+      transaction(async (tx) => {
+        await work(tx);
+        throw new HooklineError("store_unusable", "no disk today");
+      });
+    await transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name: "a" } }]));
+    await until(() => world.logged.some((line) => line.includes("no disk today")));
+    expect(ran).toEqual([]);
+    world.db.transaction = transaction;
+    await engine.tick();
+    await until(() => ran.length === 1);
+    expect(ran).toEqual(["a"]);
+  });
+
+  it("keeps what handlers came to while the store is in trouble, and commits it when that is over", async () => {
+    const { page_count: pages } = (await world.db.get<{ page_count: number }>("pragma page_count"))!;
+    await world.db.run("create table ballast (bytes blob)");
+    engine.work("sync", { concurrency: 1, perGroup: 1 }, async () => ({
+      done: true,
+      commit: async (tx) => void (await tx.run("insert into ballast values (?)", [new Uint8Array(1_000_000)])),
+    }));
+    await engine.start();
+    await world.db.get(`pragma max_page_count = ${pages + 20}`);
+    await world.db.transaction((tx) => engine.enqueue(tx, [{ queue: "sync", data: {} }]));
+    await until(() => world.logged.some((line) => line.includes("the disk is full")));
+    expect(await world.db.get("select count(*) as n from ballast")).toEqual({ n: 0 });
+    await world.db.get("pragma max_page_count = 100000");
+    await engine.tick();
+    expect(await world.db.get("select count(*) as n from ballast")).toEqual({ n: 1 });
+    expect(await world.db.get("select count(*) as n from jobs")).toEqual({ n: 0 });
+  });
+
+  it("keeps no process alive by itself", async () => {
+    const idle = spawn(process.execPath, [join(import.meta.dirname, "idle-worker.ts")], {
+      stdio: "inherit",
+      timeout: 4_000,
+    });
+    expect(await once(idle, "exit")).toEqual([0, null]);
+  });
+
+  it("asks the store nothing while nothing is due", async () => {
+    await engine.start();
+    await engine.tick();
+    let questions = 0;
+    for (const method of ["all", "get", "run", "transaction"] as const) {
+      const original = world.db[method].bind(world.db) as (...args: unknown[]) => Promise<never>;
+      world.db[method] = (...args: unknown[]) => (questions++, original(...args));
+    }
+    await enqueue("far", world.clock.now() + 3_600_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(questions).toBe(1);
+  });
+
+  it("finds and claims due jobs by index alone, so that waiting jobs cost nothing", async () => {
+    const asked: string[] = [];
+    const listen = <T extends Sql>(sql: T): T => {
+      for (const method of ["all", "get"] as const) {
+        const original = sql[method].bind(sql) as (...args: unknown[]) => Promise<never>;
+        sql[method] = (text: string, ...rest: unknown[]) => (asked.push(text), original(text, ...rest));
+      }
+      return sql;
+    };
+    const transaction = world.db.transaction.bind(world.db);
+    listen(world.db).transaction = (work) => transaction((tx) => work(listen(tx)));
+    await enqueue("a", world.clock.now());
+    await engine.start();
+    await until(() => ran.length === 1);
+    const steps: string[] = [];
+    for (const text of new Set(asked)) {
+      const parameters = Array<null>(text.split("?").length - 1).fill(null);
+      const plan = await world.db.all<{ detail: string }>(`explain query plan ${text}`, parameters);
+      steps.push(...plan.map((step) => step.detail));
+    }
+    expect(steps.filter((step) => step.includes("jobs_due"))).not.toEqual([]);
+    expect(steps.filter((step) => step.startsWith("SCAN") || step.includes("FOR ORDER BY"))).toEqual([]);
+  });
+});
