@@ -1,0 +1,64 @@
+import type { KeyObject } from "node:crypto";
+import type { SealContext, Vault } from "../core/crypto.ts";
+import { rememberSecret } from "../core/secrets.ts";
+import type { EndpointRecord } from "../store/endpoints.ts";
+import { signingKey } from "./sign.ts";
+
+/** What is sealed of an endpoint. */
+export interface EndpointSecrets {
+  /** Newest first; the ones before it are signed with as well until they expire. */
+  secrets: { secret: string; expiresAt: number | null }[];
+  headers: Record<string, string>;
+}
+
+/** What an attempt needs of them. */
+export interface Credentials {
+  headers: Record<string, string>;
+  /** The keys that are valid at a time, newest first. */
+  keys(now: number): KeyObject[];
+}
+
+type Sealed = Pick<EndpointRecord, "id" | "sealed">;
+
+export function sealSecrets(vault: Vault, id: string, secrets: EndpointSecrets): Uint8Array {
+  return vault.seal(JSON.stringify(secrets), context(id));
+}
+
+/** Throws `decryption_failed`. */
+export function openSecrets(vault: Vault, { id, sealed }: Sealed): EndpointSecrets {
+  return JSON.parse(vault.open(sealed!, context(id))) as EndpointSecrets;
+}
+
+const context = (row: string): SealContext => ({ table: "endpoints", row, field: "sealed" });
+
+/** Opens each endpoint's secrets once, as long as they stay the same and it is among the latest `most` used. */
+export class CredentialCache {
+  readonly #vault: Vault;
+  readonly #most: number;
+  readonly #entries = new Map<string, { sealed: Uint8Array; credentials: Credentials }>();
+
+  constructor(vault: Vault, most = 1000) {
+    this.#vault = vault;
+    this.#most = most;
+  }
+
+  /** Throws `decryption_failed`. */
+  open(endpoint: Sealed): Credentials {
+    const known = this.#entries.get(endpoint.id);
+    if (known !== undefined && Buffer.compare(known.sealed, endpoint.sealed!) === 0) {
+      this.#entries.delete(endpoint.id);
+      this.#entries.set(endpoint.id, known);
+      return known.credentials;
+    }
+    const credentials = toCredentials(openSecrets(this.#vault, endpoint));
+    this.#entries.set(endpoint.id, { sealed: endpoint.sealed!, credentials });
+    if (this.#entries.size > this.#most) this.#entries.delete(this.#entries.keys().next().value!);
+    return credentials;
+  }
+}
+
+function toCredentials({ secrets, headers }: EndpointSecrets): Credentials {
+  for (const secret of [...secrets.map(({ secret }) => secret), ...Object.values(headers)]) rememberSecret(secret);
+  const keys = secrets.map(({ secret, expiresAt }) => ({ key: signingKey(secret), expiresAt: expiresAt ?? Infinity }));
+  return { headers, keys: (now) => keys.filter(({ expiresAt }) => expiresAt > now).map(({ key }) => key) };
+}

@@ -1,0 +1,175 @@
+import type { Clock } from "../core/clock.ts";
+import type { Vault } from "../core/crypto.ts";
+import type { Network } from "../core/network.ts";
+import type { Engine, Handler, Outcome } from "../engine/engine.ts";
+import type { Tx } from "../store/database.ts";
+import {
+  deliverables,
+  recordProgress,
+  type Attempt,
+  type Deliverable,
+  type DeliveryProgress,
+} from "../store/deliveries.ts";
+import {
+  disableEndpoint,
+  endpointFailed,
+  endpointSucceeded,
+  hasFailedSince,
+  type EndpointRecord,
+} from "../store/endpoints.ts";
+import type { Emit } from "../store/events.ts";
+import type { Consumers } from "./consumers.ts";
+import { CredentialCache } from "./credentials.ts";
+import { cancelAll } from "./jobs.ts";
+import { deliveryExhausted, endpointDisabled } from "./operational.ts";
+import { Pace } from "./pace.ts";
+import { DAY, retryAfter, retryDelay } from "./schedule.ts";
+import { sendWebhook, type Sent } from "./send.ts";
+
+/** An endpoint that has only failed for this long is turned off. */
+const GIVE_UP_AFTER_MS = 5 * DAY;
+/** How often a process looks again for a consumer that is not registered. */
+const ABSENT_MS = 60_000;
+
+export interface DeliverOptions {
+  engine: Pick<Engine, "work" | "enqueue">;
+  network: Pick<Network, "request">;
+  vault: Vault;
+  clock: Clock;
+  emit: Emit;
+  consumers: Pick<Consumers, "call">;
+  /** Attempts at once in this process. */
+  concurrency: number;
+  /** Attempts at once to one endpoint. */
+  perEndpoint: number;
+  /** From 0 up to 1; spreads the retries. */
+  random: () => number;
+}
+
+/** Makes the engine deliver: every job of queue `deliver` is one attempt of one delivery, and is put back until it is done. */
+export function workDeliveries(options: DeliverOptions): void {
+  const { engine, concurrency, perEndpoint } = options;
+  engine.work<Deliverable>(
+    "deliver",
+    {
+      concurrency,
+      perGroup: perEndpoint,
+      load: async (sql, jobs) => {
+        const jobOf = new Map(jobs.map((job) => [String(job.data["delivery"]), job.id]));
+        const loaded = await deliverables(sql, [...jobOf.keys()]);
+        return new Map(loaded.map((delivery) => [jobOf.get(delivery.id)!, delivery]));
+      },
+    },
+    createHandler(options),
+  );
+}
+
+function createHandler({
+  engine,
+  network,
+  vault,
+  clock,
+  emit,
+  consumers,
+  random,
+}: DeliverOptions): Handler<Deliverable> {
+  const pace = new Pace();
+  const credentials = new CredentialCache(vault);
+
+  const attempt = (delivery: Deliverable, to: EndpointRecord, signal: AbortSignal): Promise<Sent> | undefined =>
+    to.kind === "process"
+      ? consumers.call(to.id, delivery.message)
+      : sendWebhook({ network, clock }, to, credentials.open(to), delivery.message, signal);
+
+  return async (job, delivery, signal) => {
+    if (delivery === undefined || delivery.status !== "pending") return { done: true };
+    const { to } = delivery;
+    const now = clock.now();
+    if (job.interrupted) delivery.attempts.push(interrupted(delivery));
+    if (to === undefined || to.status !== "active") return finish(delivery, "cancelled", now);
+    if (to.pausedUntil !== null && to.pausedUntil > now) return postpone(delivery, to.pausedUntil);
+    if (to.ratePerSecond !== null) {
+      const time = pace.next(to.id, to.ratePerSecond, now);
+      if (time > now) return postpone(delivery, time);
+    }
+
+    const sending = attempt(delivery, to, signal);
+    if (sending === undefined) return awaitConsumer(delivery, to, now);
+    const sent = await sending;
+    const ended = clock.now();
+    delivery.attempts.push(sent.attempt);
+    if (sent.attempt.error === null) return finish(delivery, "delivered", ended, (tx) => endpointSucceeded(tx, to.id));
+    if (sent.gone) return finish(delivery, "cancelled", ended, (tx) => disable(tx, to, GONE, ended));
+
+    const wait = retryAfter(sent.retryAfter, ended);
+    const fail = async (tx: Tx) => {
+      await endpointFailed(tx, to.id, ended, wait === undefined ? null : ended + wait);
+      if (await hasFailedSince(tx, to.id, ended - GIVE_UP_AFTER_MS)) await disable(tx, to, HOPELESS, ended);
+    };
+    const failed = job.attempt + 1;
+    const delay = retryDelay(failed, random);
+    if (delay === undefined) {
+      return finish(delivery, "dead", ended, async (tx) => {
+        await fail(tx);
+        await emit(tx, deliveryExhausted(delivery, to, ended));
+      });
+    }
+    return again(delivery, ended + Math.max(delay, wait ?? 0), "count", fail);
+  };
+
+  /** A consumer that no process has registered fails like a receiver that does not answer, but uses up no attempts. */
+  function awaitConsumer(delivery: Deliverable, to: EndpointRecord, now: number): Outcome {
+    return again(delivery, now + ABSENT_MS, "keep", async (tx) => {
+      await endpointFailed(tx, to.id, now, null);
+      if (await hasFailedSince(tx, to.id, now - GIVE_UP_AFTER_MS)) await disable(tx, to, ABSENT, now);
+    });
+  }
+
+  async function disable(tx: Tx, endpoint: EndpointRecord, reason: string, now: number): Promise<void> {
+    if (!(await disableEndpoint(tx, endpoint.id, reason, now))) return;
+    await cancelAll(tx, engine, endpoint, now);
+    await emit(tx, [endpointDisabled(endpoint, reason, now)]);
+  }
+}
+
+const GONE = "its receiver answered 410 Gone";
+const HOPELESS = "every attempt has failed for 5 days";
+const ABSENT = "no process has registered this consumer for 5 days";
+
+/** The time at which an attempt began that nobody lived to finish is when it was due. */
+function interrupted({ nextAttemptAt, createdAt }: Deliverable): Attempt {
+  const at = new Date(nextAttemptAt ?? createdAt).toISOString();
+  return { at, status: null, durationMs: null, error: "interrupted", answer: null };
+}
+
+function finish(
+  delivery: Deliverable,
+  status: Exclude<DeliveryProgress["status"], "pending">,
+  now: number,
+  also?: (tx: Tx) => Promise<void>,
+): Outcome {
+  const progress: DeliveryProgress = { status, attempts: delivery.attempts, nextAttemptAt: null, finishedAt: now };
+  return { done: true, commit: commit(delivery, progress, also) };
+}
+
+function again(
+  delivery: Deliverable,
+  runAgainAt: number,
+  attempt: "count" | "keep",
+  also?: (tx: Tx) => Promise<void>,
+): Outcome {
+  const { attempts } = delivery;
+  const progress: DeliveryProgress = { status: "pending", attempts, nextAttemptAt: runAgainAt, finishedAt: null };
+  return { runAgainAt, attempt, commit: commit(delivery, progress, also) };
+}
+
+function postpone(delivery: Deliverable, until: number): Outcome {
+  return again(delivery, until, "keep");
+}
+
+function commit({ id }: Deliverable, progress: DeliveryProgress, also?: (tx: Tx) => Promise<void>) {
+  return async (tx: Tx): Promise<void> => {
+    await recordProgress(tx, id, progress);
+    await also?.(tx);
+  };
+}

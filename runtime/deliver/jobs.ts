@@ -1,0 +1,44 @@
+import type { Engine, NewJob } from "../engine/engine.ts";
+import type { Tx } from "../store/database.ts";
+import { cancelDeliveries, reviveDeliveries, type DeliveryToSend } from "../store/deliveries.ts";
+import type { EndpointRecord } from "../store/endpoints.ts";
+
+/**
+ * The job of a delivery. Its name lets a retry on demand move the waiting job instead of adding a second one;
+ * the key of an ordered endpoint holds back later changes of the same record.
+ */
+export function deliverJob({ id, stream, recordKey }: DeliveryToSend, endpoint: EndpointRecord): NewJob {
+  const job: NewJob = { queue: "deliver", data: { delivery: id }, group: endpoint.id, unique: id };
+  if (endpoint.ordered && stream !== null) job.key = `${endpoint.id}:${stream}:${recordKey ?? ""}`;
+  return job;
+}
+
+type Enqueue = Pick<Engine, "enqueue">;
+
+/** Sends deliveries again, whatever became of them, in the order given. */
+export async function revive(
+  tx: Tx,
+  engine: Enqueue,
+  endpoint: EndpointRecord,
+  deliveries: readonly DeliveryToSend[],
+  now: number,
+): Promise<void> {
+  const ids = deliveries.map(({ id }) => id);
+  await reviveDeliveries(tx, ids, now);
+  await engine.enqueue(
+    tx,
+    deliveries.map((delivery) => deliverJob(delivery, endpoint)),
+  );
+}
+
+/**
+ * Ends what an endpoint still had to get. The jobs are called up to end as well: one that waits would hold back its key,
+ * and one that runs may make its delivery wait again, which is cancelled when it is run once more.
+ */
+export async function cancelAll(tx: Tx, engine: Enqueue, endpoint: EndpointRecord, now: number): Promise<void> {
+  const cancelled = await cancelDeliveries(tx, endpoint.id, now);
+  await engine.enqueue(
+    tx,
+    cancelled.map((delivery) => deliverJob(delivery, endpoint)),
+  );
+}

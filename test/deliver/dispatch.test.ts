@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { compilePatterns } from "../../runtime/deliver/match.ts";
+import { makeHarness, type Harness } from "./harness.ts";
+
+/** Whom each event was given to, as the names of endpoints in the order of the events. */
+async function receivers(harness: Harness, names: Record<string, string>): Promise<string[][]> {
+  const events = await harness.stored();
+  const deliveries = await harness.made();
+  return events.map(({ id }) =>
+    deliveries.filter(({ event }) => event === id).map(({ endpoint }) => names[endpoint] ?? "?"),
+  );
+}
+
+const url = "https://consumer.example/hook";
+
+describe("an event", () => {
+  it("without a target goes to the endpoints of its user and of the workspace that want its type", async () => {
+    const harness = await makeHarness();
+    const names: Record<string, string> = {};
+    for (const [name, user, events] of [
+      ["workspace", undefined, undefined],
+      ["mine", "u_1", ["contact.*"]],
+      ["others", "u_2", ["*"]],
+      ["deletions", "u_1", ["contact.deleted", "task.*"]],
+    ] as const) {
+      const { id } = await harness.endpoints.create({ url, user, events: events && [...events] });
+      names[id] = name;
+    }
+    await harness.emit({}, { type: "contact.deleted" }, { type: "contacts.created" }, { user: "u_2" }, { user: null });
+    expect(await receivers(harness, names)).toEqual([
+      ["workspace", "mine"],
+      ["workspace", "mine", "deletions"],
+      ["workspace"],
+      ["workspace", "others"],
+      ["workspace"],
+    ]);
+  });
+
+  it("of a subscription with an endpoint goes there only, whatever types that wants", async () => {
+    const harness = await makeHarness();
+    const own = await harness.endpoints.create({ url, events: ["task.*"] });
+    await harness.endpoints.create({ url });
+    await harness.emit({ target: { endpoint: own.id } }, { target: { endpoint: "ep_gone" } });
+    expect(await receivers(harness, { [own.id]: "own" })).toEqual([["own"], []]);
+  });
+
+  it("of a subscription with a flow becomes a run of it, and no delivery", async () => {
+    const harness = await makeHarness();
+    await harness.endpoints.create({ url });
+    await harness.emit({ target: { flow: "flow_1" } });
+    const [event] = await harness.stored();
+    expect(await harness.made()).toEqual([]);
+    expect(await harness.database.all("select queue, grp, data from jobs")).toEqual([
+      { queue: "flow", grp: "flow_1", data: JSON.stringify({ flow: "flow_1", event: event!.id }) },
+    ]);
+  });
+
+  it("goes only where the condition of the endpoint holds, and nowhere it cannot be evaluated", async () => {
+    const harness = await makeHarness();
+    const rich = await harness.endpoints.create({ url, where: "resource.amount > `100`" });
+    const failing = await harness.endpoints.create({ url, where: "sum(resource.amount) > `1`" });
+    const names = { [rich.id]: "rich", [failing.id]: "failing" };
+    await harness.emit({ data: { resource: { amount: 200 } } }, { data: { resource: { amount: 50 } } }, { data: {} });
+    expect(await receivers(harness, names)).toEqual([["rich"], [], []]);
+  });
+
+  it("is undone with the transaction that emitted it", async () => {
+    const harness = await makeHarness();
+    await harness.endpoints.create({ url });
+    const fails = harness.emit({}, { data: { big: 1n } });
+    await expect(fails).rejects.toThrow(/BigInt/);
+    expect([await harness.stored(), await harness.made(), await harness.database.all("select * from jobs")]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+  });
+});
+
+describe("an event pattern", () => {
+  it.each([
+    ["*", "anything.at.all", true],
+    ["contact.*", "contact.created", true],
+    ["contact.*", "contact.tag.added", true],
+    ["contact.*", "contact", false],
+    ["contact.*", "contacts.created", false],
+    ["contact.created", "contact.created", true],
+    ["contact.created", "contact.created.twice", false],
+  ])("%s for %s matches: %s", (pattern, type, expected) => {
+    expect(compilePatterns([pattern])(type)).toBe(expected);
+  });
+});
