@@ -1,0 +1,134 @@
+import type { Account } from "./google/google.ts";
+import { generateEmail, generateFields, generatePhone } from "./google/people/generate.ts";
+import { groupResourceName } from "./google/people/groups.ts";
+import { contactResourceName } from "./google/people/person.ts";
+import { COMPANIES, FAMILY_NAMES, GIVEN_NAMES, JOB_TITLES, NOTES } from "./names.ts";
+import { Random } from "./random.ts";
+
+export type EditKind = "created" | "updated" | "deleted" | "added_to_group" | "removed_from_group";
+
+export interface Edit {
+  kind: EditKind;
+  resourceName: string;
+  /** The field or group that changed, where one did. */
+  what?: string;
+}
+
+type Change = (account: Account, random: Random) => Edit | undefined;
+
+/** What people do to address books, as often as they do it. */
+const CHANGES: readonly { weight: number; change: Change }[] = [
+  { weight: 40, change: createContact },
+  { weight: 22, change: changePhone },
+  { weight: 8, change: changeEmail },
+  { weight: 7, change: changeOrganization },
+  { weight: 5, change: writeNote },
+  { weight: 10, change: joinGroup },
+  { weight: 4, change: leaveGroup },
+  { weight: 4, change: deleteContact },
+];
+
+const TOTAL_WEIGHT = CHANGES.reduce((sum, { weight }) => sum + weight, 0);
+
+/** Makes realistic edits in an address book, as its owner would. The same seed on the same book makes the same edits. */
+export function makeEdits(account: Account, count: number, random: Random): Edit[] {
+  const edits: Edit[] = [];
+  while (edits.length < count) edits.push(choose(random)(account, random) ?? createContact(account, random));
+  return edits;
+}
+
+/** Edits as they come by themselves, one at a time. */
+export class Simulation {
+  #timer: NodeJS.Timeout | undefined;
+
+  /** Makes an edit every so many milliseconds; replaces what was running. */
+  start(account: Account, everyMs: number, seed: number): void {
+    this.stop();
+    const random = new Random(seed, "simulation");
+    this.#timer = setInterval(() => makeEdits(account, 1, random), everyMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  get running(): boolean {
+    return this.#timer !== undefined;
+  }
+}
+
+function choose(random: Random): Change {
+  let place = random.below(TOTAL_WEIGHT);
+  return CHANGES.find(({ weight }) => (place -= weight) < 0)!.change;
+}
+
+function createContact({ people }: Account, random: Random): Edit {
+  return edit("created", people.createContact(generateFields(random)).id);
+}
+
+function changePhone(account: Account, random: Random): Edit | undefined {
+  return changeField(account, random, "phoneNumbers", generatePhone(random));
+}
+
+function changeEmail(account: Account, random: Random): Edit | undefined {
+  const email = generateEmail(random, random.pick(GIVEN_NAMES), random.pick(FAMILY_NAMES), "home");
+  return changeField(account, random, "emailAddresses", email);
+}
+
+function changeOrganization(account: Account, random: Random): Edit | undefined {
+  const organization = { type: "work", name: random.pick(COMPANIES), title: random.pick(JOB_TITLES) };
+  return changeField(account, random, "organizations", organization);
+}
+
+function writeNote(account: Account, random: Random): Edit | undefined {
+  return changeField(account, random, "biographies", { value: random.pick(NOTES), contentType: "TEXT_PLAIN" });
+}
+
+/** Replaces the first item of a field; when it stays as it was, that is no edit. */
+function changeField(account: Account, random: Random, field: string, item: object): Edit | undefined {
+  const contact = anyContact(account, random);
+  if (!contact) return undefined;
+  const fields = contact.value.fields as Record<string, object[]>;
+  const [first, ...rest] = fields[field] ?? [];
+  if (JSON.stringify(first) === JSON.stringify(item)) return undefined;
+  account.people.changeContact(contact.id, { fields: { ...fields, [field]: [item, ...rest] } });
+  return edit("updated", contact.id, field);
+}
+
+function joinGroup(account: Account, random: Random): Edit | undefined {
+  const contact = anyContact(account, random);
+  const groups = ownGroups(account).filter((id) => !contact?.value.groups.includes(id));
+  if (!contact || groups.length === 0) return undefined;
+  const group = random.pick(groups);
+  account.people.joinGroup(contact.id, group);
+  return edit("added_to_group", contact.id, groupResourceName(group));
+}
+
+function leaveGroup(account: Account, random: Random): Edit | undefined {
+  const contact = anyContact(account, random);
+  const groups = ownGroups(account).filter((id) => contact?.value.groups.includes(id));
+  if (!contact || groups.length === 0 || contact.value.groups.length === 1) return undefined;
+  const group = random.pick(groups);
+  account.people.leaveGroup(contact.id, group);
+  return edit("removed_from_group", contact.id, groupResourceName(group));
+}
+
+function deleteContact(account: Account, random: Random): Edit | undefined {
+  const contact = anyContact(account, random);
+  if (!contact) return undefined;
+  account.people.deleteContact(contact.id);
+  return edit("deleted", contact.id);
+}
+
+function anyContact({ people }: Account, random: Random): ReturnType<typeof people.contacts.nearest> {
+  return people.contacts.bound > 0 ? people.contacts.nearest(random.below(people.contacts.bound)) : undefined;
+}
+
+function ownGroups({ people }: Account): string[] {
+  return [...people.groups.live()].filter(({ value }) => value.groupType === "USER_CONTACT_GROUP").map(({ id }) => id);
+}
+
+function edit(kind: EditKind, id: string, what?: string): Edit {
+  return { kind, resourceName: contactResourceName("CONTACT", id), ...(what && { what }) };
+}

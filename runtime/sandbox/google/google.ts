@@ -1,0 +1,86 @@
+import type { Clock } from "../../core/clock.ts";
+import { HooklineError } from "../../core/errors.ts";
+import { hash32 } from "../random.ts";
+import { OAuthServer } from "./oauth.ts";
+import type { OAuthClient } from "./oauth.ts";
+import { AddressBook } from "./people/address-book.ts";
+
+/** What a test or a demonstration may change while the sandbox runs. */
+export interface GoogleSettings {
+  /** Life of access tokens given out from now on, in seconds. */
+  accessTokenSeconds: number;
+  /** How long a write stays invisible to sync requests, in milliseconds. Reading one contact sees it at once. */
+  propagationDelayMs: number;
+  /** Whether a refresh gives a new refresh token and ends the old one. Google does not; other vendors do. */
+  rotateRefreshTokens: boolean;
+  /** Status of an expired sync token: 400 as Google answers, or 410 as its samples have it. */
+  expiredSyncTokenStatus: 400 | 410;
+}
+
+interface AccountOptions {
+  email: string;
+  /** How many contacts to begin with. */
+  contacts: number;
+  /** How many "other contacts" to begin with. Default: a tenth of the contacts. */
+  otherContacts?: number;
+  /** The same seed gives the same people under the same ids. */
+  seed: number;
+}
+
+/** One Google account with what it holds. */
+export class Account {
+  readonly email: string;
+  /** The id of the person, as in `people/<id>`. */
+  readonly id: string;
+  readonly people: AddressBook;
+  /** Sync tokens of an earlier epoch have expired. */
+  syncEpoch = 0;
+
+  constructor(options: AccountOptions, clock: Clock) {
+    this.email = options.email;
+    this.id = `1${String(hash32(options.email)).padStart(20, "0")}`;
+    this.people = new AddressBook({
+      clock,
+      seed: options.seed,
+      contacts: options.contacts,
+      otherContacts: options.otherContacts ?? Math.floor(options.contacts / 10),
+    });
+  }
+}
+
+/** The state of the simulated Google: accounts, grants, settings. */
+export class Google {
+  readonly clock: Clock;
+  readonly settings: GoogleSettings;
+  readonly oauth: OAuthServer;
+  readonly accounts = new Map<string, Account>();
+
+  constructor(options: { clock: Clock; settings: GoogleSettings; clients: readonly OAuthClient[] }) {
+    this.clock = options.clock;
+    this.settings = options.settings;
+    this.oauth = new OAuthServer(options);
+  }
+
+  /** Throws `conflict` when the account exists. */
+  addAccount(options: AccountOptions): Account {
+    if (this.accounts.has(options.email)) {
+      throw new HooklineError("conflict", `accounts: ${options.email} exists already; choose another address.`);
+    }
+    const account = new Account(options, this.clock);
+    this.accounts.set(options.email, account);
+    return account;
+  }
+
+  /** The account with an address, or the first one when none is given. Throws `not_found`. */
+  account(email?: string): Account {
+    const account = email === undefined ? this.accounts.values().next().value : this.accounts.get(email);
+    if (account) return account;
+    const known = [...this.accounts.keys()].join(", ");
+    throw new HooklineError("not_found", `accounts: there is no ${email ?? "account"}; known: ${known || "none"}.`);
+  }
+
+  /** Expires every sync token given out so far, of one account or of all. */
+  expireSyncTokens(email?: string): void {
+    for (const account of email === undefined ? this.accounts.values() : [this.account(email)]) account.syncEpoch++;
+  }
+}
