@@ -1,0 +1,93 @@
+import type { Cursor, Pagination } from "../../schemas/manifest.ts";
+import { compileRecords, type CompiledRecords } from "./compile-records.ts";
+import type { Answer } from "./compiled.ts";
+import { compileExpression } from "./expressions.ts";
+import { compileCondition } from "./jmespath.ts";
+import { compileRequest, type CompiledRequest } from "./requests.ts";
+import { ROOTS } from "./roots.ts";
+
+/** How a stream is read: pages and cursor. Targets stay text in the definitions; {@link compileTarget} applies them. */
+export interface CompiledReads {
+  readonly pagination: CompiledPagination;
+  readonly cursor: CompiledCursor;
+}
+
+export interface CompiledPagination {
+  readonly definition: Pagination;
+  /** The values that name the next page, one per `from`; none for pages that are counted, and for the Link header. */
+  readonly from: readonly ((page: { response: Answer; lastRecord: unknown }) => unknown)[];
+  /** Whether the condition of `stop` ends the pages. */
+  readonly stopWhen: ((answer: Answer) => boolean) | undefined;
+}
+
+export interface CompiledCursor {
+  readonly definition: Cursor;
+  /** `from` of an answer: syncToken and sequence. */
+  readonly ofResponse: ((answer: Answer) => unknown) | undefined;
+  /** `from` or `values` of a record: updatedSince and keyset. */
+  readonly ofRecord: readonly ((record: unknown) => unknown)[];
+  /** The request for the first number: sequence. */
+  readonly baseline: { readonly request: CompiledRequest; readonly from: (answer: Answer) => unknown } | undefined;
+  /** The request for what an expired number has missed: sequence. */
+  readonly recover: CompiledRecovery | undefined;
+}
+
+export interface CompiledRecovery {
+  readonly request: CompiledRequest;
+  readonly pagination: CompiledPagination;
+  /** Undefined when they are where the stream has them. */
+  readonly records: CompiledRecords | undefined;
+}
+
+/** @throws HooklineError `invalid_expression` */
+export function compileReads(cursor: Cursor, pagination: Pagination | undefined): CompiledReads {
+  return { pagination: compilePagination(pagination), cursor: compileCursor(cursor) };
+}
+
+function compilePagination(definition: Pagination = { type: "none" }): CompiledPagination {
+  const from = "from" in definition && definition.from !== undefined ? [definition.from].flat() : [];
+  const stop = "stop" in definition ? definition.stop : undefined;
+  return {
+    definition,
+    from: from.map((place) => compileExpression(place, ROOTS.nextPage)),
+    stopWhen: typeof stop === "object" ? compileCondition(stop.when, ROOTS.answer) : undefined,
+  };
+}
+
+function compileCursor(definition: Cursor): CompiledCursor {
+  const empty = { definition, ofResponse: undefined, ofRecord: [], baseline: undefined, recover: undefined };
+  switch (definition.type) {
+    case "syncToken":
+      return { ...empty, ofResponse: ofAnswer(definition.from) };
+    case "sequence": {
+      const { baseline, recover } = definition;
+      return {
+        ...empty,
+        ofResponse: ofAnswer(definition.from),
+        baseline: { request: compileRequest(baseline.request, ROOTS.baselineRequest), from: ofAnswer(baseline.from) },
+        recover: recover && {
+          request: compileRequest(recover.request, ROOTS.streamRequest),
+          pagination: compilePagination(recover.pagination),
+          records: recover.records && compileRecords(recover.records),
+        },
+      };
+    }
+    case "updatedSince":
+      return { ...empty, ofRecord: [ofRecord(definition.from)] };
+    case "keyset":
+      return { ...empty, ofRecord: definition.values.map(ofRecord) };
+    case "window":
+    case "snapshot":
+      return empty;
+  }
+}
+
+function ofAnswer(place: string): (answer: Answer) => unknown {
+  const get = compileExpression(place, ROOTS.response);
+  return (response) => get({ response });
+}
+
+function ofRecord(place: string): (record: unknown) => unknown {
+  const get = compileExpression(place, ROOTS.record);
+  return (record) => get({ record });
+}

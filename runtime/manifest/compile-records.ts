@@ -1,0 +1,83 @@
+import type { Records, Stream, ValueExpression } from "../../schemas/manifest.ts";
+import type { Answer } from "./compiled.ts";
+import { compileExpression, compilePointer, type Getter } from "./expressions.ts";
+import { compileCondition, compileJmespath } from "./jmespath.ts";
+import { ROOTS } from "./roots.ts";
+import { compileTemplate } from "./templates.ts";
+
+/** What is known of a stream's records. */
+export interface CompiledRecords {
+  /** The records of an answer: the first place that exists; a single object is a list of one, nothing a list of none. */
+  readonly select: (answer: Answer) => readonly unknown[];
+  /** What identifies a record; undefined when any part of it is missing. Several parts are joined by "|", which is escaped inside them. */
+  readonly key: (record: unknown) => string | undefined;
+  readonly version: ((record: unknown) => unknown) | undefined;
+  /** What of the record matters. */
+  readonly fingerprint: ((record: unknown) => unknown) | undefined;
+  readonly previousKeys: ((record: unknown) => readonly string[]) | undefined;
+  readonly deleted: ((record: unknown) => boolean) | undefined;
+  /** The watched values by name; null where the record has none. */
+  readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
+  /** When the record last changed, as the vendor writes it. */
+  readonly timestamp: ((record: unknown) => unknown) | undefined;
+}
+
+/** @throws HooklineError `invalid_expression` */
+export function compileRecords(records: Records, stream: Pick<Stream, "deleted" | "watch"> = {}): CompiledRecords {
+  const timestamp =
+    records.timestamp === undefined ? undefined : compileValue(records.timestamp, ROOTS.record, "record");
+  return {
+    select: compileSelect(records.select),
+    key: compileKey(records.primaryKey),
+    version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
+    fingerprint: records.fingerprint && compileJmespath(records.fingerprint.$expr),
+    previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
+    deleted: stream.deleted === undefined ? undefined : compileCondition(stream.deleted),
+    watch: stream.watch && compileWatch(stream.watch),
+    timestamp: timestamp && ((record) => timestamp({ record })),
+  };
+}
+
+/** A runtime expression or `{"$expr"}`; the latter starts at the record or the answer's body. */
+export function compileValue(value: ValueExpression, roots: readonly string[], at: "record" | "body"): Getter {
+  return typeof value === "string" ? compileExpression(value, roots) : compileTemplate(value, { roots, at });
+}
+
+function compileSelect(select: Records["select"]): CompiledRecords["select"] {
+  const places = [select].flat().map((place) => compileValue(place, ROOTS.response, "body"));
+  return (response) => {
+    for (const place of places) {
+      const found = place({ response });
+      if (Array.isArray(found)) return found;
+      if (found !== undefined && found !== null) return [found];
+    }
+    return [];
+  };
+}
+
+function compileKey(primaryKey: Records["primaryKey"]): CompiledRecords["key"] {
+  if (typeof primaryKey === "string") {
+    const get = compilePointer(primaryKey);
+    return (record) => keyPart(get(record));
+  }
+  const getters = primaryKey.map(compilePointer);
+  return (record) => {
+    const parts = getters.map((get) => keyPart(get(record)));
+    return parts.includes(undefined) ? undefined : parts.map((part) => part!.replaceAll(/[\\|]/g, "\\$&")).join("|");
+  };
+}
+
+function keyPart(value: unknown): string | undefined {
+  if (typeof value === "string") return value === "" ? undefined : value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function compilePreviousKeys(pointer: string): (record: unknown) => readonly string[] {
+  const get = compilePointer(pointer);
+  return (record) => [get(record)].flat().flatMap((key) => keyPart(key) ?? []);
+}
+
+function compileWatch(watch: NonNullable<Stream["watch"]>): (record: unknown) => Record<string, unknown> {
+  const watches = Object.entries(watch).map(([name, expression]) => [name, compileJmespath(expression)] as const);
+  return (record) => Object.fromEntries(watches.map(([name, evaluate]) => [name, evaluate(record)]));
+}

@@ -1,0 +1,127 @@
+import type {
+  Action,
+  ErrorClass,
+  ErrorMatcher,
+  Manifest,
+  Resource,
+  StepRetry,
+  Stream,
+  Trigger,
+} from "../../schemas/manifest.ts";
+import type { CompiledReads } from "./compile-reads.ts";
+import type { CompiledRecords } from "./compile-records.ts";
+import type { Getter, Scope } from "./expressions.ts";
+import type { LoadedManifest } from "./load.ts";
+import type { CompiledRequest } from "./requests.ts";
+import type { Validator } from "./validate.ts";
+
+/** What JMESPath conditions on an answer see; header names in lower case. */
+export interface Answer {
+  status: number;
+  headers: Readonly<Record<string, unknown>>;
+  body: unknown;
+}
+
+/** A stream whose expressions are functions. The manifest's own words stay in `definition`. */
+export interface CompiledStream extends CompiledRecords, CompiledReads {
+  readonly name: string;
+  readonly definition: Stream;
+  readonly scopes: readonly string[];
+  /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`. */
+  readonly request: CompiledRequest;
+  readonly enrich: CompiledEnrich | undefined;
+  /** The record in common terms; `map` gives undefined when the manifest's template gives no object. */
+  readonly resource:
+    | { readonly type: string; readonly map: (record: unknown) => Record<string, unknown> | undefined }
+    | undefined;
+  readonly validateInput: Validator;
+  /** Undefined when the manifest does not describe records. */
+  readonly validateRecord: Validator | undefined;
+}
+
+export interface CompiledEnrich {
+  /** Scope: that of the stream's request, and `record`. */
+  readonly request: CompiledRequest;
+  readonly when: ((record: unknown) => boolean) | undefined;
+  /** What of the answer is taken. */
+  readonly select: (answer: Answer) => unknown;
+  readonly into: string | undefined;
+  readonly concurrency: number;
+}
+
+export interface CompiledTrigger {
+  readonly name: string;
+  readonly definition: Trigger;
+  readonly stream: string;
+  readonly on: Trigger["on"];
+  readonly event: string;
+  /** Over `{record, resource, previous, input}`. */
+  readonly where: ((data: Scope) => boolean) | undefined;
+  /** The stream's input from the subscriber's; scope: `input`, `connection`. */
+  readonly streamInput: (scope: Scope) => Record<string, unknown>;
+  readonly validateInput: Validator;
+}
+
+export interface CompiledAction {
+  readonly name: string;
+  readonly definition: Action;
+  readonly scopes: readonly string[];
+  /** One request is one step, named `request`. */
+  readonly steps: readonly CompiledStep[];
+  /** Over `{response, input, steps, connection}`; `response` is the last answer. */
+  readonly result: Getter;
+  readonly idempotency: NonNullable<Action["idempotency"]>;
+  readonly retry: { readonly max: number; readonly on: readonly ErrorClass[] };
+  /** One run of a connection at a time. */
+  readonly serial: boolean;
+  readonly validateInput: Validator;
+  /** Undefined when the manifest does not describe the output. */
+  readonly validateOutput: Validator | undefined;
+}
+
+export interface CompiledStep {
+  readonly id: string;
+  /** Scope: `input`, `connection`, `workspace`, `user`, `steps`. */
+  readonly request: CompiledRequest;
+  readonly when: ((scope: Scope) => boolean) | undefined;
+  readonly retry: StepRetry | undefined;
+}
+
+export interface CompiledErrorMatcher {
+  readonly class: ErrorClass;
+  readonly scope: ErrorMatcher["scope"];
+  readonly matches: (answer: Answer) => boolean;
+  /** What the vendor says of how long to wait, as it says it; undefined when it does not. */
+  readonly retryAfter: ((answer: Answer) => unknown) | undefined;
+}
+
+/** A connector as the runtime uses it: read-only, every expression parsed, schemas compiled on first use. */
+export interface Connector {
+  readonly name: string;
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly loaded: LoadedManifest;
+  readonly streams: ReadonlyMap<string, CompiledStream>;
+  readonly triggers: ReadonlyMap<string, CompiledTrigger>;
+  readonly actions: ReadonlyMap<string, CompiledAction>;
+  readonly resources: ReadonlyMap<string, CompiledResource>;
+  readonly errors: readonly CompiledErrorMatcher[];
+  /** Headers of every HTTP request; scope: `connection`. */
+  readonly serverHeaders: Getter;
+  /** What proves the credentials and names the account, by type of authentication. */
+  readonly authentication: ReadonlyMap<string, CompiledAuthentication>;
+}
+
+export interface CompiledResource {
+  readonly definition: Resource;
+  /** Input of create and update; scope: `resource`, `id`, `record`. */
+  readonly from: Getter;
+}
+
+export interface CompiledAuthentication {
+  /** Scope: `connection`. */
+  readonly test: CompiledRequest | undefined;
+  readonly capture: ReadonlyMap<string, (answer: Answer) => unknown>;
+  /** Scope: `response`, `connection`. */
+  readonly label: ((scope: Scope) => string) | undefined;
+}

@@ -1,0 +1,20 @@
+import type { ConnectorRequest } from "../../schemas/manifest.ts";
+import type { Scope } from "./expressions.ts";
+import type { RequestParts } from "./targets.ts";
+import { compilePath, compileTemplate } from "./templates.ts";
+
+/** Fills a request's templates in. Constant parts are frozen: change it with a {@link Target} only. */
+export type CompiledRequest = (scope: Scope) => RequestParts;
+
+/**
+ * A request of a manifest as a function of the scope.
+ * @throws HooklineError `invalid_expression`; on a call `invalid_input` when the path lacks a value.
+ */
+export function compileRequest(request: ConnectorRequest, roots: readonly string[]): CompiledRequest {
+  const { method, path, bodyType, answer, ...templates } = request as RequestParts;
+  const parts = compileTemplate(templates, { roots }) as (scope: Scope) => Partial<RequestParts>;
+  const fixed = { method, ...(bodyType && { bodyType }), ...(answer && { answer }) };
+  if (path === undefined) return (scope) => ({ ...fixed, ...parts(scope) });
+  const expand = compilePath(path, roots);
+  return (scope) => ({ ...fixed, path: expand(scope), ...parts(scope) });
+}

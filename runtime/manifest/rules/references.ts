@@ -1,0 +1,101 @@
+import { isObject, joinPointer } from "../../core/json.ts";
+import { schemasOf, unknownName, type Rule } from "./context.ts";
+
+const names = (section: object | undefined) => Object.keys(section ?? {});
+
+/** A trigger names a stream that exists. */
+export const triggersNameStreams: Rule = ({ manifest, triggers }) =>
+  triggers.flatMap(({ value, pointer }) =>
+    unknownName(`${pointer}/stream`, "stream", value.stream, names(manifest.streams)),
+  );
+
+/** A trigger on a watched value names a watch of its stream. */
+export const triggersNameWatches: Rule = ({ streams, triggers }) =>
+  triggers.flatMap(({ value, pointer }) => {
+    const stream = streams.find(({ name }) => name === value.stream);
+    if (!stream || typeof value.on === "string") return [];
+    return Object.entries(value.on).flatMap(([change, watch]) =>
+      unknownName(`${pointer}/on/${change}`, `watch in stream "${stream.name}"`, watch, names(stream.value.watch)),
+    );
+  });
+
+/** A resource names a stream with a resource of its type, and actions that exist. */
+export const resourcesNameTheirParts: Rule = ({ manifest, streams, resources }) =>
+  resources.flatMap(({ name, value, pointer }) => {
+    const type = streams.find((stream) => stream.name === value.stream)?.value.resource?.type;
+    const missing = streams.some((stream) => stream.name === value.stream) && type !== name;
+    return [
+      ...unknownName(`${pointer}/stream`, "stream", value.stream, names(manifest.streams)),
+      ...(missing
+        ? [
+            {
+              pointer: `${pointer}/stream`,
+              message: `stream "${value.stream}" gives ${type ? `"${type}"` : "no resource"}; its resource.type must be "${name}"`,
+            },
+          ]
+        : []),
+      ...(["create", "update", "delete", "find"] as const).flatMap((kind) =>
+        value[kind] === undefined
+          ? []
+          : unknownName(`${pointer}/${kind}`, "action", value[kind], names(manifest.actions)),
+      ),
+    ];
+  });
+
+/** The input property that takes the vendor's id is one of the actions that need it. */
+export const resourcesNameTheirId: Rule = ({ actions, resources }) =>
+  resources.flatMap(({ value, pointer }) =>
+    (["update", "delete"] as const).flatMap((kind) => {
+      const action = actions.find(({ name }) => name === value[kind]);
+      if (!action) return [];
+      if (value.id === undefined)
+        return [
+          {
+            pointer,
+            message: `"id" is required beside "${kind}": which input property of "${action.name}" takes the vendor's id?`,
+          },
+        ];
+      return unknownName(
+        `${pointer}/id`,
+        `input property of "${action.name}"`,
+        value.id,
+        propertiesOf(action.value.input),
+      );
+    }),
+  );
+
+/** Dynamic values name an action that exists, and input properties they depend on. */
+export const dynamicValuesNameActions: Rule = (context) =>
+  schemasOf(context).flatMap(({ schema, pointer }) =>
+    Object.entries(isObject(schema["properties"]) ? schema["properties"] : {}).flatMap(([property, inner]) => {
+      const dynamic = isObject(inner) ? inner["dynamicValues"] : undefined;
+      if (dynamic === undefined) return [];
+      const at = `${joinPointer(`${pointer}/properties`, property)}/dynamicValues`;
+      if (!isObject(dynamic) || typeof dynamic["action"] !== "string" || typeof dynamic["value"] !== "string") {
+        return [
+          {
+            pointer: at,
+            message:
+              'needs "action" and "value", for example {"action": "list_groups", "value": "/id", "label": "/name"}',
+          },
+        ];
+      }
+      return [
+        ...unknownName(`${at}/action`, "action", dynamic["action"], names(context.manifest.actions)),
+        ...[dynamic["dependsOn"] ?? []]
+          .flat()
+          .flatMap((other, i) =>
+            unknownName(
+              `${at}/dependsOn/${i}`,
+              "input property",
+              String(other).replace(/^\//, ""),
+              propertiesOf(schema),
+            ),
+          ),
+      ];
+    }),
+  );
+
+function propertiesOf(schema: Record<string, unknown> | undefined): string[] {
+  return isObject(schema?.["properties"]) ? Object.keys(schema["properties"]) : [];
+}

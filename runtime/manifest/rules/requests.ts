@@ -1,0 +1,171 @@
+import type { ConnectorRequest, Cursor, Pagination } from "../../../schemas/manifest.ts";
+import type { Fault } from "../../core/errors.ts";
+import { authenticationMethods, type Rule, type RuleContext } from "./context.ts";
+
+interface PlacedRequest {
+  request: ConnectorRequest;
+  pointer: string;
+}
+
+function requestsOf(context: RuleContext): PlacedRequest[] {
+  return [
+    ...context.streams.flatMap(({ value: { request, enrich, cursor }, pointer }) => [
+      { request, pointer: `${pointer}/request` },
+      ...(enrich ? [{ request: enrich.request, pointer: `${pointer}/enrich/request` }] : []),
+      ...(cursor.type === "sequence"
+        ? [{ request: cursor.baseline.request, pointer: `${pointer}/cursor/baseline/request` }]
+        : []),
+      ...(cursor.type === "sequence" && cursor.recover
+        ? [{ request: cursor.recover.request, pointer: `${pointer}/cursor/recover/request` }]
+        : []),
+    ]),
+    ...context.actions.flatMap(({ value: { request, steps }, pointer }) => [
+      ...(request ? [{ request, pointer: `${pointer}/request` }] : []),
+      ...(steps ?? []).map((step, i) => ({ request: step.request, pointer: `${pointer}/steps/${i}/request` })),
+    ]),
+    ...authenticationMethods(context).flatMap(({ value, pointer }) =>
+      value.test ? [{ request: value.test, pointer: `${pointer}/test` }] : [],
+    ),
+  ];
+}
+
+/** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
+export const requestsFitTheServer: Rule = (context) => {
+  const server = context.sound("server");
+  if (!server) return [];
+  return requestsOf(context).flatMap(({ request, pointer }) => {
+    if ("url" in server) {
+      return "path" in request
+        ? []
+        : [
+            {
+              pointer: `${pointer}/method`,
+              message: `"${request.method}" is a googleapis method, but server.url speaks HTTP; give an HTTP method and a path`,
+            },
+          ];
+    }
+    const { api } = server.googleapis;
+    if ("path" in request)
+      return [
+        {
+          pointer: `${pointer}/method`,
+          message: `is an HTTP request, but the server is googleapis; name one of its methods, such as people.connections.list`,
+        },
+      ];
+    const [first, second, ...rest] = request.method.split(".");
+    const doubled = first === api && (second === api || rest.length > 1);
+    return doubled
+      ? [
+          {
+            pointer: `${pointer}/method`,
+            message: `"${request.method}" has the API's name in front; write "${request.method.slice(api.length + 1)}"`,
+          },
+        ]
+      : [];
+  });
+};
+
+/** What pages and cursors write into is a part that requests of the server have. */
+export const targetsExist: Rule = (context) => {
+  const server = context.sound("server");
+  if (!server) return [];
+  const legal = "url" in server ? ["query", "body", "headers"] : ["params", "body"];
+  return context.streams.flatMap(({ value: { request, pagination, cursor }, pointer }) =>
+    [...targetsOf(pagination, `${pointer}/pagination`), ...targetsOf(cursor, `${pointer}/cursor`)].flatMap(
+      ({ target, at }) => {
+        const part = target.slice(0, target.indexOf("."));
+        if (!legal.includes(part))
+          return [
+            {
+              pointer: at,
+              message: `"${target}" is no place in a request of this server; it can begin with ${legal.join(", ")}`,
+            },
+          ];
+        if (part === "body" && request.method === "GET")
+          return [{ pointer: at, message: `"${target}" needs a body, which GET has not; use query or POST` }];
+        return [];
+      },
+    ),
+  );
+};
+
+function targetsOf(reader: Pagination | Cursor | undefined, pointer: string): { target: string; at: string }[] {
+  if (!reader) return [];
+  const to =
+    "to" in reader
+      ? [reader.to]
+          .flat()
+          .map((target, i) => ({ target, at: Array.isArray(reader.to) ? `${pointer}/to/${i}` : `${pointer}/to` }))
+      : [];
+  const from = reader.type === "window" ? [{ target: reader.from, at: `${pointer}/from` }] : [];
+  const size =
+    "pageSize" in reader && reader.pageSize ? [{ target: reader.pageSize.param, at: `${pointer}/pageSize/param` }] : [];
+  return [...to, ...from, ...size];
+}
+
+/** A keyset has one place for all its values, or one for each. */
+export const keysetsMatchTheirPlaces: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { pagination, cursor }, pointer }) => [
+    ...(pagination?.type === "keyset"
+      ? unequal(`${pointer}/pagination/to`, [pagination.from].flat(), pagination.to)
+      : []),
+    ...(cursor.type === "keyset" ? unequal(`${pointer}/cursor/to`, cursor.values, cursor.to) : []),
+  ]);
+
+function unequal(pointer: string, values: string[], to: string | string[]): Fault[] {
+  if (!Array.isArray(to) || to.length === values.length) return [];
+  return [
+    {
+      pointer,
+      message: `has ${to.length} places for ${values.length} values; give one for each, or a single one for all`,
+    },
+  ];
+}
+
+/** One record has no pages. */
+export const singleRecordsHaveNoPages: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { pagination, cursor }, pointer }) =>
+    cursor.type === "snapshot" && cursor.single && pagination && pagination.type !== "none"
+      ? [{ pointer: `${pointer}/pagination`, message: "a single record has no pages; remove pagination or single" }]
+      : [],
+  );
+
+/** Stored state that became unusable has a way onward. */
+export const raisedVersionsMigrate: Rule = ({ streams }) =>
+  streams.flatMap(({ value, pointer }) =>
+    (value.cursorVersion ?? 1) > 1 && !value.migrate
+      ? [
+          {
+            pointer: `${pointer}/migrate`,
+            message: 'is required when cursorVersion is raised: "rebaseline" or "resync"',
+          },
+        ]
+      : [],
+  );
+
+/** Steps have their own ids, read answers of earlier steps only, and go back only to themselves or earlier ones. */
+export const stepsLookBackwards: Rule = ({ actions }) =>
+  actions.flatMap(({ value: { steps = [] }, pointer }) =>
+    steps.flatMap((step, i) => {
+      const at = `${pointer}/steps/${i}`;
+      const earlier = steps.slice(0, i).map(({ id }) => id);
+      const named = [...JSON.stringify([step.request, step.when ?? ""]).matchAll(/(?<![\w.])\$?steps\.(\w+)/g)].map(
+        ([, id = ""]) => id,
+      );
+      return [
+        ...(earlier.includes(step.id)
+          ? [{ pointer: `${at}/id`, message: `"${step.id}" is the id of an earlier step; give another` }]
+          : []),
+        ...[...new Set(named)]
+          .filter((id) => !earlier.includes(id))
+          .map((id) => ({ pointer: `${at}/request`, message: notEarlier(id, earlier) })),
+        ...(step.retry && ![...earlier, step.id].includes(step.retry.from)
+          ? [{ pointer: `${at}/retry/from`, message: notEarlier(step.retry.from, [...earlier, step.id]) }]
+          : []),
+      ];
+    }),
+  );
+
+function notEarlier(id: string, earlier: string[]): string {
+  return `"${id}" is no earlier step; there ${earlier.length === 0 ? "are none" : `is ${earlier.join(", ")}`}`;
+}

@@ -1,0 +1,166 @@
+// Generated from config.schema.json by schemas/generate.ts; do not edit.
+
+/**
+ * Text, or where it is.
+ */
+export type Text = string | FromEnvironment | FromFile;
+
+/**
+ * The service's configuration file. Any text may be {"env": "NAME"} or {"file": "path"} instead.
+ */
+export interface Config {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * TCP port; 0 takes any that is free. 8080 when not given.
+   */
+  port?: number;
+  /**
+   * Address to listen on.
+   */
+  host?: Text;
+  /**
+   * The service's URL as browsers and vendors reach it.
+   */
+  baseUrl?: Text;
+  /**
+   * Where everything is kept: sqlite:<file>, sqlite::memory: or postgres://….
+   */
+  store?: Text;
+  /**
+   * Names of built-in connectors and paths of manifests; all built-in ones when not given.
+   */
+  connectors?: Text[];
+  /**
+   * Keys of stored credentials: the first encrypts, all decrypt.
+   *
+   * @minItems 1
+   */
+  encryptionKeys?: Text[];
+  /**
+   * The first admin API key.
+   */
+  apiKey?: Text;
+  /**
+   * URLs a browser may be sent back to after OAuth, by their beginning.
+   */
+  returnTo?: Text[];
+  /**
+   * OAuth clients by connector.
+   */
+  clients?: {
+    [k: string]: Client;
+  };
+  /**
+   * Other addresses by connector: a sandbox, a proxy, a test double.
+   */
+  servers?: {
+    [k: string]: ServerAddress;
+  };
+  /**
+   * Where webhooks and requests may go.
+   */
+  network?: {
+    /**
+     * Whether private and loopback addresses are allowed; false when not given.
+     */
+    allowPrivate?: boolean;
+    /**
+     * Address ranges allowed besides public ones (CIDR).
+     */
+    allow?: string[];
+  };
+  /**
+   * How long things are kept, in days.
+   */
+  retention?: {
+    /**
+     * Events.
+     */
+    eventsDays?: number;
+    /**
+     * Deliveries and their attempts.
+     */
+    deliveriesDays?: number;
+  };
+  /**
+   * How much is done at the same time in this process.
+   */
+  concurrency?: {
+    /**
+     * Polls.
+     */
+    polls?: number;
+    /**
+     * Deliveries.
+     */
+    deliveries?: number;
+    /**
+     * Deliveries to one endpoint.
+     */
+    perEndpoint?: number;
+  };
+  /**
+   * What is logged.
+   */
+  log?: {
+    /**
+     * The least important that is written; info when not given.
+     */
+    level?: "trace" | "debug" | "info" | "warn" | "error" | "fatal" | "silent";
+  };
+}
+/**
+ * From the environment.
+ */
+export interface FromEnvironment {
+  /**
+   * Name of the variable.
+   */
+  env: string;
+}
+/**
+ * From a file, without the newline at its end.
+ */
+export interface FromFile {
+  /**
+   * Path of the file.
+   */
+  file: string;
+}
+/**
+ * An OAuth client registered with the vendor.
+ */
+export interface Client {
+  /**
+   * Its id.
+   */
+  clientId: Text;
+  /**
+   * Its secret; a public client has none.
+   */
+  clientSecret?: Text;
+}
+/**
+ * Addresses instead of the manifest's.
+ */
+export interface ServerAddress {
+  /**
+   * Base URL of the API.
+   */
+  url?: Text;
+  /**
+   * Where a person grants access.
+   */
+  authorizationUrl?: Text;
+  /**
+   * Where tokens come from.
+   */
+  tokenUrl?: Text;
+  /**
+   * Where a grant is given back.
+   */
+  revokeUrl?: Text;
+}

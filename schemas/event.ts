@@ -1,0 +1,181 @@
+// Generated from event.schema.json by schemas/generate.ts; do not edit.
+
+/**
+ * The body of a webhook: a change of a record, or news about the running of the integration itself.
+ */
+export type HooklineEvent = OperationalEvent | RecordEvent;
+/**
+ * When it was noticed (RFC 3339, UTC).
+ */
+export type Time = string;
+/**
+ * Name of the connector.
+ */
+export type ConnectorName = string;
+/**
+ * Id of the connection.
+ */
+export type ConnectionId = string;
+/**
+ * The user whose connection it is.
+ */
+export type UserId = string;
+/**
+ * Id of the subscription.
+ */
+export type SubscriptionId = string;
+
+/**
+ * News about the running of the integration.
+ */
+export interface OperationalEvent {
+  /**
+   * What happened.
+   */
+  type:
+    | "connection.active"
+    | "connection.reauth_required"
+    | "subscription.degraded"
+    | "subscription.recovered"
+    | "stream.gap"
+    | "endpoint.disabled"
+    | "delivery.exhausted"
+    | "flow.failed"
+    | "sync.conflict"
+    | "endpoint.test";
+  timestamp: Time;
+  data: OperationalEventData;
+}
+/**
+ * Whom it concerns and why.
+ */
+export interface OperationalEventData {
+  /**
+   * What happened and what to do, in words.
+   */
+  reason: string;
+  /**
+   * Stable code of the error behind it.
+   */
+  code?: string;
+  connector?: ConnectorName;
+  connection?: ConnectionId;
+  user?: UserId;
+  subscription?: SubscriptionId;
+  /**
+   * Key of the stream.
+   */
+  stream?: string;
+  /**
+   * Id of the endpoint.
+   */
+  endpoint?: string;
+  /**
+   * Id of the event that could not be delivered.
+   */
+  event?: string;
+  /**
+   * Id of the delivery.
+   */
+  delivery?: string;
+  /**
+   * Id of the flow.
+   */
+  flow?: string;
+  /**
+   * Id of the run.
+   */
+  run?: string;
+  /**
+   * Id of the sync.
+   */
+  sync?: string;
+  /**
+   * Further facts, by type of event.
+   */
+  details?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * A change of one record.
+ */
+export interface RecordEvent {
+  /**
+   * The trigger's event type.
+   */
+  type: string;
+  timestamp: Time;
+  data: RecordEventData;
+}
+/**
+ * What changed, and where.
+ */
+export interface RecordEventData {
+  connector: ConnectorName;
+  connection: ConnectionId;
+  user: UserId;
+  /**
+   * Key of the trigger.
+   */
+  trigger: string;
+  subscription: SubscriptionId;
+  /**
+   * Grows per connection and stream: order, even if deliveries overtake each other.
+   */
+  sequence: number;
+  /**
+   * What happened to the record; changed for a watched value.
+   */
+  change: "created" | "updated" | "deleted" | "changed";
+  /**
+   * What happened to watched values, by name of the watch.
+   */
+  changes?: {
+    [k: string]: WatchedChange;
+  };
+  /**
+   * Whether the record existed before anybody watched.
+   */
+  backfill: boolean;
+  resource: EventResource;
+  /**
+   * Exactly what the vendor sent; absent for a deletion the vendor does not describe.
+   */
+  record?: unknown;
+}
+/**
+ * What happened to one watched value: members of a list, or the value itself.
+ */
+export interface WatchedChange {
+  /**
+   * What joined the list.
+   */
+  added?: unknown[];
+  /**
+   * What left the list.
+   */
+  removed?: unknown[];
+  /**
+   * The value before.
+   */
+  from?: unknown;
+  /**
+   * The value now.
+   */
+  to?: unknown;
+}
+/**
+ * The record in common terms.
+ */
+export interface EventResource {
+  /**
+   * Type of the resource.
+   */
+  type: string;
+  /**
+   * The vendor's id.
+   */
+  id: string;
+  [k: string]: unknown;
+}

@@ -1,0 +1,1070 @@
+// Generated from manifest.schema.json by schemas/generate.ts; do not edit.
+
+/**
+ * How people see it in a list.
+ */
+export type Title = string;
+/**
+ * One or two sentences of help, in plain words.
+ */
+export type Description = string;
+/**
+ * Where requests go and through which transport.
+ */
+export type Server = GoogleServer | HttpServer;
+/**
+ * How a connection proves who it is.
+ */
+export type Authentication = AuthenticationMethod | AuthenticationChoice;
+/**
+ * One way of authentication.
+ */
+export type AuthenticationMethod =
+  Oauth2Authentication | BearerAuthentication | ApiKeyAuthentication | BasicAuthentication | NoAuthentication;
+/**
+ * Where a value is: a root, and for bodies and records a JSON Pointer after #.
+ */
+export type RuntimeExpression = string;
+/**
+ * One request: an HTTP verb and path, or a googleapis method; which one follows from the server.
+ */
+export type ConnectorRequest = HttpRequest | GoogleRequest;
+/**
+ * Any JSON: {"$expr"} is computed, a runtime expression gives its value, {$…} inside text is filled in, everything else is literal; a property without a value is left out.
+ */
+export type Template = unknown;
+/**
+ * How the account is called, from the test's answer or the connection.
+ */
+export type Label = string;
+/**
+ * What an error means, and so what is done about it.
+ */
+export type ErrorClass =
+  | "authExpired"
+  | "authRevoked"
+  | "scopeMissing"
+  | "rateLimited"
+  | "quotaExceeded"
+  | "serverError"
+  | "network"
+  | "timeout"
+  | "cursorExpired"
+  | "notFound"
+  | "conflict"
+  | "invalidInput"
+  | "unknown";
+/**
+ * A JMESPath expression.
+ */
+export type Jmespath = string;
+/**
+ * OAuth scopes needed; each is declared in the authentication.
+ */
+export type Scopes = string[];
+/**
+ * Where a value is, or how it is computed.
+ */
+export type ValueExpression = RuntimeExpression | Reshape;
+/**
+ * JSON Pointer (RFC 6901) into a record.
+ */
+export type Pointer = string;
+/**
+ * An ISO 8601 duration of weeks, days, hours, minutes and seconds.
+ */
+export type Duration = string;
+/**
+ * How the next page is asked for; none when not given.
+ */
+export type Pagination =
+  NoPagination | TokenPagination | LinkPagination | PagePagination | OffsetPagination | KeysetPagination;
+/**
+ * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path.
+ */
+export type Target = string;
+/**
+ * What ends the pages: the next value is missing, the page is empty, the page is shorter than its size, or a condition over {status, headers, body}. When not given, the type's own: missing for token and link, empty for the others.
+ */
+export type Stop = ("missing" | "empty" | "short") | StopCondition;
+/**
+ * Pages read in one poll at most; the next poll goes on there. 1000 when not given.
+ */
+export type MaxPages = number;
+/**
+ * How the next poll knows where the last one ended.
+ */
+export type Cursor =
+  SyncTokenCursor | SequenceCursor | UpdatedSinceCursor | KeysetCursor | WindowCursor | SnapshotCursor;
+/**
+ * Seconds read again each time, for changes that appear late; 0 when not given.
+ */
+export type OverlapSeconds = number;
+/**
+ * Seconds before now that are left for the next poll, because the vendor may still write into them; 0 when not given.
+ */
+export type SettleSeconds = number;
+/**
+ * How the vendor writes times; rfc3339 when not given.
+ */
+export type TimeFormat = "rfc3339" | "epochMillis" | "epochSeconds";
+/**
+ * Which change fires: of the record, or of one watched value.
+ */
+export type Change = ("created" | "updated" | "deleted" | "any") | AddedChange | RemovedChange | ChangedChange;
+
+/**
+ * Everything about one connector, as data. This is the bundled form: before bundling any object may be {"$ref": "file.json#/pointer"}.
+ */
+export interface Manifest {
+  /**
+   * Where an editor finds this schema.
+   */
+  $schema?: string;
+  /**
+   * Version of the manifest language.
+   */
+  manifestVersion: 1;
+  /**
+   * The connector's unique name in kebab-case.
+   */
+  name: string;
+  /**
+   * Semantic version of this manifest.
+   */
+  version: string;
+  title: Title;
+  description?: Description;
+  /**
+   * Where the vendor documents the API.
+   */
+  documentation?: string;
+  /**
+   * An SVG beside the manifest.
+   */
+  icon?: string;
+  /**
+   * Words by which a list of connectors is filtered.
+   */
+  categories?: string[];
+  server: Server;
+  /**
+   * Every host a request of this connector may go to; a leading *. stands for any subdomain.
+   *
+   * @minItems 1
+   */
+  allowedHosts: string[];
+  authentication: Authentication;
+  /**
+   * How much the vendor allows; all of them hold at once.
+   */
+  rateLimits?: RateLimit[];
+  /**
+   * Which answers mean what; the first that matches wins, then the defaults by status.
+   */
+  errors?: ErrorMatcher[];
+  /**
+   * What is read over and over, by key.
+   */
+  streams?: {
+    [k: string]: Stream;
+  };
+  /**
+   * Kinds of change people can subscribe to, by key.
+   */
+  triggers?: {
+    [k: string]: Trigger;
+  };
+  /**
+   * Operations at the vendor, by key.
+   */
+  actions?: {
+    [k: string]: Action;
+  };
+  /**
+   * Common things two-way sync can use, by type.
+   */
+  resources?: {
+    [k: string]: Resource;
+  };
+  /**
+   * Flow templates beside the manifest, as relative paths; * stands for any file name.
+   */
+  flows?: string[];
+}
+/**
+ * A Google API through the googleapis package.
+ */
+export interface GoogleServer {
+  /**
+   * Which Google API.
+   */
+  googleapis: {
+    /**
+     * Name of the API in googleapis.
+     */
+    api: string;
+    /**
+     * Version of the API in googleapis.
+     */
+    version: string;
+  };
+}
+/**
+ * A plain HTTP API.
+ */
+export interface HttpServer {
+  /**
+   * Base URL that every path is appended to.
+   */
+  url: string;
+  /**
+   * Headers of every request; may use $connection.
+   */
+  headers?: {
+    [k: string]: string;
+  };
+}
+/**
+ * OAuth 2.0 authorization code (RFC 6749).
+ */
+export interface Oauth2Authentication {
+  /**
+   * OAuth 2.0.
+   */
+  type: "oauth2";
+  title?: Title;
+  description?: Description;
+  /**
+   * Where the person grants access.
+   */
+  authorizationUrl: string;
+  /**
+   * Where codes and refresh tokens become access tokens.
+   */
+  tokenUrl: string;
+  /**
+   * Where a grant is given back (RFC 7009).
+   */
+  revokeUrl?: string;
+  /**
+   * Proof key (RFC 7636); S256 when not given.
+   */
+  pkce?: "S256" | false;
+  /**
+   * Further parameters of the authorization URL.
+   */
+  authorizationParams?: {
+    [k: string]: string;
+  };
+  /**
+   * Further parameters of every token request.
+   */
+  tokenParams?: {
+    [k: string]: string;
+  };
+  /**
+   * How the client proves itself at the token URL; body when not given.
+   */
+  clientAuthentication?: "body" | "basic";
+  /**
+   * Every scope the connector may ask for, with its meaning in one line.
+   */
+  scopes: {
+    [k: string]: string;
+  };
+  /**
+   * How access tokens are renewed.
+   */
+  refresh?: {
+    /**
+     * Seconds before its end at which a token is renewed; 300 when not given.
+     */
+    marginSeconds?: number;
+    /**
+     * Whether every renewal gives a new refresh token and voids the old one.
+     */
+    rotates?: boolean;
+  };
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+}
+/**
+ * Values of the token answer kept on the connection and read as $connection.<name>; without a token answer, of the test's answer.
+ */
+export interface Capture {
+  [k: string]: RuntimeExpression;
+}
+/**
+ * JSON Schema of what a person gives besides the credentials; read as $connection.<name>.
+ */
+export interface ConnectionInput {
+  [k: string]: unknown;
+}
+/**
+ * A plain HTTP request.
+ */
+export interface HttpRequest {
+  /**
+   * HTTP method.
+   */
+  method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /**
+   * URI template (RFC 6570) appended to the server's URL; variables are dot paths from a root.
+   */
+  path: string;
+  /**
+   * Query parameters; a list repeats its name.
+   */
+  query?: TemplateObject;
+  /**
+   * Headers besides those of the server.
+   */
+  headers?: TemplateObject;
+  /**
+   * The body.
+   */
+  body?: Template;
+  /**
+   * How the body is written; json when not given.
+   */
+  bodyType?: "json" | "form";
+  /**
+   * How the answer is read; json when not given. binary becomes {mediaType, size, sha256, content}.
+   */
+  answer?: "json" | "text" | "binary";
+}
+/**
+ * An object whose values are templates.
+ */
+export interface TemplateObject {
+  [k: string]: unknown;
+}
+/**
+ * A method of a Google API.
+ */
+export interface GoogleRequest {
+  /**
+   * Method id as in googleapis, without the name of the API.
+   */
+  method: string;
+  /**
+   * Path and query parameters.
+   */
+  params?: TemplateObject;
+  /**
+   * The request's body.
+   */
+  body?: Template;
+}
+/**
+ * A long-lived token in the Authorization header.
+ */
+export interface BearerAuthentication {
+  /**
+   * A token in Authorization: Bearer.
+   */
+  type: "bearer";
+  title?: Title;
+  description?: Description;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+}
+/**
+ * A key in a header or in the query.
+ */
+export interface ApiKeyAuthentication {
+  /**
+   * A key.
+   */
+  type: "apiKey";
+  /**
+   * Where the key is sent.
+   */
+  in: "header" | "query";
+  /**
+   * Name of the header or query parameter.
+   */
+  name: string;
+  /**
+   * Text before the key, with its space.
+   */
+  prefix?: string;
+  title?: Title;
+  description?: Description;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+}
+/**
+ * User name and password (RFC 7617).
+ */
+export interface BasicAuthentication {
+  /**
+   * User name and password.
+   */
+  type: "basic";
+  title?: Title;
+  description?: Description;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+}
+/**
+ * An API open to everybody.
+ */
+export interface NoAuthentication {
+  /**
+   * Nothing to prove.
+   */
+  type: "none";
+  title?: Title;
+  description?: Description;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+}
+/**
+ * Several ways; each connection uses one, chosen by type.
+ */
+export interface AuthenticationChoice {
+  /**
+   * The ways, best first, each of another type.
+   *
+   * @minItems 2
+   */
+  oneOf: AuthenticationMethod[];
+}
+/**
+ * One limit of the vendor.
+ */
+export interface RateLimit {
+  /**
+   * Requests allowed in the time.
+   */
+  points: number;
+  /**
+   * The time in seconds.
+   */
+  seconds: number;
+  /**
+   * Whether each account has the limit or all accounts of one OAuth client share it.
+   */
+  per: "connection" | "client";
+  /**
+   * Only requests that read, or only those that write; both when not given.
+   */
+  appliesTo?: "read" | "write";
+  /**
+   * Answer headers that tell the state of the limit.
+   */
+  headers?: {
+    /**
+     * Header with the size of the limit.
+     */
+    limit?: string;
+    /**
+     * Header with what is left.
+     */
+    remaining?: string;
+    /**
+     * Header with seconds or time until it starts anew.
+     */
+    reset?: string;
+  };
+}
+/**
+ * Which answers belong to a class.
+ */
+export interface ErrorMatcher {
+  class: ErrorClass;
+  /**
+   * HTTP statuses, any of which matches.
+   *
+   * @minItems 1
+   */
+  status?: number[];
+  /**
+   * JMESPath over {status, headers, body}; header names in lower case.
+   */
+  when?: Jmespath;
+  /**
+   * Where the answer says how long to wait: seconds, or a time.
+   */
+  retryAfter?: RuntimeExpression;
+  /**
+   * Only errors that arose while reading a stream, running an action, enriching a record, or asking for a token.
+   */
+  scope?: "stream" | "action" | "enrich" | "token";
+}
+/**
+ * A list or record read over and over.
+ */
+export interface Stream {
+  title: Title;
+  description?: Description;
+  scopes?: Scopes;
+  /**
+   * What must be known to read it, read as $input; each different input is its own cursor.
+   */
+  input?: JsonSchema;
+  request: ConnectorRequest;
+  enrich?: Enrich;
+  records: Records;
+  pagination?: Pagination;
+  cursor: Cursor;
+  /**
+   * Raised when keys, cursor or request change so that stored state cannot be used any more; 1 when not given.
+   */
+  cursorVersion?: number;
+  /**
+   * After a raise: rebaseline reads everything silently, resync reads everything and emits what differs.
+   */
+  migrate?: "rebaseline" | "resync";
+  /**
+   * JMESPath on the record: true when the vendor reports it deleted.
+   */
+  deleted?: Jmespath;
+  /**
+   * Values remembered per record, so that a trigger can tell what was added, removed or changed.
+   */
+  watch?: {
+    [k: string]: Jmespath;
+  };
+  /**
+   * A record as the vendor sends it.
+   */
+  schema?: JsonSchema;
+  resource?: ResourceMap;
+}
+/**
+ * A JSON Schema (2020-12); {} when there is nothing to say.
+ */
+export interface JsonSchema {
+  [k: string]: unknown;
+}
+/**
+ * One more request per record; may use $record.
+ */
+export interface Enrich {
+  request: ConnectorRequest;
+  /**
+   * JMESPath on the record: only where true.
+   */
+  when?: Jmespath;
+  /**
+   * What of the answer is taken; the whole body when not given.
+   */
+  select?: ValueExpression;
+  /**
+   * The record's property the answer is put under; when not given, the answer takes the record's place.
+   */
+  into?: string;
+  /**
+   * Requests at the same time; 5 when not given.
+   */
+  concurrency?: number;
+}
+/**
+ * A value computed with JMESPath.
+ */
+export interface Reshape {
+  $expr: Jmespath;
+}
+/**
+ * Where an answer's records are and how each is known.
+ */
+export interface Records {
+  /**
+   * Where the records are; of several places the first that exists. A single object is a list of one, nothing is a list of none.
+   */
+  select: ValueExpression | ValueExpression[];
+  /**
+   * Pointers to what identifies a record for ever.
+   */
+  primaryKey: Pointer | Pointer[];
+  /**
+   * What changes with every change of the record; without it the record's content is hashed.
+   */
+  versionKey?: Pointer;
+  /**
+   * What of the record matters: an update that leaves it alike is no update.
+   */
+  fingerprint?: Reshape;
+  /**
+   * List of keys the record had before, after a merge for instance.
+   */
+  previousKeys?: Pointer;
+  /**
+   * When the record last changed; needed for a first poll that starts at a time.
+   */
+  timestamp?: ValueExpression;
+  /**
+   * How long an incremental stream remembers a record it no longer sees; for ever when not given.
+   */
+  remember?: Duration;
+}
+/**
+ * One answer holds everything.
+ */
+export interface NoPagination {
+  /**
+   * No pages.
+   */
+  type: "none";
+}
+/**
+ * The answer names the next page by a token.
+ */
+export interface TokenPagination {
+  /**
+   * By token.
+   */
+  type: "token";
+  /**
+   * Where the token is.
+   */
+  from: RuntimeExpression;
+  to: Target;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * How many records a page has at most.
+ */
+export interface PageSize {
+  param: Target;
+  /**
+   * Records per page.
+   */
+  value: number;
+}
+/**
+ * A condition that ends the pages.
+ */
+export interface StopCondition {
+  /**
+   * JMESPath over {status, headers, body}.
+   */
+  when: Jmespath;
+}
+/**
+ * The answer gives the next page's URL, of the same origin.
+ */
+export interface LinkPagination {
+  /**
+   * By URL.
+   */
+  type: "link";
+  /**
+   * Where the URL is; the Link header's rel="next" (RFC 8288) when not given.
+   */
+  from?: RuntimeExpression;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * Pages are counted.
+ */
+export interface PagePagination {
+  /**
+   * By page number.
+   */
+  type: "page";
+  to: Target;
+  /**
+   * Number of the first page; 1 when not given.
+   */
+  start?: number;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * Records are counted; the offset grows by the records received.
+ */
+export interface OffsetPagination {
+  /**
+   * By number of records to skip.
+   */
+  type: "offset";
+  to: Target;
+  /**
+   * Offset of the first record; 0 when not given.
+   */
+  start?: number;
+  pageSize: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * The next page starts after the last record.
+ */
+export interface KeysetPagination {
+  /**
+   * By the last record's values.
+   */
+  type: "keyset";
+  /**
+   * The last record's values.
+   */
+  from: RuntimeExpression | RuntimeExpression[];
+  /**
+   * Where they go: one place per value, or one place for them all.
+   */
+  to: Target | Target[];
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * An opaque token from the last page; when it expires everything is read and compared.
+ */
+export interface SyncTokenCursor {
+  /**
+   * Opaque token.
+   */
+  type: "syncToken";
+  /**
+   * Where the last page has the token.
+   */
+  from: RuntimeExpression;
+  to: Target;
+  /**
+   * Age at which a token is replaced before the vendor refuses it.
+   */
+  maxAge?: Duration;
+}
+/**
+ * A growing number, kept as text and compared as a number.
+ */
+export interface SequenceCursor {
+  /**
+   * Growing number.
+   */
+  type: "sequence";
+  baseline: SequenceBaseline;
+  /**
+   * Where an answer has the newest number.
+   */
+  from: RuntimeExpression;
+  to: Target;
+  recover?: SequenceRecovery;
+}
+/**
+ * The request that gives the first number.
+ */
+export interface SequenceBaseline {
+  request: ConnectorRequest;
+  /**
+   * Where its answer has the number.
+   */
+  from: RuntimeExpression;
+}
+/**
+ * How to list what an expired number has missed.
+ */
+export interface SequenceRecovery {
+  request: ConnectorRequest;
+  pagination?: Pagination;
+  records?: Records;
+}
+/**
+ * The largest time seen in records; read again inclusively, repeats are dropped by version.
+ */
+export interface UpdatedSinceCursor {
+  /**
+   * Largest time seen.
+   */
+  type: "updatedSince";
+  /**
+   * The record's time.
+   */
+  from: RuntimeExpression;
+  to: Target;
+  overlapSeconds?: OverlapSeconds;
+  settleSeconds?: SettleSeconds;
+  format?: TimeFormat;
+}
+/**
+ * The last record's time and id, to go on after it.
+ */
+export interface KeysetCursor {
+  /**
+   * Time and id of the last record.
+   */
+  type: "keyset";
+  /**
+   * Values of the record by which the list is ordered, time first.
+   *
+   * @minItems 1
+   */
+  values: RuntimeExpression[];
+  /**
+   * Where they go: one place per value, or one place for them all.
+   */
+  to: Target | Target[];
+  overlapSeconds?: OverlapSeconds;
+  settleSeconds?: SettleSeconds;
+}
+/**
+ * A moving span on a time that is not the time of change.
+ */
+export interface WindowCursor {
+  /**
+   * Moving span.
+   */
+  type: "window";
+  from: Target;
+  to: Target;
+  /**
+   * How far it reaches into the future.
+   */
+  aheadSeconds: number;
+  /**
+   * How far it reaches into the past.
+   */
+  behindSeconds: number;
+  format?: TimeFormat;
+}
+/**
+ * No cursor: everything is read and compared with what is remembered.
+ */
+export interface SnapshotCursor {
+  /**
+   * Everything, every time.
+   */
+  type: "snapshot";
+  /**
+   * The answer is one record, asked for by its id.
+   */
+  single?: boolean;
+}
+/**
+ * The same record in common terms.
+ */
+export interface ResourceMap {
+  /**
+   * Type of the resource.
+   */
+  type: string;
+  /**
+   * Template over the record: {"$expr"} starts at the record, $record#/… works too.
+   */
+  map: Template;
+}
+/**
+ * A kind of change on a stream, as people pick it.
+ */
+export interface Trigger {
+  title: Title;
+  description?: Description;
+  /**
+   * Key of the stream.
+   */
+  stream: string;
+  on: Change;
+  /**
+   * JMESPath over {record, resource, previous, input}: only changes for which it is true.
+   */
+  where?: Jmespath;
+  /**
+   * Type of the event that consumers see.
+   */
+  event: string;
+  /**
+   * What a subscriber chooses, read as input.
+   */
+  input?: JsonSchema;
+  /**
+   * The stream's input, from $input and $connection; when not given, the properties of the trigger's input that the stream's input has too.
+   */
+  streamInput?: TemplateObject;
+  /**
+   * When the stream is polled for this trigger.
+   */
+  schedule?: {
+    /**
+     * Cron expression used when the subscriber chooses none.
+     */
+    default?: string;
+    /**
+     * Smallest interval a subscriber may choose, in seconds; 60 when not given.
+     */
+    minSeconds?: number;
+  };
+  /**
+   * A record as the stream gives it; matches the stream's schema.
+   */
+  sample?: {
+    [k: string]: unknown;
+  };
+}
+/**
+ * Something joined a watched list.
+ */
+export interface AddedChange {
+  /**
+   * Name of the watch.
+   */
+  added: string;
+}
+/**
+ * Something left a watched list.
+ */
+export interface RemovedChange {
+  /**
+   * Name of the watch.
+   */
+  removed: string;
+}
+/**
+ * A watched value became another.
+ */
+export interface ChangedChange {
+  /**
+   * Name of the watch.
+   */
+  changed: string;
+}
+/**
+ * One operation at the vendor: a request, or a short sequence of steps.
+ */
+export interface Action {
+  title: Title;
+  description?: Description;
+  /**
+   * What it does, in one word.
+   */
+  kind: "create" | "update" | "upsert" | "delete" | "get" | "search" | "list" | "other";
+  scopes?: Scopes;
+  /**
+   * What it takes, read as $input; refuses unknown properties.
+   */
+  input?: JsonSchema;
+  /**
+   * What it gives.
+   */
+  output?: JsonSchema;
+  request?: ConnectorRequest;
+  /**
+   * Requests one after the other; each sees the answers of those before as $steps.<id>.
+   *
+   * @minItems 1
+   * @maxItems 10
+   */
+  steps?: Step[];
+  /**
+   * The output, over {response, input, steps, connection}; the body of the last answer when not given.
+   */
+  result?: Template;
+  /**
+   * What makes a repeat harmless: its nature, an etag, a key the vendor honours, or nothing. none when not given, natural for get, search and list.
+   */
+  idempotency?: "natural" | "precondition" | "key" | "none";
+  /**
+   * Which failures are tried again, within what the idempotency allows.
+   */
+  retry?: {
+    /**
+     * Tries after the first; 3 when not given.
+     */
+    max?: number;
+    /**
+     * Classes tried again; rateLimited, serverError, network and timeout when not given.
+     */
+    on?: ErrorClass[];
+  };
+  /**
+   * Runs of one connection one at a time.
+   */
+  serial?: "connection";
+  /**
+   * An example of input and output; both match their schemas.
+   */
+  sample?: {
+    /**
+     * An input.
+     */
+    input?: unknown;
+    /**
+     * An output.
+     */
+    output?: unknown;
+  };
+}
+/**
+ * One request of an action.
+ */
+export interface Step {
+  /**
+   * Name by which later steps read the answer: $steps.<id>.body#/…, .status, .header.<name>.
+   */
+  id: string;
+  request: ConnectorRequest;
+  /**
+   * JMESPath over {input, steps, connection}: skipped unless true.
+   */
+  when?: Jmespath;
+  retry?: StepRetry;
+}
+/**
+ * On one class of error go back to an earlier step.
+ */
+export interface StepRetry {
+  on: ErrorClass;
+  /**
+   * How often.
+   */
+  max: number;
+  /**
+   * The step to start again from: this one or an earlier.
+   */
+  from: string;
+}
+/**
+ * What two-way sync may use to keep a common thing alike.
+ */
+export interface Resource {
+  /**
+   * Key of the stream that reports changes; it has a resource of this type.
+   */
+  stream: string;
+  /**
+   * Key of the action that creates.
+   */
+  create?: string;
+  /**
+   * Key of the action that updates.
+   */
+  update?: string;
+  /**
+   * Key of the action that deletes.
+   */
+  delete?: string;
+  /**
+   * Key of the action that finds by the key; takes it in an input property of the key's name.
+   */
+  find?: string;
+  /**
+   * What tells that two are the same when no link is known.
+   */
+  key?: string;
+  /**
+   * Input property of update and delete that takes the vendor's id.
+   */
+  id?: string;
+  /**
+   * Input of create and update, over {resource, id, record}: the common thing, the vendor's id and the vendor's record, the latter two when known.
+   */
+  from: TemplateObject;
+}

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { compileConnector } from "../../runtime/manifest/connector.ts";
+import { loadManifest } from "../../runtime/manifest/load.ts";
+import { acme } from "./acme.ts";
+
+const connector = compileConnector(await loadManifest(acme()));
+const answer = (body: unknown, status = 200, headers = {}) => ({ status, headers, body });
+
+describe("a compiled stream", () => {
+  const stream = connector.streams.get("contacts")!;
+
+  it("takes records from the first place that exists; one is a list of one, nothing a list of none", () => {
+    expect(stream.select(answer({ contacts: [1, 2] }))).toEqual([1, 2]);
+    expect(stream.select(answer({ contacts: [], data: [{ contact: 3 }] }))).toEqual([]);
+    expect(stream.select(answer({ data: [{ contact: 3 }] }))).toEqual([3]);
+    expect(stream.select(answer({ contacts: { id: 1 } }))).toEqual([{ id: 1 }]);
+    expect(stream.select(answer(null))).toEqual([]);
+  });
+
+  it("joins several keys so that no two pairs meet, and has none when a part is missing", () => {
+    expect(stream.key({ account: "a", id: 1 })).toBe("a|1");
+    expect(stream.key({ account: "a|b", id: "c" })).not.toBe(stream.key({ account: "a", id: "b|c" }));
+    expect(stream.key({ account: "a\\", id: "b" })).not.toBe(stream.key({ account: "a", id: "\\b" }));
+    expect(stream.key({ account: "a" })).toBeUndefined();
+    expect(stream.key({ account: "a", id: "" })).toBeUndefined();
+  });
+
+  it("reads version, deletion, former keys, time, watched values and the resource of a record", () => {
+    const record = {
+      id: "1",
+      etag: "e",
+      status: "deleted",
+      merged: ["0", 7],
+      updated: "2026-01-01T00:00:00Z",
+      groups: [{ id: "g" }],
+      name: { first: "Ada" },
+    };
+    expect(stream.version!(record)).toBe("e");
+    expect(stream.deleted!(record)).toBe(true);
+    expect(stream.deleted!({})).toBe(false);
+    expect(stream.previousKeys!(record)).toEqual(["0", "7"]);
+    expect(stream.timestamp!(record)).toBe("2026-01-01T00:00:00Z");
+    expect(stream.watch!(record)).toEqual({ groups: ["g"] });
+    expect(stream.resource!.map(record)).toEqual({ type: "contact", id: "1", firstName: "Ada" });
+    expect(stream.fingerprint).toBeUndefined();
+  });
+
+  it("builds its request from input and cursor", () => {
+    expect(stream.request({ input: { listId: "l 1" }, cursor: "c" })).toEqual({
+      method: "GET",
+      path: "/lists/l%201/contacts",
+      query: { since: "c", limit: 100 },
+    });
+    expect(stream.request({ input: { listId: "l" } }).query).toEqual({ limit: 100 });
+  });
+
+  it("names the next page and the cursor's values", () => {
+    const page = { response: answer({ last: true }), lastRecord: { updated: 5, id: "x" } };
+    expect(stream.pagination.from.map((from) => from(page))).toEqual([5, "x"]);
+    expect(stream.pagination.stopWhen!(page.response)).toBe(true);
+    expect(stream.cursor.ofRecord.map((of) => of({ updated: 5 }))).toEqual([5]);
+  });
+});
+
+describe("a compiled trigger", () => {
+  const trigger = connector.triggers.get("contact_created")!;
+
+  it("hands the stream what both inputs declare", () => {
+    expect(trigger.streamInput({ input: { listId: "1", other: 2 } })).toEqual({ listId: "1" });
+  });
+
+  it("decides by its condition", () => {
+    expect(trigger.where!({ record: { vip: true } })).toBe(true);
+    expect(trigger.where!({ record: {} })).toBe(false);
+  });
+});
+
+describe("a compiled action", () => {
+  it("runs its steps on the answers of earlier ones", () => {
+    const action = connector.actions.get("update_contact")!;
+    const steps = { read: answer({ name: "Old" }, 200, { etag: "v1" }) };
+    const scope = { input: { contactId: "c1", name: "New" }, connection: {}, steps };
+    expect(action.steps[1]!.request(scope)).toEqual({
+      method: "PUT",
+      path: "/contacts/c1",
+      headers: { "If-Match": "v1" },
+      body: { name: "New" },
+    });
+    expect(action.result({ ...scope, response: answer({ id: "c1" }) })).toEqual({ id: "c1", before: "Old" });
+    expect(action.idempotency).toBe("none");
+  });
+
+  it("of one request has one step and gives the body", () => {
+    const action = connector.actions.get("get_contact")!;
+    expect(action.steps.map(({ id }) => id)).toEqual(["request"]);
+    expect(action.result({ response: answer({ id: "c1" }) })).toEqual({ id: "c1" });
+    expect(action.idempotency).toBe("natural");
+  });
+
+  it("refuses an input with a fault", () => {
+    expect(
+      connector.actions
+        .get("update_contact")!
+        .validateInput({ contactid: "1" })
+        .map(({ pointer }) => pointer),
+    ).toEqual(["/contactId", "/contactid"]);
+  });
+});
+
+describe("compiled error matchers", () => {
+  it("match by status and by condition, and say how long to wait", () => {
+    const [limited, expired] = connector.errors;
+    expect(limited!.matches(answer(null, 429))).toBe(true);
+    expect(limited!.retryAfter!(answer(null, 429, { "retry-after": "3" }))).toBe("3");
+    expect(expired!.matches(answer({ code: "EXPIRED" }, 400))).toBe(true);
+    expect(expired!.matches(answer({ code: "OTHER" }, 400))).toBe(false);
+  });
+});
+
+describe("compiled authentication", () => {
+  it("captures values, names the account and heads every request", () => {
+    const oauth2 = connector.authentication.get("oauth2")!;
+    expect(oauth2.capture.get("locationId")!(answer({ locationId: "L" }))).toBe("L");
+    expect(oauth2.label!({ response: answer({ name: "Ada" }) })).toBe("Account Ada");
+    expect(connector.serverHeaders({ connection: { locationId: "L" } })).toEqual({ "X-Location": "L" });
+  });
+});
