@@ -1,0 +1,91 @@
+import type { Change as TriggerChange } from "../../schemas/manifest.ts";
+import type { CompiledStream, CompiledTrigger } from "../manifest/connector.ts";
+import type { NewEvent } from "../store/events.ts";
+import type { SubscriptionRecord } from "../store/subscriptions.ts";
+import type { Change } from "./diff.ts";
+
+/** A subscription ready to be asked whether a change concerns it. */
+export interface Subscriber {
+  subscription: SubscriptionRecord;
+  trigger: CompiledTrigger;
+  /** The subscriber's own condition. */
+  where: ((data: unknown) => boolean) | undefined;
+}
+
+/** What events of one read have in common. */
+export interface EventContext {
+  connector: string;
+  connection: string;
+  user: string;
+  stream: number;
+  compiled: CompiledStream;
+  /** When the changes were detected, milliseconds since the epoch. */
+  at: number;
+}
+
+/**
+ * The events of one change: one for each subscription it concerns, all with the same sequence number.
+ * `backfill` marks records that were there before the subscription.
+ */
+export function eventsOf(
+  change: Change,
+  sequence: number,
+  subscribers: readonly Subscriber[],
+  context: EventContext,
+  backfill: boolean,
+): NewEvent[] {
+  let resource: unknown;
+  const events: NewEvent[] = [];
+  for (const { subscription, trigger, where } of subscribers) {
+    if (!concerns(trigger.on, change, backfill)) continue;
+    resource ??= resourceOf(change, context.compiled);
+    if (trigger.where ?? where) {
+      const scope = { record: change.raw ?? null, resource, previous: change.previous, input: subscription.input };
+      if (trigger.where && !trigger.where(scope)) continue;
+      if (where && !where(scope)) continue;
+    }
+    const watched = typeof trigger.on === "object";
+    events.push({
+      type: trigger.event,
+      connection: context.connection,
+      user: context.user,
+      subscription: subscription.id,
+      stream: context.stream,
+      recordKey: change.key,
+      sequence,
+      at: context.at,
+      data: {
+        connector: context.connector,
+        connection: context.connection,
+        user: context.user,
+        trigger: subscription.trigger,
+        subscription: subscription.id,
+        sequence,
+        change: watched ? "changed" : change.kind,
+        ...(watched || (change.kind === "updated" && Object.keys(change.changes).length > 0) ? { changes: change.changes } : {}),
+        backfill,
+        resource,
+        ...(change.raw === undefined ? {} : { record: change.raw }),
+      },
+      target: { endpoint: subscription.endpoint ?? undefined, flow: subscription.flow ?? undefined },
+    });
+  }
+  return events;
+}
+
+/** A record that is new counts as added to everything it is in; what was there before a subscription changed in nothing. */
+function concerns(on: TriggerChange, change: Change, backfill: boolean): boolean {
+  if (typeof on === "string") return on === "any" || on === change.kind;
+  if (change.kind === "deleted" || backfill) return false;
+  if ("changed" in on) return change.kind === "updated" && on.changed in change.changes;
+  const name = "added" in on ? on.added : on.removed;
+  const watched = change.changes[name];
+  if (!watched || !("added" in watched)) return false;
+  return ("added" in on ? watched.added : watched.removed).length > 0;
+}
+
+function resourceOf(change: Change, stream: CompiledStream): unknown {
+  const mapped = change.raw === undefined ? undefined : stream.resource?.map(change.raw);
+  if (mapped !== undefined) return mapped;
+  return { type: stream.resource?.type ?? "record", id: change.key };
+}

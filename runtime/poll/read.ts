@@ -1,0 +1,308 @@
+import { VendorError } from "../connect/errors.ts";
+import { serverTime } from "../connect/response.ts";
+import { durationMs } from "../core/duration.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { CompiledPagination } from "../manifest/compile-reads.ts";
+import type { CompiledRecords } from "../manifest/compile-records.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import type { CompiledRequest } from "../manifest/requests.ts";
+import type { Database, Tx } from "../store/database.ts";
+import type { Emit, NewEvent } from "../store/events.ts";
+import { forget, forgetUnseenSince, knownAfter, knownByKeys, markSeen, remember } from "../store/known.ts";
+import { saveStream, type Checkpoint, type StreamRecord } from "../store/streams.ts";
+import { finishBackfill } from "../store/subscriptions.ts";
+import { cursorStrategy, timeMs, type CursorStrategy, type ReadPlan } from "./cursors.ts";
+import { diffPage, type Change, type Difference } from "./diff.ts";
+import { enrichAll, send, type Source } from "./fetch.ts";
+import { eventsOf, type EventContext, type Subscriber } from "./match.ts";
+import { Paginator, type Assignment, type PageState } from "./paginate.ts";
+import { toPolledRecord, type PolledRecord } from "./records.ts";
+
+export interface ReadOptions {
+  db: Database;
+  emit: Emit;
+  log: Log;
+  now: () => number;
+  stream: StreamRecord;
+  compiled: CompiledStream;
+  /** Hash of everything the cursor depends on. */
+  requestHash: string;
+  subscribers: readonly Subscriber[];
+  source: Source;
+  context: Omit<EventContext, "at">;
+}
+
+/** Which list is read: the stream's own, or the one that says what an expired cursor has missed. */
+interface Listing {
+  request: CompiledRequest;
+  pagination: CompiledPagination;
+  records: CompiledRecords;
+}
+
+/** What a finished read leaves to be committed together with the plan of the next one. */
+export interface ReadResult {
+  stream: StreamRecord;
+  commit: (tx: Tx) => Promise<void>;
+  /** How many events all of its pages made. */
+  events: number;
+}
+
+const SWEEP_BATCH = 1000;
+
+/** Answers that say a place in a list is not known, where the list itself is fine. */
+const STALE = new Set(["invalidInput", "notFound", "unknown"]);
+
+/**
+ * One read of a stream, from its cursor or its checkpoint to the end. Each page but the last is committed with a checkpoint
+ * (known versions, events, place); the last is left to the caller, to be committed with the next poll.
+ */
+export class StreamRead {
+  readonly #o: ReadOptions;
+  readonly #strategy: CursorStrategy;
+  /** As committed last, and then as to be committed next. */
+  #stream: StreamRecord;
+  #events = 0;
+  /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
+  #onlyPage: Set<string> | undefined;
+
+  constructor(options: ReadOptions) {
+    this.#o = options;
+    this.#stream = options.stream;
+    this.#strategy = cursorStrategy(options.compiled.cursor);
+  }
+
+  /**
+   * @throws VendorError what the vendor answered, unless it is an expired cursor: then everything is read and compared
+   * @throws HooklineError `pagination_loop`, `stopped`
+   */
+  async run(): Promise<ReadResult> {
+    try {
+      return await this.#read(this.#stream.checkpoint ?? (await this.#begin()));
+    } catch (error) {
+      if (!(error instanceof VendorError)) throw error;
+      const { cursor, checkpoint } = this.#stream;
+      const expired = error.class === "cursorExpired" && (cursor !== null || checkpoint !== null);
+      // A page token does not outlive a long stop; what its pages told before is known and not told again.
+      const stale = checkpoint?.page != null && STALE.has(error.class);
+      if (!expired && !stale) throw error;
+      this.#o.log.info({ stream: this.#stream.id, expired }, "the vendor no longer knows the place: reading from the start");
+      this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
+      this.#onlyPage = undefined;
+      return await this.#read(await this.#begin(expired ? cursor : null));
+    }
+  }
+
+  /** Decides what kind of read this is. `expired` is the cursor that the vendor no longer takes. */
+  async #begin(expired: unknown = null): Promise<Checkpoint> {
+    const { compiled, subscribers, now } = this.#o;
+    const joining = subscribers.filter((s) => s.subscription.backfill === "pending");
+    const backfill = joining.some((s) => s.subscription.firstPoll !== "baseline");
+    const first = this.#stream.baselinedAt === null;
+    const startedAt = now();
+    const since = first || backfill ? null : this.#strategy.since(this.#stream.cursor, startedAt, this.#stream.cursorAt ?? 0);
+    const checkpoint: Checkpoint = {
+      complete: since === null,
+      startedAt,
+      mode: first ? "baseline" : "diff",
+      page: null,
+      notes: null,
+      joining: joining.map((s) => s.subscription.id),
+      recovering: null,
+    };
+    const { baseline, recover } = compiled.cursor;
+    if (since !== null || !baseline) return checkpoint;
+    // The number is taken before anything is listed: what arrives while the list is read is then read again, not missed.
+    const response = await send(this.#o.source, baseline.request(this.#o.source.scope), []);
+    const missed = !first || backfill;
+    return {
+      ...checkpoint,
+      notes: String(baseline.from(response) ?? ""),
+      recovering: missed && recover ? { value: expired, sinceSeconds: this.#missedSince() } : null,
+      listless: !(missed && recover),
+    };
+  }
+
+  /** Ten minutes before the last success: an overlap for what the vendor was still indexing. */
+  #missedSince(): number {
+    const last = this.#stream.lastSuccessAt;
+    return last === null ? 0 : Math.floor(last / 1000) - 600;
+  }
+
+  async #read(checkpoint: Checkpoint): Promise<ReadResult> {
+    if (checkpoint.listless) return this.#finish(checkpoint, [], undefined);
+    const plan = this.#plan(checkpoint);
+    const listing = this.#listing(checkpoint);
+    const paginator = new Paginator(listing.pagination);
+    let at = checkpoint;
+    while (at.sweepAfter === undefined) {
+      this.#assertRunning();
+      const state = at.page as PageState;
+      const { records, response } = await this.#page(listing, plan, paginator, state, at);
+      const next = paginator.next(state, { response, records });
+      const enriched = this.#o.compiled.enrich
+        ? await enrichAll(this.#o.source, this.#o.compiled.enrich, records)
+        : records;
+      const polled = this.#polled(enriched);
+      const serverNow = serverTime(response, this.#o.now());
+      at = { ...at, page: next, notes: this.#strategy.note(at.notes, { response, records: enriched, serverNow }) };
+      if (next === null && state === null && plan.absence !== "nothing") {
+        this.#onlyPage = new Set(polled.map((record) => record.key));
+      }
+      const lastPage = next === null;
+      const page = await this.#compare(polled, at, plan);
+      if (lastPage && plan.absence === "nothing") return this.#finish(at, page.events, page.difference);
+      if (lastPage) at = { ...at, sweepAfter: "" };
+      await this.#commitPage(at, page.events, page.difference);
+    }
+    return await this.#sweep(at, plan);
+  }
+
+  #plan(checkpoint: Checkpoint): ReadPlan {
+    const since = checkpoint.complete
+      ? null
+      : this.#strategy.since(this.#stream.cursor, checkpoint.startedAt, this.#stream.cursorAt ?? 0);
+    return since ?? this.#strategy.everything(checkpoint.startedAt);
+  }
+
+  #listing({ recovering }: Checkpoint): Listing {
+    const { compiled } = this.#o;
+    const { recover } = compiled.cursor;
+    if (!recovering || !recover) return { request: compiled.request, pagination: compiled.pagination, records: compiled };
+    return { request: recover.request, pagination: recover.pagination, records: recover.records ?? compiled };
+  }
+
+  async #page(listing: Listing, plan: ReadPlan, paginator: Paginator, state: PageState, at: Checkpoint) {
+    const { source } = this.#o;
+    const scope = { ...source.scope, cursor: at.recovering ?? this.#stream.cursor };
+    const { assignments, url } = paginator.request(state);
+    // A page's own place wins over the cursor's: a keyset goes on after the last record of the page before.
+    const all: Assignment[] = [...plan.assignments, ...assignments];
+    const response = await send(source, listing.request(scope), all, url);
+    return { response, records: listing.records.select(response) };
+  }
+
+  #polled(records: readonly unknown[]): PolledRecord[] {
+    const polled: PolledRecord[] = [];
+    for (const raw of records) {
+      const record = toPolledRecord(this.#o.compiled, raw);
+      if (record) polled.push(record);
+    }
+    if (polled.length < records.length) {
+      const without = records.length - polled.length;
+      this.#o.log.warn({ stream: this.#stream.id, without }, "records without a primary key were passed over");
+    }
+    return polled;
+  }
+
+  /** What a page changes, and the events that follow from it. */
+  async #compare(polled: readonly PolledRecord[], at: Checkpoint, plan: ReadPlan) {
+    const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
+    const known = await knownByKeys(this.#o.db, this.#stream.id, keys);
+    const difference = diffPage(polled, known, at.startedAt);
+    const marks = (plan.absence !== "nothing" && !this.#onlyPage) || this.#o.compiled.definition.records.remember !== undefined;
+    if (!marks) difference.unchanged = [];
+    const events = [...this.#tell(difference.changes, at), ...this.#backfill(polled, at)];
+    return { difference, events };
+  }
+
+  /** Events for those who were there before this read began; a first read tells nobody. */
+  #tell(changes: readonly Change[], at: Checkpoint): NewEvent[] {
+    if (at.mode === "baseline") return [];
+    const told = this.#o.subscribers.filter((s) => !at.joining.includes(s.subscription.id));
+    return changes.flatMap((change) => this.#eventsOf(change, told, false));
+  }
+
+  /** Everything there is, for those who asked to begin with it. */
+  #backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
+    const joining = this.#o.subscribers.filter(
+      (s) => at.joining.includes(s.subscription.id) && s.subscription.firstPoll !== "baseline",
+    );
+    if (joining.length === 0) return [];
+    return polled
+      .filter((record) => !record.deleted)
+      .flatMap((record) => {
+        const wanted = joining.filter(({ subscription: { firstPoll } }) => {
+          if (typeof firstPoll !== "object") return true;
+          const time = timeMs(this.#o.compiled.timestamp?.(record.raw));
+          return time === null || time >= Date.parse(firstPoll.since);
+        });
+        return this.#eventsOf({ kind: "created", key: record.key, raw: record.raw, changes: {}, previous: {} }, wanted, true);
+      });
+  }
+
+  #eventsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): NewEvent[] {
+    const sequence = this.#stream.sequence + 1;
+    const events = eventsOf(change, sequence, subscribers, { ...this.#o.context, at: this.#o.now() }, backfill);
+    if (events.length > 0) this.#stream = { ...this.#stream, sequence };
+    this.#events += events.length;
+    return events;
+  }
+
+  async #commitPage(checkpoint: Checkpoint, events: readonly NewEvent[], difference: Difference): Promise<void> {
+    const stream = { ...this.#stream, checkpoint };
+    await this.#o.db.transaction(async (tx) => {
+      await this.#write(tx, difference, checkpoint.startedAt);
+      await this.#o.emit(tx, events);
+      await saveStream(tx, stream);
+    });
+    this.#stream = stream;
+  }
+
+  async #write(tx: Tx, difference: Difference, seen: number): Promise<void> {
+    const { id } = this.#stream;
+    await forget(tx, id, difference.forgotten);
+    if (difference.remembered.length > 0) await remember(tx, id, difference.remembered);
+    await markSeen(tx, id, difference.unchanged, seen);
+  }
+
+  /** After everything was listed: what is known and was not in the list. */
+  async #sweep(from: Checkpoint, plan: ReadPlan): Promise<ReadResult> {
+    let at = from;
+    for (;;) {
+      this.#assertRunning();
+      const batch = await knownAfter(this.#o.db, this.#stream.id, at.sweepAfter!, SWEEP_BATCH);
+      const absent = batch.filter((k) => (this.#onlyPage ? !this.#onlyPage.has(k.key) : k.seen < at.startedAt));
+      const changes: Change[] =
+        plan.absence === "deleted"
+          ? absent.map((k) => ({ kind: "deleted", key: k.key, changes: {}, previous: k.watched ?? {} }))
+          : [];
+      const events = this.#tell(changes, at);
+      const difference = { changes, remembered: [], unchanged: [], forgotten: absent.map((k) => k.key) };
+      if (batch.length < SWEEP_BATCH) return this.#finish(at, events, difference);
+      at = { ...at, sweepAfter: batch.at(-1)!.key };
+      await this.#commitPage(at, events, difference);
+    }
+  }
+
+  #finish(at: Checkpoint, events: readonly NewEvent[], difference: Difference | undefined): ReadResult {
+    const now = this.#o.now();
+    const before = this.#stream;
+    const stream: StreamRecord = {
+      ...before,
+      requestHash: this.#o.requestHash,
+      cursorVersion: this.#o.compiled.definition.cursorVersion ?? 1,
+      cursor: this.#strategy.after(before.cursor, at.notes),
+      cursorAt: at.startedAt,
+      checkpoint: null,
+      baselinedAt: before.baselinedAt ?? now,
+      lastPollAt: now,
+      lastSuccessAt: now,
+      consecutiveErrors: 0,
+      lastError: null,
+    };
+    const { remember: keep } = this.#o.compiled.definition.records;
+    const newDay = Math.floor((before.lastSuccessAt ?? 0) / 86_400_000) !== Math.floor(now / 86_400_000);
+    const commit = async (tx: Tx): Promise<void> => {
+      if (difference) await this.#write(tx, difference, at.startedAt);
+      if (events.length > 0) await this.#o.emit(tx, events);
+      await finishBackfill(tx, at.joining);
+      if (keep !== undefined && newDay) await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
+    };
+    return { stream, commit, events: this.#events };
+  }
+
+  #assertRunning(): void {
+    if (this.#o.source.signal.aborted) throw new HooklineError("stopped", "The runtime is stopping; the read goes on at its checkpoint");
+  }
+}

@@ -1,0 +1,38 @@
+import type { VendorClient } from "../connect/client.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import { cursorStrategy } from "./cursors.ts";
+import { enrichAll, send, type Source } from "./fetch.ts";
+import { Paginator } from "./paginate.ts";
+
+export interface SampleOptions {
+  client: VendorClient;
+  stream: CompiledStream;
+  /** The stream's input. */
+  input: Record<string, unknown>;
+  /** Most records. */
+  limit: number;
+  now: number;
+  signal: AbortSignal;
+}
+
+/**
+ * A few records of a stream as a poll would read them, deleted ones left out; nothing is remembered of it. Undefined when
+ * the stream can only tell what changed since a cursor.
+ * @throws VendorError, or what else the request throws
+ */
+export async function readSample(options: SampleOptions): Promise<unknown[] | undefined> {
+  const { client, stream, input, limit, now, signal } = options;
+  const { baseline, recover } = stream.cursor;
+  if (baseline && !recover) return undefined;
+  const listing = recover ?? stream;
+  const { select } = recover?.records ?? stream;
+  const scope = { input, connection: client.values, cursor: recover ? { value: null, sinceSeconds: 0 } : null };
+  const source: Source = { client, scope, scopes: stream.scopes, signal };
+  const plan = cursorStrategy(stream.cursor).everything(now);
+  const { assignments } = new Paginator(listing.pagination).request(null);
+  const response = await send(source, listing.request(scope), [...plan.assignments, ...assignments]);
+  const found = select(response)
+    .filter((record) => !stream.deleted?.(record))
+    .slice(0, limit);
+  return stream.enrich ? await enrichAll(source, stream.enrich, found) : found;
+}

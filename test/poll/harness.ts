@@ -1,0 +1,110 @@
+import { compose, type Composed } from "../../runtime/compose.ts";
+import { ManualClock } from "../../runtime/core/clock.ts";
+import { createLog } from "../../runtime/core/log.ts";
+import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
+import type { WebhookEvent } from "../../runtime/webhook.ts";
+import { Vendor, vendorManifest } from "./vendor.ts";
+
+/** A composed runtime beside {@link Vendor}, on a clock that only moves when told. */
+export interface Bench extends AsyncDisposable {
+  vendor: Vendor;
+  runtime: Composed;
+  clock: ManualClock;
+  connection: string;
+  /** Events since the last look, as `type key`. */
+  seen(): Promise<string[]>;
+  /** The same, whole. */
+  events(): Promise<WebhookEvent[]>;
+  subscribe(trigger: string, more?: Partial<SubscriptionInput>): Promise<string>;
+  /** Lets a subscription's next poll come, and everything it leads to. */
+  poll(subscription: string): Promise<void>;
+  settle(): Promise<void>;
+  /** The same store with another manifest. */
+  restart(manifest?: object): Promise<void>;
+}
+
+export async function createBench(options: { manifest?: object; store?: string; before?: (vendor: Vendor) => void } = {}): Promise<Bench> {
+  const vendor = await new Vendor().start();
+  options.before?.(vendor);
+  const clock = new ManualClock("2026-01-01T00:00:00Z");
+  let received: WebhookEvent[] = [];
+  const open = async (manifest: object): Promise<Composed> => {
+    const runtime = await compose({
+      store: options.store ?? "sqlite::memory:",
+      connectors: [manifest],
+      encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
+      clients: {},
+      servers: { acme: { url: vendor.url } },
+      network: { allowPrivate: false, allow: [] },
+      baseUrl: "http://localhost:8080",
+      returnOrigins: [],
+      retention: { eventsDays: 30, deliveriesDays: 30 },
+      concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
+      clock,
+      log: createLog({ level: "silent" }),
+      random: () => 0.5,
+    });
+    runtime.consumers.on("*", (event) => void received.push(event), { name: "bench" });
+    await runtime.consumers.start();
+    await runtime.engine.start();
+    return runtime;
+  };
+  let runtime = await open(options.manifest ?? vendorManifest());
+  const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+  const settle = async (): Promise<void> => {
+    for (let quiet = 0; quiet < 3; ) {
+      const before = received.length;
+      await (runtime.engine as EmbeddedEngine).tick();
+      await new Promise((resolve) => setTimeout(resolve, 15));
+      const busy = await runtime.db.get<{ n: number }>(
+        "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",
+        [clock.now()],
+      );
+      quiet = busy!.n === 0 && received.length === before ? quiet + 1 : 0;
+    }
+  };
+  const events = async (): Promise<WebhookEvent[]> => {
+    await settle();
+    const taken = received;
+    received = [];
+    return taken;
+  };
+  await events(); // That the connection is active.
+  const bench: Bench = {
+    vendor,
+    get runtime() {
+      return runtime;
+    },
+    clock,
+    connection,
+    settle,
+    events,
+    seen: async () =>
+      (await events()).map(({ type, data }) => {
+        const { resource } = data as { resource?: { id: string } };
+        return resource ? `${type} ${resource.id}` : type;
+      }),
+    subscribe: async (trigger, more = {}) => {
+      const { id } = await runtime.subscriptions.create({ connection, trigger, everySeconds: 60, ...more });
+      await settle();
+      return id;
+    },
+    poll: async (subscription) => {
+      clock.advance(1000);
+      await runtime.subscriptions.poll(subscription);
+      await settle();
+    },
+    restart: async (manifest = options.manifest ?? vendorManifest()) => {
+      await runtime.engine.stop();
+      await runtime.close();
+      runtime = await open(manifest);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await runtime.engine.stop(1000);
+      await runtime.close();
+      await vendor.stop();
+    },
+  };
+  return bench;
+}
