@@ -59,9 +59,9 @@ export type ErrorClass =
  */
 export type Jmespath = string;
 /**
- * OAuth scopes needed; each is declared in the authentication.
+ * OAuth scopes needed, all of them; of a list inside, one is enough. Each is declared in the authentication.
  */
-export type Scopes = string[];
+export type Scopes = (string | string[])[];
 /**
  * Where a value is, or how it is computed.
  */
@@ -112,6 +112,12 @@ export type TimeFormat = "rfc3339" | "epochMillis" | "epochSeconds";
  * Which change fires: of the record, or of one watched value.
  */
 export type Change = ("created" | "updated" | "deleted" | "any") | AddedChange | RemovedChange | ChangedChange;
+/**
+ * Errors after which the step counts as done: what is deleted already cannot be found. Its answer then has a status and no body.
+ *
+ * @minItems 1
+ */
+export type Accept = ErrorClass[];
 
 /**
  * Everything about one connector, as data. This is the bundled form: before bundling any object may be {"$ref": "file.json#/pointer"}.
@@ -967,6 +973,7 @@ export interface Action {
    * The output, over {response, input, steps, connection}; the body of the last answer when not given.
    */
   result?: Template;
+  accept?: Accept;
   /**
    * What makes a repeat harmless: its nature, an etag, a key the vendor honours, or nothing. none when not given, natural for get, search and list.
    */
@@ -1016,6 +1023,7 @@ export interface Step {
    */
   when?: Jmespath;
   retry?: StepRetry;
+  accept?: Accept;
 }
 /**
  * On one class of error go back to an earlier step.

@@ -26,7 +26,8 @@ export interface Answer {
 export interface CompiledStream extends CompiledRecords, CompiledReads {
   readonly name: string;
   readonly definition: Stream;
-  readonly scopes: readonly string[];
+  /** All of them are needed; of a list inside, one is enough. */
+  readonly scopes: readonly (string | readonly string[])[];
   /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`. */
   readonly request: CompiledRequest;
   readonly enrich: CompiledEnrich | undefined;
@@ -65,7 +66,8 @@ export interface CompiledTrigger {
 export interface CompiledAction {
   readonly name: string;
   readonly definition: Action;
-  readonly scopes: readonly string[];
+  /** All of them are needed; of a list inside, one is enough. */
+  readonly scopes: readonly (string | readonly string[])[];
   /** One request is one step, named `request`. */
   readonly steps: readonly CompiledStep[];
   /** Over `{response, input, steps, connection}`; `response` is the last answer. */
@@ -85,6 +87,8 @@ export interface CompiledStep {
   readonly request: CompiledRequest;
   readonly when: ((scope: Scope) => boolean) | undefined;
   readonly retry: StepRetry | undefined;
+  /** Errors after which the step counts as done. */
+  readonly accept: readonly ErrorClass[];
 }
 
 export interface CompiledErrorMatcher {

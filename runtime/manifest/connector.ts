@@ -139,6 +139,7 @@ function compileAction(name: string, action: Action): CompiledAction {
       request: compileRequest(step.request, ROOTS.actionRequest),
       when: step.when === undefined ? undefined : compileCondition(step.when, ROOTS.stepCondition),
       retry: step.retry,
+      accept: step.accept ?? action.accept ?? [],
     })),
     result: compileTemplate(action.result === undefined ? "$response.body" : action.result, { roots: ROOTS.result }),
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),

@@ -1,6 +1,7 @@
 import type { VendorClient } from "../connect/client.ts";
 import { VendorError } from "../connect/errors.ts";
 import type { VendorResponse } from "../connect/response.ts";
+import type { NeededScope } from "../connect/scopes.ts";
 import type { CompiledEnrich } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { compileTarget, type RequestParts } from "../manifest/targets.ts";
@@ -13,7 +14,7 @@ export interface Source {
   /** Scope of the stream's expressions: input, connection, cursor. */
   scope: Scope;
   /** OAuth scopes the stream needs. */
-  scopes: readonly string[];
+  scopes: readonly NeededScope[];
   signal: AbortSignal;
 }
 

@@ -1,5 +1,7 @@
 import type { Change as TriggerChange } from "../../schemas/manifest.ts";
+import type { Log } from "../core/log.ts";
 import type { CompiledStream, CompiledTrigger } from "../manifest/connector.ts";
+import type { Scope } from "../manifest/expressions.ts";
 import type { NewEvent } from "../store/events.ts";
 import type { SubscriptionRecord } from "../store/subscriptions.ts";
 import type { Change } from "./diff.ts";
@@ -21,6 +23,7 @@ export interface EventContext {
   compiled: CompiledStream;
   /** When the changes were detected, milliseconds since the epoch. */
   at: number;
+  log: Pick<Log, "warn">;
 }
 
 /**
@@ -41,8 +44,7 @@ export function eventsOf(
     resource ??= resourceOf(change, context.compiled);
     if (trigger.where ?? where) {
       const scope = { record: change.raw ?? null, resource, previous: change.previous, input: subscription.input };
-      if (trigger.where && !trigger.where(scope)) continue;
-      if (where && !where(scope)) continue;
+      if (!holds(trigger.where, scope, subscription, context.log) || !holds(where, scope, subscription, context.log)) continue;
     }
     const watched = typeof trigger.on === "object";
     events.push({
@@ -71,6 +73,21 @@ export function eventsOf(
     });
   }
   return events;
+}
+
+/** A condition that cannot be evaluated on a record does not hold for it; the others are told all the same. */
+function holds(
+  condition: ((scope: Scope) => boolean) | undefined,
+  scope: Scope,
+  subscription: SubscriptionRecord,
+  log: Pick<Log, "warn">,
+): boolean {
+  try {
+    return condition === undefined || condition(scope);
+  } catch (error) {
+    log.warn({ subscription: subscription.id, error }, "the where of a subscription cannot be evaluated; no event is made");
+    return false;
+  }
 }
 
 /** A record that is new counts as added to everything it is in; what was there before a subscription changed in nothing. */

@@ -30,7 +30,7 @@ export interface ReadOptions {
   requestHash: string;
   subscribers: readonly Subscriber[];
   source: Source;
-  context: Omit<EventContext, "at">;
+  context: Omit<EventContext, "at" | "log">;
 }
 
 /** Which list is read: the stream's own, or the one that says what an expired cursor has missed. */
@@ -233,7 +233,7 @@ export class StreamRead {
 
   #eventsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): NewEvent[] {
     const sequence = this.#stream.sequence + 1;
-    const events = eventsOf(change, sequence, subscribers, { ...this.#o.context, at: this.#o.now() }, backfill);
+    const events = eventsOf(change, sequence, subscribers, { ...this.#o.context, at: this.#o.now(), log: this.#o.log }, backfill);
     if (events.length > 0) this.#stream = { ...this.#stream, sequence };
     this.#events += events.length;
     return events;

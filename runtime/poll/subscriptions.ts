@@ -1,4 +1,5 @@
 import { connectionValues } from "../connect/credentials.ts";
+import { missingScopes } from "../connect/scopes.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError, nearest, type Fault } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
@@ -376,8 +377,7 @@ function intervalFaults(given: { schedule?: string; everySeconds?: number; timeZ
 }
 
 function assertScopes(connection: ConnectionRow, stream: CompiledStream, trigger: CompiledTrigger): void {
-  if (connection.scopes.length === 0) return;
-  const missing = stream.scopes.filter((scope) => !connection.scopes.includes(scope));
+  const missing = missingScopes(stream.scopes, connection.scopes);
   if (missing.length === 0) return;
   throw new HooklineError(
     "scope_missing",

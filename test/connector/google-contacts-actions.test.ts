@@ -174,7 +174,7 @@ describe("contacts", () => {
 
   it("count as deleted when they are gone already", async () => {
     expect(await run("delete_contact", { resourceName: GONE })).toEqual({ resourceName: GONE, deleted: true });
-    expect(sent).toEqual(["people.getBatchGet"]);
+    expect(sent).toEqual(["people.deleteContact"]);
   });
 
   it("keep in an update what it does not name", async () => {

@@ -68,7 +68,7 @@ describe("the Google Contacts connector", () => {
 
   it("declares every scope that a stream or action needs", () => {
     const declared = Object.keys((manifest.authentication as { scopes: object }).scopes);
-    const used = [...connector.streams.values(), ...connector.actions.values()].flatMap(({ scopes }) => scopes);
+    const used = [...connector.streams.values(), ...connector.actions.values()].flatMap(({ scopes }) => scopes.flat());
     expect(declared).toEqual(expect.arrayContaining([...new Set(used)]));
     expect([...connector.actions.values()].filter(({ scopes }) => scopes.length === 0)).toEqual([]);
   });

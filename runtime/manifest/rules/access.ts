@@ -10,7 +10,7 @@ export const scopesAreDeclared: Rule = (context) => {
   if (declared.length === 0) return [];
   return [...context.streams, ...context.actions].flatMap(({ value, pointer }) =>
     (value.scopes ?? []).flatMap((scope, i) =>
-      unknownName(`${pointer}/scopes/${i}`, "declared scope", scope, declared.flat()),
+      [scope].flat().flatMap((one) => unknownName(`${pointer}/scopes/${i}`, "declared scope", one, declared.flat())),
     ),
   );
 };

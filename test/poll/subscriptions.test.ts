@@ -1,0 +1,219 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
+import { streamsByIds } from "../../runtime/store/streams.ts";
+import { createBench, type Bench } from "./harness.ts";
+import { vendorManifest } from "./vendor.ts";
+
+let bench: Bench;
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+async function withItems(...ids: string[]): Promise<Bench> {
+  bench = await createBench({ before: (vendor) => ids.forEach((id) => vendor.put(id)) });
+  return bench;
+}
+
+const refusal = async (work: Promise<unknown>): Promise<HooklineError> => {
+  const error = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(HooklineError);
+  return error as HooklineError;
+};
+
+describe("making a subscription", () => {
+  it("names the nearest trigger for one that does not exist", async () => {
+    const { runtime, connection } = await withItems();
+    const error = await refusal(runtime.subscriptions.create({ connection, trigger: "sync_creatd" }));
+    expect(error.code).toBe("invalid_input");
+    expect(error.faults).toEqual([{ pointer: "/trigger", message: 'acme has no trigger "sync_creatd"; did you mean "sync_created"?' }]);
+  });
+
+  it("tells everything that is wrong at once, with pointers", async () => {
+    const { runtime, connection } = await withItems();
+    const error = await refusal(
+      runtime.subscriptions.create({
+        connection,
+        trigger: "snapshot_any",
+        where: "record.",
+        firstPoll: { since: "2026-01-01T00:00:00Z" },
+        endpoint: "ep_none",
+        everySeconds: 0.5,
+      }),
+    );
+    expect(error.faults.map((fault) => fault.pointer)).toEqual(["/where", "/firstPoll", "/endpoint", "/everySeconds"]);
+    const messages = error.faults.map((fault) => fault.message).join("\n");
+    expect(messages).toMatch(/records of snapshot do not say when they changed; use "emitAll" or "baseline"/);
+    expect(messages).toMatch(/there is no endpoint ep_none/);
+    expect(messages).toMatch(/must be at least 1 for snapshot_any/);
+  });
+
+  it("refuses an endpoint that does not take the trigger's events", async () => {
+    const { runtime, connection } = await withItems();
+    const { id } = await runtime.endpoints.create({ url: "https://example.com/hook", events: ["group.*"] });
+    const error = await refusal(runtime.subscriptions.create({ connection, trigger: "sync_created", endpoint: id }));
+    expect(error.faults[0]!.message).toBe(`endpoint ${id} takes group.*, not item.created; add it to the endpoint's events`);
+  });
+
+  it("refuses a connection that does not exist", async () => {
+    const { runtime } = await withItems();
+    const error = await refusal(runtime.subscriptions.create({ connection: "con_none", trigger: "sync_created" }));
+    expect(error.faults).toEqual([{ pointer: "/connection", message: "there is no connection con_none" }]);
+  });
+});
+
+describe("a subscription", () => {
+  it("hears only of what its own condition lets through, and a condition that cannot be evaluated lets nothing through", async () => {
+    const { vendor, subscribe, poll, seen } = await withItems("a");
+    const subscription = await subscribe("sync_created", { where: "starts_with(record.name, 'wanted')" });
+    await subscribe("sync_created", { where: "abs(record.name) > `1`" });
+    vendor.put("b", { name: "wanted" });
+    vendor.put("c", { name: "other" });
+    await poll(subscription);
+    expect(await seen()).toEqual(["item.created b"]);
+  });
+
+  it("that is paused is not polled, and after its pause hears of everything in between", async () => {
+    const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    await runtime.subscriptions.pause(subscription);
+    vendor.requests.length = 0;
+    vendor.put("b");
+    clock.advance(3_600_000);
+    await settle();
+    expect(vendor.requests).toEqual([]);
+    expect((await runtime.subscriptions.health(subscription)).state).toBe("paused");
+    expect((await refusal(runtime.subscriptions.poll(subscription))).message).toMatch(/is paused; resume it before polling/);
+    await runtime.subscriptions.resume(subscription);
+    expect(await seen()).toEqual(["item.any b"]);
+  });
+
+  it("that was paused while another read its stream is told that there is a gap", async () => {
+    const { vendor, runtime, subscribe, poll, events } = await withItems("a");
+    const other = await subscribe("sync_created");
+    const subscription = await subscribe("sync_any");
+    await runtime.subscriptions.pause(subscription);
+    vendor.put("b");
+    await poll(other);
+    await events();
+    await runtime.subscriptions.resume(subscription);
+    const [gap] = await events();
+    expect(gap).toMatchObject({ type: "stream.gap", data: { subscription, reason: "paused" } });
+  });
+
+  it("is degraded after three failures in a row, and recovers, with one event each", async () => {
+    const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    for (let i = 0; i < 5; i++) vendor.fail(403, { error: "no" });
+    for (let i = 0; i < 5; i++) {
+      clock.advance(3_600_000);
+      await settle();
+    }
+    expect(await seen()).toEqual(["subscription.degraded"]);
+    expect(await runtime.subscriptions.health(subscription)).toMatchObject({ state: "degraded", consecutiveErrors: 5 });
+    clock.advance(3_600_000);
+    await settle();
+    expect(await seen()).toEqual(["subscription.recovered"]);
+    expect(await runtime.subscriptions.health(subscription)).toMatchObject({ state: "active", consecutiveErrors: 0, lastError: null });
+  });
+
+  it("waits as long as a vendor's limit says, and counts it as no failure", async () => {
+    const { vendor, runtime, clock, subscribe, settle } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    vendor.fail(429, {}, { "retry-after": "600" });
+    clock.advance(60_000);
+    await settle();
+    const health = await runtime.subscriptions.health(subscription);
+    expect(health).toMatchObject({ consecutiveErrors: 0, lastError: { code: "rate_limited" } });
+    expect(health.nextPollAt! - clock.now()).toBe(600_000);
+  });
+
+  it("goes on after a restart where it stopped: nothing is told again, what changed in between is", async () => {
+    const { rmSync, mkdtempSync } = await import("node:fs");
+    const folder = mkdtempSync("/tmp/hookline-test-");
+    bench = await createBench({ store: `sqlite:${folder}/hookline.db`, before: (vendor) => vendor.put("a") });
+    const subscription = await bench.subscribe("sync_any");
+    bench.vendor.put("b");
+    await bench.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any b"]);
+    bench.vendor.put("c");
+    await bench.restart();
+    await bench.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any c"]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("gets a baseline of its own when nobody read its stream any more", async () => {
+    const { vendor, runtime, subscribe, seen } = await withItems("a");
+    const first = await subscribe("sync_any");
+    await runtime.subscriptions.remove(first);
+    vendor.put("b");
+    await subscribe("sync_any");
+    expect(await seen()).toEqual([]);
+  });
+});
+
+describe("a manifest that changed the request", () => {
+  const changed = (more: object): object =>
+    vendorManifest({
+      streams: {
+        since: {
+          title: "Items",
+          request: { method: "GET", path: "/since", query: { view: "full" } },
+          records: { select: "$response.body#/items", primaryKey: "/id" },
+          pagination: { type: "token", from: "$response.body#/page", to: "query.page" },
+          cursor: { type: "updatedSince", from: "$record#/updated", to: "query.updatedMin" },
+          ...more,
+        },
+      },
+    });
+  const upgrade = async (manifest: object): Promise<string[]> => {
+    const { mkdtempSync } = await import("node:fs");
+    const folder = mkdtempSync("/tmp/hookline-test-");
+    bench = await createBench({ store: `sqlite:${folder}/hookline.db`, before: (vendor) => vendor.put("a") });
+    const subscription = await bench.subscribe("since_any");
+    await bench.seen();
+    bench.vendor.put("b");
+    await bench.restart(manifest);
+    await bench.poll(subscription);
+    const told = await bench.seen();
+    bench.vendor.put("c");
+    await bench.poll(subscription);
+    return [...told, ...(await bench.seen())];
+  };
+
+  it("without a word takes a new baseline and reports the gap", async () => {
+    expect(await upgrade(changed({}))).toEqual(["stream.gap", "item.any c"]);
+  });
+
+  it("with a declared resync compares everything with what is known", async () => {
+    const manifest = changed({ cursorVersion: 2, migrate: "resync", watch: { tags: "tags", status: "status" } });
+    expect(await upgrade(manifest)).toEqual(["item.any b", "item.any c"]);
+  });
+});
+
+describe("a stream", () => {
+  it("is read by nobody at the same time twice", async () => {
+    const { vendor, runtime, subscribe, settle } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    let open = 0;
+    let most = 0;
+    for (let i = 0; i < 4; i++) {
+      vendor.faults.push((_request, response) => {
+        most = Math.max(most, ++open);
+        setTimeout(() => {
+          open--;
+          response.setHeader("content-type", "application/json").end(JSON.stringify({ items: [], next: "1" }));
+        }, 20);
+        return true;
+      });
+    }
+    await Promise.all(Array.from({ length: 4 }, () => runtime.subscriptions.poll(subscription)));
+    await settle();
+    expect(most).toBe(1);
+    const { stream } = await runtime.subscriptions.get(subscription);
+    expect((await streamsByIds(runtime.db, [stream]))[0]!.consecutiveErrors).toBe(0);
+  });
+});
