@@ -25,7 +25,10 @@ export interface AddressRules {
 export function addressRules(policy: NetworkPolicy): AddressRules {
   const ranges = policy.allow.map((range, index) => {
     if (!ipaddr.isValidCIDR(range)) {
-      throw new HooklineError("invalid_config", `network.allow[${index}]: "${range}" is not a CIDR range; write it like 10.1.0.0/16`);
+      throw new HooklineError(
+        "invalid_config",
+        `network.allow[${index}]: "${range}" is not a CIDR range; write it like 10.1.0.0/16`,
+      );
     }
     return ipaddr.parseCIDR(range);
   });
@@ -59,7 +62,8 @@ const LOCAL_NAME = /(^|\.)(localhost|local|internal|home\.arpa|localdomain)$/;
 
 function assertUrl(input: string | URL, allowPrivate: boolean, allowsAddress: (address: string) => boolean): URL {
   const url = URL.parse(String(input));
-  if (url === null) throw new HooklineError("invalid_url", "The URL cannot be parsed; write it like https://example.com/path");
+  if (url === null)
+    throw new HooklineError("invalid_url", "The URL cannot be parsed; write it like https://example.com/path");
   const refuse = (what: string, remedy: string): never => {
     throw new HooklineError("invalid_url", `The URL for "${url.hostname}" ${what}; ${remedy}`);
   };
@@ -81,5 +85,8 @@ function assertUrl(input: string | URL, allowPrivate: boolean, allowsAddress: (a
 
 /** A URL's hostname without the brackets of IPv6 and the dot of the root. */
 export function bareHost(hostname: string): string {
-  return hostname.replace(/^\[(.*)\]$/, "$1").replace(/\.$/, "").toLowerCase();
+  return hostname
+    .replace(/^\[(.*)\]$/, "$1")
+    .replace(/\.$/, "")
+    .toLowerCase();
 }

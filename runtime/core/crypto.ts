@@ -68,7 +68,11 @@ export function createVault(keys: readonly string[]): Vault {
     return decrypt(key.key, sealed.subarray(1 + ID, HEAD), associated("key", context), context);
   };
   const wrap = (dataKey: Buffer, context: SealContext): Buffer =>
-    Buffer.concat([Buffer.of(VERSION), Buffer.from(first.id, "hex"), encrypt(first.key, dataKey, associated("key", context))]);
+    Buffer.concat([
+      Buffer.of(VERSION),
+      Buffer.from(first.id, "hex"),
+      encrypt(first.key, dataKey, associated("key", context)),
+    ]);
 
   const vault: Vault = {
     seal: (plaintext, context) => {
@@ -108,9 +112,18 @@ function parseKey(text: string, index: number): NamedKey {
   const key = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, "hex") : Buffer.from(text, "base64");
   const wellFormed = /^([0-9a-f]{64}|[\w+/-]{43}=?)$/i.test(text);
   if (!wellFormed || key.length !== KEY) {
-    throw new HooklineError("encryption_key", `encryptionKeys[${index}]: expected 32 bytes in base64 or hex; ${MAKE_ONE}`);
+    throw new HooklineError(
+      "encryption_key",
+      `encryptionKeys[${index}]: expected 32 bytes in base64 or hex; ${MAKE_ONE}`,
+    );
   }
-  return { id: createHmac("sha256", key).update("hookline key id").digest("hex").slice(0, 2 * ID), key };
+  return {
+    id: createHmac("sha256", key)
+      .update("hookline key id")
+      .digest("hex")
+      .slice(0, 2 * ID),
+    key,
+  };
 }
 
 function associated(part: "key" | "value", { table, row, field }: SealContext): Buffer {

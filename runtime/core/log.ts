@@ -61,7 +61,9 @@ function scrubValue(value: unknown, depth: number): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [
       scrub(name),
-      SECRET_NAME.test(name) && typeof inner !== "boolean" && inner !== null ? "[secret]" : scrubValue(inner, depth + 1),
+      SECRET_NAME.test(name) && typeof inner !== "boolean" && inner !== null
+        ? "[secret]"
+        : scrubValue(inner, depth + 1),
     ]),
   );
 }
@@ -73,7 +75,9 @@ function describeError(error: Error, depth: number): Record<string, unknown> {
     type: error.name,
     ...(typeof code === "string" || typeof code === "number" ? { code } : {}),
     message: scrub(error.message),
-    ...(error instanceof HooklineError && Object.keys(error.data).length > 0 ? { data: scrubValue(error.data, depth + 1) } : {}),
+    ...(error instanceof HooklineError && Object.keys(error.data).length > 0
+      ? { data: scrubValue(error.data, depth + 1) }
+      : {}),
     stack: scrub(error.stack ?? ""),
     ...(error.cause === undefined ? {} : { cause: scrubValue(error.cause, depth + 1) }),
     ...(error instanceof AggregateError ? { errors: scrubValue(error.errors, depth + 1) } : {}),

@@ -1,7 +1,7 @@
 import { lookup as systemLookup } from "node:dns/promises";
-import type { LookupAddress, LookupOptions } from "node:dns";
+import type { LookupAddress } from "node:dns";
 import { isIP } from "node:net";
-import { promisify } from "node:util";
+import { callbackify, promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
@@ -96,7 +96,11 @@ async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promi
     });
     const headers = plainHeaders(answer.headers);
     const body = await readBody(answer.body, url, request);
-    return { status: answer.statusCode, headers, body: request.unpack ? await unpack(body, headers, url, request) : body };
+    return {
+      status: answer.statusCode,
+      headers,
+      body: request.unpack ? await unpack(body, headers, url, request) : body,
+    };
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
     throw asHooklineError(error, url, request.deadlineMs);
@@ -129,7 +133,12 @@ const UNPACKERS: Record<string, typeof gunzip.__promisify__> = {
   br: promisify(brotliDecompress),
 };
 
-async function unpack(body: Buffer, headers: Record<string, string>, url: URL, request: NetworkRequest): Promise<Buffer> {
+async function unpack(
+  body: Buffer,
+  headers: Record<string, string>,
+  url: URL,
+  request: NetworkRequest,
+): Promise<Buffer> {
   const encoding = headers["content-encoding"]?.toLowerCase();
   const unpacker = encoding === undefined ? undefined : UNPACKERS[encoding];
   if (unpacker === undefined || body.length === 0) return body;
@@ -139,7 +148,10 @@ async function unpack(body: Buffer, headers: Record<string, string>, url: URL, r
 }
 
 function tooLarge(url: URL, request: NetworkRequest): HooklineError {
-  return new HooklineError("too_large", `${url.host}: the answer is longer than ${request.maxBytes} bytes; ask for less at once`);
+  return new HooklineError(
+    "too_large",
+    `${url.host}: the answer is longer than ${request.maxBytes} bytes; ask for less at once`,
+  );
 }
 
 function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
@@ -155,16 +167,22 @@ function plainHeaders(headers: Record<string, string | string[] | undefined>): R
 function asHooklineError(error: unknown, url: URL, deadlineMs: number): HooklineError {
   if (error instanceof HooklineError) return error;
   if (error instanceof DeadlineError) {
-    return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, { retry: {} });
+    return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, {
+      retry: {},
+    });
   }
   const { code } = error as NodeJS.ErrnoException;
   const reason = code ?? (error as Error).name;
   const sent = !NEVER_SENT.test(reason);
-  return new HooklineError("network", `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`, {
-    cause: error,
-    data: { reason, sent },
-    retry: {},
-  });
+  return new HooklineError(
+    "network",
+    `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`,
+    {
+      cause: error,
+      data: { reason, sent },
+      retry: {},
+    },
+  );
 }
 
 type Resolve = (hostname: string) => Promise<LookupAddress[]>;
@@ -174,20 +192,23 @@ const resolveAll: Resolve = (hostname) => systemLookup(hostname, { all: true });
  * Connects only to addresses the rules allow. The check sits in the socket's own lookup, so the address checked is the
  * address connected to; a name that leads to a forbidden address among allowed ones is refused altogether.
  */
-function checkedConnector(rules: AddressRules, trusted: ReadonlySet<string>, resolve: Resolve): buildConnector.connector {
-  const lookup = (check: boolean) => (hostname: string, options: LookupOptions, callback: LookupCallback) => {
-    resolve(hostname).then(
-      (addresses) => {
-        const forbidden = check && addresses.find(({ address }) => !rules.allowsAddress(address));
-        if (forbidden) callback(notAllowed(hostname));
-        else if (options.all) callback(null, addresses);
-        else callback(null, addresses[0]!.address, addresses[0]!.family);
-      },
-      (error: Error) => callback(error),
-    );
+function checkedConnector(
+  rules: AddressRules,
+  trusted: ReadonlySet<string>,
+  resolve: Resolve,
+): buildConnector.connector {
+  const lookup = (check: boolean) =>
+    callbackify(async (hostname: string, _options: object) => {
+      const addresses = await resolve(hostname);
+      if (addresses.length === 0) throw Object.assign(new Error(`no address for ${hostname}`), { code: "ENOTFOUND" });
+      if (check && addresses.some(({ address }) => !rules.allowsAddress(address))) throw notAllowed(hostname);
+      return addresses;
+    });
+  // Happy eyeballs (RFC 8305) is what makes Node ask the lookup for all addresses.
+  const build = (check: boolean) => {
+    const options = { lookup: lookup(check), autoSelectFamily: true, timeout: 10_000, allowH2: false };
+    return buildConnector(options as unknown as buildConnector.BuildOptions);
   };
-  const build = (check: boolean) =>
-    buildConnector({ lookup: lookup(check), timeout: 10_000, allowH2: false } as buildConnector.BuildOptions);
   const [strict, trusting] = [build(true), build(false)];
 
   return (options, callback) => {
@@ -198,8 +219,6 @@ function checkedConnector(rules: AddressRules, trusted: ReadonlySet<string>, res
     else strict(options, callback);
   };
 }
-
-type LookupCallback = (error: Error | null, address?: string | LookupAddress[], family?: number) => void;
 
 function notAllowed(host: string): HooklineError {
   return new HooklineError(

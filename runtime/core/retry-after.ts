@@ -8,6 +8,10 @@ export const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
 export function parseRetryAfter(value: unknown, now: number): number | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;
   const text = String(value).trim();
-  const wait = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : /^[A-Z]|^\d{4}-/i.test(text) ? Date.parse(text) - now : NaN;
+  const wait = /^\d+(\.\d+)?$/.test(text)
+    ? Number(text) * 1000
+    : /^[A-Z]|^\d{4}-/i.test(text)
+      ? Date.parse(text) - now
+      : NaN;
   return wait >= 0 ? Math.min(wait, LONGEST_RETRY_AFTER) : undefined;
 }

@@ -143,10 +143,10 @@ export async function listConnections(sql: Sql, filter: ConnectionFilter, page: 
     conditions.push(`${column} = ?`);
     params.push(value);
   }
-  const rows = await sql.all<RawRow>(`select * from connections where ${conditions.join(" and ")} order by id limit ?`, [
-    ...params,
-    page.limit,
-  ]);
+  const rows = await sql.all<RawRow>(
+    `select * from connections where ${conditions.join(" and ")} order by id limit ?`,
+    [...params, page.limit],
+  );
   return rows.map(fromRaw);
 }
 
@@ -239,10 +239,10 @@ export async function deleteConnection(sql: Sql, id: string): Promise<boolean> {
 
 /** Sealed credentials, for rewrapping them with a newer key; in the order of ids. */
 export async function sealedConnections(sql: Sql, page: Page): Promise<{ id: string; credentials: Uint8Array }[]> {
-  return sql.all("select id, credentials from connections where id > ? and credentials is not null order by id limit ?", [
-    page.after ?? "",
-    page.limit,
-  ]);
+  return sql.all(
+    "select id, credentials from connections where id > ? and credentials is not null order by id limit ?",
+    [page.after ?? "", page.limit],
+  );
 }
 
 /** Puts rewrapped credentials in place unless they changed meanwhile. */

@@ -45,11 +45,10 @@ export async function findState(sql: Sql, stateHash: string): Promise<OAuthState
 
 /** Marks a state as used, once, and replaces what is sealed in it; returns whether this call was the one. */
 export async function useState(sql: Sql, stateHash: string, now: number, sealed: Uint8Array): Promise<boolean> {
-  const changed = await sql.run("update oauth_states set used_at = ?, sealed = ? where state_hash = ? and used_at is null", [
-    now,
-    sealed,
-    stateHash,
-  ]);
+  const changed = await sql.run(
+    "update oauth_states set used_at = ?, sealed = ? where state_hash = ? and used_at is null",
+    [now, sealed, stateHash],
+  );
   return changed === 1;
 }
 

@@ -33,6 +33,7 @@ export const migrations: ((d: Dialect) => string[])[] = [
        updated_at ${d.bigint} not null
      )`,
     `create index connections_by_user on connections (user_id, id)`,
+    `create index connections_by_account on connections (connector, label)`,
     `create table oauth_states (
        state_hash text primary key,
        connection text not null,

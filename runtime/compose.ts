@@ -1,0 +1,172 @@
+import { randomBytes } from "node:crypto";
+import { createConnect, type Connect, type ConnectOptions } from "./connect/connect.ts";
+import type { NetworkPolicy } from "./core/addresses.ts";
+import type { Clock } from "./core/clock.ts";
+import { createVault, type Vault } from "./core/crypto.ts";
+import { formatFault, HooklineError } from "./core/errors.ts";
+import type { Log } from "./core/log.ts";
+import { createMetrics, type Metrics } from "./core/metrics.ts";
+import { createNetwork } from "./core/network.ts";
+import { createConsumers, type Consumers } from "./deliver/consumers.ts";
+import { workDeliveries } from "./deliver/deliver.ts";
+import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
+import { createDispatch } from "./deliver/dispatch.ts";
+import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
+import { workRetention } from "./deliver/retention.ts";
+import { createEmbeddedEngine } from "./engine/embedded.ts";
+import type { Engine } from "./engine/engine.ts";
+import { checkManifest } from "./manifest/check.ts";
+import { compileConnector, type Connector } from "./manifest/connector.ts";
+import { loadManifest } from "./manifest/load.ts";
+import { Poller } from "./poll/poller.ts";
+import { Subscriptions } from "./poll/subscriptions.ts";
+import type { Database } from "./store/database.ts";
+import { getMeta, setMeta } from "./store/meta.ts";
+import { migrate } from "./store/migrate.ts";
+import { openDatabase } from "./store/open.ts";
+
+/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
+export interface ComposeOptions {
+  store: string;
+  connectors: readonly (string | object)[];
+  encryptionKeys: readonly string[];
+  clients: ConnectOptions["clients"];
+  servers: ConnectOptions["servers"];
+  network: NetworkPolicy;
+  baseUrl: string;
+  returnOrigins: readonly string[];
+  retention: { eventsDays: number; deliveriesDays: number };
+  concurrency: { polls: number; deliveries: number; perEndpoint: number };
+  clock: Clock;
+  log: Log;
+  /** From 0 up to 1; spreads retries. */
+  random: () => number;
+}
+
+/** The rooms, opened and wired, with no work begun. */
+export interface Composed {
+  db: Database;
+  engine: Engine;
+  connectors: ReadonlyMap<string, Connector>;
+  vault: Vault;
+  connect: Connect;
+  subscriptions: Subscriptions;
+  endpoints: Endpoints;
+  deliveries: Deliveries;
+  consumers: Consumers;
+  metrics: Metrics;
+  clock: Clock;
+  log: Log;
+  close(): Promise<void>;
+}
+
+/** Between the hours, so as not to fall together with everybody's. */
+const UPKEEP = "17 * * * *";
+
+/**
+ * Opens the store, loads the connectors and wires the rooms.
+ * @throws HooklineError `store_locked`, `store_unusable`, `encryption_key`, `invalid_manifest` with all faults, `invalid_config`
+ */
+export async function compose(options: ComposeOptions): Promise<Composed> {
+  const { clock, log } = options;
+  const connectors = await loadConnectors(options.connectors);
+  const vault = createVault(encryptionKeys(options));
+  const db = await openDatabase(options.store, { log });
+  try {
+    await migrate(db);
+    await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+
+  const engine = createEmbeddedEngine({ db, clock, log });
+  const metrics = createMetrics();
+  const emit = createDispatch({ engine, clock, log });
+  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
+  const network = createNetwork({ ...options.network, trusted: [] });
+  const connect = createConnect({
+    ...options,
+    db,
+    connectors,
+    vault,
+    emit,
+    onStatus: async (tx, { id, status }) => {
+      if (status === "active") await subscriptions.connectionActive(tx, id);
+      if (status === "removed") await subscriptions.connectionRemoved(tx, id);
+    },
+  });
+  const consumers = createConsumers({ database: db, clock, log });
+  const { polls, deliveries, perEndpoint } = options.concurrency;
+  new Poller({
+    db,
+    engine,
+    connectors,
+    clientOf: connect.client,
+    emit,
+    clock,
+    log,
+    concurrency: polls,
+    onPoll: (poll) => metrics.polled(poll),
+  });
+  workDeliveries({
+    engine,
+    network,
+    vault,
+    clock,
+    emit,
+    consumers,
+    concurrency: deliveries,
+    perEndpoint,
+    random: options.random,
+
+  });
+  workRetention({ engine, database: db, clock, ...options.retention });
+  engine.cron("upkeep", UPKEEP, async () => {
+    await connect.purgeAuthorizations();
+  });
+  return {
+    db,
+    engine,
+    connectors,
+    vault,
+    connect,
+    subscriptions,
+    endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
+    deliveries: createDeliveries({ database: db, engine, clock }),
+    consumers,
+    metrics,
+    clock,
+    log,
+    close: async () => {
+      await Promise.all([connect.close(), network.close()]);
+      await db.close();
+    },
+  };
+}
+
+async function loadConnectors(sources: readonly (string | object)[]): Promise<ReadonlyMap<string, Connector>> {
+  const connectors = new Map<string, Connector>();
+  for (const source of sources) {
+    const loaded = await loadManifest(source);
+    // Built-in manifests are checked by their tests: a start does not pay for it again.
+    const builtIn = typeof source === "string" && /^[a-z0-9-]+$/.test(source);
+    const faults = builtIn ? [] : checkManifest(loaded);
+    if (faults.length > 0) {
+      const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");
+      throw new HooklineError("invalid_manifest", `The manifest has ${faults.length} faults:${list}`, { faults });
+    }
+    const connector = compileConnector(loaded);
+    if (connectors.has(connector.name)) {
+      throw new HooklineError("invalid_config", `connectors: "${connector.name}" is given twice; give each connector once`);
+    }
+    connectors.set(connector.name, connector);
+  }
+  return connectors;
+}
+
+/** Nothing outlives a store in memory, so its key need not either. */
+function encryptionKeys({ encryptionKeys, store }: ComposeOptions): readonly string[] {
+  if (encryptionKeys.length > 0 || store !== "sqlite::memory:") return encryptionKeys;
+  return [randomBytes(32).toString("base64")];
+}

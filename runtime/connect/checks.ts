@@ -1,0 +1,35 @@
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
+import { HooklineError, nearest } from "../core/errors.ts";
+import { compileSchema } from "../manifest/validate.ts";
+
+/** Throws `invalid_input` naming every place where inputs differ from the manifest's `connectionInput`. */
+export function checkInputs(method: AuthenticationMethod, inputs: Record<string, unknown>): void {
+  const schema = method.connectionInput;
+  const known = schema ? Object.keys((schema.properties as object | undefined) ?? {}) : [];
+  const faults = (schema ? compileSchema(schema)(inputs) : []).map((fault) => ({
+    ...fault,
+    pointer: `/inputs${fault.pointer}`,
+  }));
+  for (const name of Object.keys(inputs)) {
+    if (known.includes(name) || faults.some(({ pointer }) => pointer === `/inputs/${name}`)) continue;
+    const near = nearest(name, known);
+    faults.push({ pointer: `/inputs/${name}`, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
+  }
+  if (faults.length > 0)
+    throw new HooklineError("invalid_input", "The connection's inputs do not match the manifest: see errors", {
+      faults,
+    });
+}
+
+/** Throws `invalid_url` unless a person may be sent back there. */
+export function checkReturnTo(origins: readonly string[], returnTo: string | undefined): void {
+  if (returnTo === undefined) return;
+  const url = URL.parse(returnTo);
+  const sound = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  if (!sound || !origins.includes(url.origin)) {
+    throw new HooklineError(
+      "invalid_url",
+      `returnTo must lead to one of ${origins.join(", ")}; allow its origin in the configuration`,
+    );
+  }
+}

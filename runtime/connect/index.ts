@@ -1,0 +1,12 @@
+export type { ActionResult, RunAction, VariablesOf } from "./actions.ts";
+export type { SendOptions, VendorClient } from "./client.ts";
+export { CALLBACK_PATH, createConnect, type Connect, type ConnectOptions } from "./connect.ts";
+export type { Connections, NewConnection } from "./connections.ts";
+export { errorClass, VendorError, type ErrorScope } from "./errors.ts";
+export type { ServerOverride } from "./hosts.ts";
+export type { OAuthClient } from "./oauth.ts";
+export type { ListOptions, Option } from "./options.ts";
+export { serverTime, type VendorResponse } from "./response.ts";
+export type { OnStatus, StatusChange } from "./status.ts";
+export type { TransportRequest } from "./transports/transport.ts";
+export type { ConnectionView } from "./view.ts";

@@ -1,0 +1,81 @@
+import type { ErrorClass } from "../../schemas/manifest.ts";
+import { HooklineError } from "../core/errors.ts";
+import { atPointer, isObject, parseJson } from "../core/json.ts";
+import type { NetworkResponse } from "../core/network.ts";
+import { parseRetryAfter } from "../core/retry-after.ts";
+import { scrub } from "../core/secrets.ts";
+
+/** What an answer means to the manifest's own error matchers; undefined when none matches. */
+export type Classify = (answer: {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+}) => ErrorClass | undefined;
+
+/** The token endpoint answered, but not with a token. */
+export class TokenError extends HooklineError {
+  /** The grant is gone for good: only a person can bring it back. Otherwise it may pass. */
+  readonly grantGone: boolean;
+
+  constructor(message: string, grantGone: boolean, vendor: Record<string, unknown>, after: number | undefined) {
+    super(grantGone ? "reauth_required" : "vendor_error", message, {
+      data: { vendor },
+      retry: grantGone ? false : { after },
+    });
+    this.grantGone = grantGone;
+  }
+}
+
+/** Only named fields of the answer: its errors, as libraries make them, carry the request's secrets. */
+export function tokenError(
+  connector: string,
+  raw: NetworkResponse | undefined,
+  error: unknown,
+  classify: Classify,
+): HooklineError {
+  if (raw === undefined) {
+    const { code } = error as { code?: string };
+    return new HooklineError(
+      "invalid_config",
+      `${connector}: the token request cannot be made (${code ?? (error as Error).name}); check clients and servers`,
+    );
+  }
+  const body = readBody(raw);
+  const { status, headers } = raw;
+  const reason = textAt(body, "/error") ?? textAt(body, "/error/status");
+  const detail = textAt(body, "/error_description") ?? textAt(body, "/message") ?? textAt(body, "/error/message");
+  const grantGone =
+    (classify({ status, headers, body }) ?? (reason === "invalid_grant" ? "authRevoked" : undefined)) === "authRevoked";
+  const what =
+    status >= 200 && status < 300
+      ? "the token endpoint answered without a token"
+      : `the token endpoint answered ${status}${reason === undefined ? "" : ` ${reason}`}`;
+  const remedy = grantGone
+    ? "the grant is gone; a person has to reconnect"
+    : reason === "invalid_client" || reason === "unauthorized_client"
+      ? "check the client id and secret in clients"
+      : "it is tried again later";
+  return new TokenError(
+    `${connector}: ${what}; ${remedy}`,
+    grantGone,
+    {
+      status,
+      ...(reason === undefined ? {} : { error: reason }),
+      ...(detail === undefined ? {} : { message: detail }),
+    },
+    parseRetryAfter(headers["retry-after"], Date.now()),
+  );
+}
+
+function readBody(raw: NetworkResponse): unknown {
+  try {
+    return parseJson(raw.body.toString());
+  } catch {
+    return raw.body.toString();
+  }
+}
+
+function textAt(body: unknown, pointer: string): string | undefined {
+  const value = isObject(body) ? atPointer(body, pointer) : undefined;
+  return typeof value === "string" ? scrub(value).slice(0, 300) : undefined;
+}
