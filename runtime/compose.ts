@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createConnect, type Connect, type ConnectOptions } from "./connect/connect.ts";
+import { createVariables, type Variables } from "./connect/variables.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
@@ -21,6 +22,7 @@ import { loadManifest } from "./manifest/load.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
+import { purgeIdempotency } from "./store/idempotency.ts";
 import { getMeta, setMeta } from "./store/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
@@ -50,6 +52,7 @@ export interface Composed {
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
   connect: Connect;
+  variables: Variables;
   subscriptions: Subscriptions;
   endpoints: Endpoints;
   deliveries: Deliveries;
@@ -85,12 +88,14 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const emit = createDispatch({ engine, clock, log });
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
+  const variables = createVariables({ db, vault, clock });
   const connect = createConnect({
     ...options,
     db,
     connectors,
     vault,
     emit,
+    variablesOf: variables.valuesOf,
     onStatus: async (tx, { id, status }) => {
       if (status === "active") await subscriptions.connectionActive(tx, id);
       if (status === "removed") await subscriptions.connectionRemoved(tx, id);
@@ -103,6 +108,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     engine,
     connectors,
     clientOf: connect.client,
+    variablesOf: variables.valuesOf,
     emit,
     clock,
     log,
@@ -119,11 +125,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     concurrency: deliveries,
     perEndpoint,
     random: options.random,
-
+    onAttempt: (attempt) => metrics.attempted(attempt),
   });
   workRetention({ engine, database: db, clock, ...options.retention });
   engine.cron("upkeep", UPKEEP, async () => {
     await connect.purgeAuthorizations();
+    await purgeIdempotency(db, clock.now());
   });
   return {
     db,
@@ -131,6 +138,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     connectors,
     vault,
     connect,
+    variables,
     subscriptions,
     endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
     deliveries: createDeliveries({ database: db, engine, clock }),

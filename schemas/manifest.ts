@@ -63,18 +63,6 @@ export type Jmespath = string;
  */
 export type Scopes = (string | string[])[];
 /**
- * Where a value is, or how it is computed.
- */
-export type ValueExpression = RuntimeExpression | Reshape;
-/**
- * JSON Pointer (RFC 6901) into a record.
- */
-export type Pointer = string;
-/**
- * An ISO 8601 duration of weeks, days, hours, minutes and seconds.
- */
-export type Duration = string;
-/**
  * How the next page is asked for; none when not given.
  */
 export type Pagination =
@@ -91,6 +79,18 @@ export type Stop = ("missing" | "empty" | "short") | StopCondition;
  * Pages read in one poll at most; the next poll goes on there. 1000 when not given.
  */
 export type MaxPages = number;
+/**
+ * Where a value is, or how it is computed.
+ */
+export type ValueExpression = RuntimeExpression | Reshape;
+/**
+ * JSON Pointer (RFC 6901) into a record.
+ */
+export type Pointer = string;
+/**
+ * An ISO 8601 duration of weeks, days, hours, minutes and seconds.
+ */
+export type Duration = string;
 /**
  * How the next poll knows where the last one ended.
  */
@@ -109,15 +109,15 @@ export type SettleSeconds = number;
  */
 export type TimeFormat = "rfc3339" | "epochMillis" | "epochSeconds";
 /**
- * Which change fires: of the record, or of one watched value.
- */
-export type Change = ("created" | "updated" | "deleted" | "any") | AddedChange | RemovedChange | ChangedChange;
-/**
  * Errors after which the step counts as done: what is deleted already cannot be found. Its answer then has a status and no body.
  *
  * @minItems 1
  */
 export type Accept = ErrorClass[];
+/**
+ * Which change fires: of the record, or of one watched value.
+ */
+export type Change = ("created" | "updated" | "deleted" | "any") | AddedChange | RemovedChange | ChangedChange;
 
 /**
  * Everything about one connector, as data. This is the bundled form: before bundling any object may be {"$ref": "file.json#/pointer"}.
@@ -338,15 +338,35 @@ export interface HttpRequest {
    */
   bodyType?: "json" | "form";
   /**
-   * How the answer is read; json when not given. binary becomes {mediaType, size, sha256, content}.
+   * How the answer is read; json when not given. binary becomes {mediaType, size, sha256, content}, the content in base64; beyond 1 MB {mediaType, size, sha256, path}, by which passthrough fetches it.
    */
   answer?: "json" | "text" | "binary";
+  encode?: Encode;
+  decode?: Decode;
 }
 /**
  * An object whose values are templates.
  */
 export interface TemplateObject {
   [k: string]: unknown;
+}
+/**
+ * Parts of the request in a form that JSON does not have: what stands there is replaced by its encoding.
+ */
+export interface Encode {
+  /**
+   * mimeMessage: an email {to, cc, bcc, replyTo, subject, text, html, attachments, inReplyTo, references} as an RFC 5322 message in base64url.
+   */
+  [k: string]: "mimeMessage";
+}
+/**
+ * Parts of the answer, as dot paths from body, that are replaced by what they mean; a path through a list concerns every member.
+ */
+export interface Decode {
+  /**
+   * mimeTree: a message as a tree of MIME parts {mimeType, headers, body, parts} becomes {headers, from, to, cc, bcc, replyTo, subject, date, messageId, inReplyTo, references, text, html, attachments}.
+   */
+  [k: string]: "mimeTree";
 }
 /**
  * A method of a Google API.
@@ -361,9 +381,15 @@ export interface GoogleRequest {
    */
   params?: TemplateObject;
   /**
+   * Headers besides those of the library.
+   */
+  headers?: TemplateObject;
+  /**
    * The request's body.
    */
   body?: Template;
+  encode?: Encode;
+  decode?: Decode;
 }
 /**
  * A long-lived token in the Authorization header.
@@ -461,9 +487,13 @@ export interface RateLimit {
    */
   seconds: number;
   /**
-   * Whether each account has the limit or all accounts of one OAuth client share it.
+   * Whether each connection has the limit, all of one OAuth client share it, or those with the same value of a connection.
    */
-  per: "connection" | "client";
+  per: ("connection" | "client") | string;
+  /**
+   * Share of the limit kept for actions: when no more than that is left, polls slow down so that they spend half of it at most until it starts anew. Needs headers.
+   */
+  reserve?: number;
   /**
    * Only requests that read, or only those that write; both when not given.
    */
@@ -484,6 +514,10 @@ export interface RateLimit {
      * Header with seconds or time until it starts anew.
      */
     reset?: string;
+    /**
+     * What the time until then is counted in; seconds when not given.
+     */
+    resetUnit?: "seconds" | "milliseconds";
   };
 }
 /**
@@ -517,15 +551,21 @@ export interface Stream {
   title: Title;
   description?: Description;
   scopes?: Scopes;
+  requires?: Requires;
   /**
    * What must be known to read it, read as $input; each different input is its own cursor.
    */
   input?: JsonSchema;
+  each?: Each;
   request: ConnectorRequest;
   enrich?: Enrich;
   records: Records;
   pagination?: Pagination;
   cursor: Cursor;
+  /**
+   * Errors that mean there is nothing: a record asked for by its id that is gone, a file that is not there yet. The answer then counts as empty.
+   */
+  accept?: Accept;
   /**
    * Raised when keys, cursor or request change so that stored state cannot be used any more; 1 when not given.
    */
@@ -551,71 +591,42 @@ export interface Stream {
   resource?: ResourceMap;
 }
 /**
+ * What must be true of the connection, besides its scopes; refused before any call when it is not.
+ */
+export interface Requires {
+  /**
+   * JMESPath over {connection}.
+   */
+  condition: Jmespath;
+  /**
+   * What is needed and what to do, for the person who is refused.
+   */
+  message: string;
+}
+/**
  * A JSON Schema (2020-12); {} when there is nothing to say.
  */
 export interface JsonSchema {
   [k: string]: unknown;
 }
 /**
- * One more request per record; may use $record.
+ * Reads the stream once for every item of another list, for vendors that keep records in lists and have no list of all. The stream's request reads the item as $item. All items share one cursor, so it goes with updatedSince, window and snapshot.
  */
-export interface Enrich {
+export interface Each {
   request: ConnectorRequest;
+  pagination?: Pagination;
   /**
-   * JMESPath on the record: only where true.
+   * Where the items are.
    */
-  when?: Jmespath;
+  select: ValueExpression;
   /**
-   * What of the answer is taken; the whole body when not given.
+   * JMESPath over {item, input}: only items for which it is true.
    */
-  select?: ValueExpression;
+  where?: Jmespath;
   /**
-   * The record's property the answer is put under; when not given, the answer takes the record's place.
+   * The record's property its item is put under.
    */
-  into?: string;
-  /**
-   * Requests at the same time; 5 when not given.
-   */
-  concurrency?: number;
-}
-/**
- * A value computed with JMESPath.
- */
-export interface Reshape {
-  $expr: Jmespath;
-}
-/**
- * Where an answer's records are and how each is known.
- */
-export interface Records {
-  /**
-   * Where the records are; of several places the first that exists. A single object is a list of one, nothing is a list of none.
-   */
-  select: ValueExpression | ValueExpression[];
-  /**
-   * Pointers to what identifies a record for ever.
-   */
-  primaryKey: Pointer | Pointer[];
-  /**
-   * What changes with every change of the record; without it the record's content is hashed.
-   */
-  versionKey?: Pointer;
-  /**
-   * What of the record matters: an update that leaves it alike is no update.
-   */
-  fingerprint?: Reshape;
-  /**
-   * List of keys the record had before, after a merge for instance.
-   */
-  previousKeys?: Pointer;
-  /**
-   * When the record last changed; needed for a first poll that starts at a time.
-   */
-  timestamp?: ValueExpression;
-  /**
-   * How long an incremental stream remembers a record it no longer sees; for ever when not given.
-   */
-  remember?: Duration;
+  into: string;
 }
 /**
  * One answer holds everything.
@@ -733,6 +744,71 @@ export interface KeysetPagination {
   maxPages?: MaxPages;
 }
 /**
+ * A value computed with JMESPath.
+ */
+export interface Reshape {
+  $expr: Jmespath;
+}
+/**
+ * One more request per record; may use $record.
+ */
+export interface Enrich {
+  request: ConnectorRequest;
+  /**
+   * JMESPath on the record: only where true.
+   */
+  when?: Jmespath;
+  /**
+   * Only records that are not known yet, and not in a silent first poll; what is compared must then not depend on the answer.
+   */
+  once?: boolean;
+  /**
+   * What of the answer is taken; the whole body when not given.
+   */
+  select?: ValueExpression;
+  /**
+   * The record's property the answer is put under; when not given, the answer takes the record's place.
+   */
+  into?: string;
+  /**
+   * Requests at the same time; 5 when not given.
+   */
+  concurrency?: number;
+}
+/**
+ * Where an answer's records are and how each is known.
+ */
+export interface Records {
+  /**
+   * Where the records are; of several places the first that exists. A single object is a list of one, nothing is a list of none.
+   */
+  select: ValueExpression | ValueExpression[];
+  /**
+   * Pointers to what identifies a record for ever; for a single record without an id, the input it was asked for by.
+   */
+  primaryKey: Pointer | Pointer[] | string;
+  /**
+   * What changes with every change of the record; without it the record's content is hashed.
+   */
+  versionKey?: Pointer;
+  /**
+   * What of the record matters: an update that leaves it alike is no update.
+   */
+  fingerprint?: Reshape;
+  /**
+   * List of keys the record had before, after a merge for instance.
+   */
+  previousKeys?: Pointer;
+  /**
+   * When the record last changed; needed for a first poll that starts at a time.
+   */
+  timestamp?: ValueExpression;
+  /**
+   * How long an incremental stream remembers a record it no longer sees; for ever when not given.
+   */
+  remember?: Duration;
+}
+/**
  * An opaque token from the last page; when it expires everything is read and compared.
  */
 export interface SyncTokenCursor {
@@ -833,13 +909,13 @@ export interface WindowCursor {
   from: Target;
   to: Target;
   /**
-   * How far it reaches into the future.
+   * How far it reaches into the future. A number, or where the input has it.
    */
-  aheadSeconds: number;
+  aheadSeconds: number | RuntimeExpression;
   /**
-   * How far it reaches into the past.
+   * How far it reaches into the past. A number, or where the input has it.
    */
-  behindSeconds: number;
+  behindSeconds: number | RuntimeExpression;
   format?: TimeFormat;
 }
 /**
@@ -854,6 +930,10 @@ export interface SnapshotCursor {
    * The answer is one record, asked for by its id.
    */
   single?: boolean;
+  /**
+   * The answer holds some of the records, such as the newest: what is not in it is not deleted. records.remember says for how long it is known.
+   */
+  partial?: boolean;
 }
 /**
  * The same record in common terms.
@@ -953,6 +1033,7 @@ export interface Action {
    */
   kind: "create" | "update" | "upsert" | "delete" | "get" | "search" | "list" | "other";
   scopes?: Scopes;
+  requires?: Requires;
   /**
    * What it takes, read as $input; refuses unknown properties.
    */

@@ -5,7 +5,9 @@ import type { RequestParts } from "../manifest/targets.ts";
 import type { VendorClient } from "./client.ts";
 import { errorClass, VendorError } from "./errors.ts";
 import type { Lanes } from "./lanes.ts";
+import { assertRequirement } from "./requirement.ts";
 import type { VendorResponse } from "./response.ts";
+import { runKey } from "./run-key.ts";
 
 /** Variables a manifest reads as `$workspace.vars` and `$user.vars`. */
 export type VariablesOf = (
@@ -29,15 +31,21 @@ export type RunAction = (
   connection: string,
   action: string,
   input: unknown,
-  options?: { signal?: AbortSignal },
+  options?: RunOptions,
 ) => Promise<ActionResult>;
+
+export interface RunOptions {
+  signal?: AbortSignal;
+  /** Runs with the same key are the same to a vendor that lets clients choose ids; see {@link runKey}. */
+  idempotencyKey?: string;
+}
 
 /**
  * Runs one action of a connection. Throws `not_found` (action), `invalid_input` with every fault before any call,
- * `scope_missing` likewise, or what {@link VendorClient.send} throws.
+ * `scope_missing` and `conflict` (a connection of the wrong kind) likewise, or what {@link VendorClient.send} throws.
  */
 export function createRunAction({ openClient, variablesOf, lanes, log }: ActionsOptions): RunAction {
-  return async (connection, name, input, { signal } = {}) => {
+  return async (connection, name, input, { signal, idempotencyKey } = {}) => {
     const client = await openClient(connection);
     const action = findAction(client.connector, name);
     const faults = action.validateInput(input);
@@ -49,8 +57,10 @@ export function createRunAction({ openClient, variablesOf, lanes, log }: Actions
       );
     }
     client.requireScopes(action.scopes);
+    assertRequirement(`${client.connector.name}.${name}`, action.requires, client.values);
     const { workspace, user } = await variablesOf(client.user);
-    const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
+    const run = { key: runKey(connection, name, idempotencyKey) };
+    const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
     const work = () => runSteps(client, action, scope, signal);
     const output = action.serial ? await lanes.run(connection, work) : await work();
     const mismatches = action.validateOutput?.(output) ?? [];

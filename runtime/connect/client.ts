@@ -2,6 +2,7 @@ import type { ErrorClass } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
+import { decodeAnswer, encodeRequest } from "./codecs/codecs.ts";
 import { connectionValues } from "./credentials.ts";
 import { classify, VendorError, type ErrorScope } from "./errors.ts";
 import type { VendorResponse } from "./response.ts";
@@ -66,6 +67,7 @@ const DEFAULT_HOLD_MS = 10_000;
 export async function openClient(id: string, options: ClientOptions): Promise<VendorClient> {
   const { row } = await options.tokens.usable(id);
   const vendor = options.vendorOf(row.connector);
+  const values = connectionValues(row);
   const requireScopes = (needed: readonly NeededScope[]): void => {
     const missing = missingScopes(needed, row.scopes);
     if (missing.length === 0) return;
@@ -77,41 +79,45 @@ export async function openClient(id: string, options: ClientOptions): Promise<Ve
     id,
     user: row.user,
     connector: vendor.connector,
-    values: connectionValues(row),
+    values,
     scopes: row.scopes,
     requireScopes,
     send: async (request, send) => {
       requireScopes(send.scopes ?? []);
-      return withRetry(() => attempt(id, vendor, request, send, options), {
+      const encoded = await encodeRequest(request);
+      const answer = await withRetry(() => attempt(id, values, vendor, encoded, send, options), {
         ...(send.retry ?? DEFAULT_RETRY),
         idempotency: send.idempotency ?? (send.kind === "read" ? "natural" : "none"),
         withinMs: send.withinMs ?? DEFAULT_WITHIN_MS,
         baseMs: options.retryBaseMs,
         signal: send.signal,
       });
+      return decodeAnswer(request.decode, answer);
     },
   };
 }
 
 async function attempt(
   id: string,
+  values: VendorClient["values"],
   vendor: Vendor,
   request: TransportRequest,
   { scope, kind, signal }: SendOptions,
   { tokens, pause, clock }: ClientOptions,
 ): Promise<VendorResponse> {
-  await vendor.limits.take(id, kind, signal);
+  const caller = { connection: id, values };
+  await vendor.limits.take(caller, { kind, polls: scope !== "action" }, signal);
   let usable: Usable = await tokens.usable(id);
   for (let renewed = false; ; renewed = true) {
     const answer = await sendOnce(vendor, usable.row, usable.credentials, request, { signal });
-    vendor.limits.learn(id, answer.headers);
+    vendor.limits.learn(caller, answer.headers);
     const fault = classify(vendor.connector.errors, answer, scope, clock.now());
     if (!fault) return answer;
 
     const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, answer, fault);
     const { credentials, row } = usable;
     if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
-      vendor.limits.hold(id, fault.retryAfterMs ?? DEFAULT_HOLD_MS);
+      vendor.limits.hold(caller, fault.retryAfterMs ?? DEFAULT_HOLD_MS);
     }
     if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewed) {
       usable = await tokens.usable(id, row.version);

@@ -17,6 +17,7 @@ import { overriddenHosts, type ServerOverride } from "./hosts.ts";
 import { createLanes } from "./lanes.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { createListOptions, type ListOptions } from "./options.ts";
+import { createPassthrough, type Passthrough } from "./passthrough.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens } from "./tokens.ts";
 import { createVendors } from "./vendors.ts";
@@ -56,6 +57,7 @@ export interface Connect extends Connections {
   client(connection: string): Promise<VendorClient>;
   runAction: RunAction;
   options: ListOptions;
+  passthrough: Passthrough;
   /** Forgets authorizations that nobody came back from; for a daily tick. Returns how many. */
   purgeAuthorizations(): Promise<number>;
   /** Wraps every connection's credentials with the newest encryption key. Returns how many were changed. */
@@ -120,6 +122,7 @@ export function createConnect(options: ConnectOptions): Connect {
     client,
     runAction,
     options: createListOptions(client, runAction),
+    passthrough: createPassthrough({ vendorOf, tokens, network, clock }),
     purgeAuthorizations: () => purgeStates(db, clock.now()),
     rewrapCredentials: async () => {
       let count = 0;

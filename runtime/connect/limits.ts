@@ -3,15 +3,36 @@ import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { RateLimit } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
+import { createReserve, type Reserve } from "./reserve.ts";
 
-/** A vendor's limits, shared by all work of a connection in this process. */
+/** Who is about to call. */
+export interface Caller {
+  connection: string;
+  /** What a manifest reads as `$connection`; a limit may be one value's, whichever connections have it. */
+  values: Readonly<Record<string, unknown>>;
+}
+
+/** What for. */
+export interface Use {
+  kind: "read" | "write";
+  /** Polls give way to actions when a limit runs low. */
+  polls: boolean;
+}
+
+/** A vendor's limits, shared by all work in this process that they concern. */
 export interface Limits {
   /** Waits for its turn if that is soon, else throws `rate_limited` saying when. */
-  take(connection: string, kind: "read" | "write", signal?: AbortSignal): Promise<void>;
-  /** Holds the whole connection back: the vendor asked to. Milliseconds. */
-  hold(connection: string, forMs: number): void;
-  /** Holds the connection back when an answer's headers say that nothing is left. */
-  learn(connection: string, headers: Record<string, string>): void;
+  take(caller: Caller, use: Use, signal?: AbortSignal): Promise<void>;
+  /** Holds back all that shares a limit with this connection: the vendor asked to. Milliseconds. */
+  hold(caller: Caller, forMs: number): void;
+  /** Takes over what an answer's headers say is left of the limits. */
+  learn(caller: Caller, headers: Record<string, string>): void;
+}
+
+interface Limiter {
+  limit: RateLimit;
+  limiter: RateLimiterMemory;
+  reserve: Reserve | undefined;
 }
 
 /** Longer waits are better spent elsewhere. */
@@ -21,54 +42,66 @@ const MANY_HOLDS = 1_000;
 
 export function createLimits(connector: string, rateLimits: readonly RateLimit[], clock: Clock): Limits {
   const holds = new Map<string, number>();
-  const limiters = rateLimits.map((limit, index) => ({
+  const limiters: Limiter[] = rateLimits.map((limit, index) => ({
     limit,
     limiter: new RateLimiterMemory({
       keyPrefix: `${connector}:${index}`,
       points: limit.points,
       duration: limit.seconds,
     }),
+    reserve: limit.reserve === undefined ? undefined : createReserve(limit.reserve * limit.points, clock),
   }));
+  /** A connection, and whatever it shares with others; a limit of all of a client's is not held for one of them. */
+  const heldKeys = (caller: Caller): string[] => [
+    caller.connection,
+    ...rateLimits.filter(({ per }) => per.startsWith("$")).map((limit) => keyOf(limit, caller)),
+  ];
 
   /** Milliseconds until there is room; 0 when a place was taken. */
-  const tryTake = async (connection: string, kind: "read" | "write"): Promise<number> => {
-    const held = (holds.get(connection) ?? 0) - clock.now();
+  const tryTake = async (caller: Caller, { kind, polls }: Use): Promise<number> => {
+    const now = clock.now();
+    const held = Math.max(...heldKeys(caller).map((key) => (holds.get(key) ?? 0) - now));
     if (held > 0) return held;
-    holds.delete(connection);
     const taken: (() => Promise<unknown>)[] = [];
-    for (const { limit, limiter } of limiters) {
+    const giveBack = async (wait: number): Promise<number> => {
+      for (const give of taken) await give();
+      return Math.max(wait, 1);
+    };
+    for (const { limit, limiter, reserve } of limiters) {
       if (limit.appliesTo !== undefined && limit.appliesTo !== kind) continue;
-      const key = limit.per === "connection" ? connection : "client";
+      const key = keyOf(limit, caller);
+      const pause = polls ? (reserve?.pause(key) ?? 0) : 0;
+      if (pause > 0) return giveBack(pause);
+      taken.push(() => limiter.reward(key));
       try {
         await limiter.consume(key);
-        taken.push(() => limiter.reward(key));
       } catch (refusal) {
         if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        await limiter.reward(key);
-        for (const giveBack of taken) await giveBack();
-        return Math.max(refusal.msBeforeNext, 1);
+        return giveBack(refusal.msBeforeNext);
       }
     }
     return 0;
   };
 
-  const hold = (connection: string, forMs: number): void => {
+  const holdKey = (key: string, forMs: number): void => {
     const now = clock.now();
-    if (holds.size >= MANY_HOLDS) for (const [key, until] of holds) if (until <= now) holds.delete(key);
-    holds.set(connection, Math.max(holds.get(connection) ?? 0, now + forMs));
+    if (holds.size >= MANY_HOLDS) for (const [held, until] of holds) if (until <= now) holds.delete(held);
+    holds.set(key, Math.max(holds.get(key) ?? 0, now + forMs));
   };
 
   return {
-    hold,
-    take: async (connection, kind, signal) => {
+    hold: (caller, forMs) => {
+      for (const key of heldKeys(caller)) holdKey(key, forMs);
+    },
+    take: async (caller, use, signal) => {
       let patience = LONGEST_WAIT_MS;
       for (;;) {
-        const wait = await tryTake(connection, kind);
+        const wait = await tryTake(caller, use);
         if (wait === 0) return;
         if (wait > patience) {
           throw new HooklineError(
             "rate_limited",
-            `${connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
+            `${caller.connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
             {
               retry: { after: wait },
               data: { sent: false },
@@ -79,21 +112,38 @@ export function createLimits(connector: string, rateLimits: readonly RateLimit[]
         await sleep(wait, undefined, { signal });
       }
     },
-    learn: (connection, headers) => {
-      for (const { limit } of limiters) {
-        const { remaining, reset } = limit.headers ?? {};
-        if (remaining === undefined || headers[remaining.toLowerCase()] !== "0") continue;
-        const wait = reset === undefined ? limit.seconds * 1000 : untilReset(headers[reset.toLowerCase()], clock.now());
-        if (wait > 0) hold(connection, wait);
+    learn: (caller, headers) => {
+      for (const { limit, reserve } of limiters) {
+        const left = leftOf(limit, headers);
+        if (left === undefined) continue;
+        const key = keyOf(limit, caller);
+        const wait = untilReset(limit, headers, clock.now());
+        reserve?.learn(key, left, wait);
+        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? caller.connection : key, wait);
       }
     },
   };
 }
 
-/** Vendors write seconds from now, or the time itself in seconds or milliseconds since the epoch. */
-function untilReset(value: string | undefined, now: number): number {
-  const number = Number(value);
+/** Whose limit it is. A value that a connection lacks makes the limit its own. */
+function keyOf({ per }: RateLimit, { connection, values }: Caller): string {
+  if (per === "connection") return connection;
+  if (per === "client") return "client";
+  const value = values[per.slice("$connection.".length)];
+  return value === undefined || value === null ? connection : `${per}=${String(value)}`;
+}
+
+function leftOf({ headers: names }: RateLimit, headers: Record<string, string>): number | undefined {
+  const text = names?.remaining === undefined ? undefined : headers[names.remaining.toLowerCase()];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Vendors write how long from now, or the time itself in seconds or milliseconds since the epoch. */
+function untilReset({ headers: names, seconds }: RateLimit, headers: Record<string, string>, now: number): number {
+  if (names?.reset === undefined) return seconds * 1000;
+  const number = Number(headers[names.reset.toLowerCase()] ?? Number.NaN);
   if (!Number.isFinite(number)) return 0;
   if (number > 1e11) return number - now;
-  return number > 1e9 ? number * 1000 - now : number * 1000;
+  if (number > 1e9) return number * 1000 - now;
+  return names.resetUnit === "milliseconds" ? number : number * 1000;
 }

@@ -1,6 +1,7 @@
 import { HooklineError, nearest } from "../core/errors.ts";
 import { atPointer, isObject, joinPointer, pointerTokens } from "../core/json.ts";
-import type { Connector } from "../manifest/connector.ts";
+import type { CompiledStream, Connector } from "../manifest/connector.ts";
+import { compileTarget } from "../manifest/targets.ts";
 import type { RunAction } from "./actions.ts";
 import type { VendorClient } from "./client.ts";
 
@@ -17,17 +18,19 @@ export type ListOptions = (
   input?: Record<string, unknown>,
 ) => Promise<Option[]>;
 
-/** A manifest's `dynamicValues`: the action that lists, and where in each item value and label stand. */
+/** A manifest's `dynamicValues`: the action or stream that lists, and where in each item value and label stand. */
 interface DynamicValues {
-  action: string;
+  action?: string;
+  stream?: string;
   value: string;
   label: string;
-  /** Pointers to the input properties the list depends on; they become the action's input. */
+  /** Pointers to the input properties the list depends on; they become the input of the action or stream. */
   dependsOn?: string[];
 }
 
 /**
- * The values a property of an action's or trigger's input can have, as the vendor lists them now. `input` is what has been
+ * The values a property of an action's or trigger's input can have, as the vendor lists them now; `a.b` is the property `b`
+ * of `a`, or of each item of `a`. `input` is what has been
  * filled in so far. Throws `not_found` when there is no such target or property, `invalid_input` when a value it depends on
  * is missing, or what running the listing action throws.
  */
@@ -36,14 +39,28 @@ export function createListOptions(
   runAction: RunAction,
 ): ListOptions {
   return async (connection, target, property, input = {}) => {
-    const { connector } = await openClient(connection);
-    const source = findDynamicValues(connector, target, property);
-    const { output } = await runAction(connection, source.action, dependencies(source, input));
-    return itemsOf(output).map((item) => {
+    const client = await openClient(connection);
+    const source = findDynamicValues(client.connector, target, property);
+    const given = dependencies(source, input);
+    const items =
+      source.action === undefined
+        ? await firstPage(client, client.connector.streams.get(source.stream!)!, given)
+        : itemsOf((await runAction(connection, source.action, given)).output);
+    return items.map((item) => {
       const value = atPointer(item, source.value);
       return { value, label: String(atPointer(item, source.label) ?? value) };
     });
   };
+}
+
+/** The beginning of a list: enough to choose from. */
+async function firstPage(client: VendorClient, stream: CompiledStream, input: unknown): Promise<readonly unknown[]> {
+  client.requireScopes(stream.scopes);
+  const { definition } = stream.pagination;
+  const request = stream.request({ input, connection: client.values });
+  const size = "pageSize" in definition ? definition.pageSize : undefined;
+  const sized = size === undefined ? request : compileTarget(size.param)(request, size.value);
+  return stream.select(await client.send(sized, { scope: "action", kind: "read" }));
 }
 
 function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {
@@ -56,7 +73,13 @@ function findDynamicValues(connector: Connector, target: string, property: strin
       `${connector.name} has no action or trigger "${target}"${near ? `; did you mean "${near}"?` : ""}`,
     );
   }
-  const schema = atPointer(definition.input, joinPointer("/properties", property));
+  const schema = property
+    .split(".")
+    .reduce<unknown>(
+      (outer, name) =>
+        atPointer(outer, joinPointer("/properties", name)) ?? atPointer(outer, joinPointer("/items/properties", name)),
+      definition.input,
+    );
   const values = atPointer(schema, "/dynamicValues") ?? atPointer(schema, "/items/dynamicValues");
   if (isObject(values)) return values as unknown as DynamicValues;
   throw new HooklineError(

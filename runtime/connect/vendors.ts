@@ -4,7 +4,7 @@ import type { Network } from "../core/network.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { methodsOf } from "./credentials.ts";
 import { classify } from "./errors.ts";
-import { hostGuard, type ServerOverride } from "./hosts.ts";
+import { hostGuard, type AssertHost, type ServerOverride } from "./hosts.ts";
 import { createLimits, type Limits } from "./limits.ts";
 import { createOAuth, type OAuth, type OAuthClient } from "./oauth.ts";
 import { createGoogleTransport } from "./transports/googleapis.ts";
@@ -18,6 +18,9 @@ export interface Vendor {
   transport: Transport;
   /** What carries requests that name a path or an address themselves, whatever the manifest's own go through. */
   http: Transport;
+  /** Base URL of plain HTTP requests. */
+  url: string;
+  assertHost: AssertHost;
   limits: Limits;
   /** Throws `invalid_config` when the connector has no OAuth client. */
   oauth(): OAuth;
@@ -58,7 +61,8 @@ function createVendor(connector: Connector, { clients, servers, redirectUri, net
   const assertHost = hostGuard(name, manifest.allowedHosts, override);
   const { server } = manifest;
   const ownUrl = "url" in server ? server.url : `https://${manifest.allowedHosts[0]}`;
-  const http = createHttpTransport({ url: override?.url ?? ownUrl, assertHost, network });
+  const url = override?.url ?? ownUrl;
+  const http = createHttpTransport({ url, assertHost, network });
   const transport =
     "googleapis" in server
       ? createGoogleTransport({ ...server.googleapis, rootUrl: override?.url, assertHost, network })
@@ -68,6 +72,8 @@ function createVendor(connector: Connector, { clients, servers, redirectUri, net
     connector,
     transport,
     http,
+    url,
+    assertHost,
     limits: createLimits(name, manifest.rateLimits ?? [], clock),
     oauth: () => {
       const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");

@@ -6,6 +6,8 @@ import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
 import { HooklineError } from "./errors.ts";
+import { asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
+import { openStream, plainHeaders, type StreamRequest, type StreamResponse } from "./network-stream.ts";
 
 export interface NetworkOptions extends NetworkPolicy {
   /** `host:port` pairs an operator has named as a vendor's address: they may be private. */
@@ -44,12 +46,10 @@ export interface Network extends AddressRules {
    * with `data.sent` false when the request certainly never reached the server. An abort by `signal` throws its reason.
    */
   request(url: string | URL, request: NetworkRequest): Promise<NetworkResponse>;
+  /** The same without holding bodies in memory, neither the one sent nor the one received; see {@link openStream}. */
+  stream(url: string | URL, request: StreamRequest): Promise<StreamResponse>;
   close(): Promise<void>;
 }
-
-/** Failures before a request could leave (Node's and OpenSSL's codes). */
-const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|(ERR_TLS_)?CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/;
 
 export function createNetwork(options: NetworkOptions): Network {
   const rules = addressRules(options);
@@ -70,6 +70,7 @@ export function createNetwork(options: NetworkOptions): Network {
     allowsAddress: rules.allowsAddress,
     assertUrlAllowed,
     request: async (input, request) => send(agent, assertUrlAllowed(input), request),
+    stream: async (input, request) => openStream(agent, assertUrlAllowed(input), request),
     close: () => agent.close(),
   };
 }
@@ -80,11 +81,7 @@ export function hostAndPort(url: URL): string {
 }
 
 async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(new DeadlineError()), request.deadlineMs);
-  const onAbort = () => stop.abort(request.signal!.reason);
-  if (request.signal?.aborted) onAbort();
-  request.signal?.addEventListener("abort", onAbort, { once: true });
+  const { signal, release } = deadlineSignal(request.deadlineMs, request.signal);
   try {
     const answer = await agent.request({
       origin: url.origin,
@@ -92,7 +89,7 @@ async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promi
       method: request.method as Dispatcher.HttpMethod,
       headers: request.headers,
       body: request.body,
-      signal: stop.signal,
+      signal,
     });
     const headers = plainHeaders(answer.headers);
     const body = await readBody(answer.body, url, request);
@@ -105,12 +102,9 @@ async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promi
     if (request.signal?.aborted) throw request.signal.reason;
     throw asHooklineError(error, url, request.deadlineMs);
   } finally {
-    clearTimeout(timer);
-    request.signal?.removeEventListener("abort", onAbort);
+    release();
   }
 }
-
-class DeadlineError extends Error {}
 
 async function readBody(body: Dispatcher.ResponseData["body"], url: URL, request: NetworkRequest): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -120,7 +114,7 @@ async function readBody(body: Dispatcher.ResponseData["body"], url: URL, request
     size += chunk.length;
     if (size <= request.maxBytes) continue;
     if (request.overflow === "cut") break;
-    throw tooLarge(url, request);
+    throw tooLarge(url, request.maxBytes);
   }
   const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
   return whole.length > request.maxBytes ? whole.subarray(0, request.maxBytes) : whole;
@@ -143,46 +137,8 @@ async function unpack(
   const unpacker = encoding === undefined ? undefined : UNPACKERS[encoding];
   if (unpacker === undefined || body.length === 0) return body;
   return unpacker(body, { maxOutputLength: request.maxBytes }).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(url, request) : error;
+    throw error.code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(url, request.maxBytes) : error;
   });
-}
-
-function tooLarge(url: URL, request: NetworkRequest): HooklineError {
-  return new HooklineError(
-    "too_large",
-    `${url.host}: the answer is longer than ${request.maxBytes} bytes; ask for less at once`,
-  );
-}
-
-function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
-  const plain: Record<string, string> = {};
-  for (const name in headers) {
-    const value = headers[name];
-    if (value !== undefined) plain[name] = typeof value === "string" ? value : value.join(", ");
-  }
-  return plain;
-}
-
-/** Names the host only: paths and queries can carry secrets. */
-function asHooklineError(error: unknown, url: URL, deadlineMs: number): HooklineError {
-  if (error instanceof HooklineError) return error;
-  if (error instanceof DeadlineError) {
-    return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, {
-      retry: {},
-    });
-  }
-  const { code } = error as NodeJS.ErrnoException;
-  const reason = code ?? (error as Error).name;
-  const sent = !NEVER_SENT.test(reason);
-  return new HooklineError(
-    "network",
-    `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`,
-    {
-      cause: error,
-      data: { reason, sent },
-      retry: {},
-    },
-  );
 }
 
 type Resolve = (hostname: string) => Promise<LookupAddress[]>;

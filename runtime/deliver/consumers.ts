@@ -5,7 +5,7 @@ import type { Database } from "../store/database.ts";
 import { endpointById, saveEndpoint } from "../store/endpoints.ts";
 import type { WebhookEvent } from "../webhook.ts";
 import type { Message } from "./body.ts";
-import { assertEventPattern } from "./match.ts";
+import { assertEventPattern } from "../core/event-patterns.ts";
 import { textExcerpt, type Sent } from "./send.ts";
 
 /** Does what an event calls for; called again later when it throws, so it may happen twice. */

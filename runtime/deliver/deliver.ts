@@ -1,6 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
+import type { AttemptMeasure } from "../core/metrics.ts";
 import type { Network } from "../core/network.ts";
+import { parseRetryAfter } from "../core/retry-after.ts";
 import type { Engine, Handler, Outcome } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
 import {
@@ -23,7 +25,7 @@ import { CredentialCache } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";
 import { deliveryExhausted, endpointDisabled } from "./operational.ts";
 import { Pace } from "./pace.ts";
-import { DAY, retryAfter, retryDelay } from "./schedule.ts";
+import { DAY, retryDelay } from "./schedule.ts";
 import { sendWebhook, type Sent } from "./send.ts";
 
 /** An endpoint that has only failed for this long is turned off. */
@@ -44,6 +46,8 @@ export interface DeliverOptions {
   perEndpoint: number;
   /** From 0 up to 1; spreads the retries. */
   random: () => number;
+  /** Told of every attempt that ended; for metrics. */
+  onAttempt?: (attempt: AttemptMeasure) => void;
 }
 
 /** Makes the engine deliver: every job of queue `deliver` is one attempt of one delivery, and is put back until it is done. */
@@ -72,6 +76,7 @@ function createHandler({
   emit,
   consumers,
   random,
+  onAttempt,
 }: DeliverOptions): Handler<Deliverable> {
   const pace = new Pace();
   const credentials = new CredentialCache(vault);
@@ -98,10 +103,11 @@ function createHandler({
     const sent = await sending;
     const ended = clock.now();
     delivery.attempts.push(sent.attempt);
+    onAttempt?.({ outcome: sent.attempt.error ?? "delivered", durationMs: sent.attempt.durationMs ?? 0 });
     if (sent.attempt.error === null) return finish(delivery, "delivered", ended, (tx) => endpointSucceeded(tx, to.id));
     if (sent.gone) return finish(delivery, "cancelled", ended, (tx) => disable(tx, to, GONE, ended));
 
-    const wait = retryAfter(sent.retryAfter, ended);
+    const wait = parseRetryAfter(sent.retryAfter, ended);
     const fail = async (tx: Tx) => {
       await endpointFailed(tx, to.id, ended, wait === undefined ? null : ended + wait);
       if (await hasFailedSince(tx, to.id, ended - GIVE_UP_AFTER_MS)) await disable(tx, to, HOPELESS, ended);

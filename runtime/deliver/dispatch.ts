@@ -8,7 +8,7 @@ import { activeEndpoints, endpointsById, type EndpointRecord } from "../store/en
 import { insertEvents, type Emit, type EventRecord, type NewEvent } from "../store/events.ts";
 import { dataText } from "./body.ts";
 import { deliverJob } from "./jobs.ts";
-import { compilePatterns } from "./match.ts";
+import { compilePatterns } from "../core/event-patterns.ts";
 import { compileWhere } from "./where.ts";
 
 export interface DispatchOptions {

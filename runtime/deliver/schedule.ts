@@ -19,13 +19,3 @@ export function retryDelay(failed: number, random: () => number): number | undef
   const delay = RETRY_DELAYS[failed - 1];
   return delay === undefined ? undefined : Math.round(delay * (0.8 + 0.4 * random()));
 }
-
-/**
- * Milliseconds a `Retry-After` asks to wait, at most a day; undefined for a header that makes no sense or lies in the past.
- * Source: RFC 9110 §10.2.3.
- */
-export function retryAfter(header: string | undefined, now: number): number | undefined {
-  const text = header?.trim() ?? "";
-  const wait = /^\d+$/.test(text) ? Number(text) * SECOND : /^[A-Z][a-z]{2},/.test(text) ? Date.parse(text) - now : NaN;
-  return wait > 0 ? Math.min(wait, DAY) : undefined;
-}

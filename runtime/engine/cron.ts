@@ -1,17 +1,17 @@
 import { createTask, validateDetailed, type ScheduledTask } from "node-cron";
 import type { Log } from "../core/log.ts";
 
-/** Work at the times of a cron expression, in this process; one run at a time, errors logged. */
+/** Work at the times of a cron expression, in this process; one run at a time, errors logged. It is told which time it is. */
 export class CronTask {
   readonly #name: string;
   readonly #expression: string;
-  readonly #work: () => Promise<void>;
+  readonly #work: (scheduled: Date) => Promise<void>;
   readonly #log: Log;
   #task: ScheduledTask | undefined;
   #running: Promise<void> | undefined;
 
   /** `expression`: five fields, or six with seconds first; times are UTC. Throws `TypeError` when it does not parse. */
-  constructor(name: string, expression: string, work: () => Promise<void>, log: Log) {
+  constructor(name: string, expression: string, work: (scheduled: Date) => Promise<void>, log: Log) {
     const { valid, errors } = validateDetailed(expression);
     if (!valid) {
       throw new TypeError(`cron ${name}: "${expression}" does not parse: ${errors.map((e) => e.message).join("; ")}`);
@@ -24,7 +24,7 @@ export class CronTask {
 
   start(): void {
     const log = this.#log;
-    this.#task = createTask(this.#expression, () => (this.#running = this.#run()), {
+    this.#task = createTask(this.#expression, ({ date }) => (this.#running = this.#run(date)), {
       name: this.#name,
       timezone: "UTC",
       noOverlap: true,
@@ -46,9 +46,9 @@ export class CronTask {
     await this.#running;
   }
 
-  async #run(): Promise<void> {
+  async #run(scheduled: Date): Promise<void> {
     try {
-      await this.#work();
+      await this.#work(scheduled);
     } catch (error) {
       this.#log.error({ error }, "upkeep failed; it runs again at its next time");
     }

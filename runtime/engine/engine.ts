@@ -2,7 +2,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Sql, Tx } from "../store/database.ts";
 
 /** The kinds of work there are. */
-export type Queue = "poll" | "deliver" | "flow" | "sync";
+export type Queue = "poll" | "deliver" | "flow" | "sync" | "batch";
 
 export interface NewJob {
   queue: Queue;

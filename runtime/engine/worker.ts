@@ -67,7 +67,8 @@ export class Worker {
     for (const group of await groupsDue(db, queue, this.#seenUntil, now)) this.#rotation.offer(group);
     this.#seenUntil = now;
     this.nextLook = Infinity; // Before the question: an enqueue may lower it while the answer is on its way.
-    this.nextLook = Math.min(this.nextLook, await nextDue(db, queue, now));
+    const next = await nextDue(db, queue, now);
+    this.nextLook = Math.min(this.nextLook, next);
   }
 
   /** Claims due jobs for the free slots, group by group in turn, and starts them. */

@@ -1,7 +1,7 @@
 import type { Cursor, Pagination } from "../../schemas/manifest.ts";
 import { compileRecords, type CompiledRecords } from "./compile-records.ts";
 import type { Answer } from "./compiled.ts";
-import { compileExpression } from "./expressions.ts";
+import { compileExpression, type Scope } from "./expressions.ts";
 import { compileCondition } from "./jmespath.ts";
 import { compileRequest, type CompiledRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
@@ -26,6 +26,8 @@ export interface CompiledCursor {
   readonly ofResponse: ((answer: Answer) => unknown) | undefined;
   /** `from` or `values` of a record: updatedSince and keyset. */
   readonly ofRecord: readonly ((record: unknown) => unknown)[];
+  /** Seconds to look ahead and behind, from the scope: window. */
+  readonly span: ((scope: Scope) => { ahead: number; behind: number }) | undefined;
   /** The request for the first number: sequence. */
   readonly baseline: { readonly request: CompiledRequest; readonly from: (answer: Answer) => unknown } | undefined;
   /** The request for what an expired number has missed: sequence. */
@@ -44,7 +46,8 @@ export function compileReads(cursor: Cursor, pagination: Pagination | undefined)
   return { pagination: compilePagination(pagination), cursor: compileCursor(cursor) };
 }
 
-function compilePagination(definition: Pagination = { type: "none" }): CompiledPagination {
+/** @throws HooklineError `invalid_expression` */
+export function compilePagination(definition: Pagination = { type: "none" }): CompiledPagination {
   const from = "from" in definition && definition.from !== undefined ? [definition.from].flat() : [];
   const stop = "stop" in definition ? definition.stop : undefined;
   return {
@@ -55,7 +58,8 @@ function compilePagination(definition: Pagination = { type: "none" }): CompiledP
 }
 
 function compileCursor(definition: Cursor): CompiledCursor {
-  const empty = { definition, ofResponse: undefined, ofRecord: [], baseline: undefined, recover: undefined };
+  const none = { ofResponse: undefined, span: undefined, baseline: undefined, recover: undefined };
+  const empty = { definition, ofRecord: [], ...none };
   switch (definition.type) {
     case "syncToken":
       return { ...empty, ofResponse: ofAnswer(definition.from) };
@@ -77,9 +81,17 @@ function compileCursor(definition: Cursor): CompiledCursor {
     case "keyset":
       return { ...empty, ofRecord: definition.values.map(ofRecord) };
     case "window":
+      return { ...empty, span: compileSpan(definition.aheadSeconds, definition.behindSeconds) };
     case "snapshot":
       return empty;
   }
+}
+
+function compileSpan(aheadSeconds: number | string, behindSeconds: number | string): CompiledCursor["span"] {
+  const [ahead, behind] = [aheadSeconds, behindSeconds].map((given) =>
+    typeof given === "number" ? () => given : compileExpression(given, ROOTS.windowSpan),
+  );
+  return (scope) => ({ ahead: Number(ahead!(scope) ?? 0), behind: Number(behind!(scope) ?? 0) });
 }
 
 function ofAnswer(place: string): (answer: Answer) => unknown {

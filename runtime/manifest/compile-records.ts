@@ -9,8 +9,11 @@ import { compileTemplate } from "./templates.ts";
 export interface CompiledRecords {
   /** The records of an answer: the first place that exists; a single object is a list of one, nothing a list of none. */
   readonly select: (answer: Answer) => readonly unknown[];
-  /** What identifies a record; undefined when any part of it is missing. Several parts are joined by "|", which is escaped inside them. */
-  readonly key: (record: unknown) => string | undefined;
+  /**
+   * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
+   * Several parts are joined by "|", which is escaped inside them.
+   */
+  readonly key: (record: unknown, input?: unknown) => string | undefined;
   readonly version: ((record: unknown) => unknown) | undefined;
   /** What of the record matters. */
   readonly fingerprint: ((record: unknown) => unknown) | undefined;
@@ -43,7 +46,8 @@ export function compileValue(value: ValueExpression, roots: readonly string[], a
   return typeof value === "string" ? compileExpression(value, roots) : compileTemplate(value, { roots, at });
 }
 
-function compileSelect(select: Records["select"]): CompiledRecords["select"] {
+/** The records of an answer, from the first of several places that exists. */
+export function compileSelect(select: Records["select"]): CompiledRecords["select"] {
   const places = [select].flat().map((place) => compileValue(place, ROOTS.response, "body"));
   return (response) => {
     for (const place of places) {
@@ -56,6 +60,10 @@ function compileSelect(select: Records["select"]): CompiledRecords["select"] {
 }
 
 function compileKey(primaryKey: Records["primaryKey"]): CompiledRecords["key"] {
+  if (typeof primaryKey === "string" && primaryKey.startsWith("$")) {
+    const get = compileExpression(primaryKey, ROOTS.primaryKey);
+    return (_record, input) => keyPart(get({ input }));
+  }
   if (typeof primaryKey === "string") {
     const get = compilePointer(primaryKey);
     return (record) => keyPart(get(record));

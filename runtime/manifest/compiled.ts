@@ -8,7 +8,7 @@ import type {
   Stream,
   Trigger,
 } from "../../schemas/manifest.ts";
-import type { CompiledReads } from "./compile-reads.ts";
+import type { CompiledPagination, CompiledReads } from "./compile-reads.ts";
 import type { CompiledRecords } from "./compile-records.ts";
 import type { Getter, Scope } from "./expressions.ts";
 import type { LoadedManifest } from "./load.ts";
@@ -28,22 +28,46 @@ export interface CompiledStream extends CompiledRecords, CompiledReads {
   readonly definition: Stream;
   /** All of them are needed; of a list inside, one is enough. */
   readonly scopes: readonly (string | readonly string[])[];
-  /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`. */
+  readonly requires: CompiledRequirement | undefined;
+  /** What the stream is read once for each of. */
+  readonly each: CompiledEach | undefined;
+  /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`, and `item` where there is an `each`. */
   readonly request: CompiledRequest;
   readonly enrich: CompiledEnrich | undefined;
   /** The record in common terms; `map` gives undefined when the manifest's template gives no object. */
   readonly resource:
     | { readonly type: string; readonly map: (record: unknown) => Record<string, unknown> | undefined }
     | undefined;
+  /** Errors that mean there is nothing. */
+  readonly accept: readonly ErrorClass[];
   readonly validateInput: Validator;
   /** Undefined when the manifest does not describe records. */
   readonly validateRecord: Validator | undefined;
+}
+
+export interface CompiledEach {
+  /** Scope: that of the stream's request, without the cursor. */
+  readonly request: CompiledRequest;
+  readonly pagination: CompiledPagination;
+  readonly select: (answer: Answer) => readonly unknown[];
+  /** Over `{item, input}`. */
+  readonly where: ((scope: Scope) => boolean) | undefined;
+  readonly into: string;
+}
+
+/** What must be true of the connection. */
+export interface CompiledRequirement {
+  /** Over the connection's values. */
+  readonly holds: (connection: Readonly<Record<string, unknown>>) => boolean;
+  readonly message: string;
 }
 
 export interface CompiledEnrich {
   /** Scope: that of the stream's request, and `record`. */
   readonly request: CompiledRequest;
   readonly when: ((record: unknown) => boolean) | undefined;
+  /** Only records that are not known yet. */
+  readonly once: boolean;
   /** What of the answer is taken. */
   readonly select: (answer: Answer) => unknown;
   readonly into: string | undefined;
@@ -68,6 +92,7 @@ export interface CompiledAction {
   readonly definition: Action;
   /** All of them are needed; of a list inside, one is enough. */
   readonly scopes: readonly (string | readonly string[])[];
+  readonly requires: CompiledRequirement | undefined;
   /** One request is one step, named `request`. */
   readonly steps: readonly CompiledStep[];
   /** Over `{response, input, steps, connection}`; `response` is the last answer. */

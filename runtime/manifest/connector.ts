@@ -1,12 +1,14 @@
-import type { Action, Enrich, ErrorClass, ErrorMatcher, Stream, Trigger } from "../../schemas/manifest.ts";
+import type { Action, Each, Enrich, ErrorClass, ErrorMatcher, Requires, Stream, Trigger } from "../../schemas/manifest.ts";
 import { isObject } from "../core/json.ts";
-import { compileReads } from "./compile-reads.ts";
-import { compileRecords, compileValue } from "./compile-records.ts";
+import { compilePagination, compileReads } from "./compile-reads.ts";
+import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
 import type {
   Answer,
   CompiledAction,
+  CompiledEach,
   CompiledEnrich,
   CompiledErrorMatcher,
+  CompiledRequirement,
   CompiledStream,
   CompiledTrigger,
   Connector,
@@ -69,14 +71,22 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     name,
     definition: stream,
     scopes: stream.scopes ?? [],
-    request: compileRequest(stream.request, ROOTS.streamRequest),
+    requires: stream.requires && compileRequirement(stream.requires),
+    each: stream.each && compileEach(stream.each),
+    request: compileRequest(stream.request, stream.each ? ROOTS.itemRequest : ROOTS.streamRequest),
     enrich: stream.enrich && compileEnrich(stream.enrich),
     ...compileRecords(stream.records, stream),
     ...compileReads(stream.cursor, stream.pagination),
     resource: stream.resource && compileResourceMap(stream.resource),
+    accept: stream.accept ?? [],
     validateInput: compileSchema(stream.input ?? {}),
     validateRecord: stream.schema && compileSchema(stream.schema),
   };
+}
+
+function compileRequirement({ condition, message }: Requires): CompiledRequirement {
+  const holds = compileCondition(condition, ROOTS.requires);
+  return { holds: (connection) => holds({ connection }), message };
 }
 
 function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>): CompiledStream["resource"] {
@@ -90,12 +100,23 @@ function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>): Com
   };
 }
 
+function compileEach({ request, pagination, select, where, into }: Each): CompiledEach {
+  return {
+    request: compileRequest(request, ROOTS.eachRequest),
+    pagination: compilePagination(pagination),
+    select: compileSelect(select),
+    where: where === undefined ? undefined : compileCondition(where, ROOTS.eachWhere),
+    into,
+  };
+}
+
 function compileEnrich(enrich: Enrich): CompiledEnrich {
   const select = compileValue(enrich.select ?? "$response.body", ROOTS.response, "body");
   return {
     request: compileRequest(enrich.request, ROOTS.enrichRequest),
     when: enrich.when === undefined ? undefined : compileCondition(enrich.when),
     select: ofAnswer(select),
+    once: enrich.once ?? false,
     into: enrich.into,
     concurrency: enrich.concurrency ?? 5,
   };
@@ -134,6 +155,7 @@ function compileAction(name: string, action: Action): CompiledAction {
     name,
     definition: action,
     scopes: action.scopes ?? [],
+    requires: action.requires && compileRequirement(action.requires),
     steps: steps.map((step) => ({
       id: step.id,
       request: compileRequest(step.request, ROOTS.actionRequest),

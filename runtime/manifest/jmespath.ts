@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compile, getRegisteredFunctions, TreeInterpreter, type JSONValue } from "@jmespath-community/jmespath";
 import { HooklineError, nearest } from "../core/errors.ts";
+import { FUNCTIONS } from "./functions.ts";
 
 /** The longest expression, in characters. */
 export const MAX_EXPRESSION_LENGTH = 4096;
@@ -20,7 +21,7 @@ const BUILDERS = new Set(["MultiSelectList", "MultiSelectHash", "Function"]);
 /** Functions that read all of a value, however often parts of it repeat. */
 const DEEP_FUNCTIONS = new Set(["to_string", "contains"]);
 
-const functions = getRegisteredFunctions();
+const functions = [...getRegisteredFunctions(), ...Object.keys(FUNCTIONS)];
 
 /**
  * JMESPath (community edition), parsed once; the returned function evaluates it on a value.
@@ -157,6 +158,9 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
   constructor(budget = { steps: 0 }) {
     super();
     this.budget = budget;
+    for (const [name, { call, signature }] of Object.entries(FUNCTIONS)) {
+      this.runtime.registerFunction(name, (args) => call(args as JSONValue[]), signature);
+    }
     const call = this.runtime.callFunction.bind(this.runtime);
     this.runtime.callFunction = (name, args) => {
       this.#assertBounded(name, args as JSONValue[]);

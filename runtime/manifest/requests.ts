@@ -11,9 +11,15 @@ export type CompiledRequest = (scope: Scope) => RequestParts;
  * @throws HooklineError `invalid_expression`; on a call `invalid_input` when the path lacks a value.
  */
 export function compileRequest(request: ConnectorRequest, roots: readonly string[]): CompiledRequest {
-  const { method, path, bodyType, answer, ...templates } = request as RequestParts;
+  const { method, path, bodyType, answer, encode, decode, ...templates } = request as RequestParts;
   const parts = compileTemplate(templates, { roots }) as (scope: Scope) => Partial<RequestParts>;
-  const fixed = { method, ...(bodyType && { bodyType }), ...(answer && { answer }) };
+  const fixed = {
+    method,
+    ...(bodyType && { bodyType }),
+    ...(answer && { answer }),
+    ...(encode && { encode }),
+    ...(decode && { decode }),
+  };
   if (path === undefined) return (scope) => ({ ...fixed, ...parts(scope) });
   const expand = compilePath(path, roots);
   return (scope) => ({ ...fixed, path: expand(scope), ...parts(scope) });

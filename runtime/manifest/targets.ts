@@ -1,6 +1,7 @@
+import type { Decode, Encode } from "../../schemas/manifest.ts";
 import { isObject } from "../core/json.ts";
 
-/** A request ready to be sent, as templates give it. `params` for googleapis; `path`, `query`, `headers` for HTTP. */
+/** A request ready to be sent, as templates give it. `params` for googleapis; `path`, `query` for HTTP. */
 export interface RequestParts {
   method: string;
   path?: string;
@@ -10,6 +11,10 @@ export interface RequestParts {
   body?: unknown;
   bodyType?: "json" | "form";
   answer?: "json" | "text" | "binary";
+  /** Codecs by the part of the request they encode. */
+  encode?: Encode;
+  /** Codecs by the part of the answer they decode. */
+  decode?: Decode;
 }
 
 /** Puts a value into a request; gives a changed copy, the original stays as it is. */

@@ -2,6 +2,7 @@ import type { Cursor, TimeFormat } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../connect/response.ts";
 import { durationMs } from "../core/duration.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
+import type { Scope } from "../manifest/expressions.ts";
 import { placeValues, type Assignment } from "./paginate.ts";
 
 /** What one read asks for. */
@@ -35,8 +36,9 @@ export interface CursorStrategy {
   after(state: unknown, notes: unknown): unknown;
 }
 
-/** The strategy that a manifest's `cursor` names. */
-export function cursorStrategy({ definition: cursor, ofResponse, ofRecord }: CompiledCursor): CursorStrategy {
+/** The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests. */
+export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}): CursorStrategy {
+  const { definition: cursor, ofResponse, ofRecord, span } = compiled;
   switch (cursor.type) {
     case "syncToken":
       return syncToken(cursor, ofResponse!);
@@ -47,9 +49,9 @@ export function cursorStrategy({ definition: cursor, ofResponse, ofRecord }: Com
     case "keyset":
       return keyset(cursor, ofRecord);
     case "window":
-      return windowed(cursor);
+      return windowed(cursor, span!(scope));
     case "snapshot":
-      return { ...stateless, since: () => null, everything: () => ({ assignments: [], absence: "deleted" }) };
+      return { ...stateless, since: () => null, everything: cursor.partial ? excerpt : listing };
   }
 }
 
@@ -57,6 +59,7 @@ type Of<Type extends Cursor["type"]> = Extract<Cursor, { type: Type }>;
 
 const stateless = { note: () => null, after: () => null };
 const listing = (): ReadPlan => ({ assignments: [], absence: "deleted" });
+const excerpt = (): ReadPlan => ({ assignments: [], absence: "nothing" });
 
 /** An opaque token, valid only when the last page gave it, replaced before it grows older than `maxAge`. */
 function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) => unknown): CursorStrategy {
@@ -77,7 +80,7 @@ function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) =
   return {
     since: (state) =>
       typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null,
-    everything: () => ({ assignments: [], absence: "nothing" }),
+    everything: excerpt,
     note: (notes, page) => larger(notes, numberOf(page.response)),
     after: (state, notes) => larger(state, notes),
   };
@@ -151,11 +154,11 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
 }
 
 /** A span around now, on a time that is not the time of change. */
-function windowed(cursor: Of<"window">): CursorStrategy {
+function windowed(cursor: Of<"window">, { ahead, behind }: { ahead: number; behind: number }): CursorStrategy {
   const plan = (now: number): ReadPlan => ({
     assignments: [
-      [cursor.from, formatTime(now - cursor.behindSeconds * 1000, cursor.format)],
-      [cursor.to, formatTime(now + cursor.aheadSeconds * 1000, cursor.format)],
+      [cursor.from, formatTime(now - behind * 1000, cursor.format)],
+      [cursor.to, formatTime(now + ahead * 1000, cursor.format)],
     ],
     absence: "forgotten",
   });

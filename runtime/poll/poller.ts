@@ -1,3 +1,4 @@
+import type { VariablesOf } from "../connect/actions.ts";
 import type { VendorClient } from "../connect/client.ts";
 import { connectionValues } from "../connect/credentials.ts";
 import { VendorError } from "../connect/errors.ts";
@@ -27,6 +28,8 @@ export interface PollerOptions {
   connectors: ReadonlyMap<string, Connector>;
   /** The conversation of a connection with its vendor. */
   clientOf: (connection: string) => Promise<VendorClient>;
+  /** What a user's streams read as `$workspace.vars` and `$user.vars`; nothing when not given. */
+  variablesOf?: VariablesOf;
   emit: Emit;
   clock: Clock;
   log: Log;
@@ -95,6 +98,7 @@ export class Poller {
       this.#o.onPoll?.({ connector: connector.name, stream: compiled.name, outcome, durationMs: performance.now() - startedAt, events });
     let stream = loaded.stream;
     try {
+      const variables = await this.#o.variablesOf?.(connection.user);
       stream = await this.#upgraded(stream, connector, compiled, subscriptions);
       const read = await new StreamRead({
         db: this.#o.db,
@@ -107,7 +111,12 @@ export class Poller {
         subscribers,
         source: {
           client: await this.#o.clientOf(connection.id),
-          scope: { input: stream.input, connection: connectionValues(connection) },
+          scope: {
+            input: stream.input,
+            connection: connectionValues(connection),
+            workspace: { vars: variables?.workspace },
+            user: { vars: variables?.user },
+          },
           scopes: compiled.scopes,
           signal,
         },
@@ -146,8 +155,8 @@ export class Poller {
   #requestHash(compiled: CompiledStream): string {
     let hash = this.#hashes.get(compiled);
     if (hash === undefined) {
-      const { request, records, pagination, cursor, deleted, watch, enrich } = compiled.definition;
-      hash = shortHash(canonicalJson({ request, records, pagination, cursor, deleted, watch, enrich }));
+      const { request, each, records, pagination, cursor, deleted, watch, enrich } = compiled.definition;
+      hash = shortHash(canonicalJson({ request, each, records, pagination, cursor, deleted, watch, enrich }));
       this.#hashes.set(compiled, hash);
     }
     return hash;

@@ -14,8 +14,10 @@ import { saveStream, type Checkpoint, type StreamRecord } from "../store/streams
 import { finishBackfill } from "../store/subscriptions.ts";
 import { cursorStrategy, timeMs, type CursorStrategy, type ReadPlan } from "./cursors.ts";
 import { diffPage, type Change, type Difference } from "./diff.ts";
+import { listItems, withItem } from "./each.ts";
 import { enrichAll, send, type Source } from "./fetch.ts";
 import { eventsOf, type EventContext, type Subscriber } from "./match.ts";
+import { gapEvent } from "./operational.ts";
 import { Paginator, type Assignment, type PageState } from "./paginate.ts";
 import { toPolledRecord, type PolledRecord } from "./records.ts";
 
@@ -50,6 +52,9 @@ export interface ReadResult {
 
 const SWEEP_BATCH = 1000;
 
+/** The answer that stands for no records: one of several lists was deleted after they were listed, or the stream accepts the error. */
+const NOTHING = { status: 404, headers: {}, body: null, url: "" };
+
 /** Answers that say a place in a list is not known, where the list itself is fine. */
 const STALE = new Set(["invalidInput", "notFound", "unknown"]);
 
@@ -69,7 +74,7 @@ export class StreamRead {
   constructor(options: ReadOptions) {
     this.#o = options;
     this.#stream = options.stream;
-    this.#strategy = cursorStrategy(options.compiled.cursor);
+    this.#strategy = cursorStrategy(options.compiled.cursor, options.source.scope);
   }
 
   /**
@@ -110,6 +115,7 @@ export class StreamRead {
       joining: joining.map((s) => s.subscription.id),
       recovering: null,
     };
+    if (compiled.each) return { ...checkpoint, each: await listItems(this.#o.source, compiled.each) };
     const { baseline, recover } = compiled.cursor;
     if (since !== null || !baseline) return checkpoint;
     // The number is taken before anything is listed: what arrives while the list is read is then read again, not missed.
@@ -130,26 +136,34 @@ export class StreamRead {
   }
 
   async #read(checkpoint: Checkpoint): Promise<ReadResult> {
-    if (checkpoint.listless) return this.#finish(checkpoint, [], undefined);
+    if (checkpoint.listless) return this.#finish(checkpoint, this.#gaps(checkpoint), undefined);
     const plan = this.#plan(checkpoint);
     const listing = this.#listing(checkpoint);
-    const paginator = new Paginator(listing.pagination);
+    let paginator = new Paginator(listing.pagination);
     let at = checkpoint;
+    if (at.each?.items.length === 0) {
+      if (plan.absence === "nothing") return this.#finish(at, [], undefined);
+      at = { ...at, sweepAfter: "" };
+    }
     while (at.sweepAfter === undefined) {
       this.#assertRunning();
       const state = at.page as PageState;
       const { records, response } = await this.#page(listing, plan, paginator, state, at);
       const next = paginator.next(state, { response, records });
-      const enriched = this.#o.compiled.enrich
-        ? await enrichAll(this.#o.source, this.#o.compiled.enrich, records)
-        : records;
+      const enriched = await this.#enriched(records, at);
       const polled = this.#polled(enriched);
       const serverNow = serverTime(response, this.#o.now());
+      const many = (at.each?.items.length ?? 1) > 1;
+      const moreItems = at.each !== undefined && at.each.at + 1 < at.each.items.length;
       at = { ...at, page: next, notes: this.#strategy.note(at.notes, { response, records: enriched, serverNow }) };
-      if (next === null && state === null && plan.absence !== "nothing") {
+      if (next === null && moreItems) {
+        at.each = { ...at.each!, at: at.each!.at + 1 };
+        paginator = new Paginator(listing.pagination);
+      }
+      if (next === null && state === null && !many && plan.absence !== "nothing") {
         this.#onlyPage = new Set(polled.map((record) => record.key));
       }
-      const lastPage = next === null;
+      const lastPage = next === null && !moreItems;
       const page = await this.#compare(polled, at, plan);
       if (lastPage && plan.absence === "nothing") return this.#finish(at, page.events, page.difference);
       if (lastPage) at = { ...at, sweepAfter: "" };
@@ -173,19 +187,41 @@ export class StreamRead {
   }
 
   async #page(listing: Listing, plan: ReadPlan, paginator: Paginator, state: PageState, at: Checkpoint) {
-    const { source } = this.#o;
-    const scope = { ...source.scope, cursor: at.recovering ?? this.#stream.cursor };
+    const { source, compiled } = this.#o;
+    const item = at.each?.items[at.each.at];
+    const scope = { ...source.scope, cursor: at.recovering ?? this.#stream.cursor, item };
     const { assignments, url } = paginator.request(state);
     // A page's own place wins over the cursor's: a keyset goes on after the last record of the page before.
     const all: Assignment[] = [...plan.assignments, ...assignments];
-    const response = await send(source, listing.request(scope), all, url);
-    return { response, records: listing.records.select(response) };
+    const response = await send(source, listing.request(scope), all, url).catch((error: unknown) => {
+      if (!(error instanceof VendorError)) throw error;
+      if (compiled.each && error.class === "notFound") return NOTHING;
+      if (compiled.accept.includes(error.class)) return { ...NOTHING, status: error.status };
+      throw error;
+    });
+    const records = listing.records.select(response);
+    return { response, records: compiled.each ? withItem(records, compiled.each, item) : records };
+  }
+
+  /** Records with what one more request for each tells; with `once`, only those that somebody is going to be told of. */
+  async #enriched(records: readonly unknown[], at: Checkpoint): Promise<readonly unknown[]> {
+    const { source, compiled, db } = this.#o;
+    const { enrich } = compiled;
+    if (!enrich) return records;
+    if (!enrich.once || this.#backfilling(at).length > 0) return await enrichAll(source, enrich, records);
+    if (at.mode === "baseline") return records;
+    const keys = records.flatMap((record) => compiled.key(record) ?? []);
+    const known = await knownByKeys(db, this.#stream.id, keys);
+    const { old = [], fresh = [] } = Object.groupBy(records, (record) =>
+      known.has(compiled.key(record) ?? "") ? "old" : "fresh",
+    );
+    return [...old, ...(await enrichAll(source, enrich, fresh))];
   }
 
   #polled(records: readonly unknown[]): PolledRecord[] {
     const polled: PolledRecord[] = [];
     for (const raw of records) {
-      const record = toPolledRecord(this.#o.compiled, raw);
+      const record = toPolledRecord(this.#o.compiled, raw, this.#stream.input);
       if (record) polled.push(record);
     }
     if (polled.length < records.length) {
@@ -213,11 +249,25 @@ export class StreamRead {
     return changes.flatMap((change) => this.#eventsOf(change, told, false));
   }
 
-  /** Everything there is, for those who asked to begin with it. */
-  #backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
-    const joining = this.#o.subscribers.filter(
+  #backfilling(at: Checkpoint): Subscriber[] {
+    return this.#o.subscribers.filter(
       (s) => at.joining.includes(s.subscription.id) && s.subscription.firstPoll !== "baseline",
     );
+  }
+
+  /** That an expired cursor, with nothing to say what it has missed, leaves a time of which nothing is known. */
+  #gaps(at: Checkpoint): NewEvent[] {
+    if (at.mode === "baseline") return [];
+    const { subscribers, context, compiled, now } = this.#o;
+    const gap = { from: this.#stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
+    return subscribers
+      .filter((s) => !at.joining.includes(s.subscription.id))
+      .map((s) => gapEvent(context.connector, compiled.name, s.subscription, gap, now()));
+  }
+
+  /** Everything there is, for those who asked to begin with it. */
+  #backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
+    const joining = this.#backfilling(at);
     if (joining.length === 0) return [];
     return polled
       .filter((record) => !record.deleted)

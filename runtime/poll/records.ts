@@ -20,8 +20,8 @@ export function shortHash(text: string): string {
 }
 
 /** Reads a record; undefined when it has no key, so nothing can be said of it. */
-export function toPolledRecord(stream: CompiledStream, raw: unknown): PolledRecord | undefined {
-  const key = stream.key(raw);
+export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unknown): PolledRecord | undefined {
+  const key = stream.key(raw, input);
   if (key === undefined) return undefined;
   const deleted = stream.deleted?.(raw) ?? false;
   return {

@@ -1,6 +1,7 @@
 import type { VendorClient } from "../connect/client.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { cursorStrategy } from "./cursors.ts";
+import { listItems, withItem } from "./each.ts";
 import { enrichAll, send, type Source } from "./fetch.ts";
 import { Paginator } from "./paginate.ts";
 
@@ -26,12 +27,16 @@ export async function readSample(options: SampleOptions): Promise<unknown[] | un
   if (baseline && !recover) return undefined;
   const listing = recover ?? stream;
   const { select } = recover?.records ?? stream;
-  const scope = { input, connection: client.values, cursor: recover ? { value: null, sinceSeconds: 0 } : null };
-  const source: Source = { client, scope, scopes: stream.scopes, signal };
-  const plan = cursorStrategy(stream.cursor).everything(now);
+  const cursor = recover ? { value: null, sinceSeconds: 0 } : null;
+  const source: Source = { client, scope: { input, connection: client.values, cursor }, scopes: stream.scopes, signal };
+  const item = stream.each && (await listItems(source, stream.each)).items[0];
+  if (stream.each && item === undefined) return [];
+  const scope = { ...source.scope, item };
+  const plan = cursorStrategy(stream.cursor, scope).everything(now);
   const { assignments } = new Paginator(listing.pagination).request(null);
   const response = await send(source, listing.request(scope), [...plan.assignments, ...assignments]);
-  const found = select(response)
+  const records = select(response);
+  const found = (stream.each ? withItem(records, stream.each, item) : records)
     .filter((record) => !stream.deleted?.(record))
     .slice(0, limit);
   return stream.enrich ? await enrichAll(source, stream.enrich, found) : found;

@@ -1,7 +1,9 @@
 import { connectionValues } from "../connect/credentials.ts";
+import { assertRequirement } from "../connect/requirement.ts";
 import { missingScopes } from "../connect/scopes.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError, nearest, type Fault } from "../core/errors.ts";
+import { compilePatterns } from "../core/event-patterns.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Engine } from "../engine/engine.ts";
@@ -89,6 +91,7 @@ export class Subscriptions {
       refuse(faults, `The subscription to ${connector.name}/${trigger.name} cannot be made`);
       if (given.schedule !== undefined) assertCron(given.schedule, given.timeZone, minSeconds(trigger));
       assertScopes(connection, stream, trigger);
+      assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
 
       const now = clock.now();
       const subscription: SubscriptionRecord = {
@@ -311,7 +314,7 @@ export class Subscriptions {
     if (!endpoint || (endpoint.user !== null && endpoint.user !== connection.user)) {
       return [{ pointer: "/endpoint", message: `there is no endpoint ${given.endpoint}` }];
     }
-    if (endpoint.events.length > 0 && !endpoint.events.some((pattern) => matchesType(pattern, trigger.event))) {
+    if (!compilePatterns(endpoint.events)(trigger.event)) {
       const message = `endpoint ${endpoint.id} takes ${endpoint.events.join(", ")}, not ${trigger.event}; add it to the endpoint's events`;
       return [{ pointer: "/endpoint", message }];
     }
@@ -384,11 +387,6 @@ function assertScopes(connection: ConnectionRow, stream: CompiledStream, trigger
     `Trigger ${trigger.name} needs ${missing.join(", ")}, which connection ${connection.id} was not granted; reconnect and grant it`,
     { data: { missing } },
   );
-}
-
-/** `contact.*` and `*` as endpoints write them. */
-function matchesType(pattern: string, type: string): boolean {
-  return pattern === "*" || pattern === type || (pattern.endsWith(".*") && type.startsWith(pattern.slice(0, -1)));
 }
 
 function defined<T extends object>(changes: T): Partial<T> {

@@ -1,6 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import { createLog, type Log } from "../core/log.ts";
 import type { Database } from "./database.ts";
+import { openPostgres } from "./postgres-open.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { APPLICATION_ID, canonicalPath, inspectFile } from "./sqlite-file.ts";
 import { lockFile } from "./sqlite-lock.ts";
@@ -12,6 +13,7 @@ export interface OpenOptions {
 }
 
 const SCHEME = "sqlite:";
+const POSTGRES = /^postgres(ql)?:/;
 const MEMORY = ":memory:";
 /** Enough for the upper levels of every index of some million rows. */
 const CACHE_KIBIBYTES = 32_768;
@@ -19,7 +21,8 @@ const BUSY_MILLISECONDS = 5_000;
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 
 /**
- * Opens the store at `sqlite:<path>` (made when it is not there; its folder is not) or `sqlite::memory:`.
+ * Opens the store at `sqlite:<path>` (made when it is not there; its folder is not), `sqlite::memory:`, or
+ * `postgres://…` (see {@link openPostgres}), which any number of processes share.
  * A file has one holder at a time, beside it stand `<file>.lock` and, while it is open, SQLite's own `-wal` and `-shm`.
  * A commit is on the disk when its promise resolves.
  *
@@ -28,8 +31,9 @@ const MAX_LOG_BYTES = 64 * 1024 * 1024;
  */
 export async function openDatabase(location: string, options: OpenOptions = {}): Promise<Database> {
   const log = options.log ?? createLog();
+  if (POSTGRES.test(location)) return openPostgres(location, log);
   const path = location.startsWith(SCHEME) ? location.slice(SCHEME.length) : "";
-  if (path === "") throw unknownLocation(location);
+  if (path === "") throw unknownLocation();
   if (path === MEMORY) return new SqliteDatabase(tune(new SqliteConnection(MEMORY)), log, () => {});
   const file = canonicalPath(path);
   const unlock = lockFile(file);
@@ -69,11 +73,8 @@ function tune(connection: SqliteConnection): SqliteConnection {
   return connection;
 }
 
-function unknownLocation(location: string): HooklineError {
-  const scheme = /^[a-z]*:?/i.exec(location)![0];
-  const found = /^postgres(ql)?:$/.test(scheme)
-    ? "PostgreSQL, which this version does not know"
-    : "no store known here";
-  const message = `store: this is ${found}; use sqlite:./hookline.db for a file or sqlite::memory: for none`;
+function unknownLocation(): HooklineError {
+  const message =
+    "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database";
   return new HooklineError("invalid_config", message, { faults: [{ pointer: "/store", message }] });
 }

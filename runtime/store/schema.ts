@@ -7,8 +7,12 @@ export interface Dialect {
   bigint: string;
   /** A growing integer key given by the database. */
   serial: string;
-  /** What follows the closing bracket of a table that is only read by its primary key. */
+  /** What follows the closing bracket of a large table that is only read by its primary key. */
   clustered: string;
+  /** The parts of such a table, where it has any. */
+  partitions(table: string): string[];
+  /** The tables of the engine that works this database. */
+  jobs: readonly string[];
 }
 
 export const migrations: ((d: Dialect) => string[])[] = [
@@ -70,6 +74,7 @@ export const migrations: ((d: Dialect) => string[])[] = [
        watched text,
        primary key (stream, key)
      ) ${d.clustered}`,
+    ...d.partitions("known"),
     `create table subscriptions (
        id text primary key,
        connection text not null,
@@ -137,23 +142,7 @@ export const migrations: ((d: Dialect) => string[])[] = [
      )`,
     `create index deliveries_by_event on deliveries (event)`,
     `create index deliveries_by_endpoint on deliveries (endpoint, status, id)`,
-    `create table jobs (
-       id ${d.serial},
-       queue text not null,
-       grp text not null,
-       key text,
-       unique_name text,
-       run_at ${d.bigint} not null,
-       again_at ${d.bigint},
-       claimed_by text,
-       interrupted ${d.bigint} not null,
-       attempt ${d.bigint} not null,
-       data text not null
-     )`,
-    `create index jobs_due on jobs (queue, grp, run_at, id)`,
-    `create index jobs_by_time on jobs (queue, run_at, grp)`,
-    `create index jobs_in_order on jobs (queue, key, id) where key is not null`,
-    `create unique index jobs_unique on jobs (queue, unique_name) where unique_name is not null`,
+    ...d.jobs,
     `create table idempotency (
        key text not null,
        scope text not null,
@@ -172,5 +161,36 @@ export const migrations: ((d: Dialect) => string[])[] = [
        revoked_at ${d.bigint}
      )`,
     `create table meta (name text primary key, value text not null)`,
+  ],
+  (d) => [
+    `create table variables (
+       user_id text not null,
+       name text not null,
+       secret ${d.bigint} not null,
+       sealed ${d.blob} not null,
+       created_at ${d.bigint} not null,
+       updated_at ${d.bigint} not null,
+       primary key (user_id, name)
+     )`,
+    `create table batches (
+       id text primary key,
+       connection text not null,
+       user_id text not null,
+       action text not null,
+       status text not null,
+       total ${d.bigint} not null,
+       created_at ${d.bigint} not null,
+       finished_at ${d.bigint}
+     )`,
+    `create index batches_by_end on batches (finished_at)`,
+    `create table batch_items (
+       batch text not null,
+       position ${d.bigint} not null,
+       status text not null,
+       input text not null,
+       result text,
+       primary key (batch, position)
+     )`,
+    `create index batch_items_by_status on batch_items (batch, status, position)`,
   ],
 ];

@@ -20,6 +20,14 @@ export interface Checkpoint {
   recovering: { value: unknown; sinceSeconds: number } | null;
   /** Nothing is listed at all: only the cursor is taken. */
   listless?: boolean;
+  /** Which of several lists is being read. */
+  each?: ItemPlace;
+}
+
+/** Lists that are read one after the other, as they were found when the read began, and the one whose turn it is. */
+export interface ItemPlace {
+  items: unknown[];
+  at: number;
 }
 
 export interface StreamError {

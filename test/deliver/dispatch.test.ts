@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compilePatterns } from "../../runtime/deliver/match.ts";
+import { compilePatterns } from "../../runtime/core/event-patterns.ts";
 import { makeHarness, type Harness } from "./harness.ts";
 
 /** Whom each event was given to, as the names of endpoints in the order of the events. */

@@ -99,6 +99,22 @@ describe("the embedded engine", () => {
     await until(() => ran.length === 1);
   });
 
+  it("minds a job that is enqueued while it looks for the next time", async () => {
+    await engine.start();
+    await engine.tick();
+    const get = world.db.get.bind(world.db);
+    world.db.get = async (...args) => {
+      const answer = await get(...args);
+      world.db.get = get;
+      await enqueue("meanwhile", world.clock.now() + 50);
+      return answer as never;
+    };
+    await engine.tick();
+    world.clock.advance(60);
+    await new Promise((resolve) => setTimeout(resolve, 200)); // Sooner than the heartbeat would find it.
+    expect(ran).toEqual(["meanwhile"]);
+  });
+
   it("divides its slots between the groups that wait", async () => {
     const running: string[] = [];
     engine.work("flow", { concurrency: 4, perGroup: 4 }, async (job, _loaded, signal) => {

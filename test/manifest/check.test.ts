@@ -40,7 +40,7 @@ describe("the checker", () => {
         '#/streams/contacts/scopes/0: there is no declared scope "raed"; did you mean "read"?',
         "#/actions/update_contact/sample/input/contactId: must be a string, not a number",
         '#/actions/update_contact/steps/1/retry/from: "raed" is no earlier step; there is read, write',
-        '#/actions/get_contact/request/path: expression "$inptu.id": unknown root "$inptu"; did you mean "$input"? Allowed here: $input, $connection, $workspace, $user, $steps',
+        '#/actions/get_contact/request/path: expression "$inptu.id": unknown root "$inptu"; did you mean "$input"? Allowed here: $input, $connection, $workspace, $user, $steps, $run',
         '#/server/url: "api.acme.example" is not in allowedHosts; add it there',
       ].toSorted(),
     );

@@ -3,17 +3,21 @@ import { parseJson } from "../../core/json.ts";
 import type { NetworkResponse } from "../../core/network.ts";
 import type { BinaryBody, TransportAnswer } from "./transport.ts";
 
-/** Reads an answer's bytes the way the request expects them. */
+/** Larger files are told of, not carried along. */
+const MAX_CONTENT_BYTES = 1024 * 1024;
+
+/** Reads an answer's bytes the way the request expects them. `path` is where a file too large to carry can be fetched. */
 export function readAnswer(
   response: NetworkResponse,
   url: string,
   expected: "json" | "text" | "binary" = "json",
+  path?: string,
 ): TransportAnswer {
   const { status, headers, body } = response;
   const answer = (read: unknown, malformed = false) => ({ status, headers, url, body: read, malformed });
   const succeeded = status >= 200 && status < 300;
   if (body.length === 0) return answer(null);
-  if (expected === "binary" && succeeded) return answer(binaryBody(body, headers));
+  if (expected === "binary" && succeeded) return answer(binaryBody(body, headers, path));
   const text = body.toString();
   if (expected === "text" && succeeded) return answer(text);
   try {
@@ -28,11 +32,11 @@ function parseAnswer(text: string): unknown {
   return text.includes("__proto__") ? parseJson(text) : JSON.parse(text);
 }
 
-function binaryBody(body: Buffer, headers: Record<string, string>): BinaryBody {
+function binaryBody(body: Buffer, headers: Record<string, string>, path: string | undefined): BinaryBody {
   return {
     mediaType: headers["content-type"] ?? "application/octet-stream",
     size: body.length,
     sha256: createHash("sha256").update(body).digest("hex"),
-    content: body.toString("base64"),
+    ...(body.length <= MAX_CONTENT_BYTES || path === undefined ? { content: body.toString("base64") } : { path }),
   };
 }

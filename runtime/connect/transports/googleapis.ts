@@ -54,7 +54,7 @@ export function createGoogleTransport(options: GoogleTransportOptions): Transpor
 async function call(
   method: Method,
   { api, rootUrl, assertHost, network }: GoogleTransportOptions,
-  request: { method: string; params?: Record<string, unknown>; body?: unknown },
+  request: { method: string; params?: Record<string, unknown>; headers?: Record<string, unknown>; body?: unknown },
   { credentials, headers, deadlineMs, signal }: TransportContext,
 ): Promise<Raw> {
   let failure: unknown;
@@ -64,7 +64,7 @@ async function call(
       assertHost(url);
       const raw = await network.request(url, {
         method: prepared.method ?? "GET",
-        headers: { ...Object.fromEntries(prepared.headers), ...headers, ...credentials.headers },
+        headers: { ...Object.fromEntries(prepared.headers), ...headers, ...asText(request.headers), ...credentials.headers },
         body: prepared.body,
         deadlineMs,
         signal,
@@ -98,6 +98,11 @@ async function call(
       `${api}.${request.method}: ${(error as Error).message}; check the request's params`,
     );
   }
+}
+
+/** Header names in lower case, so that none stands twice. */
+function asText(headers: Record<string, unknown> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), String(value)]));
 }
 
 /** The only import of googleapis: one API, on first use; the whole package takes half a second and 100 MB. */

@@ -37,7 +37,7 @@ export function createHttpTransport({ url: base, assertHost, network }: HttpTran
         maxBytes: MAX_ANSWER_BYTES,
         unpack: true,
       });
-      return readAnswer(answer, shown, request.answer);
+      return readAnswer(answer, shown, request.answer, request.path);
     },
   };
 }

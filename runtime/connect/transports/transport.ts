@@ -30,8 +30,10 @@ export interface BinaryBody {
   size: number;
   /** Hex. */
   sha256: string;
-  /** Base64. */
-  content: string;
+  /** Base64; absent above 1 MB. */
+  content?: string;
+  /** Where passthrough fetches what is too large to carry along. */
+  path?: string;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { ConnectorRequest, Records } from "../../../schemas/manifest.ts";
+import type { ConnectorRequest, Cursor, Pagination, Records, Stream } from "../../../schemas/manifest.ts";
 import { HooklineError, type Fault } from "../../core/errors.ts";
 import { isObject, joinPointer } from "../../core/json.ts";
 import { compileExpression, compileText, isRuntimeExpression } from "../expressions.ts";
@@ -19,10 +19,12 @@ type Roots = readonly string[];
 
 const streamExpressions: Rule = ({ streams }) =>
   streams.flatMap(({ value: stream, pointer }) => {
-    const { pagination, cursor, enrich } = stream;
+    const { each, pagination, cursor, enrich } = stream;
     return [
-      ...request(`${pointer}/request`, stream.request, ROOTS.streamRequest),
+      ...eachExpressions(`${pointer}/each`, each),
+      ...request(`${pointer}/request`, stream.request, each ? ROOTS.itemRequest : ROOTS.streamRequest),
       ...records(`${pointer}/records`, stream.records),
+      ...condition(`${pointer}/requires/condition`, stream.requires?.condition, ROOTS.requires),
       ...condition(`${pointer}/deleted`, stream.deleted),
       ...Object.entries(stream.watch ?? {}).flatMap(([name, watch]) =>
         condition(joinPointer(`${pointer}/watch`, name), watch),
@@ -33,24 +35,31 @@ const streamExpressions: Rule = ({ streams }) =>
       ...(enrich ? request(`${pointer}/enrich/request`, enrich.request, ROOTS.enrichRequest) : []),
       ...condition(`${pointer}/enrich/when`, enrich?.when),
       ...value(`${pointer}/enrich/select`, enrich?.select, ROOTS.response, "body"),
-      ...places(
-        `${pointer}/pagination/from`,
-        pagination && "from" in pagination ? pagination.from : undefined,
-        ROOTS.nextPage,
-      ),
-      ...condition(
-        `${pointer}/pagination/stop/when`,
-        pagination && "stop" in pagination && typeof pagination.stop === "object" ? pagination.stop.when : undefined,
-        ROOTS.answer,
-      ),
+      ...paginationExpressions(`${pointer}/pagination`, pagination),
       ...cursorExpressions(`${pointer}/cursor`, cursor),
     ];
   });
 
-function cursorExpressions(
-  pointer: string,
-  cursor: Parameters<Rule>[0]["streams"][number]["value"]["cursor"],
-): Fault[] {
+function eachExpressions(pointer: string, each: Stream["each"]): Fault[] {
+  if (!each) return [];
+  return [
+    ...request(`${pointer}/request`, each.request, ROOTS.eachRequest),
+    ...paginationExpressions(`${pointer}/pagination`, each.pagination),
+    ...value(`${pointer}/select`, each.select, ROOTS.response, "body"),
+    ...condition(`${pointer}/where`, each.where, ROOTS.eachWhere),
+  ];
+}
+
+function paginationExpressions(pointer: string, pagination: Pagination | undefined): Fault[] {
+  if (!pagination) return [];
+  const stop = "stop" in pagination ? pagination.stop : undefined;
+  return [
+    ...places(`${pointer}/from`, "from" in pagination ? pagination.from : undefined, ROOTS.nextPage),
+    ...condition(`${pointer}/stop/when`, typeof stop === "object" ? stop.when : undefined, ROOTS.answer),
+  ];
+}
+
+function cursorExpressions(pointer: string, cursor: Cursor): Fault[] {
   switch (cursor.type) {
     case "syncToken":
       return places(`${pointer}/from`, cursor.from, ROOTS.response);
@@ -60,6 +69,7 @@ function cursorExpressions(
         ...request(`${pointer}/baseline/request`, cursor.baseline.request, ROOTS.baselineRequest),
         ...places(`${pointer}/baseline/from`, cursor.baseline.from, ROOTS.response),
         ...(cursor.recover ? request(`${pointer}/recover/request`, cursor.recover.request, ROOTS.streamRequest) : []),
+        ...paginationExpressions(`${pointer}/recover/pagination`, cursor.recover?.pagination),
         ...(cursor.recover?.records ? records(`${pointer}/recover/records`, cursor.recover.records) : []),
       ];
     case "updatedSince":
@@ -67,6 +77,9 @@ function cursorExpressions(
     case "keyset":
       return places(`${pointer}/values`, cursor.values, ROOTS.record);
     case "window":
+      return (["aheadSeconds", "behindSeconds"] as const).flatMap((key) =>
+        typeof cursor[key] === "string" ? places(`${pointer}/${key}`, cursor[key], ROOTS.windowSpan) : [],
+      );
     case "snapshot":
       return [];
   }
@@ -85,6 +98,7 @@ const actionExpressions: Rule = ({ actions, resources }) => [
       ...request(`${pointer}/steps/${i}/request`, step.request, ROOTS.actionRequest),
       ...condition(`${pointer}/steps/${i}/when`, step.when, ROOTS.stepCondition),
     ]),
+    ...condition(`${pointer}/requires/condition`, action.requires?.condition, ROOTS.requires),
     ...template(`${pointer}/result`, action.result, { roots: ROOTS.result }),
   ]),
   ...resources.flatMap(({ value: resource, pointer }) =>

@@ -64,24 +64,23 @@ export const resourcesNameTheirId: Rule = ({ actions, resources }) =>
     }),
   );
 
-/** Dynamic values name an action that exists, and input properties they depend on. */
+/** Dynamic values name an action or stream that exists, and input properties they depend on. */
 export const dynamicValuesNameActions: Rule = (context) =>
   schemasOf(context).flatMap(({ schema, pointer }) =>
-    Object.entries(isObject(schema["properties"]) ? schema["properties"] : {}).flatMap(([property, inner]) => {
-      const dynamic = isObject(inner) ? inner["dynamicValues"] : undefined;
-      if (dynamic === undefined) return [];
-      const at = `${joinPointer(`${pointer}/properties`, property)}/dynamicValues`;
-      if (!isObject(dynamic) || typeof dynamic["action"] !== "string" || typeof dynamic["value"] !== "string") {
+    dynamicValuesOf(schema, pointer).flatMap(({ dynamic, at }) => {
+      const source = isObject(dynamic) ? (["action", "stream"] as const).filter((kind) => kind in dynamic) : [];
+      if (!isObject(dynamic) || source.length !== 1 || typeof dynamic["value"] !== "string") {
         return [
           {
             pointer: at,
             message:
-              'needs "action" and "value", for example {"action": "list_groups", "value": "/id", "label": "/name"}',
+              'needs "action" or "stream", and "value", for example {"action": "list_groups", "value": "/id", "label": "/name"}',
           },
         ];
       }
+      const known = names(source[0] === "action" ? context.manifest.actions : context.manifest.streams);
       return [
-        ...unknownName(`${at}/action`, "action", dynamic["action"], names(context.manifest.actions)),
+        ...unknownName(`${at}/${source[0]}`, source[0]!, String(dynamic[source[0]!]), known),
         ...[dynamic["dependsOn"] ?? []]
           .flat()
           .flatMap((other, i) =>
@@ -95,6 +94,18 @@ export const dynamicValuesNameActions: Rule = (context) =>
       ];
     }),
   );
+
+/** On a property, on the items of one, or deeper in either. */
+function dynamicValuesOf(schema: unknown, pointer: string): { dynamic: unknown; at: string }[] {
+  if (!isObject(schema)) return [];
+  return [
+    ...("dynamicValues" in schema ? [{ dynamic: schema["dynamicValues"], at: `${pointer}/dynamicValues` }] : []),
+    ...dynamicValuesOf(schema["items"], `${pointer}/items`),
+    ...Object.entries(isObject(schema["properties"]) ? schema["properties"] : {}).flatMap(([property, inner]) =>
+      dynamicValuesOf(inner, joinPointer(`${pointer}/properties`, property)),
+    ),
+  ];
+}
 
 function propertiesOf(schema: Record<string, unknown> | undefined): string[] {
   return isObject(schema?.["properties"]) ? Object.keys(schema["properties"]) : [];

@@ -9,8 +9,9 @@ interface PlacedRequest {
 
 function requestsOf(context: RuleContext): PlacedRequest[] {
   return [
-    ...context.streams.flatMap(({ value: { request, enrich, cursor }, pointer }) => [
+    ...context.streams.flatMap(({ value: { request, each, enrich, cursor }, pointer }) => [
       { request, pointer: `${pointer}/request` },
+      ...(each ? [{ request: each.request, pointer: `${pointer}/each/request` }] : []),
       ...(enrich ? [{ request: enrich.request, pointer: `${pointer}/enrich/request` }] : []),
       ...(cursor.type === "sequence"
         ? [{ request: cursor.baseline.request, pointer: `${pointer}/cursor/baseline/request` }]
@@ -121,6 +122,19 @@ function unequal(pointer: string, values: string[], to: string | string[]): Faul
     },
   ];
 }
+
+/** Lists that are read one after the other share a cursor that means the same in all of them. */
+export const listsShareTheirCursor: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { each, cursor }, pointer }) =>
+    each && !["updatedSince", "window", "snapshot"].includes(cursor.type)
+      ? [
+          {
+            pointer: `${pointer}/each`,
+            message: `"${cursor.type}" is a place in one list; with each, use updatedSince, window or snapshot`,
+          },
+        ]
+      : [],
+  );
 
 /** One record has no pages. */
 export const singleRecordsHaveNoPages: Rule = ({ streams }) =>

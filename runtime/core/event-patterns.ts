@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError } from "./errors.ts";
 
 const PATTERN = /^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?)$/i;
 

@@ -1,0 +1,52 @@
+import { HooklineError } from "./errors.ts";
+
+/** Failures before a request could leave (Node's and OpenSSL's codes). */
+const NEVER_SENT =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|(ERR_TLS_)?CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/;
+
+class DeadlineError extends Error {}
+
+/** A signal that aborts after `deadlineMs`, or with another one; `release` ends the wait. */
+export function deadlineSignal(
+  deadlineMs: number,
+  outer: AbortSignal | undefined,
+): { signal: AbortSignal; release(): void } {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(new DeadlineError()), deadlineMs);
+  const onAbort = () => stop.abort(outer!.reason);
+  if (outer?.aborted) onAbort();
+  outer?.addEventListener("abort", onAbort, { once: true });
+  return {
+    signal: stop.signal,
+    release: () => {
+      clearTimeout(timer);
+      outer?.removeEventListener("abort", onAbort);
+    },
+  };
+}
+
+export function tooLarge({ host }: URL, maxBytes: number): HooklineError {
+  return new HooklineError("too_large", `${host}: the answer is longer than ${maxBytes} bytes; ask for less at once`);
+}
+
+/** Names the host only: paths and queries can carry secrets. */
+export function asHooklineError(error: unknown, url: URL, deadlineMs: number): HooklineError {
+  if (error instanceof HooklineError) return error;
+  if (error instanceof DeadlineError) {
+    return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, {
+      retry: {},
+    });
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  const reason = code ?? (error as Error).name;
+  const sent = !NEVER_SENT.test(reason);
+  return new HooklineError(
+    "network",
+    `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`,
+    {
+      cause: error,
+      data: { reason, sent },
+      retry: {},
+    },
+  );
+}

@@ -1,0 +1,95 @@
+import { Readable } from "node:stream";
+import type { Dispatcher } from "undici";
+import { HooklineError } from "./errors.ts";
+import { asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
+
+export interface StreamRequest {
+  method: string;
+  headers?: Record<string, string>;
+  body?: Readable | Buffer;
+  /** Milliseconds from now to the last byte of the answer. */
+  deadlineMs: number;
+  /** Most bytes of the body sent, and of the one received. */
+  maxBytes: number;
+  signal?: AbortSignal;
+}
+
+export interface StreamResponse {
+  status: number;
+  /** Lower-case names; repeated ones joined by a comma. */
+  headers: Record<string, string>;
+  /** As the server packed it. Fails like the request; destroying it ends the exchange. */
+  body: Readable;
+}
+
+/**
+ * One request whose bodies pass through without being kept; redirects are not followed.
+ * Throws like `Network.request`; `too_large` before the answer begins when its length is told.
+ */
+export async function openStream(agent: Dispatcher, url: URL, request: StreamRequest): Promise<StreamResponse> {
+  const { method, headers, body, deadlineMs, maxBytes } = request;
+  const { signal, release } = deadlineSignal(deadlineMs, request.signal);
+  try {
+    const answer = await agent.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: method as Dispatcher.HttpMethod,
+      headers,
+      body: body instanceof Readable ? limited(body, KEPT, maxBytes, () => bodyTooLarge(maxBytes)) : body,
+      signal,
+    });
+    const told = plainHeaders(answer.headers);
+    if (method !== "HEAD" && Number(told["content-length"] ?? 0) > maxBytes) {
+      answer.body.on("error", () => {}).destroy();
+      throw tooLarge(url, maxBytes);
+    }
+    const received = limited(answer.body, {}, maxBytes, () => tooLarge(url, maxBytes), (error) =>
+      asHooklineError(error, url, deadlineMs),
+    );
+    received.once("close", release);
+    return { status: answer.statusCode, headers: told, body: received };
+  } catch (error) {
+    release();
+    if (request.signal?.aborted) throw request.signal.reason;
+    throw asHooklineError(error, url, deadlineMs);
+  }
+}
+
+/** A caller's request outlives a body that was not read to its end: an answer still has to go back. */
+const KEPT = { destroyOnReturn: false };
+
+/** A stream that fails after so many bytes. */
+function limited(
+  source: Readable,
+  options: { destroyOnReturn?: boolean },
+  maxBytes: number,
+  tooMany: () => Error,
+  asError: (error: unknown) => unknown = (error) => error,
+): Readable {
+  const pass = async function* () {
+    let size = 0;
+    try {
+      for await (const chunk of source.iterator(options) as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > maxBytes) throw tooMany();
+        yield chunk;
+      }
+    } catch (error) {
+      throw asError(error);
+    }
+  };
+  return Readable.from(pass(), { objectMode: false });
+}
+
+function bodyTooLarge(maxBytes: number): HooklineError {
+  return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
+}
+
+export function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+  const plain: Record<string, string> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) plain[name] = typeof value === "string" ? value : value.join(", ");
+  }
+  return plain;
+}

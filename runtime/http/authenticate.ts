@@ -1,0 +1,89 @@
+import type { Request, Response } from "express";
+import { ipKeyGenerator, rateLimit } from "express-rate-limit";
+import { HooklineError } from "../core/errors.ts";
+import { rememberSecret } from "../core/secrets.ts";
+import { isStoredKey, sameSecret } from "./api-keys.ts";
+import { assertPrincipal, type Principal } from "./principal.ts";
+import type { Services } from "./services.ts";
+import type { UserTokens } from "./user-tokens.ts";
+
+/** The host's own login: who sends this request, or null. */
+export type HostLogin = (request: Request) => Principal | null | Promise<Principal | null>;
+
+export interface AuthenticateOptions {
+  /** An admin key besides the stored ones. */
+  apiKey: string | undefined;
+  hostLogin: HostLogin | undefined;
+  tokens: UserTokens;
+}
+
+/**
+ * Who sends a request: by API key, by user token, or by the host's own login, in this order.
+ * Throws `unauthenticated`, `forbidden` for a foreign page's request, `rate_limited` after too many wrong credentials.
+ */
+export type Authenticate = (request: Request, response: Response, services: Services) => Promise<Principal>;
+
+/** Wrong credentials per address and minute; right ones always pass. */
+const FAILURES_PER_MINUTE = 30;
+
+export function createAuthenticate({ apiKey, hostLogin, tokens }: AuthenticateOptions): Authenticate {
+  if (apiKey) rememberSecret(apiKey);
+  const countFailure = failureCounter();
+
+  const byBearer = async (bearer: string, services: Services): Promise<Principal | undefined> => {
+    if (apiKey && sameSecret(bearer, apiKey)) return { role: "admin" };
+    if (await isStoredKey(services, bearer)) return { role: "admin" };
+    const user = await tokens.verify(services, bearer);
+    return user === undefined ? undefined : { role: "user", user };
+  };
+
+  return async (request, response, services) => {
+    const bearer = /^Bearer +([^\s]+)$/i.exec(request.headers.authorization ?? "")?.[1];
+    const known = bearer === undefined ? undefined : await byBearer(bearer, services);
+    if (known) return known;
+    const login = await hostLogin?.(request);
+    if (login) {
+      assertOwnPage(request);
+      return assertPrincipal(login);
+    }
+    if (request.headers.authorization === undefined) throw unauthenticated("none was given");
+    await countFailure(request, response);
+    throw unauthenticated("the one given is not valid, or over");
+  };
+}
+
+function unauthenticated(what: string): HooklineError {
+  return new HooklineError(
+    "unauthenticated",
+    `An API key or user token is needed and ${what}; send it as Authorization: Bearer <key>`,
+  );
+}
+
+/** A host's login may rest on a cookie, which browsers also send for other sites' pages (W3C Fetch Metadata). */
+function assertOwnPage({ method, headers }: Request): void {
+  if (headers["sec-fetch-site"] !== "cross-site" || method === "GET" || method === "HEAD") return;
+  throw new HooklineError("forbidden", "This request comes from a page of another site; send it from your own");
+}
+
+function failureCounter(): (request: Request, response: Response) => Promise<void> {
+  const windowMs = 60_000;
+  const limiter = rateLimit({
+    windowMs,
+    limit: FAILURES_PER_MINUTE,
+    standardHeaders: false,
+    legacyHeaders: false,
+    // Whether to trust a proxy's headers is the host's decision.
+    validate: false,
+    keyGenerator: ({ ip }) => ipKeyGenerator(ip ?? "unknown"),
+    handler: (_request, _response, next) =>
+      next(
+        new HooklineError("rate_limited", "Too many wrong credentials from this address; try again in a minute", {
+          retry: { after: windowMs },
+        }),
+      ),
+  });
+  return (request, response) =>
+    new Promise((resolve, reject) => {
+      void limiter(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
+    });
+}

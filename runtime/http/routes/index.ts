@@ -1,0 +1,32 @@
+import type { Route } from "../route.ts";
+import type { UserTokens } from "../user-tokens.ts";
+import { actionRoutes } from "./actions.ts";
+import { adminRoutes } from "./admin.ts";
+import { connectionRoutes } from "./connections.ts";
+import { connectorRoutes } from "./connectors.ts";
+import { deliveryRoutes } from "./deliveries.ts";
+import { endpointRoutes } from "./endpoints.ts";
+import { eventRoutes } from "./events.ts";
+import { oauthRoutes, type OAuthRoutesOptions } from "./oauth.ts";
+import { sampleRoutes } from "./samples.ts";
+import { subscriptionRoutes } from "./subscriptions.ts";
+import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
+import { variableRoutes } from "./variables.ts";
+
+/** The whole API, in the order it is described in. */
+export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+  return [
+    ...connectorRoutes,
+    ...connectionRoutes,
+    ...oauthRoutes(options),
+    ...actionRoutes,
+    ...sampleRoutes,
+    ...subscriptionRoutes,
+    ...endpointRoutes,
+    ...eventRoutes,
+    ...deliveryRoutes,
+    ...variableRoutes,
+    ...adminRoutes(options.tokens),
+    ...systemRoutes(options),
+  ];
+}

@@ -1,0 +1,23 @@
+import { HooklineError } from "../../core/errors.ts";
+import { isObject, parseJson } from "../../core/json.ts";
+
+/** What has been filled in so far, where the body has no room for it. */
+export const inputQuery = {
+  type: "string",
+  maxLength: 10_000,
+  description: "The input filled in so far, as JSON text.",
+  examples: ['{"group":"contactGroups/friends"}'],
+};
+
+/** Throws `invalid_input` for anything but an object. */
+export function parseInput(text: string | undefined): Record<string, unknown> {
+  if (text === undefined) return {};
+  try {
+    const value = parseJson(text);
+    if (isObject(value)) return value;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  const message = "must be a JSON object, URL-encoded";
+  throw new HooklineError("invalid_input", `input: ${message}`, { faults: [{ pointer: "/query/input", message }] });
+}

@@ -1,0 +1,71 @@
+import type { ErrorCode } from "../../core/errors.ts";
+import type { Log } from "../../core/log.ts";
+import { toProblem } from "../problem.ts";
+import type { Reply, Route } from "../route.ts";
+import type { Services } from "../services.ts";
+
+export interface OAuthRoutesOptions {
+  open: () => Promise<Services>;
+  log: Log;
+}
+
+type Callback = Record<string, string | string[]>;
+
+export function oauthRoutes({ open, log }: OAuthRoutesOptions): Route[] {
+  return [
+    {
+      auth: "public",
+      method: "get",
+      path: "/v1/oauth/callback",
+      operationId: "finishOAuth",
+      summary: "Where a vendor sends a person back to; finishes the authorization",
+      tag: "connections",
+      // Without types: what is wrong with them is told on a page as well.
+      query: {
+        state: { description: "As it was sent to the vendor." },
+        code: { description: "What is exchanged for tokens." },
+        error: { description: "Why there is no code." },
+      },
+      openQuery: true,
+      responses: {
+        200: { description: "A page that says it is done.", contentType: "text/html" },
+        303: { description: "On to `returnTo`." },
+        ...FAILURES,
+      },
+      handler: async ({ query }: { query: Callback }) => {
+        try {
+          const { connect } = await open();
+          const { returnTo } = await connect.finishOAuth(new URLSearchParams(query));
+          if (returnTo !== null) return { status: 303, headers: { location: returnTo } };
+          return page(200, "Connected", "The account is connected. You can close this window.");
+        } catch (error) {
+          const { status, code } = toProblem(error, "");
+          log.warn({ error }, "an authorization could not be finished");
+          return page(status, "Not connected", EXPLANATIONS[code as ErrorCode] ?? SOMETHING_ELSE);
+        }
+      },
+    },
+  ];
+}
+
+const FAILURES = Object.fromEntries(
+  [400, 409, 422, 424, 429, 500, 502, 503, 504].map((status) => [
+    status,
+    { description: "A page that says what to do.", contentType: "text/html" },
+  ]),
+);
+
+const EXPLANATIONS: Partial<Record<ErrorCode, string>> = {
+  invalid_input: "This link is over or was used before. Go back and start connecting anew.",
+  connection_rejected:
+    "Access was not granted, or it is another account than before. Go back and start connecting anew.",
+  conflict: "The connection was changed meanwhile. Go back and start connecting anew.",
+  stopped: "The service is just starting. Reload this page in a moment.",
+};
+const SOMETHING_ELSE = "Something did not work between this service and the vendor. Go back and try again later.";
+
+/** Constant text only: nothing of the request comes back. */
+function page(status: number, title: string, sentence: string): Reply {
+  const body = `<!doctype html><html lang="en"><meta charset="utf-8"><title>${title}</title><h1>${title}</h1><p>${sentence}</p></html>\n`;
+  return { status, body, headers: { "content-type": "text/html; charset=utf-8" } };
+}

@@ -1,0 +1,28 @@
+import type { Connect } from "../connect/connect.ts";
+import type { Variables } from "../connect/variables.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Vault } from "../core/crypto.ts";
+import type { Log } from "../core/log.ts";
+import type { Metrics } from "../core/metrics.ts";
+import type { Deliveries } from "../deliver/deliveries.ts";
+import type { Endpoints } from "../deliver/endpoints.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { Connector } from "../manifest/connector.ts";
+import type { Subscriptions } from "../poll/subscriptions.ts";
+import type { Database } from "../store/database.ts";
+
+/** The open rooms that HTTP speaks for. */
+export interface Services {
+  db: Database;
+  engine: Pick<Engine, "healthy">;
+  connectors: ReadonlyMap<string, Connector>;
+  vault: Vault;
+  connect: Connect;
+  variables: Variables;
+  subscriptions: Subscriptions;
+  endpoints: Endpoints;
+  deliveries: Deliveries;
+  metrics: Metrics;
+  clock: Clock;
+  log: Log;
+}

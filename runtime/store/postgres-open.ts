@@ -1,0 +1,89 @@
+import type { Pool, PoolConfig } from "pg";
+import { HooklineError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { fromPostgres, POOLER } from "./postgres-errors.ts";
+import { PostgresDatabase } from "./postgres.ts";
+
+const DEFAULT_POOL_SIZE = 10;
+const CONNECT_MS = 10_000;
+/** Shorter than the lease on a job: who cannot reach the database any more has given up when another takes over. */
+const STATEMENT_MS = 10_000;
+/** The same, where even the server's word for it does not arrive. */
+const ANSWER_MS = 12_000;
+const IDLE_IN_TRANSACTION_MS = 30_000;
+const IDLE_MS = 60_000;
+const KEEPALIVE_MS = 5_000;
+
+const INT8 = 20;
+const BYTEA = 17;
+const NUMERIC = 1700;
+
+/**
+ * Opens the PostgreSQL database at a URL, `postgres://user:password@host:5432/name`. Of its query, `poolSize` is how many
+ * connections this process holds at most (1 to 1000, default 10; the distributed engine takes up to three more); the rest is libpq's
+ * (`sslmode`, `options`, …). Needs PostgreSQL 13 and connections that keep their session: poolers in session mode only.
+ *
+ * Throws `invalid_config` for a URL that makes no sense, `store_unusable` when the server cannot be reached, refuses, or stands
+ * behind a pooler in transaction mode.
+ */
+export async function openPostgres(location: string, log: Log): Promise<PostgresDatabase> {
+  const { connectionString, max, server } = parse(location);
+  const { default: pg } = await import("pg");
+  const config: PoolConfig = {
+    connectionString,
+    max,
+    application_name: "hookline",
+    connectionTimeoutMillis: CONNECT_MS,
+    idleTimeoutMillis: IDLE_MS,
+    statement_timeout: STATEMENT_MS,
+    query_timeout: ANSWER_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEPALIVE_MS,
+    allowExitOnIdle: true,
+    types: { getTypeParser: (oid: number, format?: "text" | "binary") => parserOf(oid) ?? pg.types.getTypeParser(oid, format as "text") },
+  };
+  const pool = new pg.Pool(config);
+  try {
+    await assertSession(pool, server);
+  } catch (error) {
+    await pool.end();
+    throw fromPostgres(error, server);
+  }
+  return new PostgresDatabase(pool, config, server, log);
+}
+
+/** Values as every store gives them: whole numbers as numbers, bytes as bytes. */
+function parserOf(oid: number): ((text: string) => unknown) | undefined {
+  if (oid === INT8 || oid === NUMERIC) return Number;
+  if (oid === BYTEA) return (text) => new Uint8Array(Buffer.from(text.slice(2), "hex"));
+  return undefined;
+}
+
+/** A pooler that hands each transaction to any connection loses settings, prepared statements and LISTEN. */
+async function assertSession(pool: Pool, server: string): Promise<void> {
+  const { rows } = await pool.query<{ kept: string }>("select current_setting('statement_timeout') as kept");
+  if (rows[0]?.kept !== `${STATEMENT_MS / 1000}s`) throw new HooklineError("store_unusable", `${server}: ${POOLER}`);
+}
+
+function parse(location: string): { connectionString: string; max: number; server: string } {
+  let url: URL;
+  try {
+    url = new URL(location);
+  } catch (cause) {
+    throw invalid("this is no URL; write postgres://user:password@host:5432/database", cause);
+  }
+  const size = url.searchParams.get("poolSize") ?? String(DEFAULT_POOL_SIZE);
+  const max = Number(size);
+  if (!Number.isInteger(max) || max < 1 || max > 1000) {
+    throw invalid(`poolSize is "${size}"; give a whole number from 1 to 1000`);
+  }
+  url.searchParams.delete("poolSize");
+  const server = `PostgreSQL at ${url.host || "the local socket"}${url.pathname}`;
+  return { connectionString: url.href, max, server };
+}
+
+function invalid(what: string, cause?: unknown): HooklineError {
+  const message = `store: ${what}`;
+  return new HooklineError("invalid_config", message, { cause, faults: [{ pointer: "/store", message }] });
+}

@@ -1,0 +1,266 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Pool, PoolClient, PoolConfig, QueryResult } from "pg";
+import { HooklineError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { Database, SqlValue, Tx } from "./database.ts";
+import { fromPostgres, isCollision } from "./postgres-errors.ts";
+import { insertMany, oneOf, parameters, translate } from "./postgres-sql.ts";
+
+/** What a transaction may notice of others; PostgreSQL 18, section 13.2. */
+export type Isolation = "read committed" | "repeatable read" | "serializable";
+
+/** How often a transaction that lost to another is done again, and how long it waits at most before the last time. */
+const TRIES = 12;
+const LONGEST_WAIT_MS = 500;
+
+/**
+ * A {@link Database} on a pool of PostgreSQL connections.
+ *
+ * Transactions are serializable: two that cannot both have run alone do not both commit, and the loser's `work` runs again
+ * from its beginning. So `work` must change nothing but the database. That costs the code above it no thought about which
+ * rows to lock. The engine's own loops, which many processes run against few pages, ask for less and lock by hand.
+ */
+export class PostgresDatabase implements Database {
+  readonly dialect = "postgres";
+  /** How this database is reached, for those who need a connection of their own. */
+  readonly connection: Readonly<PoolConfig>;
+  readonly #pool: Pool;
+  /** Host and database, as error messages name them. */
+  readonly #server: string;
+  readonly #log: Log;
+  readonly #current = new AsyncLocalStorage<PostgresTx>();
+  readonly #closers = new Set<() => Promise<void>>();
+  #running = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(pool: Pool, connection: PoolConfig, server: string, log: Log) {
+    this.connection = connection;
+    this.#pool = pool;
+    this.#server = server;
+    this.#log = log;
+    pool.on("error", (error) => log.warn({ error }, "an idle connection to PostgreSQL was lost; another takes its place"));
+  }
+
+  async all<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
+    return (await this.#alone(sql, params)).rows as Row[];
+  }
+
+  async get<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row | undefined> {
+    return (await this.#alone(sql, params)).rows[0] as Row | undefined;
+  }
+
+  async run(sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    return (await this.#alone(sql, params)).rowCount ?? 0;
+  }
+
+  many(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+    return this.transaction((tx) => tx.many(sql, rows));
+  }
+
+  oneOf(column: string): string {
+    return oneOf(column);
+  }
+
+  transaction<T>(work: (tx: Tx) => Promise<T>, isolation: Isolation = "serializable"): Promise<T> {
+    return this.#counted(async () => {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await this.#transaction(work, isolation);
+        } catch (error) {
+          if (attempt === TRIES || !isCollision(error)) throw error;
+          await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_WAIT_MS));
+        }
+      }
+    });
+  }
+
+  /** Has something closed just before the connections are. */
+  beforeClose(closer: () => Promise<void>): void {
+    this.#closers.add(closer);
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
+    await Promise.all([...this.#closers].map((closer) => closer()));
+    await this.#pool.end();
+  }
+
+  #alone(sql: string, params: readonly SqlValue[]): Promise<QueryResult> {
+    return this.#counted(async () => {
+      const statement = translate(sql);
+      try {
+        return await this.#pool.query(statement.text, parameters(statement, params));
+      } catch (error) {
+        throw fromPostgres(error, this.#server);
+      }
+    });
+  }
+
+  async #transaction<T>(work: (tx: Tx) => Promise<T>, isolation: Isolation): Promise<T> {
+    const client = await this.#connect();
+    // Out of the pool, nobody else listens, and an unheard "error" ends the process.
+    let lost: Error | undefined;
+    const onLost = (error: Error): void => void (lost = error);
+    client.on("error", onLost);
+    const tx = new PostgresTx(client, this.#server);
+    try {
+      await tx.query(`begin isolation level ${isolation}`);
+      const result = await this.#current.run(tx, work, tx);
+      tx.assertOpen();
+      await tx.commit();
+      for (const callback of tx.committed) this.#call(callback);
+      return result;
+    } catch (error) {
+      tx.end();
+      if (!tx.broken) await client.query("rollback").catch((failure: Error) => (lost ??= failure));
+      throw error;
+    } finally {
+      client.off("error", onLost);
+      client.release(tx.broken || lost);
+    }
+  }
+
+  async #connect(): Promise<PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      throw fromPostgres(error, this.#server);
+    }
+  }
+
+  async #counted<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closing) throw new HooklineError("stopped", "The store is closed; open it again to use it.");
+    if (this.#current.getStore()?.open) {
+      throw new TypeError("The database was used inside its own transaction; use the transaction instead.");
+    }
+    this.#running++;
+    try {
+      return await work();
+    } finally {
+      if (--this.#running === 0) this.#onIdle?.();
+    }
+  }
+
+  /** What was committed stays committed, whatever a callback does. */
+  #call(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#log.error({ error }, "a callback after a commit failed");
+    }
+  }
+}
+
+/** One transaction on one connection. */
+export class PostgresTx implements Tx {
+  readonly #client: PoolClient;
+  readonly #server: string;
+  readonly committed: (() => void)[] = [];
+  #depth = 0;
+  /** The error that made PostgreSQL refuse every further statement, or because of which nothing of this may be committed. */
+  #failure: unknown;
+  open = true;
+  /** The connection is in a state nobody knows. */
+  broken = false;
+
+  constructor(client: PoolClient, server: string) {
+    this.#client = client;
+    this.#server = server;
+  }
+
+  async all<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
+    return (await this.#execute(sql, params)).rows as Row[];
+  }
+
+  async get<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row | undefined> {
+    return (await this.#execute(sql, params)).rows[0] as Row | undefined;
+  }
+
+  async run(sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    return (await this.#execute(sql, params)).rowCount ?? 0;
+  }
+
+  /** An insert of any number of rows is a statement or a few; anything else is a statement for each row. */
+  async many(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
+    this.assertOpen();
+    let changed = 0;
+    const statements = insertMany(sql, rows);
+    if (statements === undefined) {
+      for (const row of rows) changed += await this.run(sql, row);
+      return changed;
+    }
+    for (const { text, values } of statements) changed += (await this.query(text, values)).rowCount ?? 0;
+    return changed;
+  }
+
+  oneOf(column: string): string {
+    return oneOf(column);
+  }
+
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    this.assertOpen();
+    const name = `savepoint_${++this.#depth}`;
+    const callbacks = this.committed.length;
+    await this.query(`savepoint ${name}`);
+    try {
+      const result = await work();
+      await this.query(`release savepoint ${name}`);
+      return result;
+    } catch (error) {
+      this.committed.length = callbacks;
+      if (this.open && !this.broken && !isCollision(this.#failure)) {
+        this.#failure = undefined;
+        await this.query(`rollback to savepoint ${name}`);
+        await this.query(`release savepoint ${name}`);
+      }
+      throw error;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  afterCommit(callback: () => void): void {
+    this.assertOpen();
+    this.committed.push(callback);
+  }
+
+  /** A statement in PostgreSQL's own spelling, for those who need what is in no other database. */
+  async query(text: string, values: unknown[] = []): Promise<QueryResult> {
+    try {
+      return await this.#client.query(text, values);
+    } catch (error) {
+      const known = fromPostgres(error, this.#server);
+      this.#failure ??= known;
+      // An error of the server carries its severity; any other leaves the connection in the middle of something.
+      if ((error as { severity?: string }).severity !== "ERROR") this.broken = true;
+      throw known;
+    }
+  }
+
+  async commit(): Promise<void> {
+    this.end();
+    // PostgreSQL answers a commit with a rollback when a statement failed and the failure was passed over.
+    if (this.#failure !== undefined) throw this.#failure;
+    await this.query("commit");
+  }
+
+  end(): void {
+    this.open = false;
+  }
+
+  assertOpen(): void {
+    if (!this.open) throw new TypeError("The transaction was used after it had ended; await everything inside it.");
+  }
+
+  #execute(sql: string, params: readonly SqlValue[]): Promise<QueryResult> {
+    this.assertOpen();
+    const statement = translate(sql);
+    return this.query(statement.text, parameters(statement, params));
+  }
+}

@@ -1,0 +1,157 @@
+import { request as httpRequest } from "node:http";
+import { describe, expect, it } from "vitest";
+import { ERROR_CODES } from "../../runtime/core/errors.ts";
+import { makeApi } from "./compose.ts";
+
+const URL = "https://consumer.example/hooks";
+
+describe("an error", () => {
+  it("is a problem with type, title, status, detail, a stable code, and every place that is wrong", async () => {
+    const { ask } = await makeApi();
+    const answer = await ask("POST", "/v1/endpoints", { body: { url: 7, evnts: ["*"] } });
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(answer.status).toBe(400);
+    expect(answer.body).toEqual({
+      type: "urn:hookline:error:invalid_input",
+      title: ERROR_CODES.invalid_input.meaning,
+      status: 400,
+      detail: 'createEndpoint /evnts: unknown property "evnts"; did you mean "events"? (and 1 more, see errors)',
+      code: "invalid_input",
+      errors: [
+        { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },
+        { pointer: "/url", message: expect.stringContaining("must be a string, not a number") },
+      ],
+    });
+  });
+
+  it("names what is missing", async () => {
+    const { ask } = await makeApi();
+    const { body } = await ask("POST", "/v1/subscriptions", { body: {} });
+    expect(body.errors).toEqual([
+      { pointer: "/connection", message: "is required" },
+      { pointer: "/trigger", message: "is required" },
+    ]);
+  });
+
+  it("names wrong and unknown query parameters", async () => {
+    const { ask } = await makeApi();
+    const { status, body } = await ask("GET", "/v1/connections?limit=500&statsu=active&cursor=%00");
+    expect(status).toBe(400);
+    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(["/query/statsu", "/query/limit"]);
+  });
+
+  it.each([
+    ["is not JSON", '{"url":', "Body: it is not valid JSON; check its brackets and quotes"],
+    [
+      "has a __proto__",
+      `{"url":"${URL}","headers":{"__proto__":{}}}`,
+      'Body: it has a property named "__proto__"; remove it',
+    ],
+    ["is too deep", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`, "Body: it is nested more than 64 deep; flatten it"],
+  ])("is invalid_input for a body that %s", async (_what, body, detail) => {
+    const { ask } = await makeApi();
+    const answer = await ask("POST", "/v1/endpoints", { body });
+    expect([answer.status, answer.body.code, answer.body.detail]).toEqual([400, "invalid_input", detail]);
+  });
+
+  it("is invalid_input for a body that no page of another site has to ask for leave to send", async () => {
+    const { ask } = await makeApi();
+    const answer = await ask("POST", "/v1/endpoints", {
+      body: JSON.stringify({ url: URL }),
+      headers: { "content-type": "text/plain" },
+    });
+    expect([answer.status, answer.body.detail]).toEqual([
+      400,
+      "Body: its content-type is not JSON; send content-type: application/json",
+    ]);
+  });
+
+  it("is too_large for a body over one megabyte, whether or not it says so before", async () => {
+    const { ask, url } = await makeApi();
+    const body = JSON.stringify({ url: URL, where: "x".repeat(1024 * 1024) });
+    const answer = await ask("POST", "/v1/endpoints", { body });
+    expect([answer.status, answer.body.code, answer.body.detail]).toEqual([
+      413,
+      "too_large",
+      "Body: it is larger than 1048576 bytes; send less at once",
+    ]);
+    expect(await chunked(`${url}/v1/endpoints`, body)).toBe(413);
+  });
+
+  it("is not_found with the nearest path for an unknown one", async () => {
+    const { ask } = await makeApi();
+    const { status, body } = await ask("GET", "/v1/subscription/sub_1");
+    expect([status, body.code, body.detail]).toEqual([
+      404,
+      "not_found",
+      "There is no such path; did you mean /v1/subscriptions/sub_1?",
+    ]);
+  });
+
+  it("is 405 with Allow for a method that a path does not have", async () => {
+    const { ask } = await makeApi();
+    const { status, headers, body } = await ask("PUT", "/v1/endpoints/ep_1");
+    expect([status, headers.get("allow"), body.code]).toEqual([405, "GET, PATCH, DELETE, HEAD", "method_not_allowed"]);
+  });
+
+  it("is invalid_input for a path that does not decode", async () => {
+    const { ask } = await makeApi();
+    const { status, body } = await ask("GET", "/v1/endpoints/%zz");
+    expect([status, body.code]).toEqual([400, "invalid_input"]);
+  });
+
+  it("says nothing of what went wrong inside, but a number under which the log does", async () => {
+    const lines: string[] = [];
+    const { ask } = await makeApi({
+      logger: (await import("pino")).pino({ level: "error" }, { write: (line) => void lines.push(line) }),
+      authenticate: () => {
+        throw new Error("the host's database password is hunter2-and-more");
+      },
+    });
+    const { status, body } = await ask("GET", "/v1/connections", { token: null });
+    expect([status, body.code]).toEqual([500, "internal"]);
+    expect(JSON.stringify(body)).not.toContain("hunter2");
+    expect(lines.join()).toContain(body.requestId);
+  });
+
+  it("carries the vendor's status and message", async () => {
+    const { ask, connect, vendor } = await makeApi();
+    const id = await connect("u_1");
+    vendor.write = (_request, response) =>
+      void response.writeHead(422, { "content-type": "application/json" }).end('{"message":"Title taken"}');
+    const { status, body } = await ask("POST", `/v1/connections/${id}/actions/create_note`, { body: { title: "a" } });
+    expect([status, body.code, body.vendor]).toEqual([
+      424,
+      "vendor_error",
+      { status: 422, class: "invalidInput", message: "Title taken", body: '{"message":"Title taken"}' },
+    ]);
+  });
+
+  it("says when to try again after a vendor's limit", async () => {
+    const { ask, connect, vendor } = await makeApi();
+    const id = await connect("u_1");
+    vendor.write = (_request, response) =>
+      void response.writeHead(429, { "content-type": "application/json", "retry-after": "120" }).end("{}");
+    const { status, body, headers } = await ask("POST", `/v1/connections/${id}/actions/create_note`, {
+      body: { title: "a" },
+    });
+    expect([status, body.code, headers.get("retry-after")]).toEqual([429, "rate_limited", "120"]);
+  });
+});
+
+/** Sends a body in pieces without its length; gives the status of the answer. */
+function chunked(url: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, {
+      method: "POST",
+      headers: { authorization: "Bearer an-admin-key-of-this-test", "content-type": "application/json" },
+    });
+    request.on("response", (response) => {
+      response.resume();
+      resolve(response.statusCode!);
+    });
+    request.on("error", reject);
+    request.write(body.slice(0, 100));
+    request.end(body.slice(100));
+  });
+}
