@@ -1,0 +1,45 @@
+import { Option, type Command } from "commander";
+import { parsePort } from "../options.ts";
+
+const HELP = `
+Example:
+  hookline listen --port 9100 --secret whsec_...
+Then create an endpoint with "url": "http://<this machine>:9100/"; the answer has the secret, shown once.`;
+
+export function addListen(program: Command): void {
+  program
+    .command("listen")
+    .description("Receive webhooks, verify them, and print each as one line.")
+    .option("--port <port>", "TCP port, 0 for any that is free", parsePort, 9100)
+    .addOption(
+      new Option("--secret <secret...>", "secrets of the endpoint; without one nothing is verified").env(
+        "HOOKLINE_WEBHOOK_SECRET",
+      ),
+    )
+    .option("--json", "print each event as JSON, one a line")
+    .addHelpText("after", HELP)
+    .action(runListen);
+}
+
+async function runListen(options: { port: number; secret?: string | string[]; json?: true }): Promise<void> {
+  const { listen } = await import("../listen.ts");
+  const { receiver } = await import("../receiver.ts");
+  const { EventLines } = await import("../event-lines.ts");
+  const { stopSignal } = await import("../signals.ts");
+  const stop = stopSignal();
+  const lines = new EventLines();
+  const secrets = [options.secret ?? []].flat();
+  const handler = receiver({
+    secrets: () => secrets,
+    onEvent: (event) => console.log(options.json ? JSON.stringify(event) : lines.line(event)),
+    onRefused: (reason) => console.error(`refused: ${reason}`),
+  });
+  const server = await listen(
+    { port: options.port, host: undefined, choosePort: "hookline listen --port 9101" },
+    () => handler,
+  );
+  const trust = secrets.length > 0 ? "signatures are verified" : "no secret given, so nothing is verified";
+  console.error(`Listening on http://localhost:${server.port}/ (${trust}). Ctrl-C stops it.`);
+  await stop;
+  await server.close();
+}

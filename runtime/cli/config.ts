@@ -1,0 +1,181 @@
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { dirname, join, relative, resolve } from "node:path";
+import type { Level } from "pino";
+import type { Config } from "../../schemas/config.ts";
+import { createVault } from "../core/crypto.ts";
+import { formatFault, HooklineError, type Fault } from "../core/errors.ts";
+import { isObject, parseJson } from "../core/json.ts";
+import { packageRoot } from "../manifest/load.ts";
+import { compileSchema } from "../manifest/validate.ts";
+import type { RuntimeOptions } from "../runtime.ts";
+import { resolveReferences } from "./references.ts";
+
+/** What `hookline start` runs with: complete, every reference followed. */
+export interface ServiceConfig {
+  port: number;
+  /** Undefined: every address of the machine. */
+  host: string | undefined;
+  logLevel: Level | "silent";
+  runtime: RuntimeOptions;
+}
+
+export interface ConfigSources {
+  /** Path of the configuration file; without one, `hookline.config.json` in `cwd` if there is one. */
+  file?: string;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+}
+
+const DEFAULT_FILE = "hookline.config.json";
+const ENVIRONMENT = "environment";
+const LOG_LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const MAKE_KEY = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64'))"`;
+
+type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefined ? number : unknown } & {
+  log?: Config["log"];
+};
+
+/**
+ * Reads the configuration of the service. Port, store, API key and log level of the environment win over the file's;
+ * `HOOKLINE_ENCRYPTION_KEY` stands in for the file's `encryptionKeys` when it has none.
+ *
+ * @throws HooklineError `invalid_config` with every fault of file and environment, each with its remedy
+ */
+export async function readConfig({ file, env, cwd }: ConfigSources): Promise<ServiceConfig> {
+  const path = file ?? (existsSync(join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined);
+  const faults: Fault[] = [];
+  const config = path === undefined ? {} : await readFromFile(path, cwd, env, faults);
+
+  const fromFile = Array.isArray(config.encryptionKeys);
+  const encryptionKeys = (fromFile ? config.encryptionKeys : [env.HOOKLINE_ENCRYPTION_KEY]) as (string | undefined)[];
+  const apiKey = (env.HOOKLINE_API_KEY || config.apiKey) as string | undefined;
+  const port = readPort(env.PORT, faults) ?? config.port ?? 8080;
+  const logLevel = readLogLevel(env.HOOKLINE_LOG_LEVEL, faults) ?? config.log?.level ?? "info";
+  if (apiKey === undefined && !isFaulty(faults, "/apiKey")) {
+    faults.push(
+      missing("HOOKLINE_API_KEY", "callers of the API have to prove themselves with it; any long random text will do"),
+    );
+  }
+  const shown = path ?? "";
+  const baseUrl = readUrl(config.baseUrl, shown, "/baseUrl", faults);
+  const returnTo = [config.returnTo ?? []].flat().map((url, i) => readUrl(url, shown, `/returnTo/${i}`, faults));
+  faults.push(...keyFaults(encryptionKeys, fromFile ? path : undefined, faults));
+  if (faults.length > 0) throw invalid(faults);
+
+  return {
+    port,
+    host: config.host as string | undefined,
+    logLevel,
+    runtime: {
+      store: env.DATABASE_URL || ((config.store ?? "sqlite:./hookline.db") as string),
+      connectors: config.connectors as string[] | undefined,
+      encryptionKeys,
+      apiKey,
+      baseUrl: baseUrl?.href.replace(/\/$/, ""),
+      returnOrigins: returnTo.map((url) => url!.origin),
+      clients: config.clients as RuntimeOptions["clients"],
+      servers: config.servers as RuntimeOptions["servers"],
+      network: config.network as RuntimeOptions["network"],
+      retention: config.retention as RuntimeOptions["retention"],
+      concurrency: config.concurrency as RuntimeOptions["concurrency"],
+    },
+  };
+}
+
+async function readFromFile(path: string, cwd: string, env: ConfigSources["env"], faults: Fault[]): Promise<Resolved> {
+  const absolute = resolve(cwd, path);
+  const shown = relative(cwd, absolute);
+  const add = (found: readonly Fault[]) => faults.push(...found.map((fault) => ({ file: shown, ...fault })));
+  const document = await readDocument(absolute).catch((error: unknown) => {
+    add([{ pointer: "", message: readProblem(error) }]);
+    return {};
+  });
+  add(compileSchema(await configSchema())(document));
+  const { value, faults: dangling } = await resolveReferences(document, { env, folder: dirname(absolute) });
+  add(dangling);
+  return isObject(value) ? value : {};
+}
+
+async function readDocument(file: string): Promise<unknown> {
+  return parseJson((await readFile(file, "utf8")).replace(/^\uFEFF/, ""));
+}
+
+function readProblem(error: unknown): string {
+  if (error instanceof SyntaxError) return `is not valid JSON: ${error.message}`;
+  return `cannot be read (${(error as NodeJS.ErrnoException).code}); give the path of a configuration file with --config`;
+}
+
+async function configSchema(): Promise<object> {
+  return (await readDocument(join(packageRoot(), "schemas", "config.schema.json"))) as object;
+}
+
+function readPort(text: string | undefined, faults: Fault[]): number | undefined {
+  if (!text) return undefined;
+  const port = Number(text);
+  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
+  faults.push({
+    file: ENVIRONMENT,
+    pointer: "/PORT",
+    message: `"${text}" is no TCP port; give a whole number from 0 to 65535`,
+  });
+  return undefined;
+}
+
+function readLogLevel(text: string | undefined, faults: Fault[]): ServiceConfig["logLevel"] | undefined {
+  if (!text) return undefined;
+  if (LOG_LEVELS.includes(text)) return text as ServiceConfig["logLevel"];
+  const message = `"${text}" is no level; use one of ${LOG_LEVELS.join(", ")}`;
+  faults.push({ file: ENVIRONMENT, pointer: "/HOOKLINE_LOG_LEVEL", message });
+  return undefined;
+}
+
+function readUrl(text: unknown, file: string, pointer: string, faults: Fault[]): URL | undefined {
+  if (text === undefined) return undefined;
+  const url = typeof text === "string" ? URL.parse(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  faults.push({
+    file,
+    pointer,
+    message: `${JSON.stringify(text)} is no http(s) URL; write it like https://app.example/integrations`,
+  });
+  return undefined;
+}
+
+/** Keys whose reference leads nowhere have been named already. */
+function keyFaults(keys: readonly (string | undefined)[], file: string | undefined, known: readonly Fault[]): Fault[] {
+  return keys.flatMap((key, index): Fault[] => {
+    const pointer = file === undefined ? "/HOOKLINE_ENCRYPTION_KEY" : `/encryptionKeys/${index}`;
+    if (isFaulty(known, pointer) || isFaulty(known, "/encryptionKeys")) return [];
+    if (!key)
+      return [
+        missing("HOOKLINE_ENCRYPTION_KEY", `credentials are stored encrypted with it; make one with: ${MAKE_KEY}`),
+      ];
+    try {
+      createVault([key]);
+      return [];
+    } catch {
+      return [
+        {
+          file: file ?? ENVIRONMENT,
+          pointer,
+          message: `must be 32 bytes in base64 or hex; make one with: ${MAKE_KEY}`,
+        },
+      ];
+    }
+  });
+}
+
+function isFaulty(faults: readonly Fault[], pointer: string): boolean {
+  return faults.some((fault) => fault.pointer === pointer);
+}
+
+function missing(name: string, why: string): Fault {
+  return { file: ENVIRONMENT, pointer: `/${name}`, message: `is missing: ${why}` };
+}
+
+function invalid(faults: Fault[]): HooklineError {
+  const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");
+  const count = faults.length === 1 ? "a fault" : `${faults.length} faults`;
+  return new HooklineError("invalid_config", `The configuration has ${count}:${list}`, { faults });
+}

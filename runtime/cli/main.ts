@@ -1,0 +1,43 @@
+#!/usr/bin/env node
+import { enableCompileCache } from "node:module";
+import { Command, CommanderError } from "commander";
+import { HooklineError } from "../core/errors.ts";
+import { addDemo } from "./commands/demo.ts";
+import { addListen } from "./commands/listen.ts";
+import { addSandbox } from "./commands/sandbox.ts";
+import { addStart } from "./commands/start.ts";
+import { addTest } from "./commands/test.ts";
+import { addValidate } from "./commands/validate.ts";
+import { packageVersion } from "./version.ts";
+
+// Compiling takes most of a start; from the second one on it is read from the system's temporary folder.
+enableCompileCache();
+
+/** A program called wrongly or configured wrongly; 1 is for faults that a command was asked to find. */
+const USAGE = 2;
+
+const program = new Command("hookline")
+  .description("Integration connector: reads what changed at other vendors, and sends it on as signed webhooks.")
+  .version(packageVersion())
+  .showHelpAfterError("Run with --help to see what is possible.")
+  .exitOverride();
+for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen]) add(program);
+
+// The reader of a pipe may leave early (`| head`): that is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(0);
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
+  if (!(error instanceof HooklineError)) throw error;
+  console.error(`${error.message} [${error.code}]`);
+  return USAGE;
+}
