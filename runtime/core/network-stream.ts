@@ -33,7 +33,7 @@ export async function openStream(agent: Dispatcher, url: URL, request: StreamReq
     const answer = await agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: method as Dispatcher.HttpMethod,
+      method: method,
       headers,
       body: body instanceof Readable ? limited(body, KEPT, maxBytes, () => bodyTooLarge(maxBytes)) : body,
       signal,
@@ -43,8 +43,12 @@ export async function openStream(agent: Dispatcher, url: URL, request: StreamReq
       answer.body.on("error", () => {}).destroy();
       throw tooLarge(url, maxBytes);
     }
-    const received = limited(answer.body, {}, maxBytes, () => tooLarge(url, maxBytes), (error) =>
-      asHooklineError(error, url, deadlineMs),
+    const received = limited(
+      answer.body,
+      {},
+      maxBytes,
+      () => tooLarge(url, maxBytes),
+      (error) => asHooklineError(error, url, deadlineMs),
     );
     received.once("close", release);
     return { status: answer.statusCode, headers: told, body: received };
@@ -81,7 +85,7 @@ function limited(
   return Readable.from(pass(), { objectMode: false });
 }
 
-function bodyTooLarge(maxBytes: number): HooklineError {
+export function bodyTooLarge(maxBytes: number): HooklineError {
   return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
 }
 

@@ -86,7 +86,7 @@ async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promi
     const answer = await agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
-      method: request.method as Dispatcher.HttpMethod,
+      method: request.method,
       headers: request.headers,
       body: request.body,
       signal,
@@ -163,7 +163,7 @@ function checkedConnector(
   // Happy eyeballs (RFC 8305) is what makes Node ask the lookup for all addresses.
   const build = (check: boolean) => {
     const options = { lookup: lookup(check), autoSelectFamily: true, timeout: 10_000, allowH2: false };
-    return buildConnector(options as unknown as buildConnector.BuildOptions);
+    return buildConnector(options);
   };
   const [strict, trusting] = [build(true), build(false)];
 

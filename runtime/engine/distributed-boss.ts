@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
+import type { PoolConfig } from "pg";
 import type { ConstructorOptions, Db, PgBoss } from "pg-boss";
-import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import { fromPostgres } from "../store/postgres-errors.ts";
 import type { PostgresDatabase } from "../store/postgres.ts";
 import { PostgresTx } from "../store/postgres-tx.ts";
 import type { Queue } from "./engine.ts";
@@ -49,23 +50,30 @@ export interface Envelope {
   key: string | null;
   /** Whether its id stands for a unique name. */
   unique: boolean;
+  /** Its place among those of the same process: jobs of one transaction are otherwise of the same age. */
+  place: number;
   /** When it was enqueued anew while it ran: for when, milliseconds since the epoch. */
   again?: number;
 }
 
-/** A pg-boss of this process, started, with its tables and queues made. It has connections of its own until it is stopped. */
+/**
+ * A pg-boss of this process, started, with its tables and queues made. It has connections of its own until it is stopped.
+ * Throws `store_unusable`.
+ */
 export async function startBoss(db: PostgresDatabase, log: Log): Promise<PgBoss> {
   const { PgBoss } = await import("pg-boss");
-  const options: ConstructorOptions = {
-    ...(db.connection as ConstructorOptions),
+  const options: ConstructorOptions & PoolConfig = {
+    ...db.connection,
     application_name: "hookline-jobs",
     max: CONNECTIONS,
     schema: SCHEMA,
     schedule: false,
     supervise: false,
     monitorIntervalSeconds: MONITOR_SECONDS,
+    statement_timeout: MAINTENANCE_MS,
+    query_timeout: MAINTENANCE_MS,
   };
-  const boss = new PgBoss({ ...options, ...{ statement_timeout: MAINTENANCE_MS, query_timeout: MAINTENANCE_MS } });
+  const boss = new PgBoss(options);
   boss.on("error", (error) => log.warn({ error }, "pg-boss"));
   boss.on("warning", ({ message, data }) => log.warn({ data }, `pg-boss: ${message}`));
   try {
@@ -76,10 +84,7 @@ export async function startBoss(db: PostgresDatabase, log: Log): Promise<PgBoss>
     }
   } catch (cause) {
     await boss.stop({ graceful: false });
-    throw new HooklineError("store_unusable", `The job queues could not be opened: ${(cause as Error).message}`, {
-      cause,
-      retry: {},
-    });
+    throw fromPostgres(cause, "The job queues");
   }
   return boss;
 }

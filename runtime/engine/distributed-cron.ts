@@ -44,7 +44,9 @@ export class DistributedCron {
     const [job] = await boss.fetch(this.#queue);
     if (job === undefined) return;
     const beat = setInterval(() => {
-      boss.touch(this.#queue, job).catch((error: unknown) => this.#log.warn({ error }, "no sign of life could be given"));
+      boss
+        .touch(this.#queue, job)
+        .catch((error: unknown) => this.#log.warn({ error }, "no sign of life could be given"));
     }, BEAT_MS).unref();
     try {
       await this.#work();

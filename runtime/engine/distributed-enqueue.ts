@@ -8,7 +8,6 @@ export interface Entry {
   id: string;
   group: string;
   runAt: number;
-  /** The key that pg-boss's own fields do not hold stands in here too. */
   envelope: Envelope;
 }
 
@@ -30,7 +29,12 @@ export async function enqueueJobs(boss: PgBoss, tx: PostgresTx, jobs: readonly N
     const keyed = entries.filter(({ envelope }) => envelope.key !== null);
     if (free.length > 0) {
       const inserted = new Set(await insert(boss, tx, queue, free, now));
-      await bringForward(tx, queue, free.filter(({ id }) => !inserted.has(id)), now);
+      await bringForward(
+        tx,
+        queue,
+        free.filter(({ id }) => !inserted.has(id)),
+        now,
+      );
     }
     if (keyed.length > 0) await enqueueKeyed(boss, tx, queue, keyed, now);
     if (entries.some(({ runAt }) => runAt <= now)) await tx.query("select pg_notify($1, $2)", [CHANNEL, queue]);
@@ -55,6 +59,8 @@ export async function insert(
   return (await boss.insert(queue, rows, { db: inside(tx), returnId: true })) ?? [];
 }
 
+let lastPlace = 0;
+
 /** The same unique name twice in one call is one job, with the earlier time and the data of the first. */
 function merge(queue: Queue, jobs: readonly NewJob[], now: number): Entry[] {
   const entries = new Map<string, Entry>();
@@ -63,7 +69,13 @@ function merge(queue: Queue, jobs: readonly NewJob[], now: number): Entry[] {
     const earlier = entries.get(id);
     if (earlier) earlier.runAt = Math.min(earlier.runAt, runAt);
     else {
-      const envelope: Envelope = { data: JSON.stringify(data), attempt: 0, key, unique: unique !== undefined };
+      const envelope = {
+        data: JSON.stringify(data),
+        attempt: 0,
+        key,
+        unique: unique !== undefined,
+        place: ++lastPlace,
+      };
       entries.set(id, { id, group, runAt, envelope });
     }
   }
@@ -74,7 +86,12 @@ function merge(queue: Queue, jobs: readonly NewJob[], now: number): Entry[] {
  * Brings waiting jobs forward to these times, and has running ones run again; returns which there were. It writes to each,
  * also where nothing changes: who claims or ends one at this very time has to wait, or to begin anew.
  */
-async function bringForward(tx: PostgresTx, queue: Queue, entries: readonly Entry[], now: number): Promise<Set<string>> {
+async function bringForward(
+  tx: PostgresTx,
+  queue: Queue,
+  entries: readonly Entry[],
+  now: number,
+): Promise<Set<string>> {
   if (entries.length === 0) return new Set();
   const { rows } = await tx.query(
     `update ${SCHEMA}.job j set
@@ -126,16 +143,18 @@ async function enqueueKeyed(
   }
   if (heads.length > 0) await insert(boss, tx, queue, heads, now);
   await tx.many(
-    "insert into job_held (queue, id, key, grp, data, unique_name, run_at) values (?, ?, ?, ?, ?, ?, ?)",
-    [...fresh.values()].flat().map(({ id, group, runAt, envelope }) => [
-      queue,
-      id,
-      envelope.key,
-      group,
-      envelope.data,
-      envelope.unique ? 1 : 0,
-      runAt,
-    ]),
+    "insert into job_held (queue, id, key, grp, data, is_unique, run_at) values (?, ?, ?, ?, ?, ?, ?)",
+    [...fresh.values()]
+      .flat()
+      .map(({ id, group, runAt, envelope }) => [
+        queue,
+        id,
+        envelope.key,
+        group,
+        envelope.data,
+        envelope.unique ? 1 : 0,
+        runAt,
+      ]),
   );
 }
 
@@ -146,13 +165,13 @@ export async function advance(boss: PgBoss, tx: PostgresTx, queue: Queue, key: s
     [queue, key],
   );
   if (line?.length === 0) await tx.run("delete from job_lines where queue = ? and key = ?", [queue, key]);
-  const next = await tx.get<{ id: string; grp: string; data: string; unique_name: number; run_at: number }>(
+  const next = await tx.get<{ id: string; grp: string; data: string; is_unique: number; run_at: number }>(
     `delete from job_held where queue = ? and id =
        (select id from job_held where queue = ? and key = ? order by place limit 1)
-     returning id::text as id, grp, data, unique_name, run_at`,
+     returning id::text as id, grp, data, is_unique, run_at`,
     [queue, queue, key],
   );
   if (next === undefined) return;
-  const envelope: Envelope = { data: next.data, attempt: 0, key, unique: next.unique_name === 1 };
+  const envelope: Envelope = { data: next.data, attempt: 0, key, unique: next.is_unique === 1, place: ++lastPlace };
   await insert(boss, tx, queue, [{ id: next.id, group: next.grp, runAt: next.run_at, envelope }], now);
 }

@@ -87,8 +87,16 @@ async function end(boss: PgBoss, tx: PostgresTx, batch: readonly Finished[], now
   if (first === undefined) return;
   const { queue } = first.claim.job;
   const released = batch.filter(({ outcome }) => outcome === "released");
-  if (released.length > 0) await release(boss, tx, queue, released.map(({ claim }) => claim));
-  const ended = batch.filter((finished): finished is Finished & { outcome: Outcome } => finished.outcome !== "released");
+  if (released.length > 0)
+    await release(
+      boss,
+      tx,
+      queue,
+      released.map(({ claim }) => claim),
+    );
+  const ended = batch.filter(
+    (finished): finished is Finished & { outcome: Outcome } => finished.outcome !== "released",
+  );
   if (ended.length === 0) return;
   for (const { outcome } of ended) await outcome.commit?.(tx);
   // A row that has been claimed before counts as interrupted at its next claim: so a job that goes on gets a new row.
@@ -112,8 +120,9 @@ function attemptAfter(job: Job, outcome: Outcome): number {
   return { count: job.attempt + 1, keep: job.attempt, reset: 0 }[outcome.attempt];
 }
 
-function entry({ id, job, envelope: { data, key, unique } }: Claim, runAt: number, attempt: number): Entry {
-  return { id, group: job.group, runAt, envelope: { data, attempt, key, unique } };
+function entry({ id, job, envelope }: Claim, runAt: number, attempt: number): Entry {
+  const { again: _done, ...kept } = envelope;
+  return { id, group: job.group, runAt, envelope: { ...kept, attempt } };
 }
 
 /** Gives jobs back unfinished, without counting an attempt. */

@@ -82,16 +82,22 @@ export class DistributedWorker {
     const { concurrency, db, perGroup, queue } = this.#options;
     return db.transaction(async (given) => {
       const tx = postgresTx(given);
-      await tx.query("select pg_advisory_xact_lock($1, hashtext($2))", [LOCK_CLASS, queue]);
+      // It does not wait for the disk either: a job whose claim a power cut undid is claimed again.
+      await tx.query("select set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock($1, hashtext($2))", [
+        LOCK_CLASS,
+        queue,
+      ]);
       const free = Math.min(concurrency - this.#claims.size, BATCH);
       const batch: Claim[] = [];
       while (batch.length < free) {
         const fetched = await boss.fetch<Envelope>(queue, {
           batchSize: free - batch.length,
           groupConcurrency: perGroup,
+          includeMetadata: true,
           db: inside(tx),
         });
         if (fetched.length === 0) break;
+        fetched.sort((a, b) => a.createdOn.getTime() - b.createdOn.getTime() || a.data.place - b.data.place);
         for (const { id, retryCount, data: envelope, groupId } of fetched) {
           const job = {
             id: ++lastId,

@@ -16,6 +16,11 @@ const HEARTBEAT = "*/5 * * * * *";
 const UNHEALTHY_MS = 30_000;
 /** Outcomes per transaction. */
 const BATCH = 256;
+/** So many outcomes are committed at once; fewer wait for more, as long as something else runs: a flush costs as much for all. */
+const FULL_BATCH = 128;
+const LINGER_MS = 10;
+/** With more outcomes waiting for a store in trouble, nothing new begins. */
+const MOST_UNSETTLED = 2 * BATCH;
 /** Timers no finer than this: jobs due close together are claimed together. */
 const TIMER_STEP_MS = 20;
 const LONGEST_TIMER_MS = 60 * 60_000;
@@ -50,6 +55,9 @@ export class EmbeddedEngine implements Engine {
   /** Runs the loop outside the context (trace, request) of whatever enqueue happened to wake it. */
   readonly #ownContext = AsyncLocalStorage.snapshot();
   #finished: Finished[] = [];
+  /** Runs while outcomes wait for more; when it is over, or there is reason to, they wait no longer. */
+  #linger: NodeJS.Timeout | undefined;
+  #settleNow = false;
   #state: "new" | "started" | "stopping" = "new";
   #stopped: Promise<void> | undefined;
   #loop: Promise<void> | undefined;
@@ -95,6 +103,7 @@ export class EmbeddedEngine implements Engine {
         owner: this.#owner,
         onFinished: (finished) => {
           this.#finished.push(finished);
+          this.#linger ??= setTimeout(() => this.#settle(), LINGER_MS);
           this.#wake();
         },
       }),
@@ -132,6 +141,11 @@ export class EmbeddedEngine implements Engine {
 
   #look(): void {
     this.#lookNow = true;
+    this.#settle();
+  }
+
+  #settle(): void {
+    this.#settleNow = true;
     this.#wake();
   }
 
@@ -158,9 +172,13 @@ export class EmbeddedEngine implements Engine {
     this.#loop = undefined;
   }
 
+  /** Claims first: what runs then goes on while the commit waits for the disk. */
   async #turn(): Promise<void> {
-    await this.#settle();
-    if (this.#state !== "started") return;
+    if (this.#state === "started" && this.#finished.length < MOST_UNSETTLED) await this.#claim();
+    if (this.#isSettlingDue()) await this.#commit();
+  }
+
+  async #claim(): Promise<void> {
     const lookNow = this.#lookNow;
     this.#lookNow = false;
     for (const worker of this.#workers.values()) {
@@ -170,7 +188,20 @@ export class EmbeddedEngine implements Engine {
     }
   }
 
-  async #settle(): Promise<void> {
+  #isSettlingDue(): boolean {
+    if (this.#settleNow || this.#state === "stopping" || this.#finished.length >= FULL_BATCH) return true;
+    return !this.#isRunning();
+  }
+
+  #isRunning(): boolean {
+    for (const worker of this.#workers.values()) if (worker.busy) return true;
+    return false;
+  }
+
+  async #commit(): Promise<void> {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    this.#settleNow = false;
     const batch = this.#finished.slice(0, BATCH);
     if (batch.length === 0) return;
     const moved = await commitOutcomes(this.#db, batch, ({ claimed }, error) => ({
@@ -178,8 +209,7 @@ export class EmbeddedEngine implements Engine {
       outcome: this.#workers.get(claimed.job.queue)!.retry(claimed, error),
     }));
     this.#finished = this.#finished.slice(batch.length);
-    if (this.#finished.length > 0) this.#woken = true;
-    for (const { claimed } of batch) this.#workers.get(claimed.job.queue)!.settled(claimed.job.group);
+    if (this.#finished.length > 0) this.#settle();
     for (const { queue, group, runAt } of moved) this.#workers.get(queue)?.expect(group, runAt);
     this.#onSettled?.();
   }
@@ -207,6 +237,7 @@ export class EmbeddedEngine implements Engine {
 
   async #stop(graceMs: number): Promise<void> {
     this.#state = "stopping";
+    this.#settle();
     const upkeep = Promise.all(this.#tasks.map((task) => task.stop()));
     await this.#loop; // A claim under way starts its jobs first.
     const workers = [...this.#workers.values()];
@@ -216,6 +247,7 @@ export class EmbeddedEngine implements Engine {
     }
     await within(ABORT_MS, this.#idle());
     clearTimeout(this.#timer);
+    clearTimeout(this.#linger);
     this.#finished = [];
     const unfinished = workers.flatMap((worker) => worker.abandon());
     if (unfinished.length === 0) return;
@@ -231,7 +263,7 @@ export class EmbeddedEngine implements Engine {
 
   /** Resolves when every handler has returned and every outcome is committed. */
   async #idle(): Promise<void> {
-    const busy = (): boolean => this.#finished.length > 0 || [...this.#workers.values()].some((worker) => worker.busy);
+    const busy = (): boolean => this.#finished.length > 0 || this.#isRunning();
     if (!busy()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onSettled = () => {

@@ -32,7 +32,7 @@ export class Worker {
   readonly #options: WorkerOptions;
   readonly #rotation: Rotation;
   readonly #running = new Map<number, AbortController>();
-  /** Slots taken: by running handlers and by outcomes not committed yet. */
+  /** Slots taken by running handlers. */
   #taken = 0;
   /** Groups with a job due up to here have been offered, milliseconds since the epoch. */
   #seenUntil = -1;
@@ -77,21 +77,20 @@ export class Worker {
     const batch: Claimed[] = [];
     let loaded: Map<number, unknown> | undefined;
     let failure: unknown;
+    const work = async (tx: Tx): Promise<void> => {
+      await this.#claim(tx, batch, asked);
+      const { load } = this.#options;
+      if (batch.length === 0 || !load) return;
+      const jobs = batch.map(({ job }) => job);
+      try {
+        loaded = await tx.savepoint(() => load(tx, jobs));
+      } catch (error) {
+        failure = error;
+      }
+    };
     try {
-      await this.#options.db.transaction(async (tx) => {
-        await this.#claim(tx, batch, asked);
-        if (batch.length === 0 || !this.#options.load) return;
-        try {
-          loaded = await tx.savepoint(() =>
-            this.#options.load!(
-              tx,
-              batch.map(({ job }) => job),
-            ),
-          );
-        } catch (error) {
-          failure = error;
-        }
-      });
+      // A job whose claim a power cut undid is claimed again.
+      await (this.#options.db.fleeting?.(work) ?? this.#options.db.transaction(work));
     } catch (error) {
       for (const { job } of batch) this.#release(job.group);
       for (const group of asked) this.#rotation.offer(group);
@@ -99,7 +98,7 @@ export class Worker {
     }
     for (const claimed of batch) {
       if (failure === undefined) void this.#run(claimed, loaded?.get(claimed.job.id));
-      else this.#options.onFinished({ claimed, outcome: this.retry(claimed, failure) });
+      else this.#finish({ claimed, outcome: this.retry(claimed, failure) });
     }
   }
 
@@ -140,11 +139,6 @@ export class Worker {
     return { runAgainAt: this.#options.now() + delay, attempt: "count" };
   }
 
-  /** The outcome of a job of this group is committed, its slot free. */
-  settled(group: string): void {
-    this.#release(group);
-  }
-
   /** Tells the handlers that still run to give up. */
   abort(reason: unknown): void {
     for (const controller of this.#running.values()) controller.abort(reason);
@@ -167,7 +161,12 @@ export class Worker {
     } catch (error) {
       outcome = controller.signal.aborted ? "released" : this.retry(claimed, error);
     }
-    if (this.#running.delete(id)) this.#options.onFinished({ claimed, outcome });
+    if (this.#running.delete(id)) this.#finish({ claimed, outcome });
+  }
+
+  #finish(finished: Finished): void {
+    this.#release(finished.claimed.job.group);
+    this.#options.onFinished(finished);
   }
 
   #release(group: string): void {

@@ -27,11 +27,17 @@ export interface Tx extends Sql {
 /**
  * A database with durable, serializable transactions.
  * Outside a transaction each statement stands alone and sees only what is committed.
- * Work inside `transaction` awaits nothing but the database: other work waits for it.
+ * Work inside `transaction` awaits nothing but the database: other work waits for it. It changes nothing else either: where
+ * several processes share the database, work that met another's runs again from its beginning.
  */
 export interface Database extends Sql {
   readonly dialect: "sqlite" | "postgres";
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * A transaction that does not wait for the disk: a killed process loses nothing, but after a power cut it may be as if it
+   * had never happened, unless a durable one came after it. Absent where that would save nothing.
+   */
+  fleeting?<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Finishes what is running and closes; later calls throw `stopped`. */
   close(): Promise<void>;
 }

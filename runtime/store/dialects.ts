@@ -57,7 +57,8 @@ export const postgres: Keeper = {
   partitions: (table) =>
     Array.from(
       { length: PARTITIONS },
-      (_, i) => `create table ${table}_${i} partition of ${table} for values with (modulus ${PARTITIONS}, remainder ${i})`,
+      (_, i) =>
+        `create table ${table}_${i} partition of ${table} for values with (modulus ${PARTITIONS}, remainder ${i})`,
     ),
   jobs: [
     `create table job_lines (
@@ -73,6 +74,7 @@ export const postgres: Keeper = {
        place bigint generated always as identity,
        grp text not null,
        data text not null,
+       is_unique bigint not null,
        run_at bigint not null,
        primary key (queue, id)
      )`,
@@ -91,6 +93,8 @@ export const postgres: Keeper = {
   },
   writeVersion: async (sql, version) => {
     if (version === 1) await sql.run("create table schema_version (version integer not null)");
-    await sql.run(version === 1 ? "insert into schema_version values (?)" : "update schema_version set version = ?", [version]);
+    await sql.run(version === 1 ? "insert into schema_version values (?)" : "update schema_version set version = ?", [
+      version,
+    ]);
   },
 };

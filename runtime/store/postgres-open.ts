@@ -41,7 +41,9 @@ export async function openPostgres(location: string, log: Log): Promise<Postgres
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEPALIVE_MS,
     allowExitOnIdle: true,
-    types: { getTypeParser: (oid: number, format?: "text" | "binary") => parserOf(oid) ?? pg.types.getTypeParser(oid, format as "text") },
+    types: {
+      getTypeParser: (oid: number, format?: "text" | "binary") => parserOf(oid) ?? pg.types.getTypeParser(oid, format),
+    },
   };
   const pool = new pg.Pool(config);
   try {

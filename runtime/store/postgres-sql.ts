@@ -88,11 +88,7 @@ export function insertMany(
 }
 
 /** What `on conflict (…) do update` tells rows apart by, when all of it comes from parameters. */
-function identity(
-  columns: string,
-  tuple: string,
-  tail: string,
-): ((row: readonly SqlValue[]) => string) | undefined {
+function identity(columns: string, tuple: string, tail: string): ((row: readonly SqlValue[]) => string) | undefined {
   const target = CONFLICT.exec(tail)?.[1];
   if (target === undefined) return undefined;
   let parameter = 0;

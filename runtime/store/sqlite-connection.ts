@@ -62,6 +62,11 @@ export class SqliteConnection {
     }
   }
 
+  /** Whether commits wait for the disk. SQLite obeys this while it parses, so the statement cannot be a prepared one. */
+  setDurable(durable: boolean): void {
+    this.#sqlite.exec(`pragma synchronous = ${durable ? "full" : "normal"}`);
+  }
+
   close(): void {
     this.#prepared.clear();
     this.#sqlite.close();

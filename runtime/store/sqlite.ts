@@ -48,12 +48,21 @@ export class SqliteDatabase implements Database {
     return oneOf(column);
   }
 
-  async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#transaction(work, true);
+  }
+
+  fleeting<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#transaction(work, false);
+  }
+
+  async #transaction<T>(work: (tx: Tx) => Promise<T>, durable: boolean): Promise<T> {
     this.#assertUsable();
     await this.#turns.acquire();
     const tx = new SqliteTx(this.#connection);
     let result: T;
     try {
+      if (!durable) this.#connection.setDurable(false);
       this.#connection.run("begin immediate");
       result = await this.#current.run(tx, work, tx);
       tx.assertOpen();
@@ -64,6 +73,7 @@ export class SqliteDatabase implements Database {
       if (this.#connection.inTransaction) this.#connection.run("rollback");
       throw error;
     } finally {
+      if (!durable) this.#connection.setDurable(true);
       this.#turns.release();
     }
     for (const callback of tx.committed) this.#call(callback);

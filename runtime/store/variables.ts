@@ -46,7 +46,10 @@ export async function putVariable(sql: Sql, row: VariableRow): Promise<void> {
 }
 
 export async function findVariable(sql: Sql, user: string | null, name: string): Promise<VariableRow | undefined> {
-  const raw = await sql.get<RawRow>("select * from variables where user_id = ? and name = ?", [user ?? WORKSPACE, name]);
+  const raw = await sql.get<RawRow>("select * from variables where user_id = ? and name = ?", [
+    user ?? WORKSPACE,
+    name,
+  ]);
   return raw && fromRaw(raw);
 }
 

@@ -149,7 +149,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       await enqueue(engine, named("a", "a1"), named("a", "a2"));
       await enqueue(engine, named("b", "b1"), named("a", "a3"), named("b", "b2"));
       await until(() => seen.includes("b2"));
-      expect(seen).toEqual(["a1", "b1", "b2"]);
+      expect(seen.toSorted()).toEqual(["a1", "b1", "b2"]);
       await world.pass(6_000);
       await until(() => seen.length >= 6);
       expect(seen.filter((name) => name.startsWith("a"))).toEqual(["a1", "a1", "a2", "a3"]);
@@ -378,7 +378,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       );
       await enqueue(engine, ...["x", "y", "z"].map((text) => ({ data: { name: text } })));
       await until(() => given.length === 3);
-      expect(given.sort()).toEqual(["x!", "y!", undefined]);
+      expect(new Set(given)).toEqual(new Set(["x!", "y!", undefined]));
     });
 
     it("tries the jobs whose loading threw again later", async () => {

@@ -292,7 +292,9 @@ describe("an endpoint", () => {
     await soon(() => expect(consumer.requests).toHaveLength(1));
     await harness.endpoints.update(id, { status: "disabled" });
     answerNow();
-    expect(await afterAttempts(harness, 1)).toMatchObject({ status: "cancelled", nextAttemptAt: null });
+    await soon(async () => {
+      expect(await afterAttempts(harness, 1)).toMatchObject({ status: "cancelled", nextAttemptAt: null });
+    });
     await harness.pass(DAY);
     expect(consumer.requests).toHaveLength(1);
   });

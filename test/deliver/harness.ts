@@ -10,14 +10,15 @@ import { workDeliveries } from "../../runtime/deliver/deliver.ts";
 import { createDeliveries } from "../../runtime/deliver/deliveries.ts";
 import { createDispatch } from "../../runtime/deliver/dispatch.ts";
 import { createEndpoints } from "../../runtime/deliver/endpoints.ts";
-import { createEmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import { openEngine } from "../../runtime/engine/open.ts";
 import { listDeliveries, type DeliveryRecord } from "../../runtime/store/deliveries.ts";
 import { listEvents, type EventRecord, type NewEvent } from "../../runtime/store/events.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { keepInStep, storeOfTest } from "../postgres.ts";
 
 export interface HarnessOptions {
-  /** "sqlite::memory:" unless given. */
+  /** One of its own unless given. */
   store?: string;
   clock?: ManualClock;
   concurrency?: number;
@@ -31,10 +32,11 @@ export const quietLog = createLog({ level: "silent" });
 
 /** Everything the room needs, real but for the clock; closed when the test ends. */
 export async function makeHarness(options: HarnessOptions = {}) {
-  const { store = "sqlite::memory:", clock = new ManualClock(Date.now()), concurrency = 64, perEndpoint = 8 } = options;
-  const database = await openDatabase(store, { log: quietLog });
+  const { clock = new ManualClock(Date.now()), concurrency = 64, perEndpoint = 8 } = options;
+  const database = await openDatabase(options.store ?? (await storeOfTest()), { log: quietLog });
   await migrate(database);
-  const engine = createEmbeddedEngine({ db: database, clock, log: quietLog });
+  const engine = await openEngine({ db: database, clock, log: quietLog });
+  keepInStep(database, engine, clock);
   const real = createNetwork({ allowPrivate: true, allow: [], trusted: [] });
   const network: Network = {
     ...real,
@@ -77,6 +79,7 @@ export async function makeHarness(options: HarnessOptions = {}) {
     },
     /** Lets time pass, and what is due by then begin. */
     async pass(milliseconds: number): Promise<void> {
+      await engine.tick(); // What has ended has ended before.
       clock.advance(milliseconds);
       await engine.tick();
     },

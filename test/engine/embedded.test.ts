@@ -131,16 +131,16 @@ describe("the embedded engine", () => {
   it("claims what it could not while the store was in trouble, once that is over", async () => {
     await engine.start();
     await engine.tick();
-    const transaction = world.db.transaction.bind(world.db);
-    world.db.transaction = (work) =>
-      transaction(async (tx) => {
+    const fleeting = world.db.fleeting!.bind(world.db);
+    world.db.fleeting = (work) =>
+      fleeting(async (tx) => {
         await work(tx);
         throw new HooklineError("store_unusable", "no disk today");
       });
-    await transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name: "a" } }]));
+    await world.db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name: "a" } }]));
     await until(() => world.logged.some((line) => line.includes("no disk today")));
     expect(ran).toEqual([]);
-    world.db.transaction = transaction;
+    world.db.fleeting = fleeting;
     await engine.tick();
     await until(() => ran.length === 1);
     expect(ran).toEqual(["a"]);
@@ -194,8 +194,8 @@ describe("the embedded engine", () => {
       }
       return sql;
     };
-    const transaction = world.db.transaction.bind(world.db);
-    listen(world.db).transaction = (work) => transaction((tx) => work(listen(tx)));
+    const fleeting = world.db.fleeting!.bind(world.db);
+    listen(world.db).fleeting = (work) => fleeting((tx) => work(listen(tx)));
     await enqueue("a", world.clock.now());
     await engine.start();
     await until(() => ran.length === 1);

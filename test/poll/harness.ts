@@ -4,6 +4,7 @@ import { createLog } from "../../runtime/core/log.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
 import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
+import { keepInStep, storeOfTest } from "../postgres.ts";
 import { Vendor, vendorManifest } from "./vendor.ts";
 
 /** A composed runtime beside {@link Vendor}, on a clock that only moves when told. */
@@ -28,10 +29,11 @@ export async function createBench(options: { manifest?: object; store?: string; 
   const vendor = await new Vendor().start();
   options.before?.(vendor);
   const clock = new ManualClock("2026-01-01T00:00:00Z");
+  const store = options.store ?? (await storeOfTest());
   let received: WebhookEvent[] = [];
   const open = async (manifest: object): Promise<Composed> => {
     const runtime = await compose({
-      store: options.store ?? "sqlite::memory:",
+      store,
       connectors: [manifest],
       encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
       clients: {},
@@ -45,6 +47,7 @@ export async function createBench(options: { manifest?: object; store?: string; 
       log: createLog({ level: "silent" }),
       random: () => 0.5,
     });
+    keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
     runtime.consumers.on("*", (event) => void received.push(event), { name: "bench" });
     await runtime.consumers.start();
     await runtime.engine.start();

@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { knownAfter } from "../../runtime/store/known.ts";
 import { streamsByIds } from "../../runtime/store/streams.ts";
@@ -275,7 +276,7 @@ describe("a read that is interrupted", () => {
 
   it("takes the same page token twice for an error, not for a loop", async () => {
     const { vendor, runtime, subscribe } = await withItems("a", "b", "c");
-    const looping = (_: unknown, response: import("node:http").ServerResponse): boolean => {
+    const looping = (_: unknown, response: ServerResponse): boolean => {
       response.setHeader("content-type", "application/json").end(JSON.stringify({ items: [{ id: "a" }], page: "1" }));
       return true;
     };

@@ -1,4 +1,7 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { streamsByIds } from "../../runtime/store/streams.ts";
 import { createBench, type Bench } from "./harness.ts";
@@ -12,6 +15,12 @@ afterEach(async () => {
 async function withItems(...ids: string[]): Promise<Bench> {
   bench = await createBench({ before: (vendor) => ids.forEach((id) => vendor.put(id)) });
   return bench;
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "hookline-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 const refusal = async (work: Promise<unknown>): Promise<HooklineError> => {
@@ -131,8 +140,7 @@ describe("a subscription", () => {
   });
 
   it("goes on after a restart where it stopped: nothing is told again, what changed in between is", async () => {
-    const { rmSync, mkdtempSync } = await import("node:fs");
-    const folder = mkdtempSync("/tmp/hookline-test-");
+    const folder = temporaryFolder();
     bench = await createBench({ store: `sqlite:${folder}/hookline.db`, before: (vendor) => vendor.put("a") });
     const subscription = await bench.subscribe("sync_any");
     bench.vendor.put("b");
@@ -142,7 +150,6 @@ describe("a subscription", () => {
     await bench.restart();
     await bench.poll(subscription);
     expect(await bench.seen()).toEqual(["item.any c"]);
-    rmSync(folder, { recursive: true });
   });
 
   it("gets a baseline of its own when nobody read its stream any more", async () => {
@@ -170,8 +177,7 @@ describe("a manifest that changed the request", () => {
       },
     });
   const upgrade = async (manifest: object): Promise<string[]> => {
-    const { mkdtempSync } = await import("node:fs");
-    const folder = mkdtempSync("/tmp/hookline-test-");
+    const folder = temporaryFolder();
     bench = await createBench({ store: `sqlite:${folder}/hookline.db`, before: (vendor) => vendor.put("a") });
     const subscription = await bench.subscribe("since_any");
     await bench.seen();

@@ -45,6 +45,16 @@ describe("a SQLite store", () => {
     await db.close();
   });
 
+  it("does not flush a fleeting transaction, and flushes again after it, also when it threw", async () => {
+    const db = await open();
+    const flush = { synchronous: 2 };
+    expect(await db.fleeting!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
+    expect(await db.get("pragma synchronous")).toEqual(flush);
+    await expect(db.fleeting!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await db.transaction((tx) => tx.get("pragma synchronous"))).toEqual(flush);
+    await db.close();
+  });
+
   it("gives bytes back as they were", async () => {
     const db = await open();
     await db.run("create table things (bytes blob)");
@@ -196,12 +206,14 @@ describe("a file that is not a usable store", () => {
     });
   });
 
-  it("is refused by its location when that is no SQLite one", async () => {
-    const message = "this is PostgreSQL, which this version does not know; use sqlite:./hookline.db";
-    const opening = openDatabase("postgres://user:secret@host/db", { log });
-    await expect(opening).rejects.toMatchObject({ code: "invalid_config", faults: [{ pointer: "/store" }] });
-    await expect(openDatabase("postgres://user:secret@host/db", { log })).rejects.toThrow(message);
-    await expect(openDatabase("./hookline.db", { log })).rejects.toThrow("no store known here");
-    await expect(openDatabase("sqlite:", { log })).rejects.toThrow("no store known here");
+  it("is refused by its location when that is none known", async () => {
+    for (const location of ["mysql://user:secret@host/db", "./hookline.db", "sqlite:"]) {
+      await expect(openDatabase(location, { log })).rejects.toMatchObject({
+        code: "invalid_config",
+        message:
+          "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database",
+        faults: [{ pointer: "/store" }],
+      });
+    }
   });
 });
