@@ -364,9 +364,9 @@ export interface Encode {
  */
 export interface Decode {
   /**
-   * mimeTree: a message as a tree of MIME parts {mimeType, headers, body, parts} becomes {headers, from, to, cc, bcc, replyTo, subject, date, messageId, inReplyTo, references, text, html, attachments}.
+   * base64url: becomes plain Base64. mimeTree: a message as a tree of MIME parts {mimeType, headers, body, parts} becomes {headers, from, to, cc, bcc, replyTo, subject, date, messageId, inReplyTo, references, text, html, attachments}.
    */
-  [k: string]: "mimeTree";
+  [k: string]: "mimeTree" | "base64url";
 }
 /**
  * A method of a Google API.
@@ -739,6 +739,10 @@ export interface KeysetPagination {
    * Where they go: one place per value, or one place for them all.
    */
   to: Target | Target[];
+  /**
+   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time.
+   */
+  stepBack?: number;
   pageSize?: PageSize;
   stop?: Stop;
   maxPages?: MaxPages;
@@ -1056,7 +1060,7 @@ export interface Action {
   result?: Template;
   accept?: Accept;
   /**
-   * What makes a repeat harmless: its nature, an etag, a key the vendor honours, or nothing. none when not given, natural for get, search and list.
+   * What makes a repeat harmless: its nature, an etag, a key the vendor honours (such as $run.key, 32 characters of 0-9 and a-v that stay the same through all steps and tries of a run), or nothing. none when not given, natural for get, search and list.
    */
   idempotency?: "natural" | "precondition" | "key" | "none";
   /**
@@ -1076,6 +1080,7 @@ export interface Action {
    * Runs of one connection one at a time.
    */
   serial?: "connection";
+  batch?: ActionBatch;
   /**
    * An example of input and output; both match their schemas.
    */
@@ -1119,6 +1124,31 @@ export interface StepRetry {
    * The step to start again from: this one or an earlier.
    */
   from: string;
+}
+/**
+ * Another action that does the same for many inputs in one call; used when this one is asked for in bulk. It writes all or nothing, or says of each what became of it.
+ */
+export interface ActionBatch {
+  /**
+   * Key of the action that takes many.
+   */
+  action: string;
+  /**
+   * Most inputs of one call.
+   */
+  size: number;
+  /**
+   * The input of that action, over {items}: the inputs of this one.
+   */
+  inputs: Template;
+  /**
+   * What became of each, in the order of the inputs, in place of that action's result and over the same: a list of {output}, or {error} with the vendor's words.
+   */
+  results: Template;
+  /**
+   * Where in an input stands what one call may name only once; a second one waits for the next call.
+   */
+  distinct?: Pointer;
 }
 /**
  * What two-way sync may use to keep a common thing alike.

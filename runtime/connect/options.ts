@@ -4,6 +4,7 @@ import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import { compileTarget } from "../manifest/targets.ts";
 import type { RunAction } from "./actions.ts";
 import type { VendorClient } from "./client.ts";
+import { assertRequirement } from "./requirement.ts";
 
 /** One choice in a form. */
 export interface Option {
@@ -56,6 +57,7 @@ export function createListOptions(
 /** The beginning of a list: enough to choose from. */
 async function firstPage(client: VendorClient, stream: CompiledStream, input: unknown): Promise<readonly unknown[]> {
   client.requireScopes(stream.scopes);
+  assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const { definition } = stream.pagination;
   const request = stream.request({ input, connection: client.values });
   const size = "pageSize" in definition ? definition.pageSize : undefined;
@@ -77,7 +79,11 @@ function findDynamicValues(connector: Connector, target: string, property: strin
     .split(".")
     .reduce<unknown>(
       (outer, name) =>
-        atPointer(outer, joinPointer("/properties", name)) ?? atPointer(outer, joinPointer("/items/properties", name)),
+        resolved(
+          atPointer(outer, joinPointer("/properties", name)) ??
+            atPointer(outer, joinPointer("/items/properties", name)),
+          definition.input,
+        ),
       definition.input,
     );
   const values = atPointer(schema, "/dynamicValues") ?? atPointer(schema, "/items/dynamicValues");
@@ -86,6 +92,12 @@ function findDynamicValues(connector: Connector, target: string, property: strin
     "not_found",
     `${connector.name}.${target}: "${property}" has no dynamic values; only properties with dynamicValues in the manifest do`,
   );
+}
+
+/** What a reference within the schema stands for. */
+function resolved(schema: unknown, root: unknown): unknown {
+  const ref = atPointer(schema, "/$ref");
+  return typeof ref === "string" && ref.startsWith("#") ? atPointer(root, ref.slice(1)) : schema;
 }
 
 function dependencies({ dependsOn = [] }: DynamicValues, input: Record<string, unknown>): Record<string, unknown> {

@@ -46,11 +46,14 @@ const NEVER_FORWARDED = /^(authorization|cookie|host|content-length|forwarded|vi
 const OF_AN_ORIGIN =
   /^(set-cookie2?|strict-transport-security|clear-site-data|alt-svc|nel|report-to|reporting-endpoints|refresh|origin-agent-cluster|service-worker-allowed|x-.*-policy|access-control-.*|content-security-policy.*|cross-origin-.*|permissions-policy|referrer-policy|x-content-type-options|x-frame-options|x-xss-protection|cache-control)$/;
 
-/** The headers of the request to the vendor; `own` are the connector's and the connection's, which win. */
+/**
+ * The headers of the request to the vendor; `own` are the connector's and the connection's, which win. `streams` when the body
+ * is passed on as it was packed and measured.
+ */
 export function vendorHeaders(
   given: Incoming,
   own: Readonly<Record<string, unknown>>,
-  hasBody: boolean,
+  streams: boolean,
 ): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(given)) {
@@ -59,7 +62,8 @@ export function vendorHeaders(
     if (asked === "" || HOP_BY_HOP.has(asked) || NEVER_FORWARDED.test(asked)) continue;
     headers[asked] = String(value);
   }
-  if (hasBody && typeof given["content-length"] === "string") headers["content-length"] = given["content-length"];
+  if (!streams) delete headers["content-encoding"];
+  else if (typeof given["content-length"] === "string") headers["content-length"] = given["content-length"];
   for (const [name, value] of Object.entries(own)) headers[name.toLowerCase()] = String(value);
   return headers;
 }

@@ -7,7 +7,7 @@ import type { Vendor } from "./vendors.ts";
  * Throws `invalid_url`, `host_not_allowed`.
  */
 export function passthroughUrl(
-  { connector, url: base, assertHost }: Pick<Vendor, "connector" | "url" | "assertHost">,
+  { url: base, assertHost }: Pick<Vendor, "url" | "assertHost">,
   target: string,
   credentials: Readonly<Record<string, string>> = {},
 ): URL {
@@ -21,7 +21,6 @@ export function passthroughUrl(
   url.hash = "";
   assertHost(url);
   for (const [name, value] of Object.entries(credentials)) url.searchParams.set(name, value);
-  if (url.username !== "" || url.password !== "") throw leaves(connector.name);
   return url;
 }
 
@@ -31,10 +30,11 @@ const MOST_ESCAPES = 5;
 function assertPath(path: string): void {
   let text = path;
   for (let depth = 0; ; depth++) {
-    if (/^\/|^[a-z][a-z0-9+.-]*:\/|[\\\0-\x1f\x7f]/i.test(text)) throw leaves(path);
-    if (text.split("/").some((segment) => segment === "." || segment === "..")) throw leaves(path);
+    if (/^\/|^[a-z][a-z0-9+.-]*:\/|[\\\p{Cc}]/iu.test(text)) throw leaves(path);
+    // Some servers cut a segment at ";" before they read it.
+    if (text.split("/").some((segment) => /^\.\.?(;|$)/.test(segment))) throw leaves(path);
     const decoded = unescape(text);
-    if (decoded === text) return;
+    if (decoded === text || (decoded === undefined && depth > 0)) return;
     if (decoded === undefined || depth === MOST_ESCAPES) throw leaves(path);
     text = decoded;
   }

@@ -1,8 +1,8 @@
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
-import type { StreamResponse } from "../core/network-stream.ts";
+import { bodyTooLarge, type StreamResponse } from "../core/network-stream.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { connectionValues, methodOf, presentCredentials } from "./credentials.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
@@ -48,6 +48,8 @@ const DEFAULT_HOLD_MS = 10_000;
 export function createPassthrough({ vendorOf, tokens, network, clock }: PassthroughOptions): Passthrough {
   return async (connection, request) => {
     assertMethod(request.method);
+    if (Number(request.headers["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
+      throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
     let usable = await tokens.usable(connection);
     const vendor = vendorOf(usable.row.connector);
     const caller = { connection, values: connectionValues(usable.row) };
@@ -71,14 +73,19 @@ export function createPassthrough({ vendorOf, tokens, network, clock }: Passthro
   };
 }
 
-async function send(vendor: Vendor, usable: Usable, request: PassthroughRequest, network: Network): Promise<StreamResponse> {
+async function send(
+  vendor: Vendor,
+  usable: Usable,
+  request: PassthroughRequest,
+  network: Network,
+): Promise<StreamResponse> {
   const { row, credentials } = usable;
   const { connector } = vendor;
   const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
   const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
   return network.stream(passthroughUrl(vendor, request.target, presented.query), {
     method: request.method,
-    headers: vendorHeaders(request.headers, { ...own, ...presented.headers }, request.body !== undefined),
+    headers: vendorHeaders(request.headers, { ...own, ...presented.headers }, request.body instanceof Readable),
     body: request.body,
     deadlineMs: DEADLINE_MS,
     maxBytes: MAX_PASSTHROUGH_BYTES,

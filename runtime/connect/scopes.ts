@@ -9,7 +9,7 @@ export function missingScopes(needed: readonly NeededScope[], granted: readonly 
   if (granted.length === 0) return [];
   const given = new Set(granted);
   return needed
-    .map((scope) => [scope].flat() as string[])
+    .map((scope) => [scope].flat())
     .filter((alternatives) => !alternatives.some((scope) => given.has(scope)))
     .map((alternatives) => alternatives.join(" or "));
 }

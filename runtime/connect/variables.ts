@@ -81,7 +81,10 @@ export function createVariables({ db, vault, clock }: { db: Database; vault: Vau
       assertName(name);
       const text = JSON.stringify(value);
       if (text.length > LONGEST_VALUE) {
-        throw new HooklineError("too_large", `Variable ${name}: it is longer than ${LONGEST_VALUE} characters; keep less in it`);
+        throw new HooklineError(
+          "too_large",
+          `Variable ${name}: it is longer than ${LONGEST_VALUE} characters; keep less in it`,
+        );
       }
       if (secret) rememberAll(value);
       const now = clock.now();
@@ -89,7 +92,10 @@ export function createVariables({ db, vault, clock }: { db: Database; vault: Vau
       return db.transaction(async (tx) => {
         const before = await findVariable(tx, owner, name);
         if (!before && (await variablesOfOwner(tx, owner)).length >= MOST_VARIABLES) {
-          throw new HooklineError("conflict", `Variable ${name}: there are ${MOST_VARIABLES} already; remove one first`);
+          throw new HooklineError(
+            "conflict",
+            `Variable ${name}: there are ${MOST_VARIABLES} already; remove one first`,
+          );
         }
         const row = { user: owner, name, secret, sealed, createdAt: before?.createdAt ?? now, updatedAt: now };
         await putVariable(tx, row);

@@ -167,7 +167,9 @@ export class Bundler {
   /** What a `$ref` refers to; undefined, with a fault, when it cannot be had. */
   async #resolve(ref: string, origin: Origin): Promise<Target | undefined> {
     const [path = "", fragment = ""] = ref.split("#", 2);
-    const fault = (problem: string) => void this.#fault(origin, `"$ref": "${ref}" ${problem}`);
+    const fault = (problem: string): undefined => {
+      this.#fault(origin, `"$ref": "${ref}" ${problem}`);
+    };
     if (/^[a-z][a-z0-9+.-]*:|^\/|^\\|%2e|\\/i.test(path))
       return fault("must be a relative path to a file beside the manifest");
     if (fragment !== "" && !fragment.startsWith("/"))

@@ -101,9 +101,24 @@ export interface CompiledAction {
   readonly retry: { readonly max: number; readonly on: readonly ErrorClass[] };
   /** One run of a connection at a time. */
   readonly serial: boolean;
+  /** Undefined when the vendor has no call for many. */
+  readonly batch: CompiledBatch | undefined;
   readonly validateInput: Validator;
   /** Undefined when the manifest does not describe the output. */
   readonly validateOutput: Validator | undefined;
+}
+
+export interface CompiledBatch {
+  /** The action that takes many. */
+  readonly action: string;
+  /** Most inputs of one call. */
+  readonly size: number;
+  /** Its input; scope: `items`. */
+  readonly inputs: Getter;
+  /** One `{output}` or `{error}` for each input; scope as of the action's result. */
+  readonly results: Getter;
+  /** What one call may name only once; undefined when there is no such thing. */
+  readonly distinct: ((input: unknown) => unknown) | undefined;
 }
 
 export interface CompiledStep {

@@ -1,10 +1,11 @@
-import type { Action, Each, Enrich, ErrorClass, ErrorMatcher, Requires, Stream, Trigger } from "../../schemas/manifest.ts";
-import { isObject } from "../core/json.ts";
+import type { Action, ActionBatch, Each, Enrich, ErrorClass, ErrorMatcher, Requires, Stream, Trigger } from "../../schemas/manifest.ts";
+import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
 import type {
   Answer,
   CompiledAction,
+  CompiledBatch,
   CompiledEach,
   CompiledEnrich,
   CompiledErrorMatcher,
@@ -167,8 +168,19 @@ function compileAction(name: string, action: Action): CompiledAction {
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),
     retry: { max: action.retry?.max ?? 3, on: action.retry?.on ?? RETRIED },
     serial: action.serial === "connection",
+    batch: action.batch && compileBatch(action.batch),
     validateInput: compileSchema(action.input ?? {}),
     validateOutput: action.output && compileSchema(action.output),
+  };
+}
+
+function compileBatch({ action, size, inputs, results, distinct }: ActionBatch): CompiledBatch {
+  return {
+    action,
+    size,
+    inputs: compileTemplate(inputs, { roots: ROOTS.batchInputs }),
+    results: compileTemplate(results, { roots: ROOTS.result }),
+    distinct: distinct === undefined ? undefined : (input) => atPointer(input, distinct),
   };
 }
 

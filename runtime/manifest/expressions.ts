@@ -67,7 +67,8 @@ export function hasEmbedded(text: string): boolean {
   return text.includes("{$");
 }
 
-function toText(value: unknown): string {
+/** A value inside text: nothing for none, an object as its JSON. */
+export function toText(value: unknown): string {
   if (value === undefined || value === null) return "";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

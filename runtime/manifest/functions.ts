@@ -23,8 +23,6 @@ const SECONDS_END = 1e11;
 function rfc3339(value: unknown): string | null {
   const number = typeof value === "number" || EPOCH.test(String(value)) ? Number(value) : undefined;
   if (number === undefined && !ZONED.test(String(value))) return null;
-  const time = new Date(
-    number === undefined ? String(value) : Math.abs(number) < SECONDS_END ? number * 1000 : number,
-  );
+  const time = new Date(number === undefined ? String(value) : Math.abs(number) < SECONDS_END ? number * 1000 : number);
   return Number.isNaN(time.getTime()) ? null : time.toISOString();
 }

@@ -14,7 +14,13 @@ const MAX_TEXT_LENGTH = 1_048_576;
 
 type Interpreter = typeof TreeInterpreter;
 type Node = ReturnType<typeof compile>;
-type Part = { type: string; name?: string; [key: string]: unknown };
+/** A node of a parsed expression. */
+export type Part = { type: string; name?: string; [key: string]: unknown };
+
+/** The variables in sight: private to the library's interpreter. */
+interface Scope {
+  withScope(data: object): Scope;
+}
 
 /** Parts that build values; only their results can be larger than what they were made of. */
 const BUILDERS = new Set(["MultiSelectList", "MultiSelectHash", "Function"]);
@@ -59,7 +65,8 @@ export function compileCondition(expression: string, roots?: readonly string[]):
   };
 }
 
-function parse(expression: string): Node {
+/** Throws `invalid_expression` when it is too long or does not parse. */
+export function parse(expression: string): Node {
   if (expression.length > MAX_EXPRESSION_LENGTH) {
     throw invalid(expression, `it is ${expression.length} characters long; ${MAX_EXPRESSION_LENGTH} are allowed`);
   }
@@ -117,7 +124,7 @@ function findFault(
 }
 
 /** Whether a child of a part reads the same value as the part itself. */
-function staysAtRoot(part: Part, key: string, child: Part): boolean {
+export function staysAtRoot(part: Part, key: string, child: Part): boolean {
   switch (part.type) {
     case "Subexpression":
     case "Pipe":
@@ -138,7 +145,8 @@ export function unknownRoot(name: string, roots: readonly string[], prefix = "")
   return `unknown root "${prefix}${name}"${near ? `; did you mean "${prefix}${near}"?` : ";"} Allowed here: ${allowed}`;
 }
 
-function* children(part: Part): Generator<[string, Part]> {
+/** The parts of a part, by the property they stand in. */
+export function* children(part: Part): Generator<[string, Part]> {
   if (part.type === "Literal") return;
   for (const [key, value] of Object.entries(part)) {
     for (const child of Array.isArray(value) ? value : [value]) {
@@ -153,11 +161,10 @@ function contains(part: Part, types: ReadonlySet<string>): boolean {
 
 /** The library's interpreter with a budget of work, and without inherited properties. */
 class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Interpreter) {
-  readonly budget: { steps: number };
+  readonly budget = { steps: 0 };
 
-  constructor(budget = { steps: 0 }) {
+  constructor() {
     super();
-    this.budget = budget;
     for (const [name, { call, signature }] of Object.entries(FUNCTIONS)) {
       this.runtime.registerFunction(name, (args) => call(args as JSONValue[]), signature);
     }
@@ -168,17 +175,10 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
     };
   }
 
-  override withScope(scope: Parameters<Interpreter["withScope"]>[0]): Interpreter {
-    const outer = this as unknown as { _rootValue: unknown; _scope: { withScope(data: unknown): unknown } };
-    return Object.assign(new BoundedInterpreter(this.budget), {
-      _rootValue: outer._rootValue,
-      _scope: outer._scope.withScope(scope),
-    });
-  }
-
   override visit(node: Node, value: JSONValue): ReturnType<Interpreter["visit"]> {
     this.#spend(1);
     if (node.type === "Field") return ownField(value, node.name);
+    if (node.type === "LetExpression") return this.#visitLet(node, value);
     if (node.type === "Comparator" && (node.name === "EQ" || node.name === "NE")) {
       return this.#equal(this.visit(node.left, value), this.visit(node.right, value)) === (node.name === "EQ");
     }
@@ -191,7 +191,19 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
   /** Spends a step per value inside, as often as each is repeated. */
   measure(value: unknown): void {
     this.#spend(1);
-    if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) this.measure(inner);
+    if (typeof value === "object" && value !== null)
+      for (const key in value) this.measure((value as Record<string, unknown>)[key]);
+  }
+
+  /** In an inner scope; the library makes an interpreter with a table of functions each time, which costs far more. */
+  #visitLet({ bindings, expression }: Extract<Node, { type: "LetExpression" }>, value: JSONValue): JSONValue {
+    const scoped = this as unknown as { _scope: Scope };
+    const outer = scoped._scope;
+    const bound = bindings.map((binding) => this.visit(binding, value) as object);
+    scoped._scope = outer.withScope(Object.assign({}, ...bound) as object);
+    const result = this.visit(expression, value) as JSONValue;
+    scoped._scope = outer;
+    return result;
   }
 
   #equal(left: unknown, right: unknown): boolean {

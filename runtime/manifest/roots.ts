@@ -25,6 +25,7 @@ export const ROOTS = {
   requires: ["connection"],
   actionRequest: [...caller, "steps", "run"],
   stepCondition: ["input", "steps", "connection"],
+  batchInputs: ["items"],
   result: ["response", "input", "steps", "connection"],
   resource: ["resource", "id", "record"],
 } as const satisfies Record<string, readonly string[]>;

@@ -12,12 +12,15 @@ import {
   type Scope,
 } from "./expressions.ts";
 import { compileJmespath } from "./jmespath.ts";
+import { compilePlaceholders, hasPlaceholders } from "./placeholders.ts";
 
 export interface TemplateOptions {
   /** Roots that expressions may use. */
   roots: readonly string[];
   /** What JMESPath in `{"$expr"}` starts at: the scope with its roots (default), the record, or the answer's body. */
   at?: "scope" | "record" | "body";
+  /** Whether `{{JMESPath}}` in text is filled in; see {@link compilePlaceholders}. Default false. */
+  placeholders?: boolean;
 }
 
 /** A part of a template: the same every time, or computed. */
@@ -56,7 +59,8 @@ function compilePart(part: unknown, options: TemplateOptions, pointer: string): 
   );
 }
 
-function compileString(text: string, { roots }: TemplateOptions): Compiled {
+function compileString(text: string, { roots, placeholders }: TemplateOptions): Compiled {
+  if (placeholders && hasPlaceholders(text)) return { constant: false, get: compilePlaceholders(text, roots) };
   if (isRuntimeExpression(text)) return { constant: false, get: compileExpression(text, roots) };
   if (hasEmbedded(text)) return { constant: false, get: compileText(text, roots) };
   return { constant: true, value: text };

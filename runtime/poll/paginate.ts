@@ -81,7 +81,8 @@ export class Paginator {
         const lastRecord = page.records.at(-1);
         if (lastRecord === undefined) return null;
         const values = this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
-        return values.some((value) => value === undefined || value === null) ? null : { values };
+        if (values.some((value) => value === undefined || value === null)) return null;
+        return { values: p.stepBack === undefined ? values : steppedBack(values, p.stepBack, state) };
       }
     }
   }
@@ -97,6 +98,14 @@ export class Paginator {
     if (stop === "short") return page.records.length < (p.pageSize?.value ?? 1);
     return false;
   }
+}
+
+/** A little before the values, unless the page itself began there: then nothing but going on leads out of it. */
+function steppedBack(values: readonly unknown[], by: number, state: PageState): unknown[] {
+  const [first, ...rest] = values;
+  const back = Number(first) - by;
+  const began = state && "values" in state ? Number(state.values[0]) : -Infinity;
+  return back > began ? [back, ...rest] : [...values];
 }
 
 /** Several values for one place become a list; for as many places, one each. */

@@ -70,6 +70,8 @@ export class StreamRead {
   #events = 0;
   /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
   #onlyPage: Set<string> | undefined;
+  /** Keys that were told as they were there before; a list that moves while it is read shows some twice. */
+  readonly #backfilled = new Set<string>();
 
   constructor(options: ReadOptions) {
     this.#o = options;
@@ -270,8 +272,9 @@ export class StreamRead {
     const joining = this.#backfilling(at);
     if (joining.length === 0) return [];
     return polled
-      .filter((record) => !record.deleted)
+      .filter((record) => !record.deleted && !this.#backfilled.has(record.key))
       .flatMap((record) => {
+        this.#backfilled.add(record.key);
         const wanted = joining.filter(({ subscription: { firstPoll } }) => {
           if (typeof firstPoll !== "object") return true;
           const time = timeMs(this.#o.compiled.timestamp?.(record.raw));

@@ -1,4 +1,6 @@
+import type { VariablesOf } from "../connect/actions.ts";
 import type { VendorClient } from "../connect/client.ts";
+import { assertRequirement } from "../connect/requirement.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { cursorStrategy } from "./cursors.ts";
 import { listItems, withItem } from "./each.ts";
@@ -10,6 +12,8 @@ export interface SampleOptions {
   stream: CompiledStream;
   /** The stream's input. */
   input: Record<string, unknown>;
+  /** What the stream reads as `$workspace.vars` and `$user.vars`. */
+  variables: Awaited<ReturnType<VariablesOf>>;
   /** Most records. */
   limit: number;
   now: number;
@@ -19,16 +23,20 @@ export interface SampleOptions {
 /**
  * A few records of a stream as a poll would read them, deleted ones left out; nothing is remembered of it. Undefined when
  * the stream can only tell what changed since a cursor.
+ * @throws HooklineError `conflict` before any call when the connection is of the wrong kind
  * @throws VendorError, or what else the request throws
  */
 export async function readSample(options: SampleOptions): Promise<unknown[] | undefined> {
-  const { client, stream, input, limit, now, signal } = options;
+  const { client, stream, input, variables, limit, now, signal } = options;
   const { baseline, recover } = stream.cursor;
   if (baseline && !recover) return undefined;
+  assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const listing = recover ?? stream;
   const { select } = recover?.records ?? stream;
   const cursor = recover ? { value: null, sinceSeconds: 0 } : null;
-  const source: Source = { client, scope: { input, connection: client.values, cursor }, scopes: stream.scopes, signal };
+  const { workspace, user } = variables;
+  const read = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, cursor };
+  const source: Source = { client, scope: read, scopes: stream.scopes, signal };
   const item = stream.each && (await listItems(source, stream.each)).items[0];
   if (stream.each && item === undefined) return [];
   const scope = { ...source.scope, item };

@@ -1,8 +1,13 @@
 import express from "express";
-import type { ErrorRequestHandler, Request, Router } from "express";
+import type { ErrorRequestHandler, Router } from "express";
 import { ERROR_CODES, HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import { makeEdits } from "./edits.ts";
+import { accountOf, bareId, found, idOf, invalid, list, optionalText, text, wholeNumber } from "./control-input.ts";
+import type { Body, Handler } from "./control-input.ts";
+import { calendarControl } from "./google/calendar/control.ts";
+import { gmailControl } from "./google/gmail/control.ts";
+import { tasksControl } from "./google/tasks/control.ts";
+import { makeEdits, readSubjects } from "./edits.ts";
 import type { Simulation } from "./edits.ts";
 import type { FaultBoard, FaultSpec } from "./faults.ts";
 import { GoogleApiError } from "./google/errors.ts";
@@ -22,16 +27,20 @@ export interface Controlled {
   seed: number;
 }
 
-type Body = Record<string, unknown>;
-type Handler = (body: Body, request: Request) => unknown;
-
 /**
  * The control API: what a person does at the vendor, and what goes wrong there, over HTTP. JSON in, JSON out, no
  * authentication. Where a body takes `account`, leaving it out means the first account.
  */
 export function controlRouter(controlled: Controlled): Router {
   const router = express.Router();
-  for (const [route, handler] of Object.entries({ ...stateHandlers(controlled), ...peopleHandlers(controlled) })) {
+  const handlers = {
+    ...stateHandlers(controlled),
+    ...peopleHandlers(controlled),
+    ...tasksControl(controlled.google),
+    ...calendarControl(controlled.google),
+    ...gmailControl(controlled.google),
+  };
+  for (const [route, handler] of Object.entries(handlers)) {
     const [method, path] = route.split(" ") as ["get" | "post" | "patch" | "delete", string];
     router[method](path, (request, response) => {
       const body = isObject(request.body) ? request.body : {};
@@ -69,8 +78,10 @@ function stateHandlers({ google, faults, requests, simulation, seed }: Controlle
     "post /revoke": (body) => ({ revoked: google.oauth.revokeAccount(accountOf(google, body).email) }),
     "post /simulate": (body) => {
       if (body.stop === true) simulation.stop();
-      else
-        simulation.start(accountOf(google, body), wholeNumber(body, "everyMs", 3000), wholeNumber(body, "seed", seed));
+      else {
+        const [everyMs, from] = [wholeNumber(body, "everyMs", 3000), wholeNumber(body, "seed", seed)];
+        simulation.start(accountOf(google, body), everyMs, from, readSubjects(body.of));
+      }
       return { simulating: simulation.running };
     },
   };
@@ -90,7 +101,9 @@ function peopleHandlers({ google, seed }: Controlled): Record<string, Handler> {
     },
     "post /edits": (body) => {
       const random = new Random(wholeNumber(body, "seed", seed), "edits");
-      return { edits: makeEdits(accountOf(google, body), wholeNumber(body, "count", 1), random) };
+      return {
+        edits: makeEdits(accountOf(google, body), wholeNumber(body, "count", 1), random, readSubjects(body.of)),
+      };
     },
     "post /touch": (body) => ({ touched: accountOf(google, body).people.touchAll() }),
     "post /contacts": (body) => {
@@ -164,9 +177,17 @@ function render(version: Parameters<typeof renderPerson>[0]): Person {
   return renderPerson(version, "CONTACT", { fields: READ_MASK, sources: ["CONTACT"] });
 }
 
-function describeAccount({ email, people }: Account): object {
+function describeAccount({ email, people, tasks, calendars, mailbox }: Account): object {
   const { contacts, others, groups } = people;
-  return { email, contacts: contacts.size, otherContacts: others.size, groups: groups.size };
+  return {
+    email,
+    contacts: contacts.size,
+    otherContacts: others.size,
+    groups: groups.size,
+    tasks: tasks.tasks.size,
+    events: [...calendars.calendars.values()].reduce((sum, { events }) => sum + events.size, 0),
+    messages: mailbox.messages.size,
+  };
 }
 
 function changeSettings(settings: GoogleSettings, body: Body): GoogleSettings {
@@ -179,52 +200,6 @@ function changeSettings(settings: GoogleSettings, body: Body): GoogleSettings {
     }
   }
   return Object.assign(settings, body);
-}
-
-function accountOf(google: Google, body: Body): Account {
-  return google.account(optionalText(body, "account"));
-}
-
-/** A contact or group is named by its id or by its resource name with the slash escaped. */
-function idOf(request: Request): string {
-  return bareId(String(request.params.id));
-}
-
-function bareId(name: string): string {
-  return name.replace(/^(people\/|otherContacts\/|contactGroups\/)/, "").replace(/^c(?=\d+$)/, "");
-}
-
-function found<T>(value: T | undefined, request: Request): T {
-  if (value !== undefined) return value;
-  throw new HooklineError("not_found", `control: ${request.originalUrl} does not exist in this account.`);
-}
-
-function text(body: Body, name: string): string {
-  const value = optionalText(body, name);
-  if (value) return value;
-  throw invalid(`control: "${name}" is missing; give it as text.`);
-}
-
-function optionalText(body: Body, name: string): string | undefined {
-  const value = body[name];
-  if (value === undefined || typeof value === "string") return value;
-  throw invalid(`control: "${name}" must be text.`);
-}
-
-function list(body: Body, name: string): string[] {
-  const value = body[name] ?? [];
-  if (Array.isArray(value)) return value.map(String);
-  throw invalid(`control: "${name}" must be a list.`);
-}
-
-function wholeNumber(body: Body, name: string, fallback: number): number {
-  const value = body[name] ?? fallback;
-  if (Number.isInteger(value) && (value as number) >= 0) return value as number;
-  throw invalid(`control: "${name}" must be a whole number, 0 or more.`);
-}
-
-function invalid(message: string): HooklineError {
-  return new HooklineError("invalid_input", message);
 }
 
 const answerError: ErrorRequestHandler = (error: unknown, _request, response, next) => {

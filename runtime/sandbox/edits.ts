@@ -1,23 +1,47 @@
+import { HooklineError } from "../core/errors.ts";
+import { calendarEdits } from "./google/calendar/edits.ts";
+import { gmailEdits } from "./google/gmail/edits.ts";
 import type { Account } from "./google/google.ts";
 import { generateEmail, generateFields, generatePhone } from "./google/people/generate.ts";
 import { groupResourceName } from "./google/people/groups.ts";
 import { contactResourceName } from "./google/people/person.ts";
+import { tasksEdits } from "./google/tasks/edits.ts";
 import { COMPANIES, FAMILY_NAMES, GIVEN_NAMES, JOB_TITLES, NOTES } from "./names.ts";
 import { Random } from "./random.ts";
 
-export type EditKind = "created" | "updated" | "deleted" | "added_to_group" | "removed_from_group";
+export type EditKind =
+  | "created"
+  | "updated"
+  | "deleted"
+  | "added_to_group"
+  | "removed_from_group"
+  | "completed"
+  | "cancelled"
+  | "received"
+  | "sent"
+  | "labelled";
 
 export interface Edit {
   kind: EditKind;
+  /** The contact, or the id of the task, event or message. */
   resourceName: string;
   /** The field or group that changed, where one did. */
   what?: string;
 }
 
-type Change = (account: Account, random: Random) => Edit | undefined;
+/** A thing that people do; undefined when there is nothing to do it with. */
+export type EditMaker = (account: Account, random: Random) => Edit | undefined;
 
-/** What people do to address books, as often as they do it. */
-const CHANGES: readonly { weight: number; change: Change }[] = [
+/** Where edits happen. */
+export type EditSubject = keyof typeof CHANGES;
+
+/** What people do, as often as they do it. */
+export interface WeightedEdit {
+  weight: number;
+  change: EditMaker;
+}
+
+const contactEdits: readonly WeightedEdit[] = [
   { weight: 40, change: createContact },
   { weight: 22, change: changePhone },
   { weight: 8, change: changeEmail },
@@ -28,13 +52,27 @@ const CHANGES: readonly { weight: number; change: Change }[] = [
   { weight: 4, change: deleteContact },
 ];
 
-const TOTAL_WEIGHT = CHANGES.reduce((sum, { weight }) => sum + weight, 0);
+/** The first of each kind of edits is one that can always be made. */
+const CHANGES = { contacts: contactEdits, tasks: tasksEdits, calendar: calendarEdits, gmail: gmailEdits } as const;
+const CONTACTS_ONLY: readonly EditSubject[] = ["contacts"];
 
-/** Makes realistic edits in an address book, as its owner would. The same seed on the same book makes the same edits. */
-export function makeEdits(account: Account, count: number, random: Random): Edit[] {
+/** Makes realistic edits in an account, as its owner would. The same seed on the same account makes the same edits. */
+export function makeEdits(account: Account, count: number, random: Random, subjects = CONTACTS_ONLY): Edit[] {
   const edits: Edit[] = [];
-  while (edits.length < count) edits.push(choose(random)(account, random) ?? createContact(account, random));
+  while (edits.length < count) {
+    const changes = CHANGES[subjects.length === 1 ? subjects[0]! : random.pick(subjects)];
+    edits.push(choose(changes, random)(account, random) ?? changes[0]!.change(account, random)!);
+  }
   return edits;
+}
+
+/** Where edits are asked for: `contacts` unless said otherwise. Throws `invalid_input`. */
+export function readSubjects(value: unknown): readonly EditSubject[] {
+  if (value === undefined) return CONTACTS_ONLY;
+  const subjects = [value].flat().map(String);
+  const known = Object.keys(CHANGES);
+  if (subjects.length > 0 && subjects.every((subject) => known.includes(subject))) return subjects as EditSubject[];
+  throw new HooklineError("invalid_input", `control: "of" must name some of ${known.join(", ")}.`);
 }
 
 /** Edits as they come by themselves, one at a time. */
@@ -42,10 +80,10 @@ export class Simulation {
   #timer: NodeJS.Timeout | undefined;
 
   /** Makes an edit every so many milliseconds; replaces what was running. */
-  start(account: Account, everyMs: number, seed: number): void {
+  start(account: Account, everyMs: number, seed: number, subjects = CONTACTS_ONLY): void {
     this.stop();
     const random = new Random(seed, "simulation");
-    this.#timer = setInterval(() => makeEdits(account, 1, random), everyMs).unref();
+    this.#timer = setInterval(() => makeEdits(account, 1, random, subjects), everyMs).unref();
   }
 
   stop(): void {
@@ -58,9 +96,9 @@ export class Simulation {
   }
 }
 
-function choose(random: Random): Change {
-  let place = random.below(TOTAL_WEIGHT);
-  return CHANGES.find(({ weight }) => (place -= weight) < 0)!.change;
+function choose(changes: readonly WeightedEdit[], random: Random): EditMaker {
+  let place = random.below(changes.reduce((sum, { weight }) => sum + weight, 0));
+  return changes.find(({ weight }) => (place -= weight) < 0)!.change;
 }
 
 function createContact({ people }: Account, random: Random): Edit {

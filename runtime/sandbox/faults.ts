@@ -53,7 +53,7 @@ export class FaultBoard {
     if (!Object.hasOwn(FAULT_KINDS, spec.kind)) {
       throw new HooklineError(
         "invalid_input",
-        `faults: there is no kind "${String(spec.kind)}"; use one of ${Object.keys(FAULT_KINDS).join(", ")}.`,
+        `faults: there is no kind "${spec.kind as string}"; use one of ${Object.keys(FAULT_KINDS).join(", ")}.`,
       );
     }
     const complete = { match: "*", method: "*", times: 1, every: 1, status: 500, latencyMs: 1000, ...spec };

@@ -172,3 +172,31 @@ export const NOTES: readonly string[] = [
 ];
 
 export const GROUP_NAMES: readonly string[] = ["Customers", "Suppliers", "Book club", "Newsletter", "VIP"];
+
+export const TASK_TITLES: readonly string[] = [
+  "Call the accountant",
+  "Send the quote",
+  "Book a room for Thursday",
+  "Renew the insurance",
+  "Order more paper",
+  "Read the contract",
+  "Water the plants",
+];
+
+export const EVENT_TITLES: readonly string[] = [
+  "Budget review",
+  "Lunch with the team",
+  "Site visit",
+  "Dentist",
+  "Demonstration",
+  "Weekly planning",
+];
+
+export const MAIL_SUBJECTS: readonly string[] = [
+  "Invoice for November",
+  "Are you coming on Friday?",
+  "Your order is on its way",
+  "Notes from the meeting",
+  "Quote for the new roof",
+  "Re: Lease",
+];

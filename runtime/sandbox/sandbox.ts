@@ -8,10 +8,17 @@ import { controlRouter } from "./control.ts";
 import type { Controlled } from "./control.ts";
 import { Simulation } from "./edits.ts";
 import { FaultBoard } from "./faults.ts";
+import { calendarRoutes } from "./google/calendar/calendar.ts";
 import { invalidArgument, unknownMethod } from "./google/errors.ts";
+import { gmailRoutes } from "./google/gmail/gmail.ts";
 import { Google } from "./google/google.ts";
+import type { GoogleSnapshot } from "./google/google.ts";
 import { oauthRoutes } from "./google/oauth-routes.ts";
 import { peopleRoutes } from "./google/people/people.ts";
+import { tasksRoutes } from "./google/tasks/tasks.ts";
+import { highLevelControl } from "./highlevel/control.ts";
+import { highLevelRoutes } from "./highlevel/routes.ts";
+import { HighLevel, type HighLevelSettings } from "./highlevel/state.ts";
 import { RequestLog, send, serveRoutes } from "./routes.ts";
 
 export interface SandboxOptions {
@@ -31,6 +38,10 @@ export interface SandboxOptions {
   account?: string;
   /** How many contacts the first account begins with. Default: 50. */
   contacts?: number;
+  /** What an earlier sandbox wrote down (`google.snapshot()`); this one continues there, without a first account of its own. */
+  snapshot?: GoogleSnapshot;
+  /** What the simulated HighLevel allows and delays. Default: as HighLevel does, without delay. */
+  highLevel?: Partial<HighLevelSettings>;
   /** Redirect URIs the client has registered; any on loopback are accepted besides. Default: none. */
   redirectUris?: readonly string[];
 }
@@ -40,17 +51,22 @@ export interface SandboxServer {
   url: string;
   authorizationUrl: string;
   tokenUrl: string;
-  revokeUrl: string;
+  /** Absent when the vendor cannot be asked to take a grant back. */
+  revokeUrl?: string;
 }
+
+type GoogleConnector = "google-contacts" | "gmail" | "google-tasks" | "google-calendar";
 
 /** The simulated vendors, listening. */
 export interface Sandbox {
   readonly url: string;
-  readonly servers: { readonly "google-contacts": SandboxServer };
-  /** The OAuth client that the simulated Google knows. */
+  readonly servers: Readonly<Record<GoogleConnector | "highlevel", SandboxServer>>;
+  /** The OAuth client that the simulated vendors know. */
   readonly client: { readonly clientId: string; readonly clientSecret: string };
   /** The state of the simulated Google, for use in the same process. */
   readonly google: Google;
+  /** The state of the simulated HighLevel, for use in the same process. */
+  readonly highLevel: HighLevel;
   readonly faults: FaultBoard;
   readonly requests: RequestLog;
   readonly simulation: Simulation;
@@ -58,6 +74,8 @@ export interface Sandbox {
   stop(): Promise<void>;
 }
 
+/** What stands before HighLevel's paths. */
+const HIGHLEVEL = "/highlevel";
 const CLIENT = { clientId: "hookline-sandbox.apps.googleusercontent.com", clientSecret: "sandbox-secret" };
 
 /** Starts the simulated vendors on one port. Rejects with the system's error when the port cannot be had. */
@@ -70,12 +88,22 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
       propagationDelayMs: options.propagationDelayMs ?? 0,
       rotateRefreshTokens: false,
       expiredSyncTokenStatus: 400,
+      gmailUnitsPerMinute: 15_000,
     },
     clients: [{ ...CLIENT, redirectUris: options.redirectUris ?? [] }],
   });
-  google.addAccount({ email: options.account ?? "alex.morgan@example.com", contacts: options.contacts ?? 50, seed });
+  if (options.snapshot) google.restore(options.snapshot);
+  else
+    google.addAccount({ email: options.account ?? "alex.morgan@example.com", contacts: options.contacts ?? 50, seed });
+  const highLevel = new HighLevel({
+    clock: google.clock,
+    seed,
+    settings: options.highLevel ?? {},
+    clients: [{ ...CLIENT, redirectUris: options.redirectUris ?? [] }],
+  });
   const controlled = {
     google,
+    highLevel,
     faults: new FaultBoard(),
     requests: new RequestLog(),
     simulation: new Simulation(),
@@ -83,45 +111,62 @@ export async function createSandbox(options: SandboxOptions = {}): Promise<Sandb
   };
 
   let url = "";
-  const server = createServer(sandboxApp(controlled, () => url));
+  const listener = createServer(sandboxApp(controlled, () => url));
   const host = options.host ?? "127.0.0.1";
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject).listen(options.port ?? 0, host, resolve);
+    listener.once("error", reject).listen(options.port ?? 0, host, resolve);
   });
-  url = `http://${host}:${(server.address() as AddressInfo).port}`;
+  url = `http://${host}:${(listener.address() as AddressInfo).port}`;
 
   const { faults, requests, simulation } = controlled;
+  const server = {
+    url,
+    authorizationUrl: `${url}/o/oauth2/v2/auth`,
+    tokenUrl: `${url}/token`,
+    revokeUrl: `${url}/revoke`,
+  };
   return {
     url,
     servers: {
-      "google-contacts": {
-        url,
-        authorizationUrl: `${url}/o/oauth2/v2/auth`,
-        tokenUrl: `${url}/token`,
-        revokeUrl: `${url}/revoke`,
+      "google-contacts": server,
+      gmail: server,
+      "google-tasks": server,
+      "google-calendar": server,
+      highlevel: {
+        url: url + HIGHLEVEL,
+        authorizationUrl: `${url}${HIGHLEVEL}/oauth/chooselocation`,
+        tokenUrl: `${url}${HIGHLEVEL}/oauth/token`,
       },
     },
     client: CLIENT,
     google,
+    highLevel,
     faults,
     requests,
     simulation,
     stop: async () => {
       simulation.stop();
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeAllConnections();
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      listener.closeAllConnections();
       await closed;
     },
   };
 }
 
-function sandboxApp(controlled: Controlled, url: () => string): Express {
-  const { google, faults, requests } = controlled;
+function sandboxApp(controlled: Controlled & { highLevel: HighLevel }, url: () => string): Express {
+  const { google, highLevel, faults, requests } = controlled;
   const app = express();
   app.disable("x-powered-by").disable("etag");
+  app.use((_request, response, next) => {
+    response.setHeader("Date", new Date(google.clock.now()).toUTCString());
+    next();
+  });
   app.use(express.json({ limit: "10mb" }), express.text({ type: "application/x-www-form-urlencoded" }));
+  app.use("/control/highlevel", highLevelControl(highLevel));
   app.use("/control", controlRouter(controlled));
-  app.use(serveRoutes([...oauthRoutes(google, requests, url), ...peopleRoutes(google)], faults, requests));
+  const apis = [...peopleRoutes(google), ...tasksRoutes(google), ...calendarRoutes(google), ...gmailRoutes(google)];
+  const routes = [...oauthRoutes(google, requests, url), ...apis, ...highLevelRoutes(highLevel, HIGHLEVEL, requests)];
+  app.use(serveRoutes(routes, faults, requests));
   app.use((_request, response) => send(response, unknownMethod()));
   app.use(answerMalformed);
   return app;

@@ -91,7 +91,7 @@ export function acme(parts: Partial<Manifest> = {}): Manifest {
       },
     },
     ...parts,
-  } as Manifest;
+  };
 }
 
 /** OAuth for the small connector. */

@@ -8,7 +8,7 @@ import { decodeMimeTree } from "./mime-tree.ts";
 type Codec = (value: unknown) => unknown;
 
 const ENCODERS: Record<Encode[string], Codec> = { mimeMessage: encodeMimeMessage };
-const DECODERS: Record<Decode[string], Codec> = { mimeTree: decodeMimeTree };
+const DECODERS: Record<Decode[string], Codec> = { mimeTree: decodeMimeTree, base64url: toBase64 };
 
 /**
  * The request with the parts that its `encode` names encoded; what is not there is left alone.
@@ -29,6 +29,11 @@ export async function decodeAnswer(decode: Decode | undefined, answer: VendorRes
     decoded = await replace(decoded, place.split("."), DECODERS[name]);
   }
   return decoded as VendorResponse;
+}
+
+/** Base64url (RFC 4648 §5) as plain Base64. */
+function toBase64(value: unknown): unknown {
+  return typeof value === "string" ? Buffer.from(value, "base64url").toString("base64") : value;
 }
 
 /** A copy with what stands at the path replaced; a list on the way stands for each of its members. */

@@ -2,13 +2,16 @@ import MailComposer from "nodemailer/lib/mail-composer";
 import { addressParser } from "postal-mime";
 import { HooklineError } from "../../core/errors.ts";
 
-/** An email as a manifest describes it. Addresses are `ada@example.com` or `Ada Lovelace <ada@example.com>`. */
+/** `ada@example.com`, `Ada Lovelace <ada@example.com>`, or an address as decoded mail has it. */
+type OutgoingAddress = string | { value: string; name?: string };
+
+/** An email as a manifest describes it. */
 export interface OutgoingMail {
-  from?: string;
-  to?: string[];
-  cc?: string[];
-  bcc?: string[];
-  replyTo?: string[];
+  from?: OutgoingAddress;
+  to?: OutgoingAddress[];
+  cc?: OutgoingAddress[];
+  bcc?: OutgoingAddress[];
+  replyTo?: OutgoingAddress[];
   subject?: string;
   /** As plain text, as HTML, or both. */
   text?: string;
@@ -62,8 +65,9 @@ export async function encodeMimeMessage(value: unknown): Promise<string> {
 }
 
 /** Each is one address and nothing else, so that no list of recipients hides in a name. */
-function checked(field: string, addresses: readonly string[] = []): { name: string; address: string }[] {
-  return addresses.map((text, i) => {
+function checked(field: string, addresses: readonly OutgoingAddress[] = []): { name: string; address: string }[] {
+  return addresses.map((given, i) => {
+    const [text, name] = typeof given === "string" ? [given, undefined] : [given.value, given.name];
     const [mailbox, ...others] = addressParser(text);
     if (others.length > 0 || !mailbox?.address || !/^[^\s@<>,;]+@[^\s@<>,;]+$/.test(mailbox.address)) {
       const message = `"${text.slice(0, 100)}" is no e-mail address; write ada@example.com or Ada <ada@example.com>`;
@@ -71,7 +75,7 @@ function checked(field: string, addresses: readonly string[] = []): { name: stri
         faults: [{ pointer: `/${field}/${i}`, message }],
       });
     }
-    return { name: mailbox.name, address: mailbox.address };
+    return { name: name ?? mailbox.name, address: mailbox.address };
   });
 }
 

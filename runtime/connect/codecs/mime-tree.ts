@@ -74,8 +74,9 @@ export function decodeMimeTree(value: unknown): unknown {
   return present(mail);
 }
 
+/** Parts with a content of their own; a mail that came along as a file is one of them, whatever is in it. */
 function* leavesOf(part: Part, depth = 0): Generator<Part> {
-  if (!part.parts?.length) yield part;
+  if (!part.parts?.length || part.mimeType === "message/rfc822") yield part;
   else if (depth < MAX_DEPTH) for (const inner of part.parts) yield* leavesOf(inner, depth + 1);
 }
 
@@ -85,7 +86,11 @@ function headerOf(part: Part, name: string): string | undefined {
 
 function isAttachment(part: Part): boolean {
   const disposition = headerOf(part, "content-disposition") ?? "";
-  return Boolean(part.filename) || /^\s*attachment/i.test(disposition) || !/^text\/(plain|html)$/i.test(part.mimeType ?? "text/plain");
+  return (
+    Boolean(part.filename) ||
+    /^\s*attachment/i.test(disposition) ||
+    !/^(text\/(plain|html)|multipart\/.*)$/i.test(part.mimeType ?? "text/plain")
+  );
 }
 
 function describeAttachment(part: Part): MailAttachment {
@@ -113,7 +118,10 @@ function textOf(parts: readonly Part[], mediaType: string): string | undefined {
 function decodeText(part: Part): string {
   const bytes = Buffer.from(part.body!.data!, "base64url");
   const charset = /charset="?([^";\s]+)/i.exec(headerOf(part, "content-type") ?? "")?.[1];
-  for (const [label, fatal] of [["utf-8", true], [charset ?? "utf-8", false]] as const) {
+  for (const [label, fatal] of [
+    ["utf-8", true],
+    [charset ?? "utf-8", false],
+  ] as const) {
     try {
       return new TextDecoder(label, { fatal }).decode(bytes);
     } catch {

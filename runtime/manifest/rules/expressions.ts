@@ -100,6 +100,8 @@ const actionExpressions: Rule = ({ actions, resources }) => [
     ]),
     ...condition(`${pointer}/requires/condition`, action.requires?.condition, ROOTS.requires),
     ...template(`${pointer}/result`, action.result, { roots: ROOTS.result }),
+    ...template(`${pointer}/batch/inputs`, action.batch?.inputs, { roots: ROOTS.batchInputs }),
+    ...template(`${pointer}/batch/results`, action.batch?.results, { roots: ROOTS.result }),
   ]),
   ...resources.flatMap(({ value: resource, pointer }) =>
     template(`${pointer}/from`, resource.from, { roots: ROOTS.resource }),

@@ -19,6 +19,19 @@ export const triggersNameWatches: Rule = ({ streams, triggers }) =>
     );
   });
 
+/** The call for many of an action is another action. */
+export const batchesNameActions: Rule = ({ manifest, actions }) =>
+  actions.flatMap(({ name, value, pointer }) =>
+    value.batch === undefined
+      ? []
+      : unknownName(
+          `${pointer}/batch/action`,
+          "other action",
+          value.batch.action,
+          names(manifest.actions).filter((other) => other !== name),
+        ),
+  );
+
 /** A resource names a stream with a resource of its type, and actions that exist. */
 export const resourcesNameTheirParts: Rule = ({ manifest, streams, resources }) =>
   resources.flatMap(({ name, value, pointer }) => {
@@ -101,8 +114,10 @@ function dynamicValuesOf(schema: unknown, pointer: string): { dynamic: unknown; 
   return [
     ...("dynamicValues" in schema ? [{ dynamic: schema["dynamicValues"], at: `${pointer}/dynamicValues` }] : []),
     ...dynamicValuesOf(schema["items"], `${pointer}/items`),
-    ...Object.entries(isObject(schema["properties"]) ? schema["properties"] : {}).flatMap(([property, inner]) =>
-      dynamicValuesOf(inner, joinPointer(`${pointer}/properties`, property)),
+    ...["properties", "$defs"].flatMap((key) =>
+      Object.entries(isObject(schema[key]) ? schema[key] : {}).flatMap(([name, inner]) =>
+        dynamicValuesOf(inner, joinPointer(`${pointer}/${key}`, name)),
+      ),
     ),
   ];
 }

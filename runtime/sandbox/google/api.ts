@@ -1,7 +1,8 @@
+import type { IncomingHttpHeaders } from "node:http";
 import type { Request } from "express";
 import { isObject } from "../../core/json.ts";
 import { send } from "../routes.ts";
-import type { Route } from "../routes.ts";
+import type { Route, VendorAnswers } from "../routes.ts";
 import { googleAnswers, GoogleApiError, insufficientScope, unauthenticated } from "./errors.ts";
 import type { Account, Google } from "./google.ts";
 
@@ -12,6 +13,7 @@ export interface Call {
   /** The `{…}` parts of the path. */
   path: Record<string, string>;
   query: URLSearchParams;
+  headers: IncomingHttpHeaders;
   body: Record<string, unknown>;
 }
 
@@ -24,8 +26,8 @@ export interface ApiMethod {
   procedure: string;
   /** Any one of these is enough. */
   scopes: readonly string[];
-  /** Answers the JSON body; throws {@link GoogleApiError}. */
-  handle(call: Call): object;
+  /** Answers the JSON body, or nothing (204); throws {@link GoogleApiError}. */
+  handle(call: Call): object | void | Promise<object | void>;
 }
 
 interface ApiService {
@@ -33,6 +35,8 @@ interface ApiService {
   host: string;
   /** Such as `google.people.v1.PeopleService`. */
   procedures: string;
+  /** How it words the failures any method can answer with. Default: as the People API. */
+  answers?: VendorAnswers;
 }
 
 /** Routes for the methods of a Google API: bearer token and scope are checked first, as Google does. */
@@ -41,13 +45,15 @@ export function apiRoutes(google: Google, service: ApiService, methods: readonly
     id: method.id,
     method: method.method,
     path: method.path,
-    answers: googleAnswers,
-    handle: (request, response, path) => {
+    answers: service.answers ?? googleAnswers,
+    handle: async (request, response, path) => {
       try {
         const account = authorize(google, service, method, request);
         const query = new URL(request.url, "http://sandbox").searchParams;
         const body = isObject(request.body) ? request.body : {};
-        response.json(method.handle({ google, account, path, query, body }));
+        const answer = await method.handle({ google, account, path, query, headers: request.headers, body });
+        if (answer === undefined) response.status(204).end();
+        else response.json(answer);
       } catch (error) {
         if (!(error instanceof GoogleApiError)) throw error;
         send(response, error);

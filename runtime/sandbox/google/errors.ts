@@ -3,21 +3,36 @@ import type { VendorAnswers } from "../routes.ts";
 /** An answer of a Google API that is not a success: the HTTP status and the body, as Google words them. */
 export class GoogleApiError extends Error {
   readonly status: number;
-  readonly body: { error: { code: number; message: string; status: string; details?: object[] } };
+  readonly body: { error: { code: number; message: string; status?: string; details?: object[]; errors?: object[] } };
   readonly headers: Record<string, string>;
 
   constructor(
     code: number,
-    status: string,
+    status: string | undefined,
     message: string,
-    options: { details?: object[]; headers?: Record<string, string> } = {},
+    options: { details?: object[]; errors?: object[]; headers?: Record<string, string> } = {},
   ) {
     super(message);
     this.name = "GoogleApiError";
     this.status = code;
-    this.body = { error: { code, message, status, ...(options.details && { details: options.details }) } };
+    const { details, errors } = options;
+    this.body = {
+      error: { code, message, ...(errors && { errors }), ...(status && { status }), ...(details && { details }) },
+    };
     this.headers = options.headers ?? {};
   }
+}
+
+/** An error as the older APIs word it: a list of errors, each with a reason; some of them give a status besides. */
+export function reasonedError(
+  code: number,
+  reason: string,
+  message: string,
+  more: { status?: string; domain?: string; location?: string; locationType?: string } = {},
+): GoogleApiError {
+  const { status, domain = "global", location, locationType } = more;
+  const where = location === undefined ? {} : { locationType: locationType ?? "parameter", location };
+  return new GoogleApiError(code, status, message, { errors: [{ message, domain, reason, ...where }] });
 }
 
 /** A `google.rpc.ErrorInfo`, the part of an error that programs are meant to read. */

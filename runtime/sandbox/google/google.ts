@@ -1,9 +1,16 @@
 import type { Clock } from "../../core/clock.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { hash32 } from "../random.ts";
+import { Calendars } from "./calendar/calendars.ts";
+import type { CalendarsSnapshot } from "./calendar/calendars.ts";
+import { Mailbox } from "./gmail/mailbox.ts";
+import type { MailboxSnapshot } from "./gmail/mailbox.ts";
 import { OAuthServer } from "./oauth.ts";
-import type { OAuthClient } from "./oauth.ts";
+import type { GrantSnapshot, OAuthClient } from "./oauth.ts";
 import { AddressBook } from "./people/address-book.ts";
+import type { AddressBookSnapshot } from "./people/address-book.ts";
+import { TaskLists } from "./tasks/task-lists.ts";
+import type { TaskListsSnapshot } from "./tasks/task-lists.ts";
 
 /** What a test or a demonstration may change while the sandbox runs. */
 export interface GoogleSettings {
@@ -15,6 +22,8 @@ export interface GoogleSettings {
   rotateRefreshTokens: boolean;
   /** Status of an expired sync token: 400 as Google answers, or 410 as its samples have it. */
   expiredSyncTokenStatus: 400 | 410;
+  /** Gmail quota of one account, in units. */
+  gmailUnitsPerMinute: number;
 }
 
 interface AccountOptions {
@@ -27,24 +36,54 @@ interface AccountOptions {
   seed: number;
 }
 
+/** The state of the simulated Google as it is written down: plain JSON. */
+export interface GoogleSnapshot {
+  settings: GoogleSettings;
+  grants: GrantSnapshot[];
+  accounts: AccountSnapshot[];
+}
+
+interface AccountSnapshot {
+  email: string;
+  syncEpoch: number;
+  people: AddressBookSnapshot;
+  tasks: TaskListsSnapshot;
+  calendars: CalendarsSnapshot;
+  mailbox: MailboxSnapshot;
+}
+
+/** How many tasks, events and messages an account begins with, unless it begins empty. */
+const FIRST_ITEMS = 5;
+
 /** One Google account with what it holds. */
 export class Account {
   readonly email: string;
   /** The id of the person, as in `people/<id>`. */
   readonly id: string;
   readonly people: AddressBook;
+  readonly tasks: TaskLists;
+  readonly calendars: Calendars;
+  readonly mailbox: Mailbox;
   /** Sync tokens of an earlier epoch have expired. */
-  syncEpoch = 0;
+  syncEpoch: number;
 
-  constructor(options: AccountOptions, clock: Clock) {
+  constructor(options: AccountOptions, clock: Clock, snapshot?: AccountSnapshot) {
     this.email = options.email;
     this.id = `1${String(hash32(options.email)).padStart(20, "0")}`;
-    this.people = new AddressBook({
-      clock,
-      seed: options.seed,
-      contacts: options.contacts,
-      otherContacts: options.otherContacts ?? Math.floor(options.contacts / 10),
-    });
+    const otherContacts = options.otherContacts ?? Math.floor(options.contacts / 10);
+    const { seed, contacts } = options;
+    const items = contacts > 0 ? FIRST_ITEMS : 0;
+    this.people = new AddressBook({ clock, seed, contacts, otherContacts }, snapshot?.people);
+    this.tasks = new TaskLists({ clock, seed, tasks: items }, snapshot?.tasks);
+    this.calendars = new Calendars({ clock, seed, email: this.email, events: items }, snapshot?.calendars);
+    this.mailbox = new Mailbox({ clock, seed, email: this.email, messages: items }, snapshot?.mailbox);
+    this.syncEpoch = snapshot?.syncEpoch ?? 0;
+  }
+
+  snapshot(): AccountSnapshot {
+    const { email, syncEpoch } = this;
+    const [people, tasks] = [this.people.snapshot(), this.tasks.snapshot()];
+    return { email, syncEpoch, people, tasks, calendars: this.calendars.snapshot(), mailbox: this.mailbox.snapshot() };
   }
 }
 
@@ -59,6 +98,21 @@ export class Google {
     this.clock = options.clock;
     this.settings = options.settings;
     this.oauth = new OAuthServer(options);
+  }
+
+  snapshot(): GoogleSnapshot {
+    const accounts = [...this.accounts.values()].map((account) => account.snapshot());
+    return { settings: { ...this.settings }, grants: this.oauth.snapshot(), accounts };
+  }
+
+  /** Takes over settings, grants and accounts of a snapshot; every token given out before is as good as it was. */
+  restore({ settings, grants, accounts }: GoogleSnapshot): void {
+    Object.assign(this.settings, settings);
+    this.oauth.restore(grants);
+    for (const account of accounts) {
+      const { email, people } = account;
+      this.accounts.set(email, new Account({ email, seed: people.seed, contacts: 0 }, this.clock, account));
+    }
   }
 
   /** Throws `conflict` when the account exists. */

@@ -32,6 +32,15 @@ interface AccessToken {
   offline: boolean;
 }
 
+/** A grant with its tokens as it is written down. Codes are not: they last minutes. */
+export interface GrantSnapshot {
+  email: string;
+  clientId: string;
+  scopes: string[];
+  refreshTokens: { value: string; scopes: string[]; usedAt: number }[];
+  accessTokens: { value: string; scopes: string[]; expiresAt: number; offline: boolean }[];
+}
+
 /** What a person agreed to on the consent page, waiting to be fetched with its code. */
 interface Consent {
   email: string;
@@ -85,6 +94,34 @@ export class OAuthServer {
     this.#clock = options.clock;
     this.#settings = options.settings;
     this.#clients = new Map(options.clients.map((client) => [client.clientId, client]));
+  }
+
+  snapshot(): GrantSnapshot[] {
+    return [...this.#grants.values()].map((grant) => ({
+      email: grant.email,
+      clientId: grant.clientId,
+      scopes: [...grant.scopes],
+      refreshTokens: grant.refreshTokens.map(({ value, scopes, usedAt }) => ({ value, scopes: [...scopes], usedAt })),
+      accessTokens: [...this.#accessTokens]
+        .filter(([, token]) => token.grant === grant)
+        .map(([value, { scopes, expiresAt, offline }]) => ({ value, scopes: [...scopes], expiresAt, offline })),
+    }));
+  }
+
+  /** Adds the grants of a snapshot. */
+  restore(grants: readonly GrantSnapshot[]): void {
+    for (const { email, clientId, scopes, refreshTokens, accessTokens } of grants) {
+      const grant: Grant = { email, clientId, scopes: new Set(scopes), refreshTokens: [], revoked: false };
+      this.#grants.set(`${email} ${clientId}`, grant);
+      for (const { value, scopes, usedAt } of refreshTokens) {
+        const token = { value, grant, scopes: new Set(scopes), usedAt };
+        grant.refreshTokens.push(token);
+        this.#refreshTokens.set(value, token);
+      }
+      for (const { value, scopes, expiresAt, offline } of accessTokens) {
+        this.#accessTokens.set(value, { grant, scopes: new Set(scopes), expiresAt, offline });
+      }
+    }
   }
 
   client(id: string | undefined): OAuthClient | undefined {

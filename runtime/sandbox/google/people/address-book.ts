@@ -39,14 +39,24 @@ class GeneratedContact implements Contact {
   }
 }
 
+/** An address book as it is written down. */
+export interface AddressBookSnapshot {
+  seed: number;
+  created: number;
+  contacts: VersionSnapshot<Contact>[];
+  others: VersionSnapshot<Contact>[];
+  groups: VersionSnapshot<Group>[];
+  searchable: { contacts: number; others: number };
+}
+
 const HOUR = 3_600_000;
 const TWO_YEARS = 730 * 24 * HOUR;
 
 /** The address book of one account: contacts, groups, and the "other contacts" that Google collects by itself. */
 export class AddressBook {
-  readonly contacts = new History<Contact>();
-  readonly others = new History<Contact>();
-  readonly groups = new History<Group>();
+  readonly contacts: History<Contact>;
+  readonly others: History<Contact>;
+  readonly groups: History<Group>;
   /** How far the search indexes have read: a warm-up request moves them to the present. */
   readonly searchable = { contacts: 0, others: 0 };
   readonly #clock: Clock;
@@ -57,10 +67,23 @@ export class AddressBook {
   /**
    * @param options.contacts  how many people to begin with; with any, there are some groups too
    * @param options.otherContacts  how many people Google has noticed
+   * @param snapshot  an earlier book, which this one continues instead of beginning anew
    */
-  constructor(options: { clock: Clock; seed: number; contacts: number; otherContacts: number }) {
+  constructor(
+    options: { clock: Clock; seed: number; contacts: number; otherContacts: number },
+    snapshot?: AddressBookSnapshot,
+  ) {
     this.#clock = options.clock;
-    this.#seed = options.seed;
+    this.#seed = snapshot?.seed ?? options.seed;
+    this.contacts = History.restore(snapshot?.contacts ?? []);
+    this.others = History.restore(snapshot?.others ?? []);
+    this.groups = History.restore(snapshot?.groups ?? []);
+    if (snapshot) {
+      this.#created = snapshot.created;
+      Object.assign(this.searchable, snapshot.searchable);
+      for (const { value } of this.contacts.live()) this.#count(value.groups, 1);
+      return;
+    }
     const begin = options.clock.now() - TWO_YEARS;
     for (const id of Object.keys(SYSTEM_GROUPS)) {
       this.groups.put(id, { name: id, groupType: "SYSTEM_CONTACT_GROUP" }, begin);
@@ -69,6 +92,13 @@ export class AddressBook {
     for (const name of own) this.groups.put(this.#newGroupId(), { name, groupType: "USER_CONTACT_GROUP" }, begin);
     this.#generate(this.contacts, options.contacts, "contact", this.#groupCombinations());
     this.#generate(this.others, options.otherContacts, "other", [[]]);
+  }
+
+  snapshot(): AddressBookSnapshot {
+    const [seed, created] = [this.#seed, this.#created];
+    const [contacts, others, groups] = [this.contacts.snapshot(), this.others.snapshot(), this.groups.snapshot()];
+    for (const version of contacts) version.value &&= plain(version.value);
+    return { seed, created, contacts, others, groups, searchable: { ...this.searchable } };
   }
 
   memberCount(group: string): number {
@@ -202,4 +232,9 @@ export class AddressBook {
       history.put(decimalId(this.#seed, kind, i), new GeneratedContact(seed, groups), time);
     }
   }
+}
+
+/** Generated contacts have getters, which do not survive being written down. */
+function plain({ fields, groups, photo, profile }: Contact): Contact {
+  return { fields, groups, photo, profile };
 }

@@ -136,7 +136,7 @@ export function readUpdate(
   const { groups } = version.value;
   return {
     id: version.id,
-    fields: fields as ContactFields,
+    fields: fields,
     groups: mask.has("memberships") ? readGroups(account, body.memberships, groups) : groups,
   };
 }

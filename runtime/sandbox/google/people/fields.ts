@@ -140,7 +140,7 @@ export function readContactFields(person: Record<string, unknown>): ContactField
     }
     if (kept.length > 0) fields[name] = kept;
   }
-  return fields as ContactFields;
+  return fields;
 }
 
 function withoutMetadata(item: unknown): object {
