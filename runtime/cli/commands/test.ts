@@ -41,10 +41,13 @@ function showProgress(result: ConformanceResult, done: number, total: number): v
 function formatReport({ manifest, passed, failed, skipped, results }: ConformanceReport): string {
   const areas = [...Map.groupBy(results, ({ area }) => area)];
   const width = Math.max(...areas.map(([area]) => area.length), "area".length);
-  const row = (area: string, ...cells: (string | number)[]) => area.padEnd(width) + cells.map((cell) => String(cell).padStart(9)).join("");
+  const row = (area: string, ...cells: (string | number)[]) =>
+    area.padEnd(width) + cells.map((cell) => String(cell).padStart(9)).join("");
   return [
     row("area", "passed", "failed", "skipped"),
-    ...areas.map(([area, of]) => row(area, ...(["passed", "failed", "skipped"] as const).map((outcome) => count(of, outcome)))),
+    ...areas.map(([area, of]) =>
+      row(area, ...(["passed", "failed", "skipped"] as const).map((outcome) => count(of, outcome))),
+    ),
     ...reasons(results, "skipped"),
     ...reasons(results, "failed"),
     "",
@@ -59,6 +62,9 @@ function reasons(results: readonly ConformanceResult[], outcome: "failed" | "ski
   const found = results.filter((result) => result.outcome === outcome);
   if (found.length === 0) return [];
   const groups = Map.groupBy(found, ({ message }) => message ?? "");
-  const lines = [...groups].flatMap(([message, cases]) => [`- ${message}`, ...cases.map((one) => `    ${one.area}: ${one.case}`)]);
+  const lines = [...groups].flatMap(([message, cases]) => [
+    `- ${message}`,
+    ...cases.map((one) => `    ${one.area}: ${one.case}`),
+  ]);
   return ["", `${outcome}:`, ...lines];
 }

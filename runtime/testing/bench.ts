@@ -1,0 +1,187 @@
+import { randomBytes } from "node:crypto";
+import { createConnect, type Connect } from "../connect/connect.ts";
+import { methodsOf } from "../connect/credentials.ts";
+import { ManualClock } from "../core/clock.ts";
+import { createVault } from "../core/crypto.ts";
+import type { Log } from "../core/log.ts";
+import type { CompiledRequirement, Connector } from "../manifest/connector.ts";
+import { Poller } from "../poll/poller.ts";
+import { Subscriptions } from "../poll/subscriptions.ts";
+import type { Database } from "../store/database.ts";
+import type { NewEvent } from "../store/events.ts";
+import { migrate } from "../store/migrate.ts";
+import { openDatabase } from "../store/open.ts";
+import { streamsOfConnection, type StreamRecord } from "../store/streams.ts";
+import { StepEngine } from "./engine.ts";
+import { exampleOf } from "./example.ts";
+import { answerWith, merge } from "./invert.ts";
+import { Skip } from "./outcome.ts";
+import { VendorServer } from "./server.ts";
+
+/** What is tested, made ready: small pages, no rate limits, and a trigger of the kit's own on every stream. */
+export interface Subject {
+  connector: Connector;
+  answers: Readonly<Record<string, unknown>>;
+  log: Log;
+}
+
+export interface BenchOptions {
+  /** Default in memory; a file outlives {@link Bench.crash}. */
+  store?: string;
+}
+
+const MINUTE = 60_000;
+/** The type of the events of the kit's own triggers. */
+export const KIT_EVENT = "hookline_kit.any";
+
+/** The real rooms of a runtime around one connection to a simulated vendor, on a clock that moves when told; nothing runs by itself. */
+export class Bench implements AsyncDisposable {
+  readonly clock = new ManualClock("2026-06-01T00:00:00Z");
+  readonly server: VendorServer;
+  readonly subject: Subject;
+  connection = "";
+  connect!: Connect;
+  subscriptions!: Subscriptions;
+  db!: Database;
+  /** Events since they were last taken. */
+  events: NewEvent[] = [];
+  #engine = new StepEngine();
+  readonly #store: string;
+  readonly #key = randomBytes(32).toString("base64");
+  readonly #subscribed: string[] = [];
+
+  private constructor(subject: Subject, options: BenchOptions) {
+    const { manifest } = subject.connector;
+    const methods = methodsOf(manifest.authentication);
+    const captures = methods.flatMap(({ capture }) => Object.entries(capture ?? {}));
+    const fields = captures.map(([name, place]) => answerWith(place, `captured-${name}`)?.body);
+    this.subject = subject;
+    this.server = new VendorServer({
+      clock: this.clock,
+      guarded: methods.some(isOAuth),
+      tokenFields: fields.reduce(merge, {}),
+    });
+    this.server.answer = () => ({ body: fields.reduce(merge, {}) });
+    this.#store = options.store ?? "sqlite::memory:";
+  }
+
+  static async open(subject: Subject, options: BenchOptions = {}): Promise<Bench> {
+    const bench = new Bench(subject, options);
+    await bench.server.start();
+    try {
+      await bench.#openRooms();
+      await bench.#connectAccount();
+    } catch (error) {
+      await bench.server.stop();
+      throw error;
+    }
+    return bench;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#closeRooms();
+    await this.server.stop();
+  }
+
+  async subscribe(
+    trigger: string,
+    more: { input?: Record<string, unknown>; firstPoll?: "emitAll" } = {},
+  ): Promise<string> {
+    const { definition } = this.subject.connector.triggers.get(trigger)!;
+    const input = (more.input ?? exampleOf(definition.input ?? { type: "object" })) as Record<string, unknown>;
+    const { id } = await this.subscriptions.create({
+      connection: this.connection,
+      trigger,
+      input,
+      firstPoll: more.firstPoll,
+    });
+    this.#subscribed.push(id);
+    return id;
+  }
+
+  /** A minute later, every subscription is polled. Gives the events of it. */
+  async poll(later = MINUTE): Promise<NewEvent[]> {
+    this.clock.advance(later);
+    for (const id of this.#subscribed) await this.subscriptions.poll(id);
+    await this.#engine.run(this.db, this.clock.now());
+    const events = this.events;
+    this.events = [];
+    return events;
+  }
+
+  async streams(): Promise<StreamRecord[]> {
+    return await streamsOfConnection(this.db, this.connection);
+  }
+
+  /** The process dies while it polls: what it was about to commit is lost. Then another opens the same store. Gives the events it had committed. */
+  async crash(polling: Promise<NewEvent[]>): Promise<NewEvent[]> {
+    this.#engine.die();
+    const events = await polling;
+    await this.#closeRooms();
+    await this.#openRooms();
+    return events;
+  }
+
+  async #openRooms(): Promise<void> {
+    const { connector, log } = this.subject;
+    const { clock } = this;
+    const db = (this.db = await openDatabase(this.#store, { log }));
+    await migrate(db);
+    const engine = (this.#engine = new StepEngine());
+    const connectors = new Map([[connector.name, connector]]);
+    const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
+      tx.afterCommit(() => void this.events.push(...events));
+    const subscriptions = (this.subscriptions = new Subscriptions({ db, engine, connectors, emit, clock }));
+    this.connect = createConnect({
+      db,
+      connectors,
+      vault: createVault([this.#key]),
+      clients: { [connector.name]: { clientId: "hookline-kit", clientSecret: "secret-of-the-kit" } },
+      servers: { [connector.name]: this.server.overrides },
+      network: { allowPrivate: false, allow: [] },
+      baseUrl: "http://localhost:8080",
+      emit,
+      onStatus: async (tx, { id, status }) => {
+        if (status === "active") await subscriptions.connectionActive(tx, id);
+      },
+      clock,
+      log,
+      retryBaseMs: 1,
+    });
+    new Poller({ db, engine, connectors, clientOf: this.connect.client, emit, clock, log, concurrency: 1 });
+  }
+
+  async #closeRooms(): Promise<void> {
+    await this.connect.close();
+    await this.db.close();
+  }
+
+  async #connectAccount(): Promise<void> {
+    const { connector } = this.subject;
+    const methods = methodsOf(connector.manifest.authentication);
+    const method = methods.find(isOAuth) ?? methods[0]!;
+    const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
+    const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
+    const made = await this.connect.create({ connector: connector.name, user: "kit", inputs, credentials });
+    this.connection = made.id;
+    if (made.authorizeUrl === undefined) return;
+    const state = new URL(made.authorizeUrl).searchParams.get("state")!;
+    await this.connect.finishOAuth({ state, code: "code-of-the-kit" });
+    this.server.grants.length = 0;
+  }
+}
+
+/** Leaves out what asks for another kind of connection than the kit can make. */
+export function assertMeant(requires: CompiledRequirement | undefined, values: Record<string, unknown>): void {
+  if (requires && !requires.holds(values))
+    throw new Skip(`the kit's connection is not of the kind it needs: ${requires.message}`);
+}
+
+const CREDENTIALS: Record<string, Record<string, string>> = {
+  bearer: { token: "token-of-the-kit" },
+  apiKey: { apiKey: "key-of-the-kit" },
+  basic: { username: "kit", password: "password-of-the-kit" },
+  none: {},
+};
+
+const isOAuth = ({ type }: { type: string }): boolean => type === "oauth2";

@@ -1,0 +1,232 @@
+import type { SendOptions } from "../connect/client.ts";
+import { isObject } from "../core/json.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import type { CompiledRequest } from "../manifest/requests.ts";
+import type { NewEvent } from "../store/events.ts";
+import { assertMeant, Bench, KIT_EVENT, type BenchOptions, type Subject } from "./bench.ts";
+import { exampleOf } from "./example.ts";
+import { Forge } from "./forge.ts";
+import { Listing, type BodyOf, type ListKind } from "./listing.ts";
+import { Finding, Skip } from "./outcome.ts";
+import { readTarget, type Incoming, type Reply } from "./server.ts";
+
+interface Route {
+  kind: ListKind;
+  request: Incoming;
+}
+
+const ONCE: SendOptions = { scope: "stream", kind: "read", retry: { max: 0, on: [] } };
+
+/** More than any list of the kit has. */
+const MANY_PAGES = 50;
+
+/** Samples of a stream's records, as its triggers give them. */
+export function samplesOf({ connector }: Subject, stream: string): { trigger: string; sample: unknown }[] {
+  return [...connector.triggers.values()]
+    .filter((trigger) => trigger.stream === stream && trigger.definition.sample !== undefined)
+    .map(({ name, definition }) => ({ trigger: name, sample: definition.sample }));
+}
+
+/** The trigger of the kit's own on a stream. */
+export const kitTrigger = (stream: string): string => `hookline_kit_${stream}`;
+
+/** A bench whose vendor has one stream. */
+export class StreamBench implements AsyncDisposable {
+  readonly bench: Bench;
+  readonly stream: CompiledStream;
+  readonly forge: Forge;
+  readonly listing: Listing;
+  #routes: Route[] = [];
+
+  private constructor(bench: Bench, stream: CompiledStream) {
+    const samples = samplesOf(bench.subject, stream.name).map(({ sample }) => sample);
+    this.bench = bench;
+    this.stream = stream;
+    this.forge = new Forge(stream, samples);
+    this.listing = new Listing(
+      stream,
+      this.forge,
+      bench.clock,
+      bench.subject.answers[stream.name] as BodyOf | undefined,
+    );
+    if (!this.listing.readable) {
+      throw new Skip(
+        `not testable from the manifest: no answer can be made in which records.select finds records; give answers["${stream.name}"]`,
+      );
+    }
+  }
+
+  static async open(subject: Subject, name: string, options?: BenchOptions): Promise<StreamBench> {
+    const bench = await Bench.open(subject, options);
+    try {
+      const opened = new StreamBench(bench, subject.connector.streams.get(name)!);
+      await opened.#learnRoutes(exampleOf(opened.stream.definition.input ?? { type: "object" }));
+      bench.server.answer = (request) => opened.#answer(request);
+      return opened;
+    } catch (error) {
+      await bench[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.bench[Symbol.asyncDispose]();
+  }
+
+  get single(): boolean {
+    const { cursor } = this.stream.definition;
+    return cursor.type === "snapshot" && cursor.single === true;
+  }
+
+  /**
+   * The vendor has so many records, and the runtime knows them: from a first poll, which tells nobody, or, where a sequence
+   * has nothing but news, from having been told of each. Gives their keys.
+   */
+  async begin(count: number, trigger?: string): Promise<string[]> {
+    const create = () => Array.from({ length: this.single ? 1 : count }, () => this.listing.create());
+    const news = this.stream.definition.cursor.type === "sequence";
+    let keys = news ? [] : create();
+    await this.bench.subscribe(kitTrigger(this.stream.name));
+    if (trigger !== undefined) await this.#subscribe(trigger);
+    await this.expect([], "a first poll is silent");
+    if (news) {
+      keys = create();
+      await this.expect(
+        keys.map((key) => `created ${key}`),
+        "check cursor.from and cursor.to",
+      );
+    }
+    if (new Set(keys).size < keys.length) {
+      throw new Finding(`different records have the same key ${keys[0]}; correct records.primaryKey`);
+    }
+    return keys;
+  }
+
+  /** Whether an update is told: not where the version is the key itself and no trigger asks for updates, as for lists of what is there. */
+  get tellsUpdates(): boolean {
+    const { primaryKey, versionKey, fingerprint } = this.stream.definition.records;
+    if (versionKey !== primaryKey || fingerprint !== undefined) return true;
+    const triggers = [...this.bench.subject.connector.triggers.values()].filter(
+      ({ stream, event }) => stream === this.stream.name && event !== KIT_EVENT,
+    );
+    return triggers.some(({ on }) => on === "updated" || typeof on === "object");
+  }
+
+  /** Changes records, or where updates are not told makes as many new ones; gives what is to be told. */
+  alter(...keys: (string | undefined)[]): string[] {
+    if (!this.tellsUpdates) return keys.map(() => `created ${this.listing.create()}`);
+    for (const key of keys) this.listing.update(key!);
+    return keys.map((key) => `updated ${key}`);
+  }
+
+  /** Polls, and compares what was told (`created <key>`, …) with what happened. A failed poll is a finding. */
+  async expect(expected: readonly string[], remedy: string, polls = 1): Promise<NewEvent[]> {
+    const events: NewEvent[] = [];
+    for (let i = 0; i < polls; i++) {
+      events.push(...(await this.bench.poll()));
+      await this.assertPolled();
+    }
+    this.compare(events, expected, remedy);
+    return events;
+  }
+
+  compare(events: readonly NewEvent[], expected: readonly string[], remedy: string): void {
+    const told = events
+      .filter(({ type }) => type === KIT_EVENT)
+      .map(({ data, recordKey }) => `${String(data.change)} ${recordKey}`);
+    if (told.toSorted().join("\n") === expected.toSorted().join("\n")) return;
+    throw new Finding(
+      `told: ${told.join(", ") || "nothing"}; happened: ${expected.join(", ") || "nothing"}; ${remedy}`,
+    );
+  }
+
+  async assertPolled(): Promise<void> {
+    const error = await this.lastError();
+    if (error) throw new Finding(`the poll failed (${error.code}): ${error.message}`);
+  }
+
+  async lastError(): Promise<{ code: string; message: string } | undefined> {
+    return (await this.bench.streams()).find(({ lastError }) => lastError)?.lastError ?? undefined;
+  }
+
+  /** Does something when the `nth` request for a page arrives, counted from now; may answer it. */
+  atPage(nth: number, act: () => Reply | undefined): void {
+    let pages = 0;
+    this.bench.server.faults.push((request) =>
+      this.#kindOf(request) !== "list" || ++pages !== nth ? undefined : act(),
+    );
+  }
+
+  /** What the stream's lists were asked with at a target, since they were last counted. */
+  sent(target: string): unknown[] {
+    return this.bench.server.requests
+      .filter((request) => this.#kindOf(request) === "list")
+      .map((request) => readTarget(request, target));
+  }
+
+  /** Whatever page is asked for, the first one comes, until the vendor is asked too often. Gives how often it was. */
+  stuck(): () => number {
+    let first: Reply | undefined;
+    let pages = 0;
+    this.bench.server.faults.push((request) => {
+      if (this.#kindOf(request) !== "list") return undefined;
+      return ++pages > MANY_PAGES ? { status: 500 } : (first ??= this.listing.answer("list", request));
+    });
+    return () => pages;
+  }
+
+  #answer(request: Incoming): Reply {
+    const kind = this.#kindOf(request);
+    return kind === undefined
+      ? { status: 404, body: { error: `nothing at ${request.path}` } }
+      : this.listing.answer(kind, request);
+  }
+
+  /** Another input than the kit's own may lead to another address. */
+  async #subscribe(name: string): Promise<void> {
+    const { bench } = this;
+    const { definition, streamInput } = bench.subject.connector.triggers.get(name)!;
+    const input = exampleOf(definition.input ?? { type: "object" });
+    const { values } = await bench.connect.client(bench.connection);
+    const { answer } = bench.server;
+    bench.server.answer = () => ({});
+    await this.#learnRoutes(streamInput({ input, connection: values }));
+    bench.server.answer = answer;
+    await bench.subscribe(name);
+  }
+
+  /** The vendor learns its own addresses from what the client library makes of the manifest's requests. */
+  async #learnRoutes(input: unknown): Promise<void> {
+    const { bench, stream } = this;
+    const client = await bench.connect.client(bench.connection);
+    assertMeant(stream.requires, client.values);
+    const scope = { input, connection: client.values, cursor: null, item: this.listing.item };
+    const { baseline, recover } = stream.cursor;
+    const requests: [ListKind, CompiledRequest | undefined][] = [
+      ["list", stream.request],
+      ["baseline", baseline?.request],
+      ["recover", recover?.request],
+      ["each", stream.each?.request],
+    ];
+    for (const [kind, request] of requests) {
+      if (!request) continue;
+      await client.send(request(scope), ONCE);
+      this.#routes.push({ kind, request: bench.server.requests.at(-1)! });
+    }
+    bench.server.requests.length = 0;
+  }
+
+  #kindOf(request: Incoming): ListKind | undefined {
+    const alike = ({ request: known }: Route) =>
+      [...known.query].filter(([name, value]) => request.query.getAll(name).includes(value)).length;
+    const routes = this.#routes.filter(
+      ({ request: known }) => known.method === request.method && known.path === request.path,
+    );
+    return routes.sort((a, b) => alike(b) - alike(a))[0]?.kind ?? (this.stream.enrich ? "enrich" : undefined);
+  }
+}
+
+/** A field that no manifest knows, as vendors add them. */
+export function withUnknownField(record: unknown): unknown {
+  return isObject(record) ? { ...record, hooklineKitUnknown: { kept: true } } : record;
+}
