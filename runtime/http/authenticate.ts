@@ -84,6 +84,6 @@ function failureCounter(): (request: Request, response: Response) => Promise<voi
   });
   return (request, response) =>
     new Promise((resolve, reject) => {
-      void limiter(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error as Error)));
+      void limiter(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
     });
 }

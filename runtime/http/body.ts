@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { HooklineError } from "../core/errors.ts";
 
-/** Largest body, in bytes. */
+/** Largest body, in bytes, of routes that do not say otherwise. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Deepest nesting. */
 const MAX_DEPTH = 64;
@@ -14,18 +14,18 @@ type Request = IncomingMessage & { body?: unknown };
  * `express.text()` or `express.raw()` has read before.
  * Throws `too_large` and `invalid_input`.
  */
-export async function readBody(request: Request): Promise<unknown> {
+export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
   const { "content-length": length = "0", "transfer-encoding": chunked } = request.headers;
   if (length === "0" && chunked === undefined) return undefined;
-  if (Number(length) > MAX_BODY_BYTES) throw tooLarge();
+  if (Number(length) > maxBytes) throw tooLarge(maxBytes);
   assertJson(request);
-  const given = request.body === undefined ? await readAll(request) : request.body;
+  const given = request.body === undefined ? await readAll(request, maxBytes) : request.body;
   const value = typeof given === "string" || Buffer.isBuffer(given) ? parse(given.toString()) : given;
   assertPlain(value, MAX_DEPTH);
   return value;
 }
 
-async function readAll(request: Request): Promise<Buffer> {
+async function readAll(request: Request, maxBytes: number): Promise<Buffer> {
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding !== "identity") throw refused(`it is packed as ${encoding}; send it as it is`);
   const chunks: Buffer[] = [];
@@ -33,7 +33,7 @@ async function readAll(request: Request): Promise<Buffer> {
   // Leaving the loop early must not close the socket: the answer still has to go out.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw tooLarge();
+    if (size > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -63,8 +63,8 @@ function assertPlain(value: unknown, depth: number): void {
   for (const inner of Object.values(value)) assertPlain(inner, depth - 1);
 }
 
-function tooLarge(): HooklineError {
-  return new HooklineError("too_large", `Body: it is larger than ${MAX_BODY_BYTES} bytes; send less at once`);
+function tooLarge(maxBytes: number): HooklineError {
+  return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
 }
 
 function refused(problem: string, cause?: unknown): HooklineError {

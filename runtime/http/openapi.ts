@@ -14,6 +14,7 @@ const TAGS: Record<string, string> = {
   endpoints: "Where webhooks go.",
   functions: "Actions as tools of AI agents.",
   batches: "Actions over many inputs.",
+  flows: "Triggers wired to steps, their runs, and templates of them.",
   variables: "Named values that manifests and flows read.",
   events: "Changes, as they were found.",
   deliveries: "Events on their way to endpoints.",
@@ -99,7 +100,7 @@ function describeResponses({ responses }: Route): object {
   const entries = Object.entries(responses).map(([status, { description, schema, contentType }]) => {
     const content = schema
       ? { "application/json": { schema } }
-      : contentType && { [contentType]: { schema: { type: "string" } } };
+      : contentType && { [contentType]: contentType === "*/*" ? {} : { schema: { type: "string" } } };
     const location = { Location: { description: "Where it is.", schema: { type: "string" } } };
     const headers = status === "303" || (status === "201" && schema !== undefined) ? { headers: location } : {};
     return [status, { description, ...headers, ...(content ? { content } : {}) }];

@@ -60,6 +60,8 @@ interface Operation {
   requestHeaders?: Record<string, string>;
   /** JSON Schema of the body; without required properties, the body may be left out. */
   body?: JsonSchema;
+  /** Largest body, in bytes; default 1 MB. */
+  bodyBytes?: number;
   /** Instead of `body`: what the bytes are for, which the handler reads itself. */
   rawBody?: string;
   /** What is answered, by status: its meaning, and the schema of its JSON or the type of anything else. */
@@ -135,13 +137,13 @@ async function respond(response: Response, { status, body, headers = {} }: Reply
 
 /** Reads and checks all of a route's input; throws `invalid_input` with every fault of query and body together. */
 function inputReader(route: Route, baseUrl: string | undefined): (request: Request) => Promise<PublicCall> {
-  const { query = {}, requiredQuery: required = [], openQuery = false, body } = route;
+  const { query = {}, requiredQuery: required = [], openQuery = false, body, bodyBytes } = route;
   const checkQuery = compileSchema({ type: "object", additionalProperties: openQuery, required, properties: query });
   const checkBody = body && compileSchema(body);
   const base = baseUrl?.replace(/\/+$/, "");
   return async (request) => {
     const asked = readQuery(request.originalUrl, query);
-    const sent = checkBody && ((await readBody(request)) ?? {});
+    const sent = checkBody && ((await readBody(request, bodyBytes)) ?? {});
     const faults = [
       ...checkQuery(asked).map((fault) => ({ ...fault, pointer: `/query${fault.pointer}` })),
       ...(checkBody?.(sent) ?? []),

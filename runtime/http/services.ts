@@ -1,4 +1,7 @@
+import type { IncomingHttpHeaders } from "node:http";
+import type { Batches } from "../connect/batches.ts";
 import type { Connect } from "../connect/connect.ts";
+import type { Functions } from "../connect/functions.ts";
 import type { Variables } from "../connect/variables.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
@@ -7,6 +10,10 @@ import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { FlowRoom } from "../flows/room.ts";
+import type { Syncs } from "../flows/sync/syncs.ts";
+import type { Runs } from "../flows/runs.ts";
+import type { Templates } from "../flows/templates.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
 import type { Database } from "../store/database.ts";
@@ -19,7 +26,19 @@ export interface Services {
   vault: Vault;
   connect: Connect;
   variables: Variables;
+  functions: Functions;
+  batches: Batches;
+  /** Answers one message of the Model Context Protocol. */
+  mcp: (message: {
+    user: string;
+    headers: IncomingHttpHeaders;
+    body: unknown;
+  }) => Promise<{ status: number; body?: unknown }>;
   subscriptions: Subscriptions;
+  syncs: Syncs;
+  flows: FlowRoom["flows"];
+  runs: Runs;
+  templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
   metrics: Metrics;

@@ -37,14 +37,14 @@ export class Contract {
     if (operations === undefined) return;
     const operation =
       operations[method.toLowerCase()] ?? (answer.status === 405 ? Object.values(operations)[0] : undefined);
-    const response = operation?.responses[answer.status];
+    const response = operation?.responses[answer.status] ?? operation?.responses["default"];
     if (!response) throw new Error(`${where}: this status is not described`);
     const type = answer.headers.get("content-type")?.split(";")[0];
     if (response.content === undefined) {
       if (type !== undefined && type !== null) throw new Error(`${where}: no body is described, but ${type} came`);
       return;
     }
-    const content = response.content[type ?? ""];
+    const content = response.content[type ?? ""] ?? response.content["*/*"];
     if (!content) throw new Error(`${where}: ${type} is not described`);
     if (!type!.endsWith("json")) return;
     const { components } = document;

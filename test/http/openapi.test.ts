@@ -17,7 +17,7 @@ function mounted(router: Router): string[] {
   return (router.stack as unknown as Layer[]).flatMap(({ route }) =>
     Object.keys(route?.methods ?? {})
       .filter((method) => method !== "_all")
-      .map((method) => `${method} ${route!.path.replaceAll(/:(\w+)/g, "{$1}")}`),
+      .map((method) => `${method} ${route!.path.replaceAll(/[:*](\w+)/g, "{$1}")}`),
   );
 }
 

@@ -149,7 +149,7 @@ describe("events and deliveries", () => {
       const second = await must("GET", `${path}&limit=3&cursor=${first.nextCursor}`);
       const ids = [...first.data, ...second.data].map(({ id }: { id: string }) => id);
       expect([new Set(ids).size, second.nextCursor]).toEqual([4, null]);
-      expect(ids).toEqual([...ids].sort().reverse());
+      expect(ids).toEqual([...ids].sort().toReversed());
     },
   );
 

@@ -4,7 +4,20 @@ import { receiver } from "../deliver/harness.ts";
 import { makeApi, soon, type Api } from "./compose.ts";
 import type { OpenApi } from "./contract.ts";
 
-type Ids = Record<"connection" | "endpoint" | "subscription" | "event" | "delivery" | "user", string>;
+type Ids = Record<
+  "connection" | "endpoint" | "subscription" | "event" | "delivery" | "batch" | "variable" | "user",
+  string
+>;
+
+/** What stands before an id in a path, and whose id it is. */
+const KINDS: Record<string, keyof Ids> = {
+  connections: "connection",
+  endpoints: "endpoint",
+  subscriptions: "subscription",
+  events: "event",
+  deliveries: "delivery",
+  batches: "batch",
+};
 
 /** One of everything that belongs to a user. */
 async function furnish(api: Api, user: string, url: string): Promise<Ids> {
@@ -18,7 +31,13 @@ async function furnish(api: Api, user: string, url: string): Promise<Ids> {
     return page;
   });
   const delivery = data[0];
-  return { connection, endpoint, subscription, event: delivery.event, delivery: delivery.id, user };
+  const variable = `variable-of-${user}`;
+  await api.must("PUT", `/v1/users/${user}/variables/notes`, { body: { value: variable } });
+  const inputs = { inputs: [{ title: "bulk" }] };
+  const batch = (await api.must("POST", `/v1/connections/${connection}/actions/create_note/batch`, { body: inputs }))
+    .id;
+  await soon(async () => expect((await api.must("GET", `/v1/batches/${batch}`)).status).toBe("done"));
+  return { connection, endpoint, subscription, event: delivery.event, delivery: delivery.id, batch, variable, user };
 }
 
 /** Everything of a user that an admin can see. */
@@ -29,6 +48,8 @@ async function snapshot(api: Api, ids: Ids): Promise<unknown> {
     `/v1/endpoints?user=${ids.user}`,
     `/v1/events?user=${ids.user}`,
     `/v1/deliveries?endpoint=${ids.endpoint}`,
+    `/v1/batches/${ids.batch}`,
+    `/v1/users/${ids.user}/variables`,
   ];
   return Promise.all(paths.map((path) => api.must("GET", path)));
 }
@@ -46,7 +67,7 @@ function operationsOf({ paths }: OpenApi): Operation[] {
     Object.entries(operations).map(([method, operation]) => {
       // oxlint-disable-next-line typescript/no-explicit-any
       const { parameters = [], requestBody } = operation as any;
-      const schema = requestBody?.content["application/json"].schema;
+      const schema = requestBody?.content["application/json"]?.schema;
       const body = schema && { names: Object.keys(schema.properties ?? {}), required: schema.required ?? [] };
       return { method: method.toUpperCase(), path, parameters, body };
     }),
@@ -56,7 +77,7 @@ function operationsOf({ paths }: OpenApi): Operation[] {
 /** Which id a parameter or property wants. */
 function idFor(name: string, path: string, ids: Ids): string {
   if (name !== "id") return ids[name as keyof Ids];
-  return ids[/^\/v1\/(\w+?)s\//.exec(path)?.[1] as keyof Ids] ?? "key_1";
+  return ids[KINDS[/^\/v1\/(\w+)\//.exec(path)?.[1] ?? ""] as keyof Ids] ?? "key_1";
 }
 
 const VALUES: Record<string, unknown> = {
@@ -64,6 +85,9 @@ const VALUES: Record<string, unknown> = {
   action: "create_note",
   target: "note_created",
   property: "folder",
+  path: "notes",
+  inputs: [{ title: "mine" }],
+  value: "mine",
   trigger: "note_created",
   name: "notes",
   stream: "notes",

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { makeApi } from "./compose.ts";
+import { makeApi, soon } from "./compose.ts";
 import { notesManifest } from "./notes-vendor.ts";
 
 describe("variables of the workspace", () => {
@@ -84,7 +84,9 @@ describe("secret variables", () => {
         headers: { "x-region": "$workspace.vars.region", "x-key": "$user.vars.apiKey" },
       },
     };
-    const { must, vendor, connect } = await makeApi({ connectors: [{ ...notesManifest, actions: { ...notesManifest.actions, create_note } }] });
+    const { must, vendor, connect } = await makeApi({
+      connectors: [{ ...notesManifest, actions: { ...notesManifest.actions, create_note } }],
+    });
     const seen: unknown[] = [];
     vendor.write = ({ headers }, response) => {
       seen.push([headers["x-region"], headers["x-key"]]);
@@ -100,6 +102,25 @@ describe("secret variables", () => {
       ["eu-1", "key-of-u1"],
       ["eu-1", undefined],
     ]);
+  });
+});
+
+describe("variables in a stream", () => {
+  it("reach what polls and live samples send", async () => {
+    const request = {
+      method: "GET",
+      path: "/notes",
+      query: { region: "$workspace.vars.region", of: "$user.vars.folder" },
+    };
+    const streams = { notes: { ...notesManifest.streams.notes, request } };
+    const { must, vendor, connect } = await makeApi({ connectors: [{ ...notesManifest, streams }] });
+    await must("PUT", "/v1/workspace/variables/region", { body: { value: "eu-1" } });
+    await must("PUT", "/v1/users/u_1/variables/folder", { body: { value: "f1" } });
+    const connection = await connect("u_1");
+    await must("GET", `/v1/connections/${connection}/triggers/note_created/sample?live=true`);
+    expect(vendor.count("GET /notes?region=eu-1&of=f1")).toBe(1);
+    await must("POST", "/v1/subscriptions", { body: { connection, trigger: "note_created" } });
+    await soon(() => expect(vendor.count("GET /notes?region=eu-1&of=f1")).toBe(2));
   });
 });
 

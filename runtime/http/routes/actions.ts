@@ -55,9 +55,17 @@ export const actionRoutes: Route[] = [
 ];
 
 async function runAction(call: Call<Record<string, unknown>>): Promise<Reply> {
-  const { services, principal, params, body: input, headers } = call;
+  const { services, principal, params, body } = call;
   const { id, connector } = await services.connect.get(params["id"]!, scopeOf(principal).user);
-  const action = params["action"]!;
+  return runKeyed(call, { id, connector, action: params["action"]! }, body);
+}
+
+/** Runs an action of a connection, once for all requests with the same `Idempotency-Key`. */
+export async function runKeyed(
+  { services, principal, headers }: Pick<Call, "services" | "principal" | "headers">,
+  { id, connector, action }: { id: string; connector: string; action: string },
+  input: Record<string, unknown>,
+): Promise<Reply> {
   const run = async (): Promise<Reply> => {
     const { output = null, warnings } = await services.connect.runAction(id, action, input);
     return ok({ output, warnings });
@@ -70,6 +78,6 @@ async function runAction(call: Call<Record<string, unknown>>): Promise<Reply> {
 }
 
 /** Two callers never share a key. */
-function callerOf(principal: Principal): string {
+export function callerOf(principal: Principal): string {
   return principal.role === "admin" ? "admin" : `user:${principal.user}`;
 }

@@ -42,7 +42,7 @@ export const sampleRoutes: Route[] = [
 ];
 
 async function readLive(
-  { connect, clock }: Services,
+  { connect, variables, clock }: Services,
   connection: string,
   stream: CompiledStream,
   trigger: CompiledTrigger,
@@ -57,7 +57,15 @@ async function readLive(
   const client = await connect.client(connection);
   const input = trigger.streamInput({ input: given, connection: client.values });
   const signal = AbortSignal.timeout(DEADLINE_MS);
-  return readSample({ client, stream, input, limit: MOST, now: clock.now(), signal });
+  return readSample({
+    client,
+    stream,
+    input,
+    variables: await variables.valuesOf(client.user),
+    limit: MOST,
+    now: clock.now(),
+    signal,
+  });
 }
 
 function withResource(stream: CompiledStream, record: unknown): object {

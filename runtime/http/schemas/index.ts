@@ -1,7 +1,10 @@
 import type { JsonSchema } from "../route.ts";
+import { batchSchemas } from "./batches.ts";
 import { connectionSchemas } from "./connections.ts";
 import { deliverySchemas } from "./deliveries.ts";
+import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
+import { syncSchemas } from "./syncs.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
@@ -10,6 +13,9 @@ export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...subscriptionSchemas,
   ...deliverySchemas,
+  ...batchSchemas,
+  ...flowSchemas,
+  ...syncSchemas,
   ...variableSchemas,
   ...systemSchemas,
 };

@@ -1,0 +1,186 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { makeApi, soon, type Api } from "./compose.ts";
+
+const called = (connection: string, more: object = {}) => ({
+  name: "Notes",
+  triggers: [{ call: {} }],
+  steps: [{ id: "note", connection, action: "create_note", input: { title: "{{trigger.title}}" } }],
+  ...more,
+});
+
+const ended = ({ must }: Api, id: string) =>
+  soon(async () => {
+    const run = await must("GET", `/v1/runs/${id}`);
+    expect(["succeeded", "failed"]).toContain(run.status);
+    return run;
+  });
+
+describe("/v1/flows", () => {
+  it("makes, shows, lists, changes, pauses and removes flows", async () => {
+    const { must, ask, connect } = await makeApi();
+    const connection = await connect("u_1");
+    const made = await ask("POST", "/v1/flows", { body: called(connection, { user: "u_1" }) });
+    expect([made.status, made.headers.get("location")]).toEqual([201, expect.stringMatching(/\/v1\/flows\/flow_/)]);
+    const path = `/v1/flows/${made.body.id}`;
+    expect(await must("GET", path)).toEqual(made.body);
+    expect(made.body).toMatchObject({ user: "u_1", version: 1, enabled: true, status: "active", hook: null, template: null });
+    expect((await must("PATCH", path, { body: { name: "Other" } })).version).toBe(2);
+    expect(await must("PATCH", path, { body: { enabled: false } })).toMatchObject({ enabled: false, status: "paused", version: 2 });
+    expect((await must("GET", "/v1/flows?status=paused")).data.map(({ id }: { id: string }) => id)).toEqual([made.body.id]);
+    const paused = await ask("POST", `${path}/runs`, { body: {} });
+    expect([paused.status, paused.body.detail]).toEqual([409, `Flow ${made.body.id} is paused: enable it first`]);
+    expect((await ask("DELETE", path)).status).toBe(204);
+    const gone = await ask("GET", path);
+    expect([gone.status, gone.body.detail]).toEqual([404, `There is no flow ${made.body.id}; check the id`]);
+  });
+
+  it("names every fault of a flow with its place and remedy", async () => {
+    const { ask, connect } = await makeApi();
+    const connection = await connect("u_1");
+    const body = called(connection, {
+      triggers: [{ connection, trigger: "note_craeted" }],
+      steps: [
+        { id: "a", connection, action: "create_note", input: { titel: "x" } },
+        { id: "b", connection: "con_none", action: "create_note", input: { title: "$steps.c.output.id" } },
+      ],
+    });
+    const { status, body: problem } = await ask("POST", "/v1/flows", { body });
+    expect([status, problem.code]).toEqual([400, "invalid_input"]);
+    expect(problem.errors).toEqual([
+      { pointer: "/triggers/0/trigger", message: 'notes has no trigger "note_craeted"; did you mean "note_created"?' },
+      { pointer: "/steps/0/input/title", message: "is required" },
+      { pointer: "/steps/0/input/titel", message: 'unknown property "titel"; did you mean "title"?' },
+      { pointer: "/steps/1/connection", message: "There is no connection con_none; choose another, or make it first" },
+      { pointer: "/steps/1/input/title", message: 'there is no step "c"; did you mean "a"?' },
+    ]);
+  });
+
+  it("refuses unknown properties and forms that are none", async () => {
+    const { ask, connect } = await makeApi();
+    const connection = await connect("u_1");
+    const { body } = await ask("POST", "/v1/flows", { body: { ...called(connection), steps: [{ id: "x" }], colour: "red" } });
+    expect(body.errors).toEqual([
+      { pointer: "/colour", message: 'unknown property "colour"; remove it' },
+      { pointer: "/steps/0", message: 'needs "action" or "http" or "delay"' },
+    ]);
+  });
+
+  it("runs a flow when it is called, and shows, repeats and lists its runs", async () => {
+    const api = await makeApi();
+    const { must, connect, vendor } = api;
+    const flow = await must("POST", "/v1/flows", { body: called(await connect("u_1")) });
+    const { id, status } = await must("POST", `/v1/flows/${flow.id}/runs`, { body: { title: "Hello" } });
+    expect(status).toBe("queued");
+    const run = await ended(api, id);
+    expect(run).toMatchObject({ status: "succeeded", trigger: { title: "Hello" }, steps: [{ id: "note", input: { title: "Hello" } }] });
+    const again = await must("POST", `/v1/runs/${id}/replay`, { body: { from: "note" } });
+    expect(await ended(api, again.id)).toMatchObject({ status: "succeeded", replayOf: id, cause: "replay" });
+    expect(vendor.count("POST /notes")).toBe(2);
+    const { data } = await must("GET", `/v1/flows/${flow.id}/runs?status=succeeded`);
+    expect(data.map((one: { id: string }) => one.id)).toEqual([again.id, id]);
+  });
+
+  it("shows what a flow would do, and calls nobody", async () => {
+    const { must, connect, vendor } = await makeApi();
+    const connection = await connect("u_1");
+    const flow = await must("POST", "/v1/flows", { body: called(connection) });
+    const before = vendor.requests.length;
+    const dry = await must("POST", `/v1/flows/${flow.id}/test`, { body: { trigger: { title: "Dry" } } });
+    expect(dry).toMatchObject({ starts: true, steps: [{ id: "note", status: "ready", connection, input: { title: "Dry" }, faults: [] }] });
+    const faulty = await must("POST", `/v1/flows/${flow.id}/test`, { body: { trigger: {} } });
+    expect(faulty.steps[0]).toMatchObject({ status: "faulty", faults: [{ pointer: "/input/title", message: "is required" }] });
+    expect(vendor.requests.length).toBe(before);
+  });
+
+  it("belong to a user, and are nowhere to be found for another", async () => {
+    const { must, ask, connect, tokenOf } = await makeApi();
+    const [mine, theirs] = [await connect("u_1"), await connect("u_2")];
+    const [token, other] = [await tokenOf("u_1"), await tokenOf("u_2")];
+    const flow = await must("POST", "/v1/flows", { token, body: called(mine) });
+    expect(flow.user).toBe("u_1");
+    const run = await must("POST", `/v1/flows/${flow.id}/runs`, { token, body: { title: "x" } });
+    for (const [method, path, body] of [
+      ["GET", `/v1/flows/${flow.id}`],
+      ["PATCH", `/v1/flows/${flow.id}`, { enabled: false }],
+      ["DELETE", `/v1/flows/${flow.id}`],
+      ["POST", `/v1/flows/${flow.id}/runs`, {}],
+      ["POST", `/v1/flows/${flow.id}/test`, {}],
+      ["GET", `/v1/flows/${flow.id}/runs`],
+      ["GET", `/v1/runs/${run.id}`],
+      ["POST", `/v1/runs/${run.id}/replay`, {}],
+      ["POST", `/v1/runs/${run.id}/cancel`],
+    ] as const) {
+      const answer = await ask(method, path, { token: other, body });
+      expect([method, path, answer.status, answer.body.code]).toEqual([method, path, 404, "not_found"]);
+    }
+    expect((await must("GET", "/v1/flows", { token: other })).data).toEqual([]);
+    expect((await must("GET", "/v1/runs", { token: other })).data).toEqual([]);
+    const foreign = await ask("POST", "/v1/flows", { token, body: called(theirs) });
+    expect(foreign.body.errors).toEqual([
+      { pointer: "/steps/0/connection", message: `There is no connection ${theirs} of user u_1; choose another, or make it first` },
+    ]);
+    const named = await ask("POST", "/v1/flows", { token, body: called(mine, { user: "u_2" }) });
+    expect([named.status, named.body.code]).toEqual([403, "forbidden"]);
+  });
+});
+
+describe("/v1/hooks", () => {
+  const hooked = async (api: Api) =>
+    api.must("POST", "/v1/flows", {
+      body: called(await api.connect("u_1"), {
+        triggers: [{ hook: {} }],
+        when: "trigger.body.go != 'no'",
+        steps: [{ id: "note", connection: { connector: "notes" }, action: "create_note", input: { title: "{{trigger.body.title}} {{trigger.query.via}}" } }],
+        user: "u_1",
+      }),
+    });
+
+  it("starts a run for whoever knows the secret, and learns a sample from the first call", async () => {
+    const api = await makeApi();
+    const flow = await hooked(api);
+    expect([flow.hook, flow.hookSecret]).toEqual([`/v1/hooks/${flow.id}`, expect.stringMatching(/^whsec_/)]);
+    expect((await api.must("GET", `/v1/flows/${flow.id}`)).hookSecret).toBeUndefined();
+    const post = (headers: Record<string, string>, body: unknown = { title: "Hi" }) =>
+      api.ask("POST", `${flow.hook}?via=form`, { token: null, headers, body });
+    const taken = await post({ "x-hook-secret": flow.hookSecret });
+    expect(taken.status).toBe(202);
+    const run = await ended(api, taken.body.run);
+    expect(run).toMatchObject({ cause: "hook", status: "succeeded", steps: [{ input: { title: "Hi form" } }] });
+    expect(JSON.stringify(run)).not.toContain(flow.hookSecret);
+    expect((await post({ "x-hook-secret": flow.hookSecret }, { go: "no" })).body).toEqual({ run: null });
+    const dry = await api.must("POST", `/v1/flows/${flow.id}/test`, { body: {} });
+    expect(dry.steps[0].input).toEqual({ title: "Hi form" });
+  });
+
+  it("takes a signature of the body instead of the secret", async () => {
+    const api = await makeApi();
+    const flow = await hooked(api);
+    const body = '{"title":"Signed"}';
+    const hub = `sha256=${createHmac("sha256", flow.hookSecret).update(body).digest("hex")}`;
+    const bearer = await api.ask("POST", flow.hook, { token: flow.hookSecret, body });
+    const hubbed = await api.ask("POST", flow.hook, { token: null, headers: { "x-hub-signature-256": hub }, body });
+    const seconds = String(Math.floor(Date.now() / 1000));
+    const key = Buffer.from(flow.hookSecret.slice(6), "base64");
+    const standard = createHmac("sha256", key).update(`m1.${seconds}.${body}`).digest("base64");
+    const headers = { "webhook-id": "m1", "webhook-timestamp": seconds, "webhook-signature": `v1,${standard}` };
+    const signed = await api.ask("POST", flow.hook, { token: null, headers, body });
+    expect([bearer.status, hubbed.status, signed.status]).toEqual([202, 202, 202]);
+  });
+
+  it("refuses everybody else", async () => {
+    const api = await makeApi();
+    const flow = await hooked(api);
+    const refused = "Hook: its secret is missing or wrong; send it as X-Hook-Secret, or sign the body with it";
+    for (const headers of [{}, { "x-hook-secret": "whsec_wrong" }, { "x-hub-signature-256": "sha256=00" }] as Record<string, string>[]) {
+      const { status, body } = await api.ask("POST", flow.hook, { token: null, headers, body: {} });
+      expect([status, body.code, body.detail]).toEqual([401, "unauthenticated", refused]);
+    }
+    const none = await api.ask("POST", "/v1/hooks/flow_none", { token: null, body: {} });
+    expect([none.status, none.body.detail]).toEqual([404, "There is no such hook; check its address"]);
+    const { hookSecret } = await api.must("POST", `/v1/flows/${flow.id}/hook/rotate`);
+    const old = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": flow.hookSecret }, body: {} });
+    const fresh = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": hookSecret }, body: {} });
+    expect([old.status, fresh.status]).toEqual([401, 202]);
+  });
+});
