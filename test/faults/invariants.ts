@@ -1,0 +1,148 @@
+import { DatabaseSync } from "node:sqlite";
+import { shortHash } from "../../runtime/poll/records.ts";
+import type { BookVendor } from "../fixtures/book-vendor.ts";
+import type { Post } from "../fixtures/receiver.ts";
+
+/** What one record's last event says of it. */
+interface Told {
+  change: "created" | "updated" | "deleted";
+  record: object | undefined;
+}
+
+export interface StoredEvent {
+  id: string;
+  stream: number;
+  key: string;
+  sequence: number;
+  told: Told;
+}
+
+interface StreamRow {
+  id: number;
+  stream: string;
+  cursor: string | null;
+  checkpoint: string | null;
+}
+
+/** The parts of a store that must agree with each other whenever its process dies. */
+export class StoreState {
+  readonly streams: StreamRow[];
+  /** By stream id: the version of each record that is known. */
+  readonly known: Map<number, Map<string, string>>;
+  /** In the order of their sequence. */
+  readonly events: StoredEvent[];
+  readonly deliveries: { id: string; event: string; endpoint: string; status: string }[];
+  readonly jobs: Set<string>;
+
+  /** Reads a file whose process is gone. */
+  constructor(file: string) {
+    const db = new DatabaseSync(file);
+    const all = <Row>(sql: string): Row[] => db.prepare(sql).all() as Row[];
+    this.streams = all("select id, stream, cursor, checkpoint from streams");
+    const known = all<{ stream: number; key: string; version: string }>("select stream, key, version from known");
+    this.known = new Map(
+      this.streams.map(({ id }) => [
+        id,
+        new Map(known.filter(({ stream }) => stream === id).map(({ key, version }) => [key, version])),
+      ]),
+    );
+    this.events = all<{ id: string; stream: number; record_key: string; sequence: number; data: string }>(
+      "select id, stream, record_key, sequence, data from events where stream is not null order by stream, sequence",
+    ).map(({ id, stream, record_key: key, sequence, data }) => {
+      const { change, record } = JSON.parse(data) as Told;
+      return { id, stream, key, sequence, told: { change, record } };
+    });
+    this.deliveries = all("select id, event, endpoint, status from deliveries");
+    this.jobs = new Set(all<{ name: string }>("select unique_name as name from jobs").map(({ name }) => name));
+    db.close();
+  }
+
+  /** The newest event of each record of a stream. */
+  lastTold(stream: number): Map<string, Told> {
+    return new Map(this.events.filter((event) => event.stream === stream).map(({ key, told }) => [key, told]));
+  }
+
+  /** Every violation found, in words; `endpoints` is how many take each event. */
+  violations(vendor: BookVendor, endpoints: number): string[] {
+    return [...this.#cursors(vendor), ...this.#knowledge(), ...this.#deliveries(endpoints)];
+  }
+
+  /** A sync token that is stored stands for exactly what is known: neither is ahead of the other. */
+  *#cursors(vendor: BookVendor): Generator<string> {
+    for (const { id, stream, cursor, checkpoint } of this.streams) {
+      if (stream !== "sync" || cursor === null || checkpoint !== null) continue;
+      const listed = vendor.recordsAt(vendor.boundOf(JSON.parse(cursor) as string));
+      const expected = new Map([...listed].map(([key, record]) => [key, versionOf(record)]));
+      for (const key of new Set([...expected.keys(), ...this.known.get(id)!.keys()])) {
+        const known = this.known.get(id)!.get(key);
+        if (known !== expected.get(key))
+          yield `${stream}/${key}: known as ${known}, but the cursor has ${expected.get(key)}`;
+      }
+    }
+  }
+
+  /** What is known was told: the last event of a record is about the version that is known. */
+  *#knowledge(): Generator<string> {
+    for (const { id, stream } of this.streams) {
+      const known = this.known.get(id)!;
+      const told = this.lastTold(id);
+      for (const [key, { change, record }] of told) {
+        const version = change === "deleted" ? undefined : versionOf(record!);
+        if (known.get(key) !== version)
+          yield `${stream}/${key}: last told ${change} ${version}, known as ${known.get(key)}`;
+      }
+      if (stream !== "sync") continue; // The other's first read is silent.
+      for (const key of known.keys()) if (!told.has(key)) yield `${stream}/${key}: known, but never told`;
+      yield* this.#lives(id);
+    }
+  }
+
+  /** A record is created before it changes, and after it was deleted; a creation told twice is a change told wrongly. */
+  *#lives(stream: number): Generator<string> {
+    const alive = new Set<string>();
+    for (const { key, sequence, told } of this.events.filter((event) => event.stream === stream)) {
+      if ((told.change === "created") === alive.has(key))
+        yield `${stream}/${key}: ${told.change} out of place (${sequence})`;
+      if (told.change === "deleted") alive.delete(key);
+      else alive.add(key);
+    }
+  }
+
+  /** Each event has a delivery for each endpoint, and each delivery has ended or has the job that goes on with it. */
+  *#deliveries(endpoints: number): Generator<string> {
+    const perEvent = Map.groupBy(this.deliveries, ({ event }) => event);
+    for (const { id } of this.events) {
+      const count = perEvent.get(id)?.length ?? 0;
+      if (count !== endpoints) yield `event ${id}: ${count} deliveries for ${endpoints} endpoints`;
+    }
+    for (const { id, status } of this.deliveries) {
+      const waiting = this.jobs.has(id);
+      if (!["pending", "delivered", "dead", "cancelled"].includes(status)) yield `delivery ${id}: status ${status}`;
+      if ((status === "pending") !== waiting) yield `delivery ${id}: ${status}, ${waiting ? "with" : "without"} a job`;
+    }
+  }
+}
+
+const versionOf = (record: object): string => shortHash(JSON.stringify(record));
+
+/** What is wrong with what a receiver saw: an id that stands for two bodies, or a record whose changes came in disorder. */
+export function receiptViolations(posts: readonly Post[], orderedPath: string): string[] {
+  const violations: string[] = [];
+  const bodies = new Map<string, string>();
+  const reached = new Map<string, number>();
+  for (const { id, path, body, event } of posts) {
+    if ((bodies.get(id) ?? body) !== body) violations.push(`${id}: two bodies`);
+    bodies.set(id, body);
+    if (path !== orderedPath) continue;
+    const { subscription, sequence, resource } = event.data as {
+      subscription: string;
+      sequence: number;
+      resource: { id: string };
+    };
+    const record = `${subscription} ${resource.id}`;
+    if (sequence < (reached.get(record) ?? 0))
+      violations.push(`${record}: ${sequence} came after ${reached.get(record)}`);
+    reached.set(record, sequence);
+  }
+  return violations;
+}

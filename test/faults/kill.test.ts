@@ -1,0 +1,132 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Random } from "../../runtime/sandbox/random.ts";
+import { BookVendor } from "../fixtures/book-vendor.ts";
+import { FastClock } from "../fixtures/fast-clock.ts";
+import { Receiver } from "../fixtures/receiver.ts";
+import { RuntimeProcess } from "../fixtures/runtime-process.ts";
+import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
+import { vendorManifest } from "../poll/vendor.ts";
+import { DEATHS, liveAndDie, randomDeath } from "./deaths.ts";
+import { receiptViolations, StoreState } from "./invariants.ts";
+import { temporaryFolder, withRuntime } from "./scenes.ts";
+
+const ROUNDS = Number(process.env["HOOKLINE_KILL_ROUNDS"] ?? 54);
+const SEED = Number(process.env["HOOKLINE_KILL_SEED"] ?? Date.now() % 1e9);
+/** Clock seconds per real second: polls come every 50 ms, and the second retry of a webhook after half a second. */
+const SPEED = 600;
+const DAY = 86_400_000;
+
+describe(`a process killed ${ROUNDS} times (seed ${SEED}; HOOKLINE_KILL_SEED repeats it)`, () => {
+  it("tells every change at least once, in order where asked, and never knows more than it has told", async () => {
+    const random = new Random(SEED, "kill");
+    const file = join(temporaryFolder(), "hookline.db");
+    const [vendor, receiver] = await Promise.all([new BookVendor().start(), new Receiver().start()]);
+    onTestFinished(async () => void (await Promise.all([vendor.stop(), receiver.stop()])));
+    const time = { epoch: Date.now(), speed: SPEED, ahead: 0 };
+    const options: WorkerOptions = {
+      store: `sqlite:${file}`,
+      connectors: [vendorManifest()],
+      servers: { acme: { url: vendor.url } },
+      time,
+    };
+    for (let i = 0; i < 60; i++) vendor.put(`r${i}`, "as it was");
+    await subscribe(options, receiver);
+    receiver.now = () => new FastClock(time).now();
+    const change = changes(vendor, random);
+
+    // Between changes at the vendor, both sides misbehave now and then.
+    vendor.onRequest = (request, response) => {
+      if (random.chance(0.3)) change();
+      if (!random.chance(0.06)) return false;
+      if (random.chance(0.5)) request.socket.resetAndDestroy();
+      else response.writeHead(503).end();
+      return true;
+    };
+    const refusals = new Map<string, number>();
+    receiver.decide = ({ path, id }) => {
+      const left = refusals.get(path + id) ?? (random.chance(0.15) ? 1 + random.below(2) : 0);
+      refusals.set(path + id, left - 1);
+      return { status: left > 0 ? 503 : 204, ...(random.chance(0.1) && { afterMs: random.below(80) }) };
+    };
+
+    let standby = new RuntimeProcess();
+    onTestFinished(() => standby.kill());
+    for (let round = 0; round < ROUNDS; round++) {
+      const runtime = standby;
+      standby = new RuntimeProcess();
+      if (random.chance(0.15)) vendor.expireTokens();
+      for (let i = random.below(5); i >= 0; i--) change();
+      const death = randomDeath(DEATHS[round % DEATHS.length]!, random);
+      await liveAndDie(runtime, death, options, { vendor, receiver });
+      expect(new StoreState(file).violations(vendor, 2), `after death ${round}: ${JSON.stringify(death)}`).toEqual([]);
+    }
+
+    // The faults end, and a day later every retry is due.
+    vendor.onRequest = () => false;
+    receiver.decide = () => ({ status: 204 });
+    time.ahead = DAY;
+    await standby.start({ ...options, time });
+    const end = performance.now() + 15_000;
+    while (!settled(file, vendor) && performance.now() < end) await sleep(50);
+    await standby.stop();
+
+    const state = new StoreState(file);
+    expect(state.violations(vendor, 2)).toEqual([]);
+    expect(state.deliveries.filter(({ status }) => status !== "delivered")).toEqual([]);
+    expect(receiptViolations(receiver.posts, "/ordered")).toEqual([]);
+    const now = vendor.recordsAt(vendor.book.bound);
+    for (const { id } of state.streams) {
+      expect([...state.known.get(id)!.keys()].sort()).toEqual([...now.keys()].sort());
+    }
+    for (const path of ["/", "/ordered"]) {
+      const accepted = receiver.posts.filter((post) => post.path === path && post.status === 204);
+      const ids = new Set(accepted.map(({ id }) => id));
+      expect(state.events.filter(({ id }) => !ids.has(id))).toEqual([]);
+    }
+    expect(state.events.length).toBeGreaterThan(ROUNDS);
+  }, 120_000);
+});
+
+/** Two streams of one connection, and two endpoints that get everything, one of them in order. */
+async function subscribe(options: WorkerOptions, receiver: Receiver): Promise<void> {
+  const clock = new FastClock(options.time!);
+  await withRuntime({ ...options, clock }, async ({ connect, endpoints, subscriptions }) => {
+    for (const [path, ordered] of [
+      ["/", false],
+      ["/ordered", true],
+    ] as const) {
+      const { secret } = await endpoints.create({ url: receiver.url + path, events: ["item.*"], ordered });
+      receiver.secrets.set(path, secret);
+    }
+    const { id: connection } = await connect.create({ connector: "acme", user: "u_1" });
+    await subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
+    await subscriptions.create({ connection, trigger: "snapshot_any", everySeconds: 30 });
+  });
+}
+
+/** What people do to their records: a few of them change all the time. */
+function changes(vendor: BookVendor, random: Random): () => void {
+  let count = 0;
+  return () => {
+    count++;
+    const kind = random.below(10);
+    const { id } = vendor.book.nearest(random.below(vendor.book.bound))!;
+    if (kind < 4) vendor.put(`hot${random.below(4)}`, `edit ${count}`);
+    else if (kind < 6) vendor.put(`n${count}`, "new");
+    else if (kind < 8 && vendor.book.size > 30) vendor.remove(id);
+    else vendor.put(id, `edit ${count}`);
+  };
+}
+
+/** Whether the newest state of the vendor is known and no webhook is on its way. */
+function settled(file: string, vendor: BookVendor): boolean {
+  const { streams, deliveries, known } = new StoreState(file);
+  const read = streams.every(({ id, stream, cursor, checkpoint }) =>
+    checkpoint === null && stream === "sync"
+      ? cursor !== null && vendor.boundOf(JSON.parse(cursor) as string) === vendor.book.bound
+      : known.get(id)!.size === vendor.book.size,
+  );
+  return read && deliveries.every(({ status }) => status !== "pending");
+}
