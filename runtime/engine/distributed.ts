@@ -13,6 +13,7 @@ import { BossSession } from "./distributed-session.ts";
 import { release, settle, type Claim, type Finished } from "./distributed-settle.ts";
 import { DistributedWorker } from "./distributed-worker.ts";
 import type { Engine, Handler, NewJob, Queue, WorkOptions } from "./engine.ts";
+import { within } from "./within.ts";
 
 /** How late a job may be whose time comes, or whom another process enqueued unheard. */
 const LOOK_MS = 1_000;
@@ -264,12 +265,4 @@ export class DistributedEngine implements Engine {
     if (this.#state !== "new")
       throw new TypeError(`${what} was called on an engine that has been started or stopped already.`);
   }
-}
-
-/** Waits for a piece of work, but no longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise: tooLong, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, tooLong]);
-  clearTimeout(timer);
 }

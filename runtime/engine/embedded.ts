@@ -10,6 +10,7 @@ import type { Engine, Handler, NewJob, Queue, WorkOptions } from "./engine.ts";
 import { insertJobs, releaseAll, releaseJobs } from "./jobs.ts";
 import { commitOutcomes } from "./outcomes.ts";
 import { Worker, type Finished } from "./worker.ts";
+import { within } from "./within.ts";
 
 /** Looks for due jobs whatever the timer thinks: after a jump of the clock, or a change by hand. */
 const HEARTBEAT = "*/5 * * * * *";
@@ -104,6 +105,8 @@ export class EmbeddedEngine implements Engine {
         onFinished: (finished) => {
           this.#finished.push(finished);
           this.#linger ??= setTimeout(() => this.#settle(), LINGER_MS);
+          // Others wait behind a job with a key.
+          if (finished.claimed.key !== null) this.#settleNow = true;
           this.#wake();
         },
       }),
@@ -176,6 +179,7 @@ export class EmbeddedEngine implements Engine {
   async #turn(): Promise<void> {
     if (this.#state === "started" && this.#finished.length < MOST_UNSETTLED) await this.#claim();
     if (this.#isSettlingDue()) await this.#commit();
+    for (const worker of this.#workers.values()) if (worker.wantsWork) this.#woken = true;
   }
 
   async #claim(): Promise<void> {
@@ -184,7 +188,6 @@ export class EmbeddedEngine implements Engine {
     for (const worker of this.#workers.values()) {
       if (lookNow || worker.nextLook <= this.#clock.now()) await worker.look();
       if (worker.wantsWork) await worker.claim();
-      if (worker.wantsWork) this.#woken = true;
     }
   }
 
@@ -276,12 +279,4 @@ export class EmbeddedEngine implements Engine {
     if (this.#state !== "new")
       throw new TypeError(`${what} was called on an engine that has been started or stopped already.`);
   }
-}
-
-/** Waits for a piece of work, but no longer than `ms`. */
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise: tooLong, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  await Promise.race([work, tooLong]);
-  clearTimeout(timer);
 }

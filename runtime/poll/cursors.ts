@@ -78,8 +78,7 @@ function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) 
 /** A growing number kept as text: it may be larger than a double can hold. */
 function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) => unknown): CursorStrategy {
   return {
-    since: (state) =>
-      typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null,
+    since: (state) => (typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null),
     everything: excerpt,
     note: (notes, page) => larger(notes, numberOf(page.response)),
     after: (state, notes) => larger(state, notes),

@@ -91,7 +91,9 @@ function compare(from: unknown, to: unknown): WatchedChange | undefined {
     const removed = [...old].filter(([key]) => !now.has(key)).map(([, value]) => value);
     return added.length + removed.length > 0 ? { added, removed } : undefined;
   }
-  return JSON.stringify(from ?? null) === JSON.stringify(to ?? null) ? undefined : { from: from ?? null, to: to ?? null };
+  return JSON.stringify(from ?? null) === JSON.stringify(to ?? null)
+    ? undefined
+    : { from: from ?? null, to: to ?? null };
 }
 
 const asMap = (list: unknown): Map<string, unknown> =>

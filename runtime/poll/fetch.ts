@@ -27,14 +27,23 @@ export async function send(
 ): Promise<VendorResponse> {
   const request = assignments.reduce((request, [target, value]) => compileTarget(target)(request, value), parts);
   const { client, scopes, signal } = source;
-  return await client.send(url === undefined ? request : { ...request, url }, { scope: "stream", kind: "read", scopes, signal });
+  return await client.send(url === undefined ? request : { ...request, url }, {
+    scope: "stream",
+    kind: "read",
+    scopes,
+    signal,
+  });
 }
 
 /** A record that is gone by the time it is looked at more closely. */
 const gone = Symbol("gone");
 
 /** One more request for each record; records that are gone meanwhile are left out, which says nothing about the list. */
-export async function enrichAll(source: Source, enrich: CompiledEnrich, records: readonly unknown[]): Promise<unknown[]> {
+export async function enrichAll(
+  source: Source,
+  enrich: CompiledEnrich,
+  records: readonly unknown[],
+): Promise<unknown[]> {
   const results = Array.from<unknown>({ length: records.length });
   let next = 0;
   const worker = async (): Promise<void> => {

@@ -44,7 +44,8 @@ export function eventsOf(
     resource ??= resourceOf(change, context.compiled);
     if (trigger.where ?? where) {
       const scope = { record: change.raw ?? null, resource, previous: change.previous, input: subscription.input };
-      if (!holds(trigger.where, scope, subscription, context.log) || !holds(where, scope, subscription, context.log)) continue;
+      if (!holds(trigger.where, scope, subscription, context.log) || !holds(where, scope, subscription, context.log))
+        continue;
     }
     const watched = typeof trigger.on === "object";
     events.push({
@@ -64,7 +65,9 @@ export function eventsOf(
         subscription: subscription.id,
         sequence,
         change: watched ? "changed" : change.kind,
-        ...(watched || (change.kind === "updated" && Object.keys(change.changes).length > 0) ? { changes: change.changes } : {}),
+        ...(watched || (change.kind === "updated" && Object.keys(change.changes).length > 0)
+          ? { changes: change.changes }
+          : {}),
         backfill,
         resource,
         ...(change.raw === undefined ? {} : { record: change.raw }),
@@ -85,7 +88,10 @@ function holds(
   try {
     return condition === undefined || condition(scope);
   } catch (error) {
-    log.warn({ subscription: subscription.id, error }, "the where of a subscription cannot be evaluated; no event is made");
+    log.warn(
+      { subscription: subscription.id, error },
+      "the where of a subscription cannot be evaluated; no event is made",
+    );
     return false;
   }
 }

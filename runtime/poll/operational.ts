@@ -20,8 +20,16 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
 }
 
 /** `subscription.degraded`: its polls have failed several times in a row. */
-export function degradedEvent(connector: string, stream: string, s: SubscriptionRecord, error: StreamError, at: number): NewEvent {
-  return operational("subscription.degraded", connector, stream, s, at, { error: { ...error, at: new Date(error.at).toISOString() } });
+export function degradedEvent(
+  connector: string,
+  stream: string,
+  s: SubscriptionRecord,
+  error: StreamError,
+  at: number,
+): NewEvent {
+  return operational("subscription.degraded", connector, stream, s, at, {
+    error: { ...error, at: new Date(error.at).toISOString() },
+  });
 }
 
 /** `subscription.recovered`: a poll succeeded after it was degraded. */
@@ -46,7 +54,15 @@ function operational(
     recordKey: null,
     sequence: null,
     at,
-    data: { connector, connection: s.connection, user: s.user, subscription: s.id, trigger: s.trigger, stream, ...data },
+    data: {
+      connector,
+      connection: s.connection,
+      user: s.user,
+      subscription: s.id,
+      trigger: s.trigger,
+      stream,
+      ...data,
+    },
     target: { endpoint: s.endpoint ?? undefined },
   };
 }

@@ -54,7 +54,10 @@ export class Paginator {
     this.#seen.add(key);
     const maxPages = "maxPages" in this.#pagination ? this.#pagination.maxPages : undefined;
     if (maxPages !== undefined && this.#seen.size >= maxPages) {
-      throw new HooklineError("pagination_loop", `The list has more than the ${maxPages} pages that the manifest allows`);
+      throw new HooklineError(
+        "pagination_loop",
+        `The list has more than the ${maxPages} pages that the manifest allows`,
+      );
     }
     return next;
   }
@@ -127,7 +130,10 @@ function nextLink(header: string | string[] | undefined): string | undefined {
 function sameOrigin(link: string, from: string): string {
   const url = new URL(link, from);
   if (url.origin !== new URL(from).origin) {
-    throw new HooklineError("host_not_allowed", `The vendor's next page is on another host (${url.origin}); only ${new URL(from).origin} is followed`);
+    throw new HooklineError(
+      "host_not_allowed",
+      `The vendor's next page is on another host (${url.origin}); only ${new URL(from).origin} is followed`,
+    );
   }
   return url.href;
 }

@@ -78,7 +78,8 @@ export class Poller {
     for (const job of jobs) {
       const stream = streams.get(job.data.stream as number);
       const connection = stream && connections.get(stream.connection);
-      if (stream && connection) loaded.set(job.id, { stream, connection, subscriptions: subscriptions.get(stream.id) ?? [] });
+      if (stream && connection)
+        loaded.set(job.id, { stream, connection, subscriptions: subscriptions.get(stream.id) ?? [] });
     }
     return loaded;
   }
@@ -95,7 +96,13 @@ export class Poller {
     const subscribers = subscriptions.map((subscription) => this.#subscriber(connector, subscription));
     const startedAt = performance.now();
     const report = (outcome: "ok" | "failed", events: number): void =>
-      this.#o.onPoll?.({ connector: connector.name, stream: compiled.name, outcome, durationMs: performance.now() - startedAt, events });
+      this.#o.onPoll?.({
+        connector: connector.name,
+        stream: compiled.name,
+        outcome,
+        durationMs: performance.now() - startedAt,
+        events,
+      });
     let stream = loaded.stream;
     try {
       const variables = await this.#o.variablesOf?.(connection.user);
@@ -120,7 +127,13 @@ export class Poller {
           scopes: compiled.scopes,
           signal,
         },
-        context: { connector: connector.name, connection: connection.id, user: connection.user, stream: stream.id, compiled },
+        context: {
+          connector: connector.name,
+          connection: connection.id,
+          user: connection.user,
+          stream: stream.id,
+          compiled,
+        },
       }).run();
       report("ok", read.events);
       const next = this.#next(stream.id, subscribers);
@@ -174,7 +187,8 @@ export class Poller {
   ): Promise<StreamRecord> {
     const { cursorVersion = 1, migrate } = compiled.definition;
     const hash = this.#requestHash(compiled);
-    if (stream.requestHash === null || (stream.requestHash === hash && stream.cursorVersion === cursorVersion)) return stream;
+    if (stream.requestHash === null || (stream.requestHash === hash && stream.cursorVersion === cursorVersion))
+      return stream;
     const { db, clock, emit } = this.#o;
     const resync = migrate === "resync" && cursorVersion > stream.cursorVersion;
     const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash: hash, cursorVersion };
@@ -184,7 +198,10 @@ export class Poller {
         await forgetAll(tx, stream.id);
         const gap = { from: stream.lastSuccessAt, to: clock.now(), reason: "request_changed" } as const;
         const told = subscriptions.filter((s) => s.backfill === "done");
-        await emit(tx, told.map((s) => gapEvent(connector.name, compiled.name, s, gap, clock.now())));
+        await emit(
+          tx,
+          told.map((s) => gapEvent(connector.name, compiled.name, s, gap, clock.now())),
+        );
       }
       await saveStream(tx, fresh);
     });
@@ -196,11 +213,19 @@ export class Poller {
     return Math.min(...subscribers.map((s) => nextRun(scheduleOf(s), stream, now)));
   }
 
-  async #recovered(tx: Tx, connector: Connector, compiled: CompiledStream, subscriptions: readonly SubscriptionRecord[]) {
+  async #recovered(
+    tx: Tx,
+    connector: Connector,
+    compiled: CompiledStream,
+    subscriptions: readonly SubscriptionRecord[],
+  ) {
     const degraded = subscriptions.filter((s) => s.degraded);
     if (degraded.length === 0) return;
     await setDegraded(tx, degraded[0]!.stream, false);
-    await this.#o.emit(tx, degraded.map((s) => recoveredEvent(connector.name, compiled.name, s, this.#o.clock.now())));
+    await this.#o.emit(
+      tx,
+      degraded.map((s) => recoveredEvent(connector.name, compiled.name, s, this.#o.clock.now())),
+    );
   }
 
   async #failed(
@@ -232,12 +257,16 @@ export class Poller {
     const revoked = error instanceof HooklineError && error.code === "reauth_required";
     const next = revoked ? null : now + wait;
     const stream: StreamRecord = { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt: next };
-    const telling = consecutiveErrors >= DEGRADED_AFTER && !revoked ? loaded.subscriptions.filter((s) => !s.degraded) : [];
+    const telling =
+      consecutiveErrors >= DEGRADED_AFTER && !revoked ? loaded.subscriptions.filter((s) => !s.degraded) : [];
     const commit = async (tx: Tx): Promise<void> => {
       await saveStream(tx, stream);
       if (telling.length === 0) return;
       await setDegraded(tx, stream.id, true);
-      await emit(tx, telling.map((s) => degradedEvent(connector.name, compiled.name, s, lastError, now)));
+      await emit(
+        tx,
+        telling.map((s) => degradedEvent(connector.name, compiled.name, s, lastError, now)),
+      );
     };
     if (next === null) return { done: true, commit };
     return { runAgainAt: next, attempt: "count", commit };
@@ -246,7 +275,8 @@ export class Poller {
 
 function scheduleOf({ subscription, trigger }: Subscriber): Schedule {
   if (subscription.everySeconds !== null) return { everySeconds: subscription.everySeconds };
-  if (subscription.schedule !== null) return { cron: subscription.schedule, timeZone: subscription.timeZone ?? undefined };
+  if (subscription.schedule !== null)
+    return { cron: subscription.schedule, timeZone: subscription.timeZone ?? undefined };
   return defaultSchedule(trigger.definition.schedule?.default ?? "*/5 * * * *");
 }
 

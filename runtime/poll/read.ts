@@ -93,7 +93,10 @@ export class StreamRead {
       // A page token does not outlive a long stop; what its pages told before is known and not told again.
       const stale = checkpoint?.page != null && STALE.has(error.class);
       if (!expired && !stale) throw error;
-      this.#o.log.info({ stream: this.#stream.id, expired }, "the vendor no longer knows the place: reading from the start");
+      this.#o.log.info(
+        { stream: this.#stream.id, expired },
+        "the vendor no longer knows the place: reading from the start",
+      );
       this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
       this.#onlyPage = undefined;
       return await this.#read(await this.#begin(expired ? cursor : null));
@@ -107,7 +110,8 @@ export class StreamRead {
     const backfill = joining.some((s) => s.subscription.firstPoll !== "baseline");
     const first = this.#stream.baselinedAt === null;
     const startedAt = now();
-    const since = first || backfill ? null : this.#strategy.since(this.#stream.cursor, startedAt, this.#stream.cursorAt ?? 0);
+    const since =
+      first || backfill ? null : this.#strategy.since(this.#stream.cursor, startedAt, this.#stream.cursorAt ?? 0);
     const checkpoint: Checkpoint = {
       complete: since === null,
       startedAt,
@@ -184,7 +188,8 @@ export class StreamRead {
   #listing({ recovering }: Checkpoint): Listing {
     const { compiled } = this.#o;
     const { recover } = compiled.cursor;
-    if (!recovering || !recover) return { request: compiled.request, pagination: compiled.pagination, records: compiled };
+    if (!recovering || !recover)
+      return { request: compiled.request, pagination: compiled.pagination, records: compiled };
     return { request: recover.request, pagination: recover.pagination, records: recover.records ?? compiled };
   }
 
@@ -238,7 +243,8 @@ export class StreamRead {
     const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
     const known = await knownByKeys(this.#o.db, this.#stream.id, keys);
     const difference = diffPage(polled, known, at.startedAt);
-    const marks = (plan.absence !== "nothing" && !this.#onlyPage) || this.#o.compiled.definition.records.remember !== undefined;
+    const marks =
+      (plan.absence !== "nothing" && !this.#onlyPage) || this.#o.compiled.definition.records.remember !== undefined;
     if (!marks) difference.unchanged = [];
     const events = [...this.#tell(difference.changes, at), ...this.#backfill(polled, at)];
     return { difference, events };
@@ -280,13 +286,23 @@ export class StreamRead {
           const time = timeMs(this.#o.compiled.timestamp?.(record.raw));
           return time === null || time >= Date.parse(firstPoll.since);
         });
-        return this.#eventsOf({ kind: "created", key: record.key, raw: record.raw, changes: {}, previous: {} }, wanted, true);
+        return this.#eventsOf(
+          { kind: "created", key: record.key, raw: record.raw, changes: {}, previous: {} },
+          wanted,
+          true,
+        );
       });
   }
 
   #eventsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): NewEvent[] {
     const sequence = this.#stream.sequence + 1;
-    const events = eventsOf(change, sequence, subscribers, { ...this.#o.context, at: this.#o.now(), log: this.#o.log }, backfill);
+    const events = eventsOf(
+      change,
+      sequence,
+      subscribers,
+      { ...this.#o.context, at: this.#o.now(), log: this.#o.log },
+      backfill,
+    );
     if (events.length > 0) this.#stream = { ...this.#stream, sequence };
     this.#events += events.length;
     return events;
@@ -356,6 +372,7 @@ export class StreamRead {
   }
 
   #assertRunning(): void {
-    if (this.#o.source.signal.aborted) throw new HooklineError("stopped", "The runtime is stopping; the read goes on at its checkpoint");
+    if (this.#o.source.signal.aborted)
+      throw new HooklineError("stopped", "The runtime is stopping; the read goes on at its checkpoint");
   }
 }

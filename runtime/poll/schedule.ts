@@ -33,7 +33,10 @@ function matching(cron: string, timeZone: string): Matching {
  * a cron expression is kept to the minute.
  */
 export function nextRun(schedule: Schedule, offset: number, now: number): number {
-  if ("cron" in schedule) return matching(schedule.cron, schedule.timeZone ?? "UTC").timeMatcher.getNextMatch(new Date(now)).getTime();
+  if ("cron" in schedule)
+    return matching(schedule.cron, schedule.timeZone ?? "UTC")
+      .timeMatcher.getNextMatch(new Date(now))
+      .getTime();
   const interval = schedule.everySeconds * 1000;
   const phase = spread(offset) % interval;
   return Math.floor((now - phase) / interval) * interval + phase + interval;
@@ -60,10 +63,17 @@ export function assertCron(cron: string, timeZone: string | undefined, minSecond
     throw new HooklineError("invalid_input", message, { faults: [{ pointer, message }] });
   };
   if (cron.trim().split(/\s+/).length !== 5) {
-    fault("/schedule", `"${cron}" is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"`);
+    fault(
+      "/schedule",
+      `"${cron}" is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"`,
+    );
   }
   const { valid, errors } = validateDetailed(cron);
-  if (!valid) fault("/schedule", `"${cron}" is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`);
+  if (!valid)
+    fault(
+      "/schedule",
+      `"${cron}" is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`,
+    );
   if (timeZone !== undefined && !isTimeZone(timeZone)) {
     fault("/timeZone", `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`);
   }

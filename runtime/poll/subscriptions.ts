@@ -1,25 +1,32 @@
 import { connectionValues } from "../connect/credentials.ts";
 import { assertRequirement } from "../connect/requirement.ts";
-import { missingScopes } from "../connect/scopes.ts";
 import type { Clock } from "../core/clock.ts";
-import { HooklineError, nearest, type Fault } from "../core/errors.ts";
-import { compilePatterns } from "../core/event-patterns.ts";
+import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { CompiledStream, CompiledTrigger, Connector } from "../manifest/connector.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
+import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { findConnection, type ConnectionRow } from "../store/connections.ts";
 import type { Database, Tx } from "../store/database.ts";
-import { endpointById } from "../store/endpoints.ts";
 import type { Emit } from "../store/events.ts";
 import { deleteStream, ensureStream, streamsByIds, streamsOfConnection } from "../store/streams.ts";
 import * as store from "../store/subscriptions.ts";
 import type { FirstPoll, SubscriptionFilter, SubscriptionRecord } from "../store/subscriptions.ts";
+import { pollJob } from "./jobs.ts";
+import { gapEvent } from "./operational.ts";
 import { shortHash } from "./records.ts";
 import { assertCron } from "./schedule.ts";
-import { gapEvent } from "./operational.ts";
-import { pollJob } from "./jobs.ts";
+import {
+  assertScopes,
+  at,
+  conditionFaults,
+  findTrigger,
+  firstPollFaults,
+  intervalFaults,
+  minSeconds,
+  refuse,
+  targetFaults,
+} from "./subscription-input.ts";
 
 /** What a subscriber may choose. */
 export interface SubscriptionInput {
@@ -85,7 +92,7 @@ export class Subscriptions {
         ...at("/input", trigger.validateInput(input)),
         ...conditionFaults(given.where),
         ...firstPollFaults(given.firstPoll, stream),
-        ...(await this.#targetFaults(tx, given, connection, trigger)),
+        ...(await targetFaults(tx, given, connection, trigger)),
         ...intervalFaults(given, trigger),
       ];
       refuse(faults, `The subscription to ${connector.name}/${trigger.name} cannot be made`);
@@ -145,7 +152,7 @@ export class Subscriptions {
       const faults = [
         ...at("/input", trigger.validateInput(merged.input)),
         ...conditionFaults(changes.where),
-        ...(await this.#targetFaults(tx, { ...changes, connection: before.connection }, connection, trigger)),
+        ...(await targetFaults(tx, { ...changes, connection: before.connection }, connection, trigger)),
         ...intervalFaults(changes, trigger),
       ];
       refuse(faults, `Subscription ${id} cannot be changed`);
@@ -223,9 +230,19 @@ export class Subscriptions {
   /** Reads all streams of a connection that works again. */
   async connectionActive(tx: Tx, connection: string): Promise<void> {
     const streams = await streamsOfConnection(tx, connection);
-    const used = new Set((await store.activeSubscriptions(tx, streams.map((s) => s.id))).map((s) => s.stream));
+    const used = new Set(
+      (
+        await store.activeSubscriptions(
+          tx,
+          streams.map((s) => s.id),
+        )
+      ).map((s) => s.stream),
+    );
     const now = this.#options.clock.now();
-    await this.#options.engine.enqueue(tx, [...used].map((stream) => pollJob(stream, connection, now)));
+    await this.#options.engine.enqueue(
+      tx,
+      [...used].map((stream) => pollJob(stream, connection, now)),
+    );
   }
 
   /** A connection that is gone takes its subscriptions and all that is known along. */
@@ -272,10 +289,14 @@ export class Subscriptions {
 
   async #connection(tx: Tx, id: string): Promise<{ connection: ConnectionRow; connector: Connector }> {
     const connection = await findConnection(tx, id);
-    if (!connection) refuse([{ pointer: "/connection", message: `there is no connection ${id}` }], "The connection is unknown");
+    if (!connection)
+      refuse([{ pointer: "/connection", message: `there is no connection ${id}` }], "The connection is unknown");
     const connector = this.#options.connectors.get(connection!.connector);
     if (!connector) {
-      throw new HooklineError("conflict", `Connection ${id} is of ${connection!.connector}, which this runtime has not loaded`);
+      throw new HooklineError(
+        "conflict",
+        `Connection ${id} is of ${connection!.connector}, which this runtime has not loaded`,
+      );
     }
     return { connection: connection!, connector };
   }
@@ -300,93 +321,10 @@ export class Subscriptions {
     return stream.id;
   }
 
-  async #targetFaults(
-    tx: Tx,
-    given: { endpoint?: string; flow?: string; connection: string },
-    connection: ConnectionRow,
-    trigger: CompiledTrigger,
-  ): Promise<Fault[]> {
-    if (given.endpoint !== undefined && given.flow !== undefined) {
-      return [{ pointer: "/flow", message: "a subscription has an endpoint or a flow, not both; make two subscriptions" }];
-    }
-    if (given.endpoint === undefined) return [];
-    const endpoint = await endpointById(tx, given.endpoint);
-    if (!endpoint || (endpoint.user !== null && endpoint.user !== connection.user)) {
-      return [{ pointer: "/endpoint", message: `there is no endpoint ${given.endpoint}` }];
-    }
-    if (!compilePatterns(endpoint.events)(trigger.event)) {
-      const message = `endpoint ${endpoint.id} takes ${endpoint.events.join(", ")}, not ${trigger.event}; add it to the endpoint's events`;
-      return [{ pointer: "/endpoint", message }];
-    }
-    return [];
-  }
-
   /** What nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
   async #dropIfUnused(tx: Tx, stream: number): Promise<void> {
     if ((await store.subscriptionsOfStream(tx, stream)).length === 0) await deleteStream(tx, stream);
   }
-}
-
-function findTrigger(connector: Connector, name: string): CompiledTrigger {
-  const trigger = connector.triggers.get(name);
-  if (trigger) return trigger;
-  const near = nearest(name, connector.triggers.keys());
-  const message = `${connector.name} has no trigger "${name}"${near ? `; did you mean "${near}"?` : ""}`;
-  throw new HooklineError("invalid_input", message, { faults: [{ pointer: "/trigger", message }] });
-}
-
-const minSeconds = (trigger: CompiledTrigger): number => trigger.definition.schedule?.minSeconds ?? 60;
-
-const at = (pointer: string, faults: readonly Fault[]): Fault[] =>
-  faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
-
-function refuse(faults: Fault[], message: string): void {
-  if (faults.length > 0) throw new HooklineError("invalid_input", `${message}: ${faults[0]!.message}`, { faults });
-}
-
-function conditionFaults(where: string | undefined): Fault[] {
-  if (where === undefined) return [];
-  try {
-    compileCondition(where, ["record", "resource", "previous", "input"]);
-    return [];
-  } catch (error) {
-    return [{ pointer: "/where", message: (error as Error).message }];
-  }
-}
-
-function firstPollFaults(firstPoll: FirstPoll | undefined, stream: CompiledStream): Fault[] {
-  if (typeof firstPoll !== "object") return [];
-  if (Number.isNaN(Date.parse(firstPoll.since))) {
-    return [{ pointer: "/firstPoll/since", message: `"${firstPoll.since}" is not a time; write it as 2026-01-31T00:00:00Z` }];
-  }
-  if (stream.definition.records.timestamp === undefined) {
-    const message = `records of ${stream.name} do not say when they changed; use "emitAll" or "baseline"`;
-    return [{ pointer: "/firstPoll", message }];
-  }
-  return [];
-}
-
-function intervalFaults(given: { schedule?: string; everySeconds?: number; timeZone?: string }, trigger: CompiledTrigger): Fault[] {
-  if (given.schedule !== undefined && given.everySeconds !== undefined) {
-    return [{ pointer: "/everySeconds", message: "choose schedule or everySeconds, not both" }];
-  }
-  if (given.everySeconds !== undefined && given.everySeconds < minSeconds(trigger)) {
-    return [{ pointer: "/everySeconds", message: `must be at least ${minSeconds(trigger)} for ${trigger.name}` }];
-  }
-  if (given.timeZone !== undefined && given.schedule === undefined) {
-    return [{ pointer: "/timeZone", message: "belongs to a schedule; give one, or leave it out" }];
-  }
-  return [];
-}
-
-function assertScopes(connection: ConnectionRow, stream: CompiledStream, trigger: CompiledTrigger): void {
-  const missing = missingScopes(stream.scopes, connection.scopes);
-  if (missing.length === 0) return;
-  throw new HooklineError(
-    "scope_missing",
-    `Trigger ${trigger.name} needs ${missing.join(", ")}, which connection ${connection.id} was not granted; reconnect and grant it`,
-    { data: { missing } },
-  );
 }
 
 function defined<T extends object>(changes: T): Partial<T> {
