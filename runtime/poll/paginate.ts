@@ -42,7 +42,7 @@ export class Paginator {
 
   /**
    * The page after this one, or null when it was the last.
-   * @throws HooklineError `pagination_loop` when the vendor names a page that was read already, or there are more pages than `maxPages`
+   * @throws HooklineError `pagination_loop` when the vendor names a page that was read already
    */
   next(state: PageState, page: Page): PageState {
     const next = this.#following(state, page);
@@ -52,13 +52,6 @@ export class Paginator {
       throw new HooklineError("pagination_loop", `The vendor named the same next page twice: ${key.slice(0, 200)}`);
     }
     this.#seen.add(key);
-    const maxPages = "maxPages" in this.#pagination ? this.#pagination.maxPages : undefined;
-    if (maxPages !== undefined && this.#seen.size >= maxPages) {
-      throw new HooklineError(
-        "pagination_loop",
-        `The list has more than the ${maxPages} pages that the manifest allows`,
-      );
-    }
     return next;
   }
 

@@ -106,7 +106,8 @@ export class Poller {
     let stream = loaded.stream;
     try {
       const variables = await this.#o.variablesOf?.(connection.user);
-      stream = await this.#upgraded(stream, connector, compiled, subscriptions);
+      const assertHeld = async (tx: Tx): Promise<void> => this.#o.engine.assertHeld?.(tx, job);
+      stream = await this.#upgraded(stream, connector, compiled, subscriptions, assertHeld);
       const read = await new StreamRead({
         db: this.#o.db,
         emit: this.#o.emit,
@@ -134,12 +135,14 @@ export class Poller {
           stream: stream.id,
           compiled,
         },
+        assertHeld,
       }).run();
       report("ok", read.events);
       const next = this.#next(stream.id, subscribers);
       return {
         runAgainAt: next,
         attempt: "reset",
+        fleeting: read.nothingNew && subscriptions.every((s) => !s.degraded),
         commit: async (tx) => {
           await read.commit(tx);
           await saveStream(tx, { ...read.stream, nextPollAt: next });
@@ -184,6 +187,7 @@ export class Poller {
     connector: Connector,
     compiled: CompiledStream,
     subscriptions: readonly SubscriptionRecord[],
+    assertHeld: (tx: Tx) => Promise<void>,
   ): Promise<StreamRecord> {
     const { cursorVersion = 1, migrate } = compiled.definition;
     const hash = this.#requestHash(compiled);
@@ -194,6 +198,7 @@ export class Poller {
     const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash: hash, cursorVersion };
     if (!resync) fresh.baselinedAt = null;
     await db.transaction(async (tx) => {
+      await assertHeld(tx);
       if (!resync) {
         await forgetAll(tx, stream.id);
         const gap = { from: stream.lastSuccessAt, to: clock.now(), reason: "request_changed" } as const;

@@ -33,6 +33,8 @@ export interface ReadOptions {
   subscribers: readonly Subscriber[];
   source: Source;
   context: Omit<EventContext, "at" | "log">;
+  /** Throws when another process reads the stream by now: then no page of this read may be committed. */
+  assertHeld: (tx: Tx) => Promise<void>;
 }
 
 /** Which list is read: the stream's own, or the one that says what an expired cursor has missed. */
@@ -48,9 +50,13 @@ export interface ReadResult {
   commit: (tx: Tx) => Promise<void>;
   /** How many events all of its pages made. */
   events: number;
+  /** Whether reading it all again would tell and remember the same. */
+  nothingNew: boolean;
 }
 
 const SWEEP_BATCH = 1000;
+/** Pages of one poll, unless the manifest says otherwise. */
+const MOST_PAGES = 1000;
 
 /** The answer that stands for no records: one of several lists was deleted after they were listed, or the stream accepts the error. */
 const NOTHING = { status: 404, headers: {}, body: null, url: "" };
@@ -151,31 +157,46 @@ export class StreamRead {
       if (plan.absence === "nothing") return this.#finish(at, [], undefined);
       at = { ...at, sweepAfter: "" };
     }
-    while (at.sweepAfter === undefined) {
+    const { definition } = listing.pagination;
+    const most = ("maxPages" in definition ? definition.maxPages : undefined) ?? MOST_PAGES;
+    for (let pages = 1; at.sweepAfter === undefined; pages++) {
       this.#assertRunning();
-      const state = at.page as PageState;
-      const { records, response } = await this.#page(listing, plan, paginator, state, at);
-      const next = paginator.next(state, { response, records });
-      const enriched = await this.#enriched(records, at);
-      const polled = this.#polled(enriched);
-      const serverNow = serverTime(response, this.#o.now());
-      const many = (at.each?.items.length ?? 1) > 1;
+      const page = await this.#readPage(listing, plan, paginator, at);
+      ({ at } = page);
       const moreItems = at.each !== undefined && at.each.at + 1 < at.each.items.length;
-      at = { ...at, page: next, notes: this.#strategy.note(at.notes, { response, records: enriched, serverNow }) };
-      if (next === null && moreItems) {
+      if (at.page === null && moreItems) {
         at.each = { ...at.each!, at: at.each!.at + 1 };
         paginator = new Paginator(listing.pagination);
       }
-      if (next === null && state === null && !many && plan.absence !== "nothing") {
-        this.#onlyPage = new Set(polled.map((record) => record.key));
-      }
-      const lastPage = next === null && !moreItems;
-      const page = await this.#compare(polled, at, plan);
+      const lastPage = at.page === null && !moreItems;
       if (lastPage && plan.absence === "nothing") return this.#finish(at, page.events, page.difference);
       if (lastPage) at = { ...at, sweepAfter: "" };
       await this.#commitPage(at, page.events, page.difference);
+      if (!lastPage && pages >= most) return this.#pause();
     }
     return await this.#sweep(at, plan);
+  }
+
+  /** What one page changes. It keeps nothing of the answer that is not told of, so that only one page is in memory. */
+  async #readPage(listing: Listing, plan: ReadPlan, paginator: Paginator, from: Checkpoint) {
+    const state = from.page as PageState;
+    const { records, response } = await this.#page(listing, plan, paginator, state, from);
+    const next = paginator.next(state, { response, records });
+    const enriched = await this.#enriched(records, from);
+    const polled = this.#polled(enriched);
+    const serverNow = serverTime(response, this.#o.now());
+    const notes = this.#strategy.note(from.notes, { response, records: enriched, serverNow });
+    const many = (from.each?.items.length ?? 1) > 1;
+    if (next === null && state === null && !many && plan.absence !== "nothing") {
+      this.#onlyPage = new Set(polled.map((record) => record.key));
+    }
+    return { at: { ...from, page: next, notes } as Checkpoint, ...(await this.#compare(polled, from, plan)) };
+  }
+
+  /** Enough for one poll: the next goes on at the checkpoint. */
+  #pause(): ReadResult {
+    const stream = { ...this.#stream, lastPollAt: this.#o.now(), consecutiveErrors: 0, lastError: null };
+    return { stream, commit: async () => {}, events: this.#events, nothingNew: false };
   }
 
   #plan(checkpoint: Checkpoint): ReadPlan {
@@ -247,7 +268,7 @@ export class StreamRead {
       (plan.absence !== "nothing" && !this.#onlyPage) || this.#o.compiled.definition.records.remember !== undefined;
     if (!marks) difference.unchanged = [];
     const events = [...this.#tell(difference.changes, at), ...this.#backfill(polled, at)];
-    return { difference, events };
+    return { difference: { ...difference, changes: [] }, events };
   }
 
   /** Events for those who were there before this read began; a first read tells nobody. */
@@ -309,8 +330,11 @@ export class StreamRead {
   }
 
   async #commitPage(checkpoint: Checkpoint, events: readonly NewEvent[], difference: Difference): Promise<void> {
-    const stream = { ...this.#stream, checkpoint };
+    // An only page leaves no marks to sweep by: after a crash it is read again.
+    const sweepAfter = this.#onlyPage ? undefined : checkpoint.sweepAfter;
+    const stream = { ...this.#stream, checkpoint: { ...checkpoint, sweepAfter } };
     await this.#o.db.transaction(async (tx) => {
+      await this.#o.assertHeld(tx);
       await this.#write(tx, difference, checkpoint.startedAt);
       await this.#o.emit(tx, events);
       await saveStream(tx, stream);
@@ -368,7 +392,10 @@ export class StreamRead {
       await finishBackfill(tx, at.joining);
       if (keep !== undefined && newDay) await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
     };
-    return { stream, commit, events: this.#events };
+    const changes = difference ? difference.remembered.length + difference.forgotten.length : 0;
+    const onlyRead = before.baselinedAt !== null && before.checkpoint === null;
+    const nothingNew = onlyRead && changes + events.length + at.joining.length === 0;
+    return { stream, commit, events: this.#events, nothingNew };
   }
 
   #assertRunning(): void {

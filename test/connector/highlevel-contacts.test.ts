@@ -155,3 +155,15 @@ describe("contacts", () => {
     expect(await world.run("delete_contact", { contactId })).toBeNull();
   });
 });
+
+describe("finding a contact", () => {
+  it("by e-mail gives that contact and no other, and none when nobody has it", async () => {
+    await using world = await openHighLevel();
+    fill(world, 3);
+    const { email } = samples.contact;
+    const found = (await world.run("find_contact", { email })) as { contacts: { id: string }[] };
+    expect(found.contacts.map(({ id }) => id)).toEqual([contactId]);
+    const nobody = (await world.run("find_contact", { email: "nobody@example.com" })) as { contacts: unknown[] };
+    expect(nobody.contacts).toEqual([]);
+  });
+});
