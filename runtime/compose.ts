@@ -1,5 +1,8 @@
 import { randomBytes } from "node:crypto";
+import { createBatches, type Batches } from "./connect/batches.ts";
+import { workBatches } from "./connect/batch-work.ts";
 import { createConnect, type Connect, type ConnectOptions } from "./connect/connect.ts";
+import { createFunctions, type Functions } from "./connect/functions.ts";
 import { createVariables, type Variables } from "./connect/variables.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
@@ -13,12 +16,19 @@ import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
+import { DAY } from "./deliver/schedule.ts";
 import { workRetention } from "./deliver/retention.ts";
-import { createEmbeddedEngine } from "./engine/embedded.ts";
 import type { Engine } from "./engine/engine.ts";
+import { openEngine } from "./engine/open.ts";
+import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
+import type { Runs } from "./flows/runs.ts";
+import { shippedTemplates } from "./flows/template-files.ts";
+import type { Templates } from "./flows/templates.ts";
+import { createSyncs, type Syncs } from "./flows/sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
+import { createMcp, type Mcp } from "./mcp/mcp.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
@@ -53,7 +63,14 @@ export interface Composed {
   vault: Vault;
   connect: Connect;
   variables: Variables;
+  functions: Functions;
+  batches: Batches;
+  mcp: Mcp;
   subscriptions: Subscriptions;
+  syncs: Syncs;
+  flows: FlowRoom["flows"];
+  runs: Runs;
+  templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
   consumers: Consumers;
@@ -73,17 +90,19 @@ const UPKEEP = "17 * * * *";
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { clock, log } = options;
   const connectors = await loadConnectors(options.connectors);
+  const shipped = await shippedTemplates(connectors);
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
+  let engine: Engine;
   try {
     await migrate(db);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
+    engine = await openEngine({ db, clock, log });
   } catch (error) {
     await db.close();
     throw error;
   }
 
-  const engine = createEmbeddedEngine({ db, clock, log });
   const metrics = createMetrics();
   const emit = createDispatch({ engine, clock, log });
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
@@ -96,11 +115,45 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     vault,
     emit,
     variablesOf: variables.valuesOf,
-    onStatus: async (tx, { id, status }) => {
+    onStatus: async (tx, change) => {
+      const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
       if (status === "removed") await subscriptions.connectionRemoved(tx, id);
+      await flowRoom.followConnection(tx, change);
+      await syncs.connectionChanged(tx, change);
     },
   });
+  const syncs = createSyncs({
+    db,
+    engine,
+    connectors,
+    subscriptions,
+    openClient: connect.client,
+    runAction: connect.runAction,
+    variablesOf: variables.valuesOf,
+    emit,
+    clock,
+    now: () => clock.now(),
+    log,
+  });
+  const flowRoom = createFlowRoom({
+    db,
+    engine,
+    connectors,
+    vault,
+    clock,
+    emit,
+    connect,
+    shipped,
+    createSync: syncs.create,
+    variablesOf: variables.valuesOf,
+    network,
+    retentionDays: options.retention.eventsDays,
+    random: options.random,
+  });
+  const functions = createFunctions({ connections: connect, connectors });
+  const batches = createBatches({ db, engine, clock, openClient: connect.client });
+  workBatches({ db, engine, clock, log, openClient: connect.client, runAction: connect.runAction });
   const consumers = createConsumers({ database: db, clock, log });
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
@@ -131,6 +184,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   engine.cron("upkeep", UPKEEP, async () => {
     await connect.purgeAuthorizations();
     await purgeIdempotency(db, clock.now());
+    await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
   });
   return {
     db,
@@ -139,7 +193,14 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     vault,
     connect,
     variables,
+    functions,
+    batches,
+    mcp: createMcp({ functions, runAction: connect.runAction, log }),
     subscriptions,
+    syncs,
+    flows: flowRoom.flows,
+    runs: flowRoom.runs,
+    templates: flowRoom.templates,
     endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
     deliveries: createDeliveries({ database: db, engine, clock }),
     consumers,
@@ -166,7 +227,10 @@ async function loadConnectors(sources: readonly (string | object)[]): Promise<Re
     }
     const connector = compileConnector(loaded);
     if (connectors.has(connector.name)) {
-      throw new HooklineError("invalid_config", `connectors: "${connector.name}" is given twice; give each connector once`);
+      throw new HooklineError(
+        "invalid_config",
+        `connectors: "${connector.name}" is given twice; give each connector once`,
+      );
     }
     connectors.set(connector.name, connector);
   }

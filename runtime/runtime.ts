@@ -11,6 +11,10 @@ import { createLog } from "./core/log.ts";
 import type { Consumer, ConsumerOptions } from "./deliver/consumers.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
 import type { Endpoints } from "./deliver/endpoints.ts";
+import type { Flows } from "./flows/flows.ts";
+import type { FlowRoom } from "./flows/room.ts";
+import type { Runs } from "./flows/runs.ts";
+import type { Templates } from "./flows/templates.ts";
 import type { Principal } from "./http/principal.ts";
 import { createRouter } from "./http/router.ts";
 import { builtInConnectors } from "./manifest/load.ts";
@@ -70,6 +74,9 @@ export interface Runtime extends AsyncDisposable {
   readonly router: Router;
   readonly connections: RuntimeConnections;
   readonly subscriptions: PublicSubscriptions;
+  readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
+  readonly runs: Omit<Runs, "forget">;
+  readonly templates: Templates;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
   /** Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts. */
@@ -126,6 +133,27 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       "resume",
       "poll",
       "health",
+    ]),
+    flows: deferred(open, (c) => c.flows, [
+      "create",
+      "get",
+      "list",
+      "update",
+      "remove",
+      "rotateHookSecret",
+      "call",
+      "test",
+    ]),
+    runs: deferred(open, (c) => c.runs, ["list", "get", "replay", "cancel"]),
+    templates: deferred(open, (c) => c.templates, [
+      "list",
+      "get",
+      "put",
+      "remove",
+      "options",
+      "install",
+      "preview",
+      "upgrade",
     ]),
     endpoints: deferred(open, (c) => c.endpoints, [
       "create",

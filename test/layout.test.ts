@@ -29,7 +29,7 @@ function roomOf(file: string): string {
 
 function imports(): { from: string; to: string; file: string }[] {
   return readdirSync(runtime, { recursive: true, encoding: "utf8" })
-    .filter((name) => /\.ts$/.test(name) && !name.startsWith("ui/"))
+    .filter((name) => name.endsWith('.ts') && !name.startsWith("ui/"))
     .flatMap((name) => {
       const file = join(runtime, name);
       return [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)]

@@ -18,7 +18,7 @@ export interface DispatchOptions {
 }
 
 /**
- * Stores events and decides, in the same transaction, who gets each: the flow or the endpoint its subscription names,
+ * Stores events and decides, in the same transaction, who gets each: the flow, sync or endpoint its subscription names,
  * otherwise every active endpoint of its user and of the workspace that wants events of its type.
  * An endpoint's `where` holds for all of them; data it cannot be evaluated on does not match, and is logged.
  */
@@ -32,7 +32,8 @@ export function createDispatch({ engine, clock, log }: DispatchOptions): Emit {
     const jobs: NewJob[] = [];
     for (const [index, event] of events.entries()) {
       const record = records[index]!;
-      if (event.target.flow !== undefined) jobs.push(flowJob(event.target.flow, record.id));
+      const { flow } = event.target;
+      if (flow !== undefined) jobs.push(flow.startsWith("sync_") ? syncJob(flow, event) : flowJob(flow, record.id));
       else {
         for (const endpoint of receiversOf(event)) {
           const id = newId("dlv");
@@ -49,6 +50,11 @@ export function createDispatch({ engine, clock, log }: DispatchOptions): Emit {
 
 function flowJob(flow: string, event: string): NewJob {
   return { queue: "flow", data: { flow, event }, group: flow };
+}
+
+/** A sync is told which record changed, once for all changes it has not looked at yet; what happened it sees for itself. */
+function syncJob(sync: string, { connection, recordKey }: NewEvent): NewJob {
+  return { queue: "sync", data: { sync, connection, record: recordKey }, group: sync, unique: `${sync}:${connection}:${recordKey}` };
 }
 
 function toRecord(event: NewEvent): EventRecord {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { compile, getRegisteredFunctions, TreeInterpreter, type JSONValue } from "@jmespath-community/jmespath";
 import { HooklineError, nearest } from "../core/errors.ts";
 import { FUNCTIONS } from "./functions.ts";
+import { isTrue, ownField, toClosure, type Machine, type Node } from "./jmespath-closures.ts";
 
 /** The longest expression, in characters. */
 export const MAX_EXPRESSION_LENGTH = 4096;
@@ -13,7 +14,6 @@ const MAX_STEPS = 500_000;
 const MAX_TEXT_LENGTH = 1_048_576;
 
 type Interpreter = typeof TreeInterpreter;
-type Node = ReturnType<typeof compile>;
 /** A node of a parsed expression. */
 export type Part = { type: string; name?: string; [key: string]: unknown };
 
@@ -21,6 +21,8 @@ export type Part = { type: string; name?: string; [key: string]: unknown };
 interface Scope {
   withScope(data: object): Scope;
 }
+
+const CURRENT = { type: "Current" } as Node;
 
 /** Parts that build values; only their results can be larger than what they were made of. */
 const BUILDERS = new Set(["MultiSelectList", "MultiSelectHash", "Function"]);
@@ -42,10 +44,11 @@ export function compileJmespath(expression: string, roots?: readonly string[]): 
   if (fault) throw invalid(expression, fault);
   const builds = contains(node as Part, BUILDERS);
   const interpreter = new BoundedInterpreter();
+  const evaluate = toClosure(node, interpreter);
   return (value) => {
-    interpreter.budget.steps = MAX_STEPS;
     try {
-      const result = interpreter.search(node, value as JSONValue);
+      interpreter.begin(value as JSONValue);
+      const result = evaluate(value as JSONValue);
       if (builds) interpreter.measure(result);
       return result;
     } catch (cause) {
@@ -58,11 +61,7 @@ export function compileJmespath(expression: string, roots?: readonly string[]): 
 /** A condition in JMESPath: null, false and what is empty are false, all else is true. Errors as {@link compileJmespath}. */
 export function compileCondition(expression: string, roots?: readonly string[]): (value: unknown) => boolean {
   const evaluate = compileJmespath(expression, roots);
-  return (value) => {
-    const result = evaluate(value);
-    if (typeof result === "object" && result !== null) return Object.keys(result).length > 0;
-    return result !== null && result !== undefined && result !== false && result !== "";
-  };
+  return (value) => isTrue(evaluate(value));
 }
 
 /** Throws `invalid_expression` when it is too long or does not parse. */
@@ -160,8 +159,8 @@ function contains(part: Part, types: ReadonlySet<string>): boolean {
 }
 
 /** The library's interpreter with a budget of work, and without inherited properties. */
-class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Interpreter) {
-  readonly budget = { steps: 0 };
+class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Interpreter) implements Machine {
+  #steps = 0;
 
   constructor() {
     super();
@@ -175,24 +174,36 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
     };
   }
 
+  /** A new evaluation, on this value. */
+  begin(value: JSONValue): void {
+    this.#steps = MAX_STEPS;
+    this.search(CURRENT, value);
+  }
+
+  call(name: string, args: JSONValue[]): JSONValue {
+    const result = this.runtime.callFunction(name, args) as JSONValue;
+    if (typeof result === "string") assertTextLength(result.length);
+    return result;
+  }
+
   override visit(node: Node, value: JSONValue): ReturnType<Interpreter["visit"]> {
-    this.#spend(1);
+    this.spend(1);
     if (node.type === "Field") return ownField(value, node.name);
     if (node.type === "LetExpression") return this.#visitLet(node, value);
     if (node.type === "Comparator" && (node.name === "EQ" || node.name === "NE")) {
-      return this.#equal(this.visit(node.left, value), this.visit(node.right, value)) === (node.name === "EQ");
+      return this.equal(this.visit(node.left, value), this.visit(node.right, value)) === (node.name === "EQ");
     }
     const result = super.visit(node, value);
-    if (Array.isArray(result)) this.#spend(result.length);
+    if (Array.isArray(result)) this.spend(result.length);
     else if (typeof result === "string") assertTextLength(result.length);
     return result;
   }
 
   /** Spends a step per value inside, as often as each is repeated. */
   measure(value: unknown): void {
-    this.#spend(1);
-    if (typeof value === "object" && value !== null)
-      for (const key in value) this.measure((value as Record<string, unknown>)[key]);
+    this.spend(1);
+    if (typeof value !== "object" || value === null) return;
+    for (const inner of Array.isArray(value) ? value : Object.values(value)) this.measure(inner);
   }
 
   /** In an inner scope; the library makes an interpreter with a table of functions each time, which costs far more. */
@@ -206,16 +217,16 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
     return result;
   }
 
-  #equal(left: unknown, right: unknown): boolean {
+  equal(left: unknown, right: unknown): boolean {
     if (left === right || typeof left !== "object" || typeof right !== "object") return left === right;
     this.measure(left);
     this.measure(right);
     return isDeepStrictEqual(left, right);
   }
 
-  #spend(steps: number): void {
-    this.budget.steps -= steps;
-    if (this.budget.steps < 0)
+  spend(steps: number): void {
+    this.#steps -= steps;
+    if (this.#steps < 0)
       throw new Error("it does too much work on this value; make it simpler or the value smaller");
   }
 
@@ -229,11 +240,6 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
       assertTextLength(second.reduce<number>((sum, item) => sum + String(item).length + subject.length, 0));
     }
   }
-}
-
-function ownField(value: unknown, name: string): JSONValue {
-  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return null;
-  return (value as Record<string, JSONValue>)[name] ?? null;
 }
 
 function assertTextLength(length: number): void {

@@ -143,7 +143,10 @@ export async function listFlows(sql: Sql, filter: FlowFilter, after: string, lim
     conditions.push(`${column} = ?`);
     params.push(value);
   }
-  const rows = await sql.all<Row>(`${SELECT} where ${conditions.join(" and ")} order by f.id limit ?`, [...params, limit]);
+  const rows = await sql.all<Row>(`${SELECT} where ${conditions.join(" and ")} order by f.id limit ?`, [
+    ...params,
+    limit,
+  ]);
   return rows.map(toRecord);
 }
 

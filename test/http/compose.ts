@@ -5,6 +5,7 @@ import { onTestFinished, vi } from "vitest";
 import { createRuntime, type RuntimeOptions } from "../../runtime/runtime.ts";
 import { listen } from "../fixtures/listen.ts";
 import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
+import { storeOfTest } from "../postgres.ts";
 import { Contract } from "./contract.ts";
 import { NotesVendor, notesManifest } from "./notes-vendor.ts";
 
@@ -42,7 +43,7 @@ export async function makeApi(options: ApiOptions = {}) {
   const app = express();
   const host = await listen(createServer(app));
   const runtime = createRuntime({
-    store: "sqlite::memory:",
+    store: given.store ?? (await storeOfTest(given.clock ? "still" : "real")),
     connectors: ["google-contacts", notesManifest],
     encryptionKeys: [ENCRYPTION_KEY],
     servers: { notes: { url: vendor.url } },

@@ -24,10 +24,23 @@ describe("/v1/flows", () => {
     expect([made.status, made.headers.get("location")]).toEqual([201, expect.stringMatching(/\/v1\/flows\/flow_/)]);
     const path = `/v1/flows/${made.body.id}`;
     expect(await must("GET", path)).toEqual(made.body);
-    expect(made.body).toMatchObject({ user: "u_1", version: 1, enabled: true, status: "active", hook: null, template: null });
+    expect(made.body).toMatchObject({
+      user: "u_1",
+      version: 1,
+      enabled: true,
+      status: "active",
+      hook: null,
+      template: null,
+    });
     expect((await must("PATCH", path, { body: { name: "Other" } })).version).toBe(2);
-    expect(await must("PATCH", path, { body: { enabled: false } })).toMatchObject({ enabled: false, status: "paused", version: 2 });
-    expect((await must("GET", "/v1/flows?status=paused")).data.map(({ id }: { id: string }) => id)).toEqual([made.body.id]);
+    expect(await must("PATCH", path, { body: { enabled: false } })).toMatchObject({
+      enabled: false,
+      status: "paused",
+      version: 2,
+    });
+    expect((await must("GET", "/v1/flows?status=paused")).data.map(({ id }: { id: string }) => id)).toEqual([
+      made.body.id,
+    ]);
     const paused = await ask("POST", `${path}/runs`, { body: {} });
     expect([paused.status, paused.body.detail]).toEqual([409, `Flow ${made.body.id} is paused: enable it first`]);
     expect((await ask("DELETE", path)).status).toBe(204);
@@ -59,7 +72,9 @@ describe("/v1/flows", () => {
   it("refuses unknown properties and forms that are none", async () => {
     const { ask, connect } = await makeApi();
     const connection = await connect("u_1");
-    const { body } = await ask("POST", "/v1/flows", { body: { ...called(connection), steps: [{ id: "x" }], colour: "red" } });
+    const { body } = await ask("POST", "/v1/flows", {
+      body: { ...called(connection), steps: [{ id: "x" }], colour: "red" },
+    });
     expect(body.errors).toEqual([
       { pointer: "/colour", message: 'unknown property "colour"; remove it' },
       { pointer: "/steps/0", message: 'needs "action" or "http" or "delay"' },
@@ -73,7 +88,11 @@ describe("/v1/flows", () => {
     const { id, status } = await must("POST", `/v1/flows/${flow.id}/runs`, { body: { title: "Hello" } });
     expect(status).toBe("queued");
     const run = await ended(api, id);
-    expect(run).toMatchObject({ status: "succeeded", trigger: { title: "Hello" }, steps: [{ id: "note", input: { title: "Hello" } }] });
+    expect(run).toMatchObject({
+      status: "succeeded",
+      trigger: { title: "Hello" },
+      steps: [{ id: "note", input: { title: "Hello" } }],
+    });
     const again = await must("POST", `/v1/runs/${id}/replay`, { body: { from: "note" } });
     expect(await ended(api, again.id)).toMatchObject({ status: "succeeded", replayOf: id, cause: "replay" });
     expect(vendor.count("POST /notes")).toBe(2);
@@ -87,9 +106,15 @@ describe("/v1/flows", () => {
     const flow = await must("POST", "/v1/flows", { body: called(connection) });
     const before = vendor.requests.length;
     const dry = await must("POST", `/v1/flows/${flow.id}/test`, { body: { trigger: { title: "Dry" } } });
-    expect(dry).toMatchObject({ starts: true, steps: [{ id: "note", status: "ready", connection, input: { title: "Dry" }, faults: [] }] });
+    expect(dry).toMatchObject({
+      starts: true,
+      steps: [{ id: "note", status: "ready", connection, input: { title: "Dry" }, faults: [] }],
+    });
     const faulty = await must("POST", `/v1/flows/${flow.id}/test`, { body: { trigger: {} } });
-    expect(faulty.steps[0]).toMatchObject({ status: "faulty", faults: [{ pointer: "/input/title", message: "is required" }] });
+    expect(faulty.steps[0]).toMatchObject({
+      status: "faulty",
+      faults: [{ pointer: "/input/title", message: "is required" }],
+    });
     expect(vendor.requests.length).toBe(before);
   });
 
@@ -118,7 +143,10 @@ describe("/v1/flows", () => {
     expect((await must("GET", "/v1/runs", { token: other })).data).toEqual([]);
     const foreign = await ask("POST", "/v1/flows", { token, body: called(theirs) });
     expect(foreign.body.errors).toEqual([
-      { pointer: "/steps/0/connection", message: `There is no connection ${theirs} of user u_1; choose another, or make it first` },
+      {
+        pointer: "/steps/0/connection",
+        message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+      },
     ]);
     const named = await ask("POST", "/v1/flows", { token, body: called(mine, { user: "u_2" }) });
     expect([named.status, named.body.code]).toEqual([403, "forbidden"]);
@@ -131,7 +159,14 @@ describe("/v1/hooks", () => {
       body: called(await api.connect("u_1"), {
         triggers: [{ hook: {} }],
         when: "trigger.body.go != 'no'",
-        steps: [{ id: "note", connection: { connector: "notes" }, action: "create_note", input: { title: "{{trigger.body.title}} {{trigger.query.via}}" } }],
+        steps: [
+          {
+            id: "note",
+            connection: { connector: "notes" },
+            action: "create_note",
+            input: { title: "{{trigger.body.title}} {{trigger.query.via}}" },
+          },
+        ],
         user: "u_1",
       }),
     });
@@ -172,15 +207,103 @@ describe("/v1/hooks", () => {
     const api = await makeApi();
     const flow = await hooked(api);
     const refused = "Hook: its secret is missing or wrong; send it as X-Hook-Secret, or sign the body with it";
-    for (const headers of [{}, { "x-hook-secret": "whsec_wrong" }, { "x-hub-signature-256": "sha256=00" }] as Record<string, string>[]) {
+    for (const headers of [{}, { "x-hook-secret": "whsec_wrong" }, { "x-hub-signature-256": "sha256=00" }] as Record<
+      string,
+      string
+    >[]) {
       const { status, body } = await api.ask("POST", flow.hook, { token: null, headers, body: {} });
       expect([status, body.code, body.detail]).toEqual([401, "unauthenticated", refused]);
     }
     const none = await api.ask("POST", "/v1/hooks/flow_none", { token: null, body: {} });
     expect([none.status, none.body.detail]).toEqual([404, "There is no such hook; check its address"]);
     const { hookSecret } = await api.must("POST", `/v1/flows/${flow.id}/hook/rotate`);
-    const old = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": flow.hookSecret }, body: {} });
+    const old = await api.ask("POST", flow.hook, {
+      token: null,
+      headers: { "x-hook-secret": flow.hookSecret },
+      body: {},
+    });
     const fresh = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": hookSecret }, body: {} });
     expect([old.status, fresh.status]).toEqual([401, 202]);
+  });
+});
+
+describe("a connection that loses its grant", () => {
+  it("breaks the flows that need it until it works again", async () => {
+    const api = await makeApi();
+    const { must, connect, vendor } = api;
+    const connection = await connect("u_1");
+    const flow = await must("POST", "/v1/flows", { body: called(connection) });
+    vendor.write = (_, response) => void response.writeHead(401, { "content-type": "application/json" }).end("{}");
+    const { id } = await must("POST", `/v1/flows/${flow.id}/runs`, { body: { title: "x" } });
+    expect((await ended(api, id)).status).toBe("failed");
+    const message = `Connection ${connection} of notes has lost its grant; reconnect it, and the flow goes on`;
+    expect(await must("GET", `/v1/flows/${flow.id}`)).toMatchObject({
+      status: "broken",
+      problem: { code: "reauth_required", connection, message },
+    });
+    const refused = await api.ask("POST", `/v1/flows/${flow.id}/runs`, { body: {} });
+    expect([refused.status, refused.body.detail]).toEqual([409, `Flow ${flow.id} is broken: ${message}`]);
+    vendor.write = undefined;
+    await must("POST", `/v1/connections/${connection}/test`);
+    expect(await must("GET", `/v1/flows/${flow.id}`)).toMatchObject({ status: "active", problem: null });
+  });
+});
+
+describe("/v1/flow-templates", () => {
+  const template = {
+    id: "note-on-call",
+    name: "A note on call",
+    description: "Makes a note.",
+    version: "1.0.0",
+    setup: {
+      type: "object",
+      required: ["title"],
+      properties: {
+        title: { type: "string" },
+        folder: { type: "string", dynamicValues: { slot: "notes", target: "note_created", property: "folder" } },
+      },
+    },
+    connections: { notes: "notes" },
+    triggers: [{ call: {} }],
+    steps: [{ id: "note", connection: "notes", action: "create_note", input: { title: "$setup.title" } }],
+  };
+
+  it("are added by an admin, installed by a user, and upgraded", async () => {
+    const api = await makeApi();
+    const { must, ask, connect, tokenOf } = api;
+    const [connection, token] = [await connect("u_1"), await tokenOf("u_1")];
+    const refused = await ask("POST", "/v1/flow-templates", { token, body: template });
+    expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
+    expect(await must("POST", "/v1/flow-templates", { body: template })).toEqual({ ...template, source: "workspace" });
+    const { data } = await must("GET", "/v1/flow-templates", { token });
+    expect(data.map(({ id }: { id: string }) => id)).toEqual(["note-on-call"]);
+    const options = await must("GET", "/v1/flow-templates/note-on-call/options/folder", { token });
+    expect(options).toEqual({ data: [{ value: "f1", label: "Work" }] });
+
+    const path = "/v1/flow-templates/note-on-call/install";
+    const incomplete = await ask("POST", path, { token, body: {} });
+    expect(incomplete.body.errors).toEqual([{ pointer: "/setup/title", message: "is required" }]);
+    const made = await must("POST", path, {
+      token,
+      body: { connections: { notes: connection }, setup: { title: "Hi" } },
+    });
+    expect(made).toMatchObject({ user: "u_1", template: { template: "note-on-call", setup: { title: "Hi" } } });
+    const { id } = await must("POST", `/v1/flows/${made.id}/runs`, { token, body: {} });
+    expect((await ended(api, id)).steps[0].input).toEqual({ title: "Hi" });
+
+    await must("POST", "/v1/flow-templates", { body: { ...template, version: "1.1.0", when: "trigger.go" } });
+    const upgrade = await must("GET", `/v1/flows/${made.id}/upgrade`, { token });
+    expect(upgrade).toEqual({
+      template: "note-on-call",
+      from: "1.0.0",
+      to: "1.1.0",
+      changes: [{ pointer: "/when", after: "trigger.go" }],
+    });
+    const upgraded = await must("POST", `/v1/flows/${made.id}/upgrade`, { token, body: {} });
+    expect(upgraded).toMatchObject({ version: 2, when: "trigger.go", template: { version: "1.1.0" } });
+    expect((await ask("POST", `/v1/flows/${made.id}/runs`, { token, body: {} })).status).toBe(204);
+    expect((await ask("DELETE", "/v1/flow-templates/note-on-call")).status).toBe(204);
+    const gone = await ask("GET", "/v1/flow-templates/note-on-call");
+    expect([gone.status, gone.body.detail]).toEqual([404, 'There is no flow template "note-on-call"']);
   });
 });

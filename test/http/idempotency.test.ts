@@ -7,6 +7,7 @@ import { once } from "../../runtime/http/idempotency.ts";
 import { claimKey, purgeIdempotency } from "../../runtime/store/idempotency.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { storeOfTest } from "../postgres.ts";
 import { makeApi, soon } from "./compose.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -114,7 +115,7 @@ describe("an action with an Idempotency-Key", () => {
 
 describe("work of several calls", () => {
   it("keeps a failure that a call before may have made incomplete", async () => {
-    const db = await openDatabase("sqlite::memory:");
+    const db = await openDatabase(await storeOfTest());
     await migrate(db);
     const services = { db, clock: new ManualClock(), log: createLog({ level: "silent" }) };
     const limited = new HooklineError("rate_limited", "Later");
@@ -132,7 +133,7 @@ describe("a key whose process died at work", () => {
   const request = { id: 1 };
 
   async function died(repeatable: boolean) {
-    const db = await openDatabase("sqlite::memory:");
+    const db = await openDatabase(await storeOfTest());
     await migrate(db);
     const clock = new ManualClock();
     const services = { db, clock, log: createLog({ level: "silent" }) };

@@ -1,12 +1,14 @@
 import type { Install } from "../../flows/templates.ts";
 import { scopeOf, userNamed } from "../principal.ts";
 import { adminRoute, created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { listOf, object, ref } from "../schemas/build.ts";
+import { listOf, object, ref, text } from "../schemas/build.ts";
 import { installTemplate, newTemplate } from "../schemas/flows.ts";
 import { inputQuery, parseInput } from "./input.ts";
 
 const tag = "flows";
 const params = { id: "Id of the template" };
+
+const installedSync = object("The sync that was made.", { sync: text("Id of the sync.") });
 
 export const flowTemplateRoutes: Route[] = [
   userRoute({
@@ -65,12 +67,20 @@ export const flowTemplateRoutes: Route[] = [
     params: { ...params, property: "Name of the property" },
     query: { input: { ...inputQuery, description: "{connections, setup} chosen so far, as JSON text." } },
     responses: {
-      200: { description: "The choices.", schema: object("All of them.", { data: listOf(ref("Option"), "In the vendor's order.") }) },
+      200: {
+        description: "The choices.",
+        schema: object("All of them.", { data: listOf(ref("Option"), "In the vendor's order.") }),
+      },
     },
     problems: [409, 424, 502, 504],
     handler: async ({ services, principal, params, query }) => {
       const choices = parseInput(query.input);
-      const data = await services.templates.options(params["id"]!, params["property"]!, choices, scopeOf(principal).user);
+      const data = await services.templates.options(
+        params["id"]!,
+        params["property"]!,
+        choices,
+        scopeOf(principal).user,
+      );
       return ok({ data });
     },
   }),
@@ -82,12 +92,14 @@ export const flowTemplateRoutes: Route[] = [
     tag,
     params,
     body: installTemplate,
-    responses: { 201: { description: "The flow.", schema: ref("Flow") } },
+    responses: { 201: { description: "The flow, or the sync.", schema: { oneOf: [ref("Flow"), installedSync] } } },
     problems: [409],
     handler: async ({ services, principal, params, body, base }) => {
       userNamed(principal, body.user);
       const made = await services.templates.install(params["id"]!, body, scopeOf(principal).user);
-      return created(`${base}/v1/flows/${made.id}`, made);
+      return "left" in made
+        ? created(`${base}/v1/syncs/${made.id}`, { sync: made.id })
+        : created(`${base}/v1/flows/${made.id}`, made);
     },
   }),
 ];

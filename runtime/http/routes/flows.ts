@@ -131,7 +131,9 @@ export const flowRoutes: Route[] = [
     handler: async ({ services, principal, params, query: { limit, cursor, status } }) => {
       const page = readPage({ limit, cursor });
       const { id } = await services.flows.get(params["id"]!, asker(principal));
-      return ok(pageOf(cutPage(await services.runs.list({ flow: id, status }, page.cursor, page.limit + 1), page.limit)));
+      return ok(
+        pageOf(cutPage(await services.runs.list({ flow: id, status }, page.cursor, page.limit + 1), page.limit)),
+      );
     },
   }),
   userRoute({

@@ -26,14 +26,21 @@ export function hookRoutes({ open }: { open: () => Promise<Services> }): Route[]
       responses: {
         202: {
           description: "It is taken.",
-          schema: object("Which run.", { run: nullable(text("Id of the run; null when the flow's condition does not hold.")) }),
+          schema: object("Which run.", {
+            run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
+          }),
         },
       },
       problems: [401, 409, 429, 500, 503],
-      handler: async ({ params, query, headers, request }: Parameters<Extract<Route, { auth: "public" }>["handler"]>[0]) => {
+      handler: async ({
+        params,
+        query,
+        headers,
+        request,
+      }: Parameters<Extract<Route, { auth: "public" }>["handler"]>[0]) => {
         const { flows } = await open();
         const body = await readBytes(request);
-        const run = await flows.takeHook((params as Record<string, string>)["id"]!, { headers, query, body });
+        const run = await flows.takeHook(params["id"]!, { headers, query, body });
         return { status: 202, body: { run: run?.id ?? null } };
       },
     },
@@ -49,7 +56,8 @@ async function readBytes(request: AsyncIterable<Buffer> & { body?: unknown }): P
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new HooklineError("too_large", `Body: it is larger than ${MAX_BODY_BYTES} bytes; send less at once`);
+    if (size > MAX_BODY_BYTES)
+      throw new HooklineError("too_large", `Body: it is larger than ${MAX_BODY_BYTES} bytes; send less at once`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

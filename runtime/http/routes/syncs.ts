@@ -164,17 +164,27 @@ export const syncRoutes: Route[] = [
 ];
 
 function syncView(one: SyncStatus): object {
-  const { id, user, resource, direction, conflicts, deletes, fields, everySeconds, writesPerMinute } = one;
-  const { enabled, phase, status, problem, sides, links, pulled, pushed, conflictCount } = one;
+  const { phase, status, problem, sides } = one;
   return {
-    ...{ id, user, resource, direction, conflicts, deletes, fields, everySeconds, writesPerMinute },
-    enabled,
+    id: one.id,
+    user: one.user,
+    resource: one.resource,
+    direction: one.direction,
+    conflicts: one.conflicts,
+    deletes: one.deletes,
+    fields: one.fields,
+    everySeconds: one.everySeconds,
+    writesPerMinute: one.writesPerMinute,
+    enabled: one.enabled,
     status: status === "paused" ? "paused" : phase === "matching" ? "matching" : "active",
     problem: problem && { ...problem, at: isoTime(problem.at) },
     left: sideView(sides.left),
     right: sideView(sides.right),
     lastSyncAt: isoTime(one.lastSyncAt),
-    ...{ pulled, pushed, conflictCount, links },
+    pulled: one.pulled,
+    pushed: one.pushed,
+    conflictCount: one.conflictCount,
+    links: one.links,
     createdAt: isoTime(one.createdAt),
     updatedAt: isoTime(one.updatedAt),
   };
@@ -190,11 +200,12 @@ function sideView({ cursor, lastError, ...side }: SideStatus): object {
   };
 }
 
-function linkView({ sync: _, dirty: _dirty, error, createdAt, updatedAt, ...link }: LinkRecord): object {
+function linkView({ id, leftId, rightId, state, agreed, left, right, error, createdAt, updatedAt }: LinkRecord): object {
   const times = { createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
-  return { ...link, error: error && { ...error, at: isoTime(error.at) }, ...times };
+  const shown = error && { ...error, at: isoTime(error.at) };
+  return { id, leftId, rightId, state, agreed, left, right, error: shown, ...times };
 }
 
-function conflictView({ sync: _, createdAt, ...conflict }: ConflictRecord): object {
-  return { ...conflict, createdAt: isoTime(createdAt) };
+function conflictView({ id, link, leftId, rightId, winner, fields, createdAt }: ConflictRecord): object {
+  return { id, link, leftId, rightId, winner, fields, createdAt: isoTime(createdAt) };
 }

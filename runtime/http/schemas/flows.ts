@@ -19,8 +19,9 @@ function standalone(value: unknown, root: unknown): unknown {
 }
 
 const definition = (standalone(flowSchema, flowSchema) as { properties: Record<string, JsonSchema> }).properties;
-const { $schema: _, ...template } = (standalone(templateSchema, templateSchema) as { properties: Record<string, JsonSchema> })
-  .properties as Record<string, JsonSchema>;
+const { $schema: _, ...template } = (
+  standalone(templateSchema, templateSchema) as { properties: Record<string, JsonSchema> }
+).properties;
 const owner = name("The user it belongs to; the workspace when not given.", "u_1");
 const enabled = { type: "boolean", description: "Whether its triggers start it.", default: true };
 const setup = anyObject("Answers to the template's form.", { tag: "from-google" });
@@ -31,7 +32,15 @@ const connections = {
   examples: [{ google: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }],
 };
 
-export const newFlow = object("A flow.", { ...definition, user: owner, enabled }, ["when", "timeLimit", "user", "enabled"]);
+/** Of a template: a flow has the one half, a sync the other. */
+const OPTIONAL = ["setup", "triggers", "when", "steps", "timeLimit", "sync"];
+
+export const newFlow = object("A flow.", { ...definition, user: owner, enabled }, [
+  "when",
+  "timeLimit",
+  "user",
+  "enabled",
+]);
 
 const changeable = {
   ...definition,
@@ -41,11 +50,17 @@ const changeable = {
 };
 export const flowChanges = { ...object("What is to change.", changeable, Object.keys(changeable)), minProperties: 1 };
 
-export const newTemplate = object("A flow template.", template, ["setup", "when", "timeLimit"]);
+export const newTemplate = object("A flow template.", template, OPTIONAL);
 
 export const installTemplate = object(
   "What is chosen for a template.",
-  { user: owner, name: name("What people call the flow; the template's name when not given."), enabled, connections, setup },
+  {
+    user: owner,
+    name: name("What people call the flow; the template's name when not given."),
+    enabled,
+    connections,
+    setup,
+  },
   ["user", "name", "enabled", "connections", "setup"],
 );
 
@@ -60,9 +75,16 @@ export const dryRunInput = object(
   ["trigger", "outputs"],
 );
 
-export const replayRun = object("Where to begin.", { from: text("Id of a step; the first when not given.", "create") }, ["from"]);
+export const replayRun = object(
+  "Where to begin.",
+  { from: text("Id of a step; the first when not given.", "create") },
+  ["from"],
+);
 
-const stepError = object("What went wrong.", { code: text("Stable code.", "vendor_error"), message: text("In words.") });
+const stepError = object("What went wrong.", {
+  code: text("Stable code.", "vendor_error"),
+  message: text("In words."),
+});
 const RUN_STATUS = ["queued", "running", "waiting", "succeeded", "failed", "cancelled"];
 const STEP_STATUS = ["started", "waiting", "succeeded", "failed", "skipped", "interrupted"];
 
@@ -102,7 +124,11 @@ const runStep = object("What a step took and gave, without secrets, shortened wh
 
 const difference = object(
   "One place that differs.",
-  { pointer: text("JSON pointer.", "/steps/create/input/firstName"), before: { description: "As it is." }, after: { description: "As it would be." } },
+  {
+    pointer: text("JSON pointer.", "/steps/create/input/firstName"),
+    before: { description: "As it is." },
+    after: { description: "As it would be." },
+  },
   ["before", "after"],
 );
 
@@ -156,7 +182,10 @@ export const flowSchemas: Record<string, JsonSchema> = {
         connection: nullable(text("The connection it would run with.")),
         input: { description: "What it would take." },
         output: { description: "What later steps were given instead of its output." },
-        faults: listOf(object("A fault.", { pointer: text("Where."), message: text("What is wrong.") }), "Why it would fail."),
+        faults: listOf(
+          object("A fault.", { pointer: text("Where."), message: text("What is wrong.") }),
+          "Why it would fail.",
+        ),
       }),
       "In the flow's order.",
     ),
@@ -164,7 +193,7 @@ export const flowSchemas: Record<string, JsonSchema> = {
   FlowTemplate: object(
     "A flow written once, to be installed by many.",
     { ...template, source: oneOf(["connector", "workspace"], "Whether it comes with a connector.") },
-    ["setup", "when", "timeLimit"],
+    OPTIONAL,
   ),
   FlowTemplates: object("All templates.", { data: listOf(ref("FlowTemplate"), "Those of connectors first.") }),
   Upgrade: object("What an upgrade would change.", {

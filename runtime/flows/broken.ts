@@ -1,0 +1,74 @@
+import type { StatusChange } from "../connect/status.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Tx } from "../store/database.ts";
+import type { Emit } from "../store/events.ts";
+import { flowsInReach, saveFlow, type FlowProblem, type FlowRecord } from "../store/flows.ts";
+import { triggersOf } from "./definition.ts";
+import { flowBroken } from "./operational.ts";
+import type { StartRun } from "./start.ts";
+import type { FlowTriggers } from "./subscribe.ts";
+
+/** Told of every change of a connection's status, inside the transaction that makes it. */
+export type FollowConnection = (tx: Tx, change: StatusChange) => Promise<void>;
+
+export interface FollowOptions {
+  clock: Clock;
+  emit: Emit;
+  triggers: FlowTriggers;
+  start: StartRun;
+}
+
+/**
+ * Turns flows off that need a connection which does not work any more, and on again those that only waited for it;
+ * starts the flows that a connection becoming active triggers.
+ */
+export function createFollowConnection({ clock, emit, triggers, start }: FollowOptions): FollowConnection {
+  const turn = async (tx: Tx, flow: FlowRecord, problem: FlowProblem | null): Promise<FlowRecord> => {
+    const turned: FlowRecord = { ...flow, status: problem ? "broken" : "active", problem, updatedAt: clock.now() };
+    await saveFlow(tx, turned);
+    await triggers.follow(tx, turned);
+    if (problem) await emit(tx, [flowBroken(turned, problem, clock.now())]);
+    return turned;
+  };
+
+  return async (tx, change) => {
+    for (const flow of await flowsInReach(tx, change.user)) {
+      if (change.status !== "active") {
+        if (flow.status === "active" && needs(flow, change)) await turn(tx, flow, problemOf(change, clock.now()));
+        continue;
+      }
+      const waited = flow.problem?.connection === change.id && flow.problem.code === "reauth_required";
+      const now = waited ? await turn(tx, flow, null) : flow;
+      if (now.status !== "active") continue;
+      const wanted = triggersOf(now.definition, "connectionActive");
+      if (!wanted.some(({ trigger }) => trigger.connectionActive.connector === change.connector)) continue;
+      const { id: connection, connector, user } = change;
+      await start(tx, now, {
+        cause: "connection",
+        forUser: user,
+        connection,
+        trigger: { connection, connector, user },
+      });
+    }
+  };
+}
+
+/** A flow of the workspace looks for another user's connection of the connector each time. */
+function needs({ definition, user }: FlowRecord, { id, connector }: StatusChange): boolean {
+  const refs = [...triggersOf(definition, "connection").map(({ trigger }) => trigger), ...definition.steps].map(
+    ({ connection }) => connection,
+  );
+  return refs.some((ref) => ref === id || (user !== null && typeof ref === "object" && ref.connector === connector));
+}
+
+function problemOf({ id, connector, status }: StatusChange, at: number): FlowProblem {
+  const removed = status === "removed";
+  return {
+    code: removed ? "not_found" : "reauth_required",
+    message: removed
+      ? `Connection ${id} of ${connector} was removed; wire another one into the flow, and enable it`
+      : `Connection ${id} of ${connector} has lost its grant; reconnect it, and the flow goes on`,
+    connection: id,
+    at,
+  };
+}

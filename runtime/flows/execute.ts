@@ -1,0 +1,291 @@
+import type { VariablesOf } from "../connect/actions.ts";
+import { connectionValues } from "../connect/credentials.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Vault } from "../core/crypto.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Outcome } from "../engine/engine.ts";
+import type { Scope } from "../manifest/expressions.ts";
+import { findConnection } from "../store/connections.ts";
+import type { Database } from "../store/database.ts";
+import type { Emit } from "../store/events.ts";
+import type { FlowVersion } from "../store/flows.ts";
+import type { RunRecord, RunStepRecord } from "../store/runs.ts";
+import type { Call, PrepareCall } from "./calls.ts";
+import type { Asker } from "./connections.ts";
+import type { CompiledFlow, CompiledStep } from "./definition.ts";
+import { Progress } from "./progress.ts";
+import { openState, openTrigger, shown } from "./records.ts";
+import { retryPlan } from "./retry.ts";
+import { errorOf, StepLog } from "./step-log.ts";
+
+export interface ExecuteOptions {
+  db: Database;
+  vault: Vault;
+  clock: Clock;
+  emit: Emit;
+  prepare: PrepareCall;
+  variablesOf: VariablesOf;
+  /** From 0 up to 1; spreads retries. */
+  random: () => number;
+}
+
+/** A run that is to be taken further. */
+export interface Unfinished {
+  run: RunRecord;
+  version: FlowVersion;
+  flow: CompiledFlow;
+  steps: readonly RunStepRecord[];
+}
+
+/** Most items of a forEach. */
+const MAX_ITEMS = 1000;
+/** How long a run keeps its slot before it queues up again, milliseconds. */
+const TURN_MS = 30_000;
+/** Has no variables of its own. */
+const NOBODY = "";
+const GONE: Outcome = { done: true };
+
+/**
+ * Takes a run as far as it gets: to its end, a delay, another try's time, or the end of its turn. Every call is marked
+ * before it is made, and its result is durable before the next step: after a crash, finished steps are not repeated, and
+ * a started one only where that is harmless.
+ * @throws whatever made the signal abort; the run then goes on where it is
+ */
+export async function executeRun(
+  unfinished: Unfinished,
+  options: ExecuteOptions,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { run } = unfinished;
+  const variables = await options.variablesOf(run.forUser ?? NOBODY);
+  const connection = run.connection === null ? undefined : await findConnection(options.db, run.connection);
+  const scope = {
+    trigger: openTrigger(options.vault, run),
+    workspace: { vars: variables.workspace },
+    user: { vars: variables.user },
+    connection: connection ? connectionValues(connection) : {},
+    ...(unfinished.version.setup && { setup: unfinished.version.setup }),
+  };
+  return new Execution(unfinished, options, scope, signal).advance();
+}
+
+class Execution {
+  readonly #run: RunRecord;
+  readonly #flow: CompiledFlow;
+  readonly #options: ExecuteOptions;
+  readonly #given: Scope;
+  readonly #signal: AbortSignal;
+  readonly #asker: Asker;
+  readonly #log: StepLog;
+  readonly #progress: Progress;
+  readonly #began: number;
+  /** What mappings read as `steps`. */
+  readonly #steps: Record<string, object> = {};
+
+  constructor({ run, version, flow, steps }: Unfinished, options: ExecuteOptions, given: Scope, signal: AbortSignal) {
+    this.#run = run;
+    this.#flow = flow;
+    this.#options = options;
+    this.#given = given;
+    this.#signal = signal;
+    this.#asker = { owner: run.user, user: run.forUser, workspace: version.byAdmin };
+    this.#log = new StepLog(run.id, steps, options);
+    this.#progress = new Progress(run, options);
+    this.#began = options.clock.now();
+  }
+
+  async advance(): Promise<Outcome> {
+    for (const step of this.#flow.steps) {
+      const leave = await this.#step(step);
+      if (leave) return leave;
+    }
+    return this.#progress.end("succeeded", null);
+  }
+
+  /** Undefined when the next step may follow. */
+  async #step(step: CompiledStep): Promise<Outcome | undefined> {
+    if (!isSettled(this.#log.of(step.id), step)) {
+      const tooLate = this.#tooLate(step);
+      if (tooLate) return tooLate;
+      const leave = await (step.forEach
+        ? this.#each(step)
+        : step.work.kind === "delay"
+          ? this.#delay(step)
+          : this.#one(step, 0));
+      if (leave) return leave;
+    }
+    this.#steps[step.id] = this.#log.outcome(step);
+    return undefined;
+  }
+
+  async #delay(step: CompiledStep): Promise<Outcome | undefined> {
+    const { work } = step;
+    if (work.kind !== "delay") throw new TypeError(`Step ${step.id} is no delay`);
+    const record = this.#log.of(step.id);
+    if (record === undefined) {
+      const skip = await this.#skipped(step, 0, this.#scope());
+      if (skip !== undefined) return skip === "skipped" ? undefined : skip;
+      const now = this.#options.clock.now();
+      return this.#progress.wait(this.#log.next(step, 0, { status: "waiting", startedAt: now }), now + work.ms);
+    }
+    const left = record.startedAt + work.ms - this.#options.clock.now();
+    if (left > 0) return this.#progress.wait(record, record.startedAt + work.ms);
+    await this.#progress.save(this.#log.next(step, 0, { status: "succeeded" }));
+    return undefined;
+  }
+
+  async #each(step: CompiledStep): Promise<Outcome | undefined> {
+    let items: unknown[];
+    const head = this.#log.of(step.id);
+    if (head) items = openState(this.#options.vault, head).items ?? [];
+    else {
+      const found = this.#attempt(() => itemsOf(step, this.#scope()));
+      if ("failed" in found) return this.#fail(step, 0, found.failed);
+      items = found.value;
+      const sealed = this.#attempt(() => this.#log.next(step, 0, { status: "started" }, { items }));
+      if ("failed" in sealed) return this.#fail(step, 0, sealed.failed);
+      if (!(await this.#progress.save(sealed.value))) return GONE;
+    }
+    for (const [index, item] of items.entries()) {
+      if (isSettled(this.#log.of(step.id, index + 1), step)) continue;
+      const leave = this.#tooLate(step) ?? (await this.#one(step, index + 1, item));
+      if (leave) return leave;
+    }
+    await this.#progress.save(this.#log.next(step, 0, { status: "succeeded" }));
+    return undefined;
+  }
+
+  /** A call: of the step itself (iteration 0), or for one item of its list. */
+  async #one(step: CompiledStep, iteration: number, item?: unknown): Promise<Outcome | undefined> {
+    const scope = iteration === 0 ? this.#scope() : { ...this.#scope(), item };
+    const before = this.#log.of(step.id, iteration);
+    if (!before) {
+      const skip = await this.#skipped(step, iteration, scope);
+      if (skip !== undefined) return skip === "skipped" ? undefined : skip;
+    }
+    let call: Call;
+    try {
+      call = await this.#options.prepare(step, scope, this.#asker);
+    } catch (error) {
+      return this.#fail(step, iteration, error);
+    }
+    if (before?.status === "started" && !call.repeatable) return this.#interrupted(step, iteration);
+    const started = this.#log.next(step, iteration, { status: "started", input: shown(call.input) });
+    if (!(await this.#progress.save(started))) return GONE;
+    try {
+      const output = await this.#call(step, iteration, call);
+      const state = { input: call.input, output };
+      await this.#progress.save(this.#log.next(step, iteration, { status: "succeeded", output: shown(output) }, state));
+      return undefined;
+    } catch (error) {
+      if (this.#signal.aborted) throw error;
+      return this.#failedCall(step, iteration, call, error);
+    }
+  }
+
+  async #call(step: CompiledStep, iteration: number, call: Call): Promise<unknown> {
+    const timeout = AbortSignal.timeout(step.timeoutMs);
+    try {
+      return await call.run(AbortSignal.any([this.#signal, timeout]), `${this.#run.keyRun}:${step.id}:${iteration}`);
+    } catch (error) {
+      if (!timeout.aborted || this.#signal.aborted) throw error;
+      const message = `no answer within ${step.timeoutMs / 1000} s; raise timeoutSeconds, or see what the vendor is busy with`;
+      throw new HooklineError("timeout", message, { cause: error });
+    }
+  }
+
+  async #failedCall(step: CompiledStep, iteration: number, call: Call, error: unknown): Promise<Outcome | undefined> {
+    const { clock, random } = this.#options;
+    const record = this.#log.of(step.id, iteration)!;
+    const attempts = record.attempts + 1;
+    const elapsedMs = clock.now() - record.startedAt;
+    const plan = retryPlan({ error, repeatable: call.repeatable, onError: step.onError, attempts, elapsedMs }, random);
+    if (!plan) return this.#fail(step, iteration, error);
+    const waiting = {
+      status: "waiting",
+      error: errorOf(error),
+      attempts: plan.counts ? attempts : record.attempts,
+    } as const;
+    return this.#progress.wait(this.#log.next(step, iteration, waiting), clock.now() + plan.afterMs);
+  }
+
+  #interrupted(step: CompiledStep, iteration: number): Promise<Outcome | undefined> {
+    const message =
+      "the process ended while this was being done, and doing it twice is not harmless; look whether it was done, and replay from the next step or from this one";
+    return this.#fail(step, iteration, new HooklineError("conflict", message), "interrupted");
+  }
+
+  /** A failure that stands: the run goes on without it, or ends. */
+  async #fail(
+    step: CompiledStep,
+    iteration: number,
+    failure: unknown,
+    status: "failed" | "interrupted" = "failed",
+  ): Promise<Outcome | undefined> {
+    const error = errorOf(failure);
+    const record = this.#log.next(step, iteration, { status, error });
+    if (step.onError === "continue" && status === "failed") {
+      await this.#progress.save(record);
+      return undefined;
+    }
+    const records = iteration === 0 ? [record] : [record, this.#log.next(step, 0, { status: "failed", error })];
+    return this.#progress.end("failed", { ...error, step: step.id }, records);
+  }
+
+  async #skipped(step: CompiledStep, iteration: number, scope: Scope): Promise<"skipped" | Outcome | undefined> {
+    const { when } = step;
+    if (when === undefined) return undefined;
+    const held = this.#attempt(() => when(scope));
+    if ("failed" in held) return (await this.#fail(step, iteration, held.failed)) ?? "skipped";
+    if (held.value) return undefined;
+    await this.#progress.save(this.#log.next(step, iteration, { status: "skipped" }));
+    return "skipped";
+  }
+
+  /** Only what the world can do wrong is a failure of the step. */
+  #attempt<T>(work: () => T): { value: T } | { failed: HooklineError } {
+    try {
+      return { value: work() };
+    } catch (error) {
+      if (!(error instanceof HooklineError)) throw error;
+      return { failed: error };
+    }
+  }
+
+  #scope(): Scope {
+    return { ...this.#given, steps: this.#steps };
+  }
+
+  /** The end of the run's time, or of its turn. */
+  #tooLate(step: CompiledStep): Outcome | undefined {
+    const now = this.#options.clock.now();
+    const { timeLimitMs } = this.#flow;
+    const start = this.#run.startedAt ?? this.#began;
+    if (timeLimitMs !== undefined && now - start >= timeLimitMs) {
+      const message = `the flow's timeLimit of ${timeLimitMs / 1000} s is over; raise it, or see which step takes so long`;
+      return this.#progress.end("failed", { code: "timeout", message, step: step.id });
+    }
+    return now - this.#began < TURN_MS ? undefined : { runAgainAt: now, attempt: "reset" };
+  }
+}
+
+/** Whether there is nothing left to do of a step, or of one of its items. */
+function isSettled(record: RunStepRecord | undefined, { onError }: CompiledStep): boolean {
+  if (!record) return false;
+  const { status } = record;
+  return status === "succeeded" || status === "skipped" || (status === "failed" && onError === "continue");
+}
+
+function itemsOf(step: CompiledStep, scope: Scope): unknown[] {
+  const items = step.forEach!(scope) ?? [];
+  if (!Array.isArray(items)) {
+    throw new HooklineError("invalid_input", `forEach: must give a list, not ${typeof items}; map a list to it`);
+  }
+  if (items.length > MAX_ITEMS) {
+    throw new HooklineError(
+      "too_large",
+      `forEach: gives ${items.length} items; ${MAX_ITEMS} are done in one run, filter them`,
+    );
+  }
+  return items;
+}

@@ -1,0 +1,77 @@
+import type { Clock } from "../core/clock.ts";
+import type { Vault } from "../core/crypto.ts";
+import { formatFault, HooklineError } from "../core/errors.ts";
+import { scrub } from "../core/secrets.ts";
+import type { RunError, RunStepRecord } from "../store/runs.ts";
+import type { CompiledStep } from "./definition.ts";
+import { openState, sealState, type StepState } from "./records.ts";
+
+type Changes = Partial<Omit<RunStepRecord, "run" | "step" | "iteration" | "state">> & Pick<RunStepRecord, "status">;
+
+/** How far the steps of one run are. */
+export class StepLog {
+  readonly #run: string;
+  readonly #vault: Vault;
+  readonly #clock: Clock;
+  readonly #records = new Map<string, RunStepRecord>();
+
+  constructor(run: string, records: readonly RunStepRecord[], { vault, clock }: { vault: Vault; clock: Clock }) {
+    this.#run = run;
+    this.#vault = vault;
+    this.#clock = clock;
+    for (const record of records) this.#records.set(keyOf(record.step, record.iteration), record);
+  }
+
+  of(step: string, iteration = 0): RunStepRecord | undefined {
+    return this.#records.get(keyOf(step, iteration));
+  }
+
+  /** Notes what became of a step, or of an item; to be saved. Throws `too_large` for what it gave. */
+  next(step: CompiledStep, iteration: number, changes: Changes, state?: StepState): RunStepRecord {
+    const now = this.#clock.now();
+    const before = this.of(step.id, iteration);
+    const place = { run: this.#run, step: step.id, iteration };
+    const record: RunStepRecord = {
+      ...(before ?? { ...place, input: null, output: null, state: null, attempts: 0, startedAt: now }),
+      error: null,
+      finishedAt: changes.status === "started" || changes.status === "waiting" ? null : now,
+      ...changes,
+      ...(state && { state: sealState(this.#vault, place, state) }),
+    };
+    this.#records.set(keyOf(step.id, iteration), record);
+    return record;
+  }
+
+  /** A step that has ended, as mappings read it. */
+  outcome(step: CompiledStep): { status: string; input?: unknown; output?: unknown; error?: unknown } {
+    const head = this.of(step.id)!;
+    const { status, error } = head;
+    if (!step.forEach || status !== "succeeded") {
+      const { input, output } = openState(this.#vault, head);
+      return { status, input, output, ...(error && { error }) };
+    }
+    const ofItems: StepState[] = [];
+    for (let i = 1; ; i++) {
+      const record = this.of(step.id, i);
+      if (!record) break;
+      ofItems.push(openState(this.#vault, record));
+    }
+    return {
+      status,
+      input: ofItems.map(({ input }) => input ?? null),
+      output: ofItems.map(({ output }) => output ?? null),
+    };
+  }
+}
+
+/** An error as it is kept: without secrets, with the first places of bad input. */
+export function errorOf(error: unknown): Omit<RunError, "step"> {
+  if (!(error instanceof HooklineError)) throw error;
+  const places = error.faults.slice(0, 5).map(formatFault);
+  const message = places.length === 0 ? error.message : `${error.message} (${places.join("; ")})`;
+  return { code: error.code, message: scrub(message).slice(0, 2000) };
+}
+
+function keyOf(step: string, iteration: number): string {
+  return `${step}:${iteration}`;
+}

@@ -1,0 +1,66 @@
+import type { Engine, Handler, Job, Outcome } from "../engine/engine.ts";
+import { eventById } from "../store/events.ts";
+import { flowById, flowVersion } from "../store/flows.ts";
+import { runById, stepsOfRun } from "../store/runs.ts";
+import type { CompiledFlows } from "./definition.ts";
+import { executeRun, type ExecuteOptions } from "./execute.ts";
+import { takeTime } from "./schedules.ts";
+import type { StartRun } from "./start.ts";
+
+export interface WorkFlowsOptions extends ExecuteOptions {
+  engine: Pick<Engine, "work">;
+  compiled: CompiledFlows;
+  start: StartRun;
+}
+
+/** Jobs at once in this process, and of one flow: the others always find slots. */
+const CONCURRENCY = 64;
+const PER_FLOW = 8;
+const DONE: Outcome = { done: true };
+
+/** Makes the engine work on flows: events and times that start runs, and the runs themselves. */
+export function workFlows(options: WorkFlowsOptions): void {
+  const { engine } = options;
+  const handlers: Record<string, Handler<undefined>> = {
+    run: (job, _, signal) => takeRun(options, String(job.data["run"]), signal),
+    event: (job) => takeEvent(options, job),
+    schedule: (job) => takeTime(options, job),
+  };
+  engine.work("flow", { concurrency: CONCURRENCY, perGroup: PER_FLOW }, (job, loaded, signal) => {
+    const kind = Object.keys(handlers).find((name) => name in job.data);
+    if (kind === undefined)
+      throw new TypeError(`A flow job has run, event or schedule, not ${Object.keys(job.data).join(", ")}`);
+    return handlers[kind]!(job, loaded, signal);
+  });
+}
+
+async function takeRun(options: WorkFlowsOptions, id: string, signal: AbortSignal): Promise<Outcome> {
+  const { db, compiled } = options;
+  const run = await runById(db, id);
+  if (!run || run.finishedAt !== null) return DONE;
+  const version = await flowVersion(db, run.flow, run.version);
+  if (!version) return DONE;
+  const flow = compiled.of(run.flow, version);
+  return executeRun({ run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
+}
+
+/** A paused flow takes no notice of what happened just before. */
+async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promise<Outcome> {
+  const event = await eventById(db, String(data["event"]));
+  const flow = await flowById(db, String(data["flow"]));
+  if (!event || !flow || flow.status === "paused") return DONE;
+  const trigger: unknown = JSON.parse(event.data);
+  return {
+    done: true,
+    commit: async (tx) => {
+      const { id, user, connection } = event;
+      await start(tx, flow, {
+        cause: "event",
+        forUser: user,
+        event: id,
+        ...(connection !== null && { connection }),
+        trigger,
+      });
+    },
+  };
+}
