@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { compose, type Composed, type ComposeOptions } from "./compose.ts";
 import type { ActionResult } from "./connect/actions.ts";
 import type { Connect } from "./connect/connect.ts";
+import type { Variables } from "./connect/variables.ts";
 import type { ConnectionView } from "./connect/view.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import { systemClock, type Clock } from "./core/clock.ts";
@@ -14,6 +15,7 @@ import type { Endpoints } from "./deliver/endpoints.ts";
 import type { Flows } from "./flows/flows.ts";
 import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
+import type { Syncs } from "./flows/sync/syncs.ts";
 import type { Templates } from "./flows/templates.ts";
 import type { Principal } from "./http/principal.ts";
 import { createRouter } from "./http/router.ts";
@@ -60,13 +62,19 @@ export interface ConnectionHandle extends ConnectionView {
   run(action: string, input: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<unknown>;
 }
 
-export interface RuntimeConnections extends Pick<Connect, "create" | "list" | "update" | "remove" | "test" | "reconnect"> {
+export interface RuntimeConnections extends Pick<
+  Connect,
+  "create" | "list" | "update" | "remove" | "test" | "reconnect"
+> {
   /** @throws HooklineError `not_found` */
   get(id: string): Promise<ConnectionHandle>;
   runAction(id: string, action: string, input: Record<string, unknown>): Promise<ActionResult>;
 }
 
-type PublicSubscriptions = Pick<Subscriptions, "create" | "get" | "list" | "update" | "remove" | "pause" | "resume" | "poll" | "health">;
+type PublicSubscriptions = Pick<
+  Subscriptions,
+  "create" | "get" | "list" | "update" | "remove" | "pause" | "resume" | "poll" | "health"
+>;
 
 /** An integration connector inside a process. Made at once; the store is opened by the first use, work begins with `start`. */
 export interface Runtime extends AsyncDisposable {
@@ -77,6 +85,9 @@ export interface Runtime extends AsyncDisposable {
   readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
   readonly runs: Omit<Runs, "forget">;
   readonly templates: Templates;
+  /** Two connections kept alike in one resource. */
+  readonly syncs: Omit<Syncs, "connectionChanged">;
+  readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
   /** Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts. */
@@ -114,59 +125,24 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       baseUrl: options.baseUrl,
       log,
     }),
-    connections: {
-      ...deferred(open, (c) => c.connect, ["create", "list", "update", "remove", "test", "reconnect"]),
+    connections: deferred<RuntimeConnections>(open, (c) => c.connect, {
       get: async (id) => {
         const { connect } = await open();
         const view = await connect.get(id);
-        return { ...view, run: async (action, input, given) => (await connect.runAction(id, action, input, given)).output };
+        return {
+          ...view,
+          run: async (action, input, given) => (await connect.runAction(id, action, input, given)).output,
+        };
       },
-      runAction: async (id, action, input) => await (await open()).connect.runAction(id, action, input),
-    },
-    subscriptions: deferred(open, (c) => c.subscriptions, [
-      "create",
-      "get",
-      "list",
-      "update",
-      "remove",
-      "pause",
-      "resume",
-      "poll",
-      "health",
-    ]),
-    flows: deferred(open, (c) => c.flows, [
-      "create",
-      "get",
-      "list",
-      "update",
-      "remove",
-      "rotateHookSecret",
-      "call",
-      "test",
-    ]),
-    runs: deferred(open, (c) => c.runs, ["list", "get", "replay", "cancel"]),
-    templates: deferred(open, (c) => c.templates, [
-      "list",
-      "get",
-      "put",
-      "remove",
-      "options",
-      "install",
-      "preview",
-      "upgrade",
-    ]),
-    endpoints: deferred(open, (c) => c.endpoints, [
-      "create",
-      "get",
-      "list",
-      "update",
-      "remove",
-      "rotateSecret",
-      "test",
-      "recover",
-      "stats",
-    ]),
-    deliveries: deferred(open, (c) => c.deliveries, ["list", "get", "retry"]),
+    }),
+    subscriptions: deferred(open, (c) => c.subscriptions),
+    flows: deferred(open, (c) => c.flows),
+    runs: deferred(open, (c) => c.runs),
+    templates: deferred(open, (c) => c.templates),
+    syncs: deferred(open, (c) => c.syncs),
+    variables: deferred(open, (c) => c.variables),
+    endpoints: deferred(open, (c) => c.endpoints),
+    deliveries: deferred(open, (c) => c.deliveries),
     on: (pattern, handler, given) => {
       pending.push([pattern, handler, given]);
       if (opened) void opened.then((composed) => composed.consumers.on(pattern, handler, given));
@@ -191,20 +167,25 @@ async function close(opened: Promise<Composed> | undefined, graceMs?: number): P
   await composed?.close();
 }
 
-/** Methods of a service that is not open yet: each waits until it is. */
-function deferred<Service extends object, Name extends keyof Service>(
+/** A service that is not open yet: each of its methods waits until it is. `own` take the place of the service's. */
+function deferred<Service extends object>(
   open: () => Promise<Composed>,
-  pick: (composed: Composed) => Service,
-  names: readonly Name[],
-): Pick<Service, Name> {
-  const entries = names.map((name) => [
-    name,
+  pick: (composed: Composed) => object,
+  own: Partial<Service> = {},
+): Service {
+  const method =
+    (name: string) =>
     async (...given: unknown[]) => {
-      const service = pick(await open());
-      return await (service[name] as (...given: unknown[]) => unknown)(...given);
+      const service = pick(await open()) as Record<string, (...given: unknown[]) => unknown>;
+      return await service[name]!(...given);
+    };
+  return new Proxy(own, {
+    get: (target, name) => {
+      // Awaiting the service itself must not look like calling a method of it.
+      if (typeof name !== "string" || name === "then") return undefined;
+      return Reflect.get(target, name) ?? method(name);
     },
-  ]);
-  return Object.fromEntries(entries) as Pick<Service, Name>;
+  }) as Service;
 }
 
 async function resolve(options: RuntimeOptions, log: ComposeOptions["log"]): Promise<ComposeOptions> {

@@ -1,5 +1,6 @@
 import type { KeyObject } from "node:crypto";
 import type { SealContext, Vault } from "../core/crypto.ts";
+import { OpenedCache } from "../core/opened.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { EndpointRecord } from "../store/endpoints.ts";
 import { signingKey } from "./sign.ts";
@@ -31,30 +32,10 @@ export function openSecrets(vault: Vault, { id, sealed }: Sealed): EndpointSecre
 
 const context = (row: string): SealContext => ({ table: "endpoints", row, field: "sealed" });
 
-/** Opens each endpoint's secrets once, as long as they stay the same and it is among the latest `most` used. */
-export class CredentialCache {
-  readonly #vault: Vault;
-  readonly #most: number;
-  readonly #entries = new Map<string, { sealed: Uint8Array; credentials: Credentials }>();
-
-  constructor(vault: Vault, most = 1000) {
-    this.#vault = vault;
-    this.#most = most;
-  }
-
-  /** Throws `decryption_failed`. */
-  open(endpoint: Sealed): Credentials {
-    const known = this.#entries.get(endpoint.id);
-    if (known !== undefined && Buffer.compare(known.sealed, endpoint.sealed!) === 0) {
-      this.#entries.delete(endpoint.id);
-      this.#entries.set(endpoint.id, known);
-      return known.credentials;
-    }
-    const credentials = toCredentials(openSecrets(this.#vault, endpoint));
-    this.#entries.set(endpoint.id, { sealed: endpoint.sealed!, credentials });
-    if (this.#entries.size > this.#most) this.#entries.delete(this.#entries.keys().next().value!);
-    return credentials;
-  }
+/** A function that opens an endpoint's secrets, once as long as they stay the same. It throws `decryption_failed`. */
+export function credentialsOpener(vault: Vault): (endpoint: Sealed) => Credentials {
+  const cache = new OpenedCache((id, sealed) => toCredentials(openSecrets(vault, { id, sealed })));
+  return ({ id, sealed }) => cache.get(id, sealed!);
 }
 
 function toCredentials({ secrets, headers }: EndpointSecrets): Credentials {

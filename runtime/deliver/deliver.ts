@@ -21,7 +21,7 @@ import {
 } from "../store/endpoints.ts";
 import type { Emit } from "../store/events.ts";
 import type { Consumers } from "./consumers.ts";
-import { CredentialCache } from "./credentials.ts";
+import { credentialsOpener } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";
 import { deliveryExhausted, endpointDisabled } from "./operational.ts";
 import { Pace } from "./pace.ts";
@@ -79,12 +79,12 @@ function createHandler({
   onAttempt,
 }: DeliverOptions): Handler<Deliverable> {
   const pace = new Pace();
-  const credentials = new CredentialCache(vault);
+  const openCredentials = credentialsOpener(vault);
 
   const attempt = (delivery: Deliverable, to: EndpointRecord, signal: AbortSignal): Promise<Sent> | undefined =>
     to.kind === "process"
       ? consumers.call(to.id, delivery.message)
-      : sendWebhook({ network, clock }, to, credentials.open(to), delivery.message, signal);
+      : sendWebhook({ network, clock }, to, openCredentials(to), delivery.message, signal);
 
   return async (job, delivery, signal) => {
     if (delivery === undefined || delivery.status !== "pending") return { done: true };
@@ -104,7 +104,10 @@ function createHandler({
     const ended = clock.now();
     delivery.attempts.push(sent.attempt);
     onAttempt?.({ outcome: sent.attempt.error ?? "delivered", durationMs: sent.attempt.durationMs ?? 0 });
-    if (sent.attempt.error === null) return finish(delivery, "delivered", ended, (tx) => endpointSucceeded(tx, to.id));
+    if (sent.attempt.error === null) {
+      const failed = to.failingSince !== null;
+      return finish(delivery, "delivered", ended, failed ? (tx) => endpointSucceeded(tx, to.id) : undefined);
+    }
     if (sent.gone) return finish(delivery, "cancelled", ended, (tx) => disable(tx, to, GONE, ended));
 
     const wait = parseRetryAfter(sent.retryAfter, ended);

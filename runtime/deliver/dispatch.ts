@@ -54,7 +54,12 @@ function flowJob(flow: string, event: string): NewJob {
 
 /** A sync is told which record changed, once for all changes it has not looked at yet; what happened it sees for itself. */
 function syncJob(sync: string, { connection, recordKey }: NewEvent): NewJob {
-  return { queue: "sync", data: { sync, connection, record: recordKey }, group: sync, unique: `${sync}:${connection}:${recordKey}` };
+  return {
+    queue: "sync",
+    data: { sync, connection, record: recordKey },
+    group: sync,
+    unique: `${sync}:${connection}:${recordKey}`,
+  };
 }
 
 function toRecord(event: NewEvent): EventRecord {

@@ -8,7 +8,7 @@ import type { Database, Sql } from "../store/database.ts";
 import { lostDeliveries, type Attempt } from "../store/deliveries.ts";
 import { deleteEndpoint, endpointById, listEndpoints, saveEndpoint, type EndpointRecord } from "../store/endpoints.ts";
 import { dataText } from "./body.ts";
-import { CredentialCache, openSecrets, sealSecrets, type EndpointSecrets } from "./credentials.ts";
+import { credentialsOpener, openSecrets, sealSecrets, type EndpointSecrets } from "./credentials.ts";
 import { assertSettings, type EndpointSettings } from "./endpoint-input.ts";
 import { endpointView, type EndpointView } from "./endpoint-view.ts";
 import { cancelAll, revive } from "./jobs.ts";
@@ -163,7 +163,7 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
 
     async test(id, scope) {
       const endpoint = await find(database, id, scope);
-      const sent = await sendWebhook({ network, clock }, endpoint, new CredentialCache(vault, 1).open(endpoint), {
+      const sent = await sendWebhook({ network, clock }, endpoint, credentialsOpener(vault)(endpoint), {
         id: newId("evt"),
         type: "endpoint.test",
         connection: null,

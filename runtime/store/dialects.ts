@@ -35,6 +35,7 @@ export const sqlite: Keeper = {
     `create index jobs_in_order on jobs (queue, key, id) where key is not null`,
     `create unique index jobs_unique on jobs (queue, unique_name) where unique_name is not null`,
   ],
+  shared: [],
   lock: async () => {},
   readVersion: async (sql) => (await sql.get<{ user_version: number }>("pragma user_version"))!.user_version,
   writeVersion: (sql, version) => sql.run(`pragma user_version = ${version}`),
@@ -80,6 +81,8 @@ export const postgres: Keeper = {
      )`,
     `create index job_held_in_order on job_held (queue, key, place)`,
   ],
+  // What was counted before a crash is no loss: so it costs no write-ahead log.
+  shared: [`create unlogged table rate_limits (key text primary key, points bigint not null, expire bigint)`],
   lock: async (sql) => {
     // A serializable transaction would go on seeing what was there before it had the lock.
     await sql.run("set transaction isolation level read committed");

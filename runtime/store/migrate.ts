@@ -3,6 +3,11 @@ import type { Database } from "./database.ts";
 import { postgres, sqlite } from "./dialects.ts";
 import { migrations } from "./schema.ts";
 
+/** Which version of the schema the store has, 0 for none yet. */
+export function schemaVersion(db: Database): Promise<number> {
+  return { postgres, sqlite }[db.dialect].readVersion(db);
+}
+
 /**
  * Brings the store's tables to this version: each migration that has not run yet runs in a transaction of its own, with
  * the number that says so, and so has happened wholly or not at all. Processes that do so at once take turns.
@@ -10,7 +15,7 @@ import { migrations } from "./schema.ts";
  */
 export async function migrate(db: Database, list: typeof migrations = migrations): Promise<number> {
   const keeper = { postgres, sqlite }[db.dialect];
-  assertKnown(await keeper.readVersion(db), list.length);
+  assertKnown(await schemaVersion(db), list.length);
   for (let ran = 0; ; ran++) {
     const next = await db.transaction(async (tx) => {
       await keeper.lock(tx);

@@ -15,8 +15,8 @@ export interface OpenOptions {
 const SCHEME = "sqlite:";
 const POSTGRES = /^postgres(ql)?:/;
 const MEMORY = ":memory:";
-/** Enough for the upper levels of every index of some million rows. */
-const CACHE_KIBIBYTES = 32_768;
+/** Enough for the upper levels of every index of some million rows; the rest is in the cache of the system. */
+const CACHE_KIBIBYTES = 8_192;
 const BUSY_MILLISECONDS = 5_000;
 const MAX_LOG_BYTES = 64 * 1024 * 1024;
 

@@ -10,7 +10,8 @@ const CONNECT_MS = 10_000;
 const STATEMENT_MS = 10_000;
 /** The same, where even the server's word for it does not arrive. */
 const ANSWER_MS = 12_000;
-const IDLE_IN_TRANSACTION_MS = 30_000;
+/** Who stands still or is cut off in the middle of a transaction holds up all who wait for its locks no longer than this. */
+const IDLE_IN_TRANSACTION_MS = 5_000;
 const IDLE_MS = 60_000;
 const KEEPALIVE_MS = 5_000;
 

@@ -13,6 +13,8 @@ export interface Dialect {
   partitions(table: string): string[];
   /** The tables of the engine that works this database. */
   jobs: readonly string[];
+  /** The tables that only processes which share a database need. */
+  shared: readonly string[];
 }
 
 export const migrations: ((d: Dialect) => string[])[] = [
@@ -296,6 +298,8 @@ export const migrations: ((d: Dialect) => string[])[] = [
        agreed text,
        left_fields text,
        right_fields text,
+       left_written_at ${d.bigint},
+       right_written_at ${d.bigint},
        error text,
        dirty ${d.bigint} not null,
        created_at ${d.bigint} not null,
@@ -324,4 +328,5 @@ export const migrations: ((d: Dialect) => string[])[] = [
      )`,
     `create index sync_conflicts_by_sync on sync_conflicts (sync, id)`,
   ],
+  (d) => [...d.shared],
 ];

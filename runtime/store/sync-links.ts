@@ -23,6 +23,9 @@ export interface LinkRecord {
   /** What each side had when its changes were last carried over. */
   left: Fields | null;
   right: Fields | null;
+  /** When we last wrote to each side, milliseconds since the epoch. */
+  leftWrittenAt: number | null;
+  rightWrittenAt: number | null;
   /** Why it could not be brought over. */
   error: { code: string; message: string; at: number } | null;
   /** Changed while the sync was paused. */
@@ -40,6 +43,8 @@ interface Row {
   agreed: string | null;
   left_fields: string | null;
   right_fields: string | null;
+  left_written_at: number | null;
+  right_written_at: number | null;
   error: string | null;
   dirty: number;
   created_at: number;
@@ -58,6 +63,8 @@ const toRecord = (row: Row): LinkRecord => ({
   agreed: parse(row.agreed),
   left: parse(row.left_fields),
   right: parse(row.right_fields),
+  leftWrittenAt: row.left_written_at,
+  rightWrittenAt: row.right_written_at,
   error: parse(row.error),
   dirty: row.dirty === 1,
   createdAt: row.created_at,
@@ -67,11 +74,11 @@ const toRecord = (row: Row): LinkRecord => ({
 /** Inserts it, or replaces all of it but its id and sync. */
 export async function saveLink(tx: Tx, l: LinkRecord): Promise<void> {
   await tx.run(
-    `insert into sync_links (id, sync, left_id, right_id, state, agreed, left_fields, right_fields, error, dirty, created_at,
-       updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `insert into sync_links (id, sync, left_id, right_id, state, agreed, left_fields, right_fields, left_written_at,
+       right_written_at, error, dirty, created_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      on conflict (id) do update set left_id = excluded.left_id, right_id = excluded.right_id, state = excluded.state,
        agreed = excluded.agreed, left_fields = excluded.left_fields, right_fields = excluded.right_fields,
-       error = excluded.error, dirty = excluded.dirty, updated_at = excluded.updated_at`,
+       left_written_at = excluded.left_written_at, right_written_at = excluded.right_written_at, error = excluded.error, dirty = excluded.dirty, updated_at = excluded.updated_at`,
     [
       l.id,
       l.sync,
@@ -81,6 +88,8 @@ export async function saveLink(tx: Tx, l: LinkRecord): Promise<void> {
       print(l.agreed),
       print(l.left),
       print(l.right),
+      l.leftWrittenAt,
+      l.rightWrittenAt,
       print(l.error),
       l.dirty ? 1 : 0,
       l.createdAt,
@@ -123,7 +132,13 @@ export interface LinkFilter {
 }
 
 /** One page in the order of their ids. */
-export async function listLinks(sql: Sql, sync: string, filter: LinkFilter, after: string, limit: number): Promise<LinkRecord[]> {
+export async function listLinks(
+  sql: Sql,
+  sync: string,
+  filter: LinkFilter,
+  after: string,
+  limit: number,
+): Promise<LinkRecord[]> {
   const conditions = [
     ...(filter.state === undefined ? [] : ["state = ?"]),
     ...(filter.failed ? ["error is not null"] : []),
@@ -137,7 +152,10 @@ export async function listLinks(sql: Sql, sync: string, filter: LinkFilter, afte
 }
 
 /** How many links are in each state, and how many of all have an error. */
-export async function countLinks(sql: Sql, sync: string): Promise<{ states: Partial<Record<LinkState, number>>; failed: number }> {
+export async function countLinks(
+  sql: Sql,
+  sync: string,
+): Promise<{ states: Partial<Record<LinkState, number>>; failed: number }> {
   const rows = await sql.all<{ state: LinkState; n: number; failed: number }>(
     "select state, count(*) as n, count(error) as failed from sync_links where sync = ? group by state",
     [sync],
@@ -158,7 +176,12 @@ export async function isCreatingElsewhere(sql: Sql, sync: string, side: Side, ex
 }
 
 /** By what a thing without its other half can be recognised; takes the place of what was noted before. */
-export async function noteKeys(tx: Tx, link: Pick<LinkRecord, "id" | "sync">, side: Side, keys: readonly string[]): Promise<void> {
+export async function noteKeys(
+  tx: Tx,
+  link: Pick<LinkRecord, "id" | "sync">,
+  side: Side,
+  keys: readonly string[],
+): Promise<void> {
   await tx.run("delete from sync_keys where link = ?", [link.id]);
   await tx.many(
     "insert into sync_keys (sync, side, key, link) values (?, ?, ?, ?)",

@@ -204,7 +204,8 @@ export async function listSyncs(sql: Sql, filter: SyncFilter, after: string, lim
 
 /** Forgets a sync with its links, keys and conflicts. */
 export async function deleteSync(tx: Tx, id: string): Promise<void> {
-  for (const table of ["sync_keys", "sync_links", "sync_conflicts"]) await tx.run(`delete from ${table} where sync = ?`, [id]);
+  for (const table of ["sync_keys", "sync_links", "sync_conflicts"])
+    await tx.run(`delete from ${table} where sync = ?`, [id]);
   await tx.run("delete from syncs where id = ?", [id]);
 }
 
@@ -216,54 +217,24 @@ export async function subscriptionsOfSync(
   return sql.all("select id, connection, stream, backfill from subscriptions where flow = ? order by id", [sync]);
 }
 
-/** A change that both sides made to one thing, or one changed and the other deleted, and who won. */
-export interface ConflictRecord {
-  id: string;
-  sync: string;
-  link: string;
-  leftId: string | null;
-  rightId: string | null;
-  /** What either side had; a side that deleted the thing has null. */
-  fields: { field: string; left: unknown; right: unknown }[];
-  winner: Side;
-  createdAt: number;
-}
-
-interface ConflictRow {
-  id: string;
-  sync: string;
-  link: string;
-  left_id: string | null;
-  right_id: string | null;
-  fields: string;
-  winner: Side;
-  created_at: number;
-}
-
-export async function insertConflict(tx: Tx, c: ConflictRecord): Promise<void> {
-  await tx.run(
-    `insert into sync_conflicts (id, sync, link, left_id, right_id, fields, winner, created_at) values (?, ?, ?, ?, ?, ?, ?, ?)`,
-    [c.id, c.sync, c.link, c.leftId, c.rightId, JSON.stringify(c.fields), c.winner, c.createdAt],
-  );
-}
-
-/** One page, newest first. */
-export async function listConflicts(
+/**
+ * The data of the last event of a record, of all streams that tell a sync of it, and when the read began that found it.
+ * Within a stream the sequence says which is the last: ids come from the clock, which may be set back.
+ */
+export async function lastEvent(
   sql: Sql,
   sync: string,
-  before: string | undefined,
-  limit: number,
-): Promise<ConflictRecord[]> {
-  const older = before === undefined ? "" : "and id < ?";
-  const rows = await sql.all<ConflictRow>(
-    `select * from sync_conflicts where sync = ? ${older} order by id desc limit ?`,
-    [sync, ...(before === undefined ? [] : [before]), limit],
+  connection: string,
+  record: string,
+): Promise<{ data: string; readAt: number } | undefined> {
+  const rows = await sql.all<{ data: string; created_at: number; seen: number | null }>(
+    `select e.data, e.created_at, (select seen from known where stream = e.stream and key = e.record_key) as seen
+     from events e
+     where e.record_key = ? and e.stream in (select stream from subscriptions where flow = ? and connection = ?)
+       and not exists (select 1 from events later
+         where later.stream = e.stream and later.record_key = e.record_key and later.sequence > e.sequence)`,
+    [record, sync, connection],
   );
-  return rows.map(({ left_id, right_id, created_at, fields, ...rest }) => ({
-    ...rest,
-    leftId: left_id,
-    rightId: right_id,
-    fields: JSON.parse(fields) as ConflictRecord["fields"],
-    createdAt: created_at,
-  }));
+  const [last] = rows.sort((a, b) => b.created_at - a.created_at);
+  return last && { data: last.data, readAt: last.seen ?? last.created_at };
 }

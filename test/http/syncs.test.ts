@@ -39,7 +39,10 @@ describe("/v1/syncs", () => {
     expect((await api.must("GET", "/v1/syncs")).data).toEqual([]);
 
     const made = await api.ask("POST", "/v1/syncs", { body });
-    expect(made).toMatchObject({ status: 201, body: { status: "matching", enabled: true, direction: "both", deletes: "propagate" } });
+    expect(made).toMatchObject({
+      status: 201,
+      body: { status: "matching", enabled: true, direction: "both", deletes: "propagate" },
+    });
     const { id } = made.body;
     expect(made.headers.get("location")).toBe(`${api.url}/v1/syncs/${id}`);
     const sync = await active(api, id, { synced: 2, new: 0 });
@@ -60,7 +63,12 @@ describe("/v1/syncs", () => {
     expect(second.nextCursor).toBe(null);
     expect((await api.must("GET", `/v1/syncs/${id}/links?state=alone`)).data).toEqual([]);
     expect((await api.must("GET", `/v1/syncs/${id}/conflicts`)).data).toMatchObject([
-      { leftId: "rolo1", rightId: "crm1", winner: "left", fields: [{ field: "lastName", left: "Left", right: "Right" }] },
+      {
+        leftId: "rolo1",
+        rightId: "crm1",
+        winner: "left",
+        fields: [{ field: "lastName", left: "Left", right: "Right" }],
+      },
     ]);
   });
 
@@ -72,7 +80,11 @@ describe("/v1/syncs", () => {
     expect(await api.ask("POST", `/v1/syncs/${id}/run`)).toMatchObject({ status: 202, body: { id } });
     await soon(() => expect(right.cards.size).toBe(3));
 
-    expect(await api.must("POST", `/v1/syncs/${id}/pause`)).toMatchObject({ status: "paused", enabled: false, problem: null });
+    expect(await api.must("POST", `/v1/syncs/${id}/pause`)).toMatchObject({
+      status: "paused",
+      enabled: false,
+      problem: null,
+    });
     expect(await api.ask("POST", `/v1/syncs/${id}/run`)).toMatchObject({
       status: 409,
       body: { code: "conflict", detail: `Sync ${id} is paused; resume it first` },
@@ -81,7 +93,10 @@ describe("/v1/syncs", () => {
     const body = { direction: "left-to-right", writesPerMinute: 10 };
     expect(await api.must("PATCH", `/v1/syncs/${id}`, { body })).toMatchObject(body);
     expect((await api.ask("DELETE", `/v1/syncs/${id}`)).status).toBe(204);
-    expect((await api.ask("GET", `/v1/syncs/${id}`)).body).toMatchObject({ code: "not_found", detail: `There is no sync ${id}; check the id` });
+    expect((await api.ask("GET", `/v1/syncs/${id}`)).body).toMatchObject({
+      code: "not_found",
+      detail: `There is no sync ${id}; check the id`,
+    });
     expect((await api.must("GET", "/v1/subscriptions")).data).toEqual([]);
     expect(right.cards.size).toBe(3);
   });
@@ -91,15 +106,24 @@ describe("/v1/syncs", () => {
     const mine = await ends("u_1");
     const theirs = await ends("u_2");
     const fields = { map: { left: { notes: { $expr: "resource.[" } } } };
-    const answer = await api.ask("POST", "/v1/syncs", { body: { resource: "contact", left: mine.left, right: theirs.right, fields } });
+    const answer = await api.ask("POST", "/v1/syncs", {
+      body: { resource: "contact", left: mine.left, right: theirs.right, fields },
+    });
     expect(answer.status).toBe(400);
     expect(answer.body.errors).toMatchObject([
       { pointer: "/fields/map/left/notes" },
       { pointer: "/right", message: "belongs to another user than the left; choose two of one user" },
     ]);
-    const unknown = await api.ask("POST", "/v1/syncs", { body: { resource: "contact", left: "con_x", right: mine.right } });
-    expect(unknown).toMatchObject({ status: 400, body: { errors: [{ pointer: "/left", message: "there is no connection con_x" }] } });
-    expect((await api.ask("POST", "/v1/syncs", { body: { resource: "contact", ...mine, conflicts: "oldest" } })).status).toBe(400);
+    const unknown = await api.ask("POST", "/v1/syncs", {
+      body: { resource: "contact", left: "con_x", right: mine.right },
+    });
+    expect(unknown).toMatchObject({
+      status: 400,
+      body: { errors: [{ pointer: "/left", message: "there is no connection con_x" }] },
+    });
+    expect(
+      (await api.ask("POST", "/v1/syncs", { body: { resource: "contact", ...mine, conflicts: "oldest" } })).status,
+    ).toBe(400);
   });
 
   it("shows a user only their own, and lets them use only their own connections", async () => {

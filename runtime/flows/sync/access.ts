@@ -1,16 +1,16 @@
 import type { RunAction, VariablesOf } from "../../connect/actions.ts";
 import type { VendorClient } from "../../connect/client.ts";
-import { errorClass } from "../../connect/errors.ts";
+import { HooklineError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { CompiledAction, CompiledResource, CompiledStream, Connector } from "../../manifest/connector.ts";
-import { readSample } from "../../poll/sample.ts";
+import type { CompiledAction, CompiledStream, Connector } from "../../manifest/connector.ts";
 import type { Database } from "../../store/database.ts";
 import type { Fields } from "../../store/sync-links.ts";
-import { lastEventData, type Side, type SyncRecord } from "../../store/syncs.ts";
+import { lastEvent, type Side, type SyncRecord } from "../../store/syncs.ts";
 import { acceptedInput, changedInput } from "./input.ts";
 import { keysOf } from "./keys.ts";
 import { listAll } from "./listing.ts";
 import { compileMapping, type Mapping } from "./mapping.ts";
+import { idNameOf, readerOf } from "./reader.ts";
 
 /** One thing as one side has it now. */
 export interface Thing {
@@ -22,6 +22,13 @@ export interface Thing {
   keys: readonly string[];
   /** When the vendor says it changed, milliseconds since the epoch. */
   changedAt: number | undefined;
+}
+
+/** What an event says of a thing: nothing when it was deleted. */
+export interface Told {
+  thing: Thing | undefined;
+  /** When the read began that found it, milliseconds since the epoch. */
+  readAt: number;
 }
 
 export interface AccessOptions {
@@ -41,14 +48,16 @@ export interface Access {
   /** What a record that the vendor sent is; undefined when it has no id. */
   thing(record: unknown): Thing | undefined;
   /**
-   * As it is now, undefined when it is gone; under its new id when the vendor has given it one. `known` is all there is to go
-   * by where the vendor cannot be asked.
+   * As it is now, undefined when it is gone; under its new id when the vendor has given it one. Where the vendor cannot be
+   * asked, as its stream told last after our own last write, else as it is `known`.
    */
-  read(id: string, known: Fields | null): Promise<Thing | undefined>;
+  read(id: string, known: Fields | null, writtenAt: number | null): Promise<Thing | undefined>;
+  /** Whether the vendor can be asked for one thing; if not, what is told of it was read before our write, or not. */
+  readonly asks: boolean;
   /** Ids it had before, when the vendor tells. */
   previousIds(thing: Thing): readonly string[];
-  /** As the last event of it has it: "gone" for a deletion, undefined when there is none. */
-  lastTold(id: string): Promise<Thing | "gone" | undefined>;
+  /** What the last event of it says; undefined when there is none. */
+  lastTold(id: string): Promise<Told | undefined>;
   /** What the vendor finds by the resource's key. */
   find(keys: readonly string[]): Promise<Thing[]>;
   /** Everything there is, by id. */
@@ -72,7 +81,12 @@ export function openAccess(sync: SyncRecord, side: Side, connectorName: string, 
   const connection = sync[side];
   const mapping = compileMapping(sync.fields, side);
   const idName = idNameOf(resource);
-  const actions = { create: actionOf("create"), update: actionOf("update"), delete: actionOf("delete"), find: actionOf("find") };
+  const actions = {
+    create: actionOf("create"),
+    update: actionOf("update"),
+    delete: actionOf("delete"),
+    find: actionOf("find"),
+  };
   const reader = readerOf(connector, resource);
 
   function actionOf(kind: "create" | "update" | "delete" | "find"): CompiledAction | undefined {
@@ -103,21 +117,32 @@ export function openAccess(sync: SyncRecord, side: Side, connectorName: string, 
     creation: (fields) => inputOf(fields),
     previousIds: ({ record }) => stream.previousKeys?.(record) ?? [],
 
-    read: async (id, known) => {
-      if (reader) return thingsIn(await reader.read(options, connection, id))[0];
+    asks: reader !== undefined || (actions.find !== undefined && resource.definition.key !== undefined),
+
+    read: async (id, known, writtenAt) => {
+      if (reader) {
+        const output = await reader.read(options, connection, id);
+        const [one] = thingsIn(output);
+        if (one || output === undefined || stream.deleted?.(output)) return one;
+        // Not to be taken for gone, which would delete the other half.
+        throw new HooklineError(
+          "vendor_error",
+          `${connectorName}: what was read as ${id} has no id; correct the manifest`,
+        );
+      }
       const keys = known === null ? [] : keysOf(known);
       const found = (await access.find(keys)).find((one) => one.id === id);
       if (found) return found;
       const told = await access.lastTold(id);
-      if (told !== undefined) return told === "gone" ? undefined : told;
+      if (told && told.readAt > (writtenAt ?? 0)) return told.thing;
       return { id, record: undefined, fields: known ?? {}, keys, changedAt: undefined };
     },
 
     lastTold: async (id) => {
-      const last = await lastEventData(db, sync.id, connection, id);
+      const last = await lastEvent(db, sync.id, connection, id);
       if (last === undefined) return undefined;
-      const { change, record } = JSON.parse(last) as { change: string; record?: unknown };
-      return change === "deleted" ? "gone" : thing(record);
+      const { change, record } = JSON.parse(last.data) as { change: string; record?: unknown };
+      return { thing: change === "deleted" ? undefined : thing(record), readAt: last.readAt };
     },
 
     find: async (keys) => {
@@ -153,7 +178,7 @@ export function openAccess(sync: SyncRecord, side: Side, connectorName: string, 
     update: async (one, input) => {
       const needed = neededOf(actions.update!, inputOf(one.fields, one), one.id);
       const output = await run(actions.update!, { ...needed, ...input });
-      return thingsIn(output).find(({ id }) => id === one.id) ?? (reader && (await access.read(one.id, null)));
+      return thingsIn(output).find(({ id }) => id === one.id) ?? (reader && (await access.read(one.id, null, null)));
     },
 
     create: async (fields, idempotencyKey) => thingsIn(await run(actions.create!, inputOf(fields), idempotencyKey))[0],
@@ -182,51 +207,4 @@ function toThing(record: unknown, stream: CompiledStream, mapping: Mapping): Thi
     keys: keysOf(resource),
     changedAt: Number.isNaN(changedAt) ? undefined : changedAt,
   };
-}
-
-const idNameOf = ({ definition }: CompiledResource): string => definition.id ?? "id";
-
-interface Reader {
-  /** The vendor's record or a list of it; nothing when it is gone. */
-  read(options: AccessOptions, connection: string, id: string): Promise<unknown>;
-}
-
-/** How one thing can be read by its id: an action that asks for nothing else, or a stream of one record. */
-function readerOf(connector: Connector, resource: CompiledResource): Reader | undefined {
-  const idName = idNameOf(resource);
-  const asksForIdAlone = (input: Record<string, unknown> | undefined): boolean => {
-    const required = input?.["required"];
-    return Array.isArray(required) && required.length === 1 && required[0] === idName;
-  };
-  const action = [...connector.actions.values()].find(
-    ({ definition }) => definition.kind === "get" && asksForIdAlone(definition.input),
-  );
-  if (action) {
-    return { read: async ({ runAction }, connection, id) => whenThere(runAction(connection, action.name, { [idName]: id })) };
-  }
-  const type = connector.streams.get(resource.definition.stream)?.resource?.type;
-  const stream = [...connector.streams.values()].find(
-    ({ definition, resource: own }) =>
-      definition.cursor.type === "snapshot" && definition.cursor.single && own?.type === type && asksForIdAlone(definition.input),
-  );
-  if (!stream) return undefined;
-  return {
-    read: async ({ openClient, variablesOf, now }, connection, id) => {
-      const client = await openClient(connection);
-      const variables = await variablesOf(client.user);
-      const signal = new AbortController().signal;
-      const sample = readSample({ client, stream, variables, input: { [idName]: id }, limit: 1, now: now(), signal });
-      return whenThere(sample.then((records) => ({ output: { records: records ?? [] } })));
-    },
-  };
-}
-
-/** The output of a read; nothing when the vendor says there is no such thing. */
-async function whenThere(read: Promise<{ output: unknown }>): Promise<unknown> {
-  try {
-    return (await read).output;
-  } catch (error) {
-    if (errorClass(error) === "notFound") return undefined;
-    throw error;
-  }
 }

@@ -1,7 +1,8 @@
 import { newId } from "../../core/ids.ts";
 import type { Tx } from "../../store/database.ts";
 import type { LinkRecord } from "../../store/sync-links.ts";
-import { insertConflict, type ConflictRecord, type Side } from "../../store/syncs.ts";
+import { insertConflict, type ConflictRecord } from "../../store/sync-conflicts.ts";
+import type { Side } from "../../store/syncs.ts";
 import type { LinkContext } from "./context.ts";
 
 /** Keeps a conflict and tells of it with `sync.conflict`. */
@@ -14,7 +15,16 @@ export async function recordConflict(
 ): Promise<void> {
   const at = clock.now();
   const { id, leftId, rightId } = link;
-  await insertConflict(tx, { id: newId("cfl", at), sync: sync.id, link: id, leftId, rightId, fields, winner, createdAt: at });
+  await insertConflict(tx, {
+    id: newId("cfl", at),
+    sync: sync.id,
+    link: id,
+    leftId,
+    rightId,
+    fields,
+    winner,
+    createdAt: at,
+  });
   const names = fields.map(({ field }) => field);
   const details = { link: id, leftId, rightId, winner, fields: names };
   await emit(tx, [

@@ -46,13 +46,30 @@ export function waitForTurn({ sync, clock }: LinkContext): Outcome | undefined {
 
 export const idOf = (link: LinkRecord, side: Side): string | null => (side === "left" ? link.leftId : link.rightId);
 
+export const writtenAt = (link: LinkRecord, side: Side): number | null =>
+  side === "left" ? link.leftWrittenAt : link.rightWrittenAt;
+
+/** A link whose sides were just written to. */
+export function written(link: LinkRecord, sides: readonly Side[], now: number): LinkRecord {
+  return {
+    ...link,
+    ...(sides.includes("left") && { leftWrittenAt: now }),
+    ...(sides.includes("right") && { rightWrittenAt: now }),
+  };
+}
+
 /** A link with another id, and other fields, on one side. */
 export function withSide(link: LinkRecord, side: Side, id: string | null, fields: Fields | null): LinkRecord {
   return side === "left" ? { ...link, leftId: id, left: fields } : { ...link, rightId: id, right: fields };
 }
 
 /** Adds what was written to each side, and the conflicts, to the sync's counts. */
-export async function count(tx: Tx, { sync, clock }: LinkContext, writes: readonly Side[], conflicts = 0): Promise<void> {
+export async function count(
+  tx: Tx,
+  { sync, clock }: LinkContext,
+  writes: readonly Side[],
+  conflicts = 0,
+): Promise<void> {
   const counted: SyncTally = {
     pulled: writes.filter((side) => side === "left").length,
     pushed: writes.filter((side) => side === "right").length,

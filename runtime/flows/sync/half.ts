@@ -15,7 +15,17 @@ import {
 import { otherSide, type Side } from "../../store/syncs.ts";
 import type { Thing } from "./access.ts";
 import { changesBetween } from "./changes.ts";
-import { count, idOf, waitForTurn, withSide, writesTo, type LinkContext, type Step } from "./context.ts";
+import {
+  count,
+  idOf,
+  waitForTurn,
+  withSide,
+  writesTo,
+  written,
+  writtenAt,
+  type LinkContext,
+  type Step,
+} from "./context.ts";
 import { keysOf, pairUp } from "./keys.ts";
 import { heldOf } from "./merge.ts";
 
@@ -67,8 +77,9 @@ export async function bringHalf(context: LinkContext, link: LinkRecord, given?: 
 /** What is to be created: as it was listed or told, or as it is now. */
 async function noted({ sides }: LinkContext, link: LinkRecord, side: Side): Promise<Thing | undefined> {
   const [id, fields] = [idOf(link, side)!, link[side]];
-  if (link.state === "new" && fields) return { id, record: undefined, fields, keys: keysOf(fields), changedAt: undefined };
-  return sides[side].read(id, fields);
+  if (link.state === "new" && fields)
+    return { id, record: undefined, fields, keys: keysOf(fields), changedAt: undefined };
+  return sides[side].read(id, fields, writtenAt(link, side));
 }
 
 async function create(context: LinkContext, link: LinkRecord, side: Side, thing: Thing): Promise<Step> {
@@ -100,7 +111,8 @@ async function create(context: LinkContext, link: LinkRecord, side: Side, thing:
   return {
     done: true,
     commit: async (tx) => {
-      await saveLink(tx, { ...withSide(intended, target, id, fields), state: "synced", error: null, dirty: false });
+      const whole = withSide(written(intended, [target], clock.now()), target, id, fields);
+      await saveLink(tx, { ...whole, state: "synced", error: null, dirty: false });
       await forgetKeys(tx, link.id);
       await count(tx, context, [target]);
     },
@@ -156,4 +168,3 @@ async function joined({ db }: LinkContext, link: LinkRecord, waiting: LinkRecord
   });
   return { next };
 }
-

@@ -28,9 +28,15 @@ const SHORTEST_PHONE = 7;
  */
 export function keysOf(resource: Fields): string[] {
   const values = (field: string): string[] =>
-    asList(resource[field]).flatMap((item) => (isObject(item) ? [String(item["canonical"] ?? item["value"] ?? "")] : []));
-  const emails = values("emails").map(plainText).filter((email) => email !== "");
-  const phones = values("phones").map(phoneKey).filter((phone) => /^\d+$/.test(phone) && phone.length >= SHORTEST_PHONE);
+    asList(resource[field]).flatMap((item) =>
+      isObject(item) ? [String(item["canonical"] ?? item["value"] ?? "")] : [],
+    );
+  const emails = values("emails")
+    .map(plainText)
+    .filter((email) => email !== "");
+  const phones = values("phones")
+    .map(phoneKey)
+    .filter((phone) => /^\d+$/.test(phone) && phone.length >= SHORTEST_PHONE);
   const parts = (...names: string[]): string => plainText(names.map((name) => String(resource[name] ?? "")).join(" "));
   const name = parts("firstName", "lastName") || parts("displayName") || parts("title", "start", "due");
   const keys = [...emails.map((email) => `email:${email}`), ...phones.map((phone) => `phone:${phone}`)];

@@ -43,7 +43,9 @@ export function mappingFaults(fields: SyncFields): Fault[] {
       } catch (error) {
         if (!(error instanceof HooklineError)) throw error;
         const places = error.faults.length > 0 ? error.faults : [{ pointer: "", message: error.message }];
-        faults.push(...places.map(({ pointer, message }) => ({ pointer: `/fields/${kind}/${side}${pointer}`, message })));
+        faults.push(
+          ...places.map(({ pointer, message }) => ({ pointer: `/fields/${kind}/${side}${pointer}`, message })),
+        );
       }
     }
   }

@@ -63,7 +63,11 @@ export async function matchAll(context: LinkContext, attempt: number): Promise<O
   const links = [
     ...compared.map((one) => ({ link: pairLink(context, one), keys: [] as readonly string[], side: "left" as Side })),
     ...SIDES.flatMap((side) =>
-      (side === "left" ? leftOnly : rightOnly).map((one) => ({ link: halfLink(context, side, one), keys: one.keys, side })),
+      (side === "left" ? leftOnly : rightOnly).map((one) => ({
+        link: halfLink(context, side, one),
+        keys: one.keys,
+        side,
+      })),
     ),
   ];
   for (let start = 0; start < links.length; start += BATCH) {
@@ -74,7 +78,10 @@ export async function matchAll(context: LinkContext, attempt: number): Promise<O
         if (keys.length > 0) await noteKeys(tx, link, side, keys);
       }
       const unfinished = batch.filter(({ link }) => link.state === "new");
-      await engine.enqueue(tx, unfinished.map(({ link }) => linkJob(sync.id, link.id, true)));
+      await engine.enqueue(
+        tx,
+        unfinished.map(({ link }) => linkJob(sync.id, link.id, true)),
+      );
     });
   }
   return { done: true, commit: (tx) => changeSync(tx, sync.id, { phase: "syncing" }, clock.now()) };
@@ -95,7 +102,9 @@ function compare(sync: SyncRecord, sides: Record<Side, Access>, left: Thing, rig
   const base = { agreed: null, left: null, right: null };
   const merged = merge(base, { left: left.fields, right: right.fields }, winnerOf(sync, left, right));
   const things = { left, right };
-  const writes = SIDES.filter((side) => writesTo(sync, side) && sides[side].changes(things[side], merged[side]) !== undefined);
+  const writes = SIDES.filter(
+    (side) => writesTo(sync, side) && sides[side].changes(things[side], merged[side]) !== undefined,
+  );
   return { left, right, merged, writes };
 }
 
@@ -114,6 +123,23 @@ function halfLink(context: LinkContext, side: Side, { id, fields }: Thing): Link
 /** A link of which nothing is known yet. */
 export function newLink({ sync, clock }: Pick<LinkContext, "sync" | "clock">): LinkRecord {
   const now = clock.now();
-  const nothing = { leftId: null, rightId: null, agreed: null, left: null, right: null, error: null };
-  return { id: newId("lnk", now), sync: sync.id, state: "new", ...nothing, dirty: false, createdAt: now, updatedAt: now };
+  const nothing = {
+    leftId: null,
+    rightId: null,
+    agreed: null,
+    left: null,
+    right: null,
+    leftWrittenAt: null,
+    rightWrittenAt: null,
+    error: null,
+  };
+  return {
+    id: newId("lnk", now),
+    sync: sync.id,
+    state: "new",
+    ...nothing,
+    dirty: false,
+    createdAt: now,
+    updatedAt: now,
+  };
 }

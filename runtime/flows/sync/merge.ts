@@ -1,6 +1,15 @@
 import type { Fields } from "../../store/sync-links.ts";
-import { SIDES, type ConflictRecord, type Side } from "../../store/syncs.ts";
-import { applyToList, asList, byIdentity, changesBetween, putFirst, type FieldChange, type ListChange } from "./changes.ts";
+import type { ConflictRecord } from "../../store/sync-conflicts.ts";
+import { SIDES, type Side } from "../../store/syncs.ts";
+import {
+  applyToList,
+  asList,
+  byIdentity,
+  changesBetween,
+  putFirst,
+  type FieldChange,
+  type ListChange,
+} from "./changes.ts";
 import { alike, identityOf, isNothing } from "./values.ts";
 
 /** What both sides agreed on last, and what each had then; all null before they were first compared. */
@@ -93,7 +102,11 @@ export function heldOf(agreed: Fields, now: Fields): Fields {
   for (const [field, value] of Object.entries(agreed)) {
     if (Array.isArray(value)) {
       const there = byIdentity(field, asList(now[field]));
-      put(held, field, value.flatMap((item) => there.get(identityOf(field, item)) ?? []));
+      put(
+        held,
+        field,
+        value.flatMap((item) => there.get(identityOf(field, item)) ?? []),
+      );
     } else if (field in now) {
       put(held, field, alike(field, value, now[field]) ? now[field] : value);
     }

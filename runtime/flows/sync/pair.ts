@@ -4,7 +4,19 @@ import { otherSide, SIDES, type Side } from "../../store/syncs.ts";
 import type { Thing } from "./access.ts";
 import { changesBetween } from "./changes.ts";
 import { recordConflict } from "./conflicts.ts";
-import { count, DONE, idOf, waitForTurn, winnerOf, withSide, writesTo, type LinkContext, type Step } from "./context.ts";
+import {
+  count,
+  DONE,
+  idOf,
+  waitForTurn,
+  winnerOf,
+  withSide,
+  writesTo,
+  written,
+  writtenAt,
+  type LinkContext,
+  type Step,
+} from "./context.ts";
 import { linkJob } from "./jobs.ts";
 import { merge } from "./merge.ts";
 
@@ -42,12 +54,26 @@ export async function bringPair(context: LinkContext, link: LinkRecord): Promise
     commit: async (tx) => {
       const { agreed } = merged;
       const ids = { leftId: left.id, rightId: right.id };
-      const saved = { ...link, ...ids, agreed, ...has, state: "synced", error: null, dirty: false } as const;
+      const marked = written(
+        link,
+        writes.map(({ side }) => side),
+        clock.now(),
+      );
+      const saved = { ...marked, ...ids, agreed, ...has, state: "synced", error: null, dirty: false } as const;
       await saveLink(tx, { ...saved, updatedAt: clock.now() });
       await forgetKeys(tx, link.id);
-      await lookAtAnew(tx, context, others.filter(({ id }) => id !== link.id));
+      await lookAtAnew(
+        tx,
+        context,
+        others.filter(({ id }) => id !== link.id),
+      );
       if (conflicts.length > 0) await recordConflict(tx, context, saved, conflicts, winner);
-      await count(tx, context, writes.map(({ side }) => side), conflicts.length > 0 ? 1 : 0);
+      await count(
+        tx,
+        context,
+        writes.map(({ side }) => side),
+        conflicts.length > 0 ? 1 : 0,
+      );
     },
   };
 }
@@ -60,13 +86,16 @@ export async function linksBefore({ db, sync, sides }: LinkContext, side: Side, 
 
 /** Links whose half was merged into another: nothing else tells of it. */
 export async function lookAtAnew(tx: Tx, { engine, sync }: LinkContext, links: readonly LinkRecord[]): Promise<void> {
-  await engine.enqueue(tx, links.map(({ id }) => linkJob(sync.id, id)));
+  await engine.enqueue(
+    tx,
+    links.map(({ id }) => linkJob(sync.id, id)),
+  );
 }
 
 /** A half as it is now. One that was merged into another, which is linked already, is gone. */
 async function current({ db, sync, sides }: LinkContext, link: LinkRecord, side: Side): Promise<Thing | undefined> {
   const id = idOf(link, side)!;
-  const thing = await sides[side].read(id, link[side]);
+  const thing = await sides[side].read(id, link[side], writtenAt(link, side));
   if (!thing || thing.id === id) return thing;
   return (await linkOf(db, sync.id, side, thing.id)) ? undefined : thing;
 }
@@ -89,7 +118,13 @@ function afterWrite(before: Fields, wanted: Fields, after: Fields | undefined): 
 async function lost(context: LinkContext, link: LinkRecord, missing: Side, there: Thing): Promise<Step> {
   const { db, sync, sides, clock } = context;
   const side = otherSide(missing);
-  const half = { ...withSide(link, missing, null, null), agreed: null, error: null, dirty: false, updatedAt: clock.now() };
+  const half = {
+    ...withSide(link, missing, null, null),
+    agreed: null,
+    error: null,
+    dirty: false,
+    updatedAt: clock.now(),
+  };
   const changed = changesBetween(link[side], there.fields);
   if (!writesTo(sync, side)) {
     // The source goes on; what it changes next is created anew.
@@ -116,7 +151,11 @@ async function lost(context: LinkContext, link: LinkRecord, missing: Side, there
     return { next: again };
   }
   if (!sides[side].can("delete")) {
-    const error = { code: "invalid_input", message: `The ${side} connector cannot delete; delete it by hand`, at: clock.now() };
+    const error = {
+      code: "invalid_input",
+      message: `The ${side} connector cannot delete; delete it by hand`,
+      at: clock.now(),
+    };
     return { done: true, commit: (tx) => saveLink(tx, { ...half, state: "detached", error }) };
   }
   const wait = waitForTurn(context);

@@ -31,14 +31,24 @@ export interface SyncStatus extends SyncRecord {
 
 const NO_LINKS = { new: 0, synced: 0, creating: 0, alone: 0, detached: 0 };
 
-export async function statusOf(sql: Sql, sync: SyncRecord, connectors: ReadonlyMap<string, Connector>): Promise<SyncStatus> {
+export async function statusOf(
+  sql: Sql,
+  sync: SyncRecord,
+  connectors: ReadonlyMap<string, Connector>,
+): Promise<SyncStatus> {
   const rows = new Map((await connectionsByIds(sql, [sync.left, sync.right])).map((row) => [row.id, row]));
-  const streams = await streamsByIds(sql, [...new Set((await subscriptionsOfSync(sql, sync.id)).map(({ stream }) => stream))]);
+  const streams = await streamsByIds(sql, [
+    ...new Set((await subscriptionsOfSync(sql, sync.id)).map(({ stream }) => stream)),
+  ]);
   const sideOf = (side: Side): SideStatus => {
     const row = rows.get(sync[side]);
     const resource = row && connectors.get(row.connector)?.resources.get(sync.resource);
     const own = streams.filter(({ connection }) => connection === sync[side]);
-    return sideStatus(sync[side], row, own.find(({ stream }) => stream === resource?.definition.stream));
+    return sideStatus(
+      sync[side],
+      row,
+      own.find(({ stream }) => stream === resource?.definition.stream),
+    );
   };
   const { states, failed } = await countLinks(sql, sync.id);
   return {

@@ -5,17 +5,16 @@ import type { Engine } from "../../engine/engine.ts";
 import type { Subscriptions } from "../../poll/subscriptions.ts";
 import { connectionsByIds } from "../../store/connections.ts";
 import type { Tx } from "../../store/database.ts";
+import { listConflicts, type ConflictRecord } from "../../store/sync-conflicts.ts";
 import { listLinks, type LinkFilter, type LinkRecord } from "../../store/sync-links.ts";
 import {
   changeSync,
   deleteSync,
   insertSync,
-  listConflicts,
   listSyncs,
   SIDES,
   subscriptionsOfSync,
   syncById,
-  type ConflictRecord,
   type SyncChanges,
   type SyncFilter,
   type SyncProblem,
@@ -106,7 +105,10 @@ export function createSyncs(options: SyncsOptions): Syncs {
   const callUp = async (tx: Tx, sync: string, filter: LinkFilter): Promise<void> => {
     for (let after = ""; ;) {
       const links = await listLinks(tx, sync, filter, after, BATCH);
-      await engine.enqueue(tx, links.map(({ id }) => linkJob(sync, id)));
+      await engine.enqueue(
+        tx,
+        links.map(({ id }) => linkJob(sync, id)),
+      );
       if (links.length < BATCH) return;
       after = links.at(-1)!.id;
     }
@@ -176,7 +178,8 @@ export function createSyncs(options: SyncsOptions): Syncs {
       await db.transaction((tx) => callUp(tx, id, { failed: true }));
     },
 
-    links: async (id, filter, after = "", limit = 50, user) => listLinks(db, (await find(id, user)).id, filter, after, limit),
+    links: async (id, filter, after = "", limit = 50, user) =>
+      listLinks(db, (await find(id, user)).id, filter, after, limit),
 
     conflicts: async (id, before, limit = 50, user) => listConflicts(db, (await find(id, user)).id, before, limit),
 
@@ -197,9 +200,15 @@ async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProb
   const rows = new Map((await connectionsByIds(tx, [sync.left, sync.right])).map((row) => [row.id, row]));
   for (const connection of [sync.left, sync.right]) {
     const row = rows.get(connection);
-    if (!row) return { code: "not_found", message: `connection ${connection} was removed; make a new sync`, connection, at };
+    if (!row)
+      return { code: "not_found", message: `connection ${connection} was removed; make a new sync`, connection, at };
     if (row.status === "active") continue;
-    return { code: "reauth_required", message: `the grant of connection ${connection} is gone; reconnect it`, connection, at };
+    return {
+      code: "reauth_required",
+      message: `the grant of connection ${connection} is gone; reconnect it`,
+      connection,
+      at,
+    };
   }
   return null;
 }

@@ -7,14 +7,17 @@ import type { CompiledTrigger, Connector } from "../../manifest/connector.ts";
 export function triggersOf(connector: Connector, resource: string): CompiledTrigger[] {
   const { stream } = connector.resources.get(resource)!.definition;
   const usable = [...connector.triggers.values()].filter(
-    ({ definition, on }) => typeof on === "string" && ((definition.input?.["required"] ?? []) as unknown[]).length === 0,
+    ({ definition, on }) =>
+      typeof on === "string" && ((definition.input?.["required"] ?? []) as unknown[]).length === 0,
   );
   const own = usable.filter((trigger) => trigger.stream === stream);
   const all = own.find(({ on, where }) => on === "any" && where === undefined);
   const type = connector.streams.get(stream)?.resource?.type;
   const elsewhere = usable.find(
     (trigger) =>
-      trigger.on === "deleted" && trigger.stream !== stream && connector.streams.get(trigger.stream)?.resource?.type === type,
+      trigger.on === "deleted" &&
+      trigger.stream !== stream &&
+      connector.streams.get(trigger.stream)?.resource?.type === type,
   );
   const ownDeletes = own.some(({ on }) => on === "deleted");
   return [...(all ? [all] : own), ...(elsewhere && !ownDeletes ? [elsewhere] : [])];

@@ -10,8 +10,12 @@ const DERIVED = new Set(["primary", "canonical", "formatted"]);
 const PHONE_DIGITS = 9;
 
 /** The common fields a sync keeps alike. `include` may name some that are each vendor's own by default. */
-export function selectFields(resource: Fields, { include, exclude = [] }: { include?: string[]; exclude?: string[] }): Fields {
-  const wanted = (name: string): boolean => (include ? include.includes(name) : !OWN.has(name)) && !exclude.includes(name);
+export function selectFields(
+  resource: Fields,
+  { include, exclude = [] }: { include?: string[]; exclude?: string[] },
+): Fields {
+  const wanted = (name: string): boolean =>
+    (include ? include.includes(name) : !OWN.has(name)) && !exclude.includes(name);
   return Object.fromEntries(Object.entries(resource).filter(([name, value]) => wanted(name) && !isNothing(value)));
 }
 

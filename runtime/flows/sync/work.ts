@@ -8,7 +8,7 @@ import { linkById, linkOf, noteKeys, saveLink, type LinkRecord } from "../../sto
 import { SIDES, syncById, type Side, type SyncRecord } from "../../store/syncs.ts";
 import { openAccess, type Access, type AccessOptions, type Thing } from "./access.ts";
 import { changesBetween } from "./changes.ts";
-import { DONE, withSide, type LinkContext } from "./context.ts";
+import { DONE, withSide, writtenAt, type LinkContext } from "./context.ts";
 import { bringHalf } from "./half.ts";
 import { matchAll, newLink } from "./matching.ts";
 import { bringPair, linksBefore, lookAtAnew } from "./pair.ts";
@@ -72,10 +72,12 @@ async function takeChange(context: LinkContext, job: Job, options: WorkSyncsOpti
   const side: Side = job.data["connection"] === sync.left ? "left" : "right";
   const id = String(job.data["record"]);
   const told = await sides[side].lastTold(id);
-  const thing = told === "gone" ? undefined : told;
+  const thing = told?.thing;
   let link = (await linkOf(db, sync.id, side, id)) ?? (thing && (await renamed(context, side, thing)));
   if (!link && !thing) return DONE;
   if (link && thing && isEcho(link, side, thing)) return DONE;
+  // Read before our last write, which will be told of once more: then with all that is there.
+  if (link && thing && !sides[side].asks && told!.readAt <= (writtenAt(link, side) ?? 0)) return DONE;
   const half = !link || link.leftId === null || link.rightId === null;
   if (thing && half && (!link || link.state === "new")) {
     const fresh = withSide(link ?? newLink(context), side, id, thing.fields);

@@ -1,6 +1,6 @@
 import type { SideStatus, SyncInput, SyncStatus, SyncUpdate } from "../../flows/sync/syncs.ts";
 import type { LinkRecord, LinkState } from "../../store/sync-links.ts";
-import type { ConflictRecord } from "../../store/syncs.ts";
+import type { ConflictRecord } from "../../store/sync-conflicts.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed } from "../principal.ts";
 import { created, noContent, ok, userRoute, type Route } from "../route.ts";
@@ -200,7 +200,18 @@ function sideView({ cursor, lastError, ...side }: SideStatus): object {
   };
 }
 
-function linkView({ id, leftId, rightId, state, agreed, left, right, error, createdAt, updatedAt }: LinkRecord): object {
+function linkView({
+  id,
+  leftId,
+  rightId,
+  state,
+  agreed,
+  left,
+  right,
+  error,
+  createdAt,
+  updatedAt,
+}: LinkRecord): object {
   const times = { createdAt: isoTime(createdAt), updatedAt: isoTime(updatedAt) };
   const shown = error && { ...error, at: isoTime(error.at) };
   return { id, leftId, rightId, state, agreed, left, right, error: shown, ...times };

@@ -3,7 +3,10 @@ import { anyObject, count, listOf, name, nullable, object, oneOf, text, time } f
 const SYNC = "sync_019a1f2e4c7b7d1a8b1c2d3e4f506172";
 const strings = (description: string) => ({ ...listOf({ type: "string", minLength: 1 }, description), maxItems: 100 });
 const bySide = (description: string, example: unknown) =>
-  object(description, { left: anyObject("For the left.", example), right: anyObject("For the right.", example) }, ["left", "right"]);
+  object(description, { left: anyObject("For the left.", example), right: anyObject("For the right.", example) }, [
+    "left",
+    "right",
+  ]);
 
 const choices = {
   direction: oneOf(["both", "left-to-right", "right-to-left"], "Whose changes are carried over; both when not given."),
@@ -11,7 +14,10 @@ const choices = {
     ["newest", "left", "right"],
     "Who wins when both sides changed the same; when not given what the vendors say changed last, the left where one does not say.",
   ),
-  deletes: oneOf(["propagate", "ignore"], "Whether what is deleted on one side is deleted on the other; propagated when not given."),
+  deletes: oneOf(
+    ["propagate", "ignore"],
+    "Whether what is deleted on one side is deleted on the other; propagated when not given.",
+  ),
   writesPerMinute: {
     type: ["integer", "null"],
     minimum: 1,
@@ -46,7 +52,11 @@ export const newSync = object(
     ...choices,
     fields,
     everySeconds,
-    dryRun: { type: "boolean", description: "Only says what would be done first; nothing is made or written.", default: false },
+    dryRun: {
+      type: "boolean",
+      description: "Only says what would be done first; nothing is made or written.",
+      default: false,
+    },
   },
   [...Object.keys(choices), "fields", "everySeconds", "dryRun"],
 );
@@ -84,7 +94,10 @@ export const syncSchemas = {
     fields,
     everySeconds,
     enabled: { type: "boolean", description: "Whether changes are carried over." },
-    status: oneOf(["matching", "active", "paused"], "matching: what is there is still being compared for the first time."),
+    status: oneOf(
+      ["matching", "active", "paused"],
+      "matching: what is there is still being compared for the first time.",
+    ),
     problem: nullable(
       object("Why it rests although nobody paused it.", {
         code: text("Stable code.", "reauth_required"),

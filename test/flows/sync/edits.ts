@@ -22,7 +22,12 @@ export const anyEdit: Arbitrary<Edit> = record({
 });
 
 /** Makes an edit as a person would, of a contact that is not among `untouched`; returns its first name, by which it is known. */
-export function makeEdit(book: ContactsVendor, { kind, pick }: Edit, serial: number, untouched: ReadonlySet<string>): string | undefined {
+export function makeEdit(
+  book: ContactsVendor,
+  { kind, pick }: Edit,
+  serial: number,
+  untouched: ReadonlySet<string>,
+): string | undefined {
   const [email, phone] = [{ value: `E${serial}@Example.com` }, { value: `+44 7700 ${100_000 + serial}` }];
   const create = (): string => {
     book.add({ first: `P${serial}`, last: "L", emails: [email], phones: pick % 2 ? [phone] : [] });

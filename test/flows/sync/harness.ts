@@ -29,7 +29,12 @@ export interface Bench extends AsyncDisposable {
 }
 
 export async function openBench(
-  options: { left?: Face; right?: Face; store?: string; before?: (left: ContactsVendor, right: ContactsVendor) => void } = {},
+  options: {
+    left?: Face;
+    right?: Face;
+    store?: string;
+    before?: (left: ContactsVendor, right: ContactsVendor) => void;
+  } = {},
 ): Promise<Bench> {
   const clock = new ManualClock("2026-01-01T00:00:00Z");
   const left = await new ContactsVendor(options.left ?? nested, () => clock.now()).start();

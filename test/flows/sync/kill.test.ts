@@ -49,7 +49,10 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
       await runtime.start(options);
     };
 
-    const [edits] = sample(array(anyEdit, { minLength: EDITS, maxLength: EDITS, size: "max" }), { seed: SEED, numRuns: 1 });
+    const [edits] = sample(array(anyEdit, { minLength: EDITS, maxLength: EDITS, size: "max" }), {
+      seed: SEED,
+      numRuns: 1,
+    });
     const kills: string[] = [];
     let expected = 0;
     for (let made = 0; made < EDITS; made += PER_ROUND) {
@@ -71,7 +74,9 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
       }
       await equal(vendors);
       await sleep(REST_MS);
-      expect(vendors.left.writes.length + vendors.right.writes.length, `after round ${round}, ${kills.at(-1)}`).toBe(expected);
+      expect(vendors.left.writes.length + vendors.right.writes.length, `after round ${round}, ${kills.at(-1)}`).toBe(
+        expected,
+      );
     }
     await runtime.stop();
 

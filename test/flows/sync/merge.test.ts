@@ -41,7 +41,10 @@ describe("a merge", () => {
 
   it("leaves each side its own words for what both have when they are first compared", () => {
     const none = { agreed: null, left: null, right: null };
-    const now = { left: { name: "ADA", ...phones("020 7946 0000", "1") }, right: { name: "Ada", ...phones("+442079460000") } };
+    const now = {
+      left: { name: "ADA", ...phones("020 7946 0000", "1") },
+      right: { name: "Ada", ...phones("+442079460000") },
+    };
     const merged = merge(none, now, "left");
     expect(merged.left).toEqual(now.left);
     expect(merged.right).toEqual({ name: "Ada", ...phones("+442079460000", "1") });
@@ -51,7 +54,13 @@ describe("a merge", () => {
 
 describe("what is written", () => {
   it("is only what is different, with what is gone as nothing", () => {
-    const now = { first: "Ada", note: "old", emails: [{ value: "a" }], organization: { name: "X", title: "T" }, age: 3 };
+    const now = {
+      first: "Ada",
+      note: "old",
+      emails: [{ value: "a" }],
+      organization: { name: "X", title: "T" },
+      age: 3,
+    };
     expect(changedInput(now, { first: "Ada", organization: { name: "Y" } })).toEqual({
       note: "",
       emails: [],
@@ -62,7 +71,14 @@ describe("what is written", () => {
   });
 
   it("leaves out what each vendor makes itself, unless it is asked for", () => {
-    const contact = { type: "contact", id: "1", displayName: "Ada L", firstName: "Ada", emails: [], photoUrl: "https://x.de" };
+    const contact = {
+      type: "contact",
+      id: "1",
+      displayName: "Ada L",
+      firstName: "Ada",
+      emails: [],
+      photoUrl: "https://x.de",
+    };
     expect(selectFields(contact, {})).toEqual({ firstName: "Ada" });
     expect(selectFields(contact, { include: ["displayName"] })).toEqual({ displayName: "Ada L" });
     expect(selectFields(contact, { exclude: ["firstName"] })).toEqual({});
@@ -79,13 +95,38 @@ describe("recognising the same person", () => {
     ["one of several addresses in another case", [emails("A@x.de", "b@x.de")], [emails("B@X.DE")], ["c0=c0"]],
     ["a number in another notation", [phones("(020) 7946-0000")], [phones("+44 20 7946 0000")], ["c0=c0"]],
     ["the same name in another case", [named("Ada", "Lovelace")], [named("ADA ", "lovelace")], ["c0=c0"]],
-    ["a number and a part of the name", [named("Ada", "Lovelace", phones("+44 20 7946 0001"))], [{ firstName: "Ada", ...phones("020 7946 0001") }], ["c0=c0"]],
-    ["a household's number, with other names", [named("Ada", "L", phones("+44 20 7946 0001"))], [named("Bob", "L", phones("020 7946 0001"))], []],
-    ["the same name, with other addresses", [named("Ann", "Lee", emails("a@x.de"))], [named("Ann", "Lee", emails("b@x.de"))], []],
+    [
+      "a number and a part of the name",
+      [named("Ada", "Lovelace", phones("+44 20 7946 0001"))],
+      [{ firstName: "Ada", ...phones("020 7946 0001") }],
+      ["c0=c0"],
+    ],
+    [
+      "a household's number, with other names",
+      [named("Ada", "L", phones("+44 20 7946 0001"))],
+      [named("Bob", "L", phones("020 7946 0001"))],
+      [],
+    ],
+    [
+      "the same name, with other addresses",
+      [named("Ann", "Lee", emails("a@x.de"))],
+      [named("Ann", "Lee", emails("b@x.de"))],
+      [],
+    ],
     ["a short extension", [{ firstName: "A", ...phones("12") }], [{ firstName: "B", ...phones("12") }], []],
     ["nothing to go by", [{ notes: "x" }], [{ notes: "x" }], []],
-    ["two of a name on either side", [named("Ann", "Lee"), named("Ann", "Lee")], [named("Ann", "Lee"), named("Ann", "Lee")], ["c0=c0", "c1=c1"]],
-    ["an address before a name", [named("Ann", "Lee"), emails("a@x.de")], [named("Ann", "Lee", emails("a@x.de"))], ["c1=c0"]],
+    [
+      "two of a name on either side",
+      [named("Ann", "Lee"), named("Ann", "Lee")],
+      [named("Ann", "Lee"), named("Ann", "Lee")],
+      ["c0=c0", "c1=c1"],
+    ],
+    [
+      "an address before a name",
+      [named("Ann", "Lee"), emails("a@x.de")],
+      [named("Ann", "Lee", emails("a@x.de"))],
+      ["c1=c0"],
+    ],
   ])("by %s", (_, left, right, expected) => {
     expect(pairs(left, right)).toEqual(expected);
   });

@@ -33,7 +33,7 @@ async function openWorld(): Promise<World> {
   );
   await runtime.engine.start();
   const settle = async (): Promise<void> => {
-    for (let quiet = 0; quiet < 3; ) {
+    for (let quiet = 0; quiet < 3;) {
       await (runtime.engine as EmbeddedEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 4));
       const soon = await runtime.db.get<{ n: number; waiting: number }>(
@@ -83,7 +83,8 @@ async function openWorld(): Promise<World> {
 }
 
 const WRITES = ["createContact", "updateContact", "deleteContact"].map((name) => `people.people.${name}`);
-const googleWrites = ({ sandbox }: World): number => WRITES.reduce((sum, name) => sum + (sandbox.requests.get(name) ?? 0), 0);
+const googleWrites = ({ sandbox }: World): number =>
+  WRITES.reduce((sum, name) => sum + (sandbox.requests.get(name) ?? 0), 0);
 
 type PersonFields = Record<string, Record<string, unknown>[] | undefined>;
 
@@ -97,9 +98,14 @@ function people({ sandbox }: World, email?: string): Record<string, unknown> {
     birthday: birthdays?.map(({ date }) => date),
     note: biographies?.[0]?.["value"],
   });
-  const live = [...sandbox.google.account(email).people.contacts.live()].map(({ value }) => value.fields as PersonFields);
+  const live = [...sandbox.google.account(email).people.contacts.live()].map(
+    ({ value }) => value.fields as PersonFields,
+  );
   return Object.fromEntries(
-    live.map((fields) => [String(fields["names"]?.[0]?.["givenName"]), JSON.parse(JSON.stringify(show(fields))) as unknown]),
+    live.map((fields) => [
+      String(fields["names"]?.[0]?.["givenName"]),
+      JSON.parse(JSON.stringify(show(fields))) as unknown,
+    ]),
   );
 }
 
@@ -114,7 +120,10 @@ describe("two Google accounts", () => {
     const ada = await run(left, "create_contact", {
       givenName: "Ada",
       familyName: "Lovelace",
-      emails: [{ value: "ada@example.com", type: "home" }, { value: "ada@work.example", type: "work" }],
+      emails: [
+        { value: "ada@example.com", type: "home" },
+        { value: "ada@work.example", type: "work" },
+      ],
       phones: [{ value: "+44 20 7946 0000" }],
       organization: { name: "Analytical Engines", title: "Programmer" },
       birthday: "1815-12-10",
@@ -169,7 +178,9 @@ describe("two Google accounts", () => {
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ account: second }),
     });
-    await expect(world.runtime.connect.runAction(right, "list_groups", {})).rejects.toMatchObject({ code: "reauth_required" });
+    await expect(world.runtime.connect.runAction(right, "list_groups", {})).rejects.toMatchObject({
+      code: "reauth_required",
+    });
     expect(await world.runtime.syncs.get(id)).toMatchObject({
       enabled: false,
       problem: { code: "reauth_required", message: `the grant of connection ${right} is gone; reconnect it` },
@@ -208,7 +219,11 @@ describe("Google Contacts and HighLevel", () => {
     expect(copy()).toMatchObject({ firstName: "Ada", lastName: "Lovelace", email: "ada@example.com" });
     expect(people(world)["Mary"]).toMatchObject({ emails: ["mary@example.com"] });
     await world.run(sync.id);
-    expect(await world.runtime.syncs.get(sync.id)).toMatchObject({ pulled: 1, pushed: 1, links: { synced: 2, failed: 0 } });
+    expect(await world.runtime.syncs.get(sync.id)).toMatchObject({
+      pulled: 1,
+      pushed: 1,
+      links: { synced: 2, failed: 0 },
+    });
 
     await run(right, "update_contact", { contactId: copy().id as string, email: "new@example.com" });
     await run(right, "update_contact", { contactId: mary.id, phone: "+33123456789" });
@@ -222,6 +237,11 @@ describe("Google Contacts and HighLevel", () => {
     await world.run(sync.id);
     expect(copy()).toMatchObject({ lastName: "King", email: "new@example.com" });
     expect(rows.get(mary.id)).toMatchObject({ tags: ["vip"], phone: "+33123456789" });
-    expect(await world.runtime.syncs.get(sync.id)).toMatchObject({ pulled: 3, pushed: 2, conflictCount: 0, links: { failed: 0 } });
+    expect(await world.runtime.syncs.get(sync.id)).toMatchObject({
+      pulled: 3,
+      pushed: 2,
+      conflictCount: 0,
+      links: { failed: 0 },
+    });
   });
 });

@@ -48,7 +48,12 @@ describe("a two-way sync", () => {
     await using bench = await openBench();
     const sync = await bench.sync();
     const numbers = [{ value: "+44 20 7946 0000", type: "work" }, { value: "+44 7700 900000" }];
-    const ada = bench.left.add({ first: "Ada", emails: mail("a@example.com", "b@example.com"), phones: numbers, note: "n" });
+    const ada = bench.left.add({
+      first: "Ada",
+      emails: mail("a@example.com", "b@example.com"),
+      phones: numbers,
+      note: "n",
+    });
     await bench.run(sync);
     const [copy] = bench.right.cards.keys();
     bench.right.edit(copy!, { emails: mail("new@example.com"), first: "Augusta" });
@@ -73,8 +78,18 @@ describe("a two-way sync", () => {
     bench.left.edit(ada, { last: "Lovelace", emails: mail("ada@example.com", "left@example.com") });
     bench.right.edit(copy!, { note: "countess", emails: mail("ada@example.com", "right@example.com") });
     await bench.run(sync);
-    expect(bench.left.contents(({ last, note, emails }) => ({ last, note, emails: emails.map(({ value }) => value).sort() }))).toEqual(
-      bench.right.contents(({ last, note, emails }) => ({ last, note, emails: emails.map(({ value }) => value).sort() })),
+    expect(
+      bench.left.contents(({ last, note, emails }) => ({
+        last,
+        note,
+        emails: emails.map(({ value }) => value).sort(),
+      })),
+    ).toEqual(
+      bench.right.contents(({ last, note, emails }) => ({
+        last,
+        note,
+        emails: emails.map(({ value }) => value).sort(),
+      })),
     );
     expect(bench.left.cards.get(ada)).toMatchObject({ last: "Lovelace", note: "countess" });
     expect(bench.left.cards.get(ada)!.emails).toHaveLength(3);
@@ -140,9 +155,15 @@ describe("conflicts", () => {
     bench.left.remove(ada);
     bench.right.edit([...bench.right.cards.keys()][0]!, { last: "Right" });
     await bench.run(sync);
-    expect({ left: bench.left.cards.size, right: bench.right.cards.size }).toEqual({ left: expected.left, right: expected.right });
+    expect({ left: bench.left.cards.size, right: bench.right.cards.size }).toEqual({
+      left: expected.left,
+      right: expected.right,
+    });
     expect(await bench.runtime.syncs.conflicts(sync.id)).toMatchObject([
-      { fields: [{ field: "lastName", left: null, right: "Right" }], winner: expected.conflicts === "left" ? "left" : "right" },
+      {
+        fields: [{ field: "lastName", left: null, right: "Right" }],
+        winner: expected.conflicts === "left" ? "left" : "right",
+      },
     ]);
   });
 });
@@ -373,12 +394,55 @@ describe("a write whose answer is lost", () => {
     const [link] = await bench.runtime.syncs.links(sync.id, { failed: true });
     expect(link).toMatchObject({
       state: "new",
-      error: { code: "vendor_error", message: "crm /contacts: the vendor answered 422: no more room; correct the input" },
+      error: {
+        code: "vendor_error",
+        message: "crm /contacts: the vendor answered 422: no more room; correct the input",
+      },
     });
     bench.right.before = () => false;
     await bench.run(sync);
     expect(bench.right.contents(({ first }) => first)).toEqual(['"Ada"']);
     expect((await bench.get(sync)).links).toMatchObject({ synced: 1, failed: 0 });
+  });
+});
+
+describe("what happens between reading and writing", () => {
+  it("is a change that a person makes at that moment, and is noticed", async () => {
+    await using bench = await openBench();
+    const sync = await bench.sync();
+    const ada = bench.left.add({ first: "Ada", emails: mail("ada@example.com") });
+    await bench.run(sync);
+    const [copy] = bench.right.cards.keys();
+    bench.left.edit(ada, { last: "Lovelace" });
+    bench.right.before = ({ method }) => {
+      if (method !== "PATCH") return;
+      bench.right.before = () => false;
+      bench.right.edit(copy!, { phones: mail("+441234567890") });
+    };
+    await bench.run(sync);
+    expect(bench.right.cards.get(copy!)).toMatchObject({ last: "Lovelace", phones: mail("+441234567890") });
+    expect(bench.left.cards.get(ada)).toMatchObject({ last: "Lovelace", phones: mail("+441234567890") });
+    expect(bench.writes()).toBe(3);
+  });
+
+  it("is never that something unreadable counts as deleted", async () => {
+    await using bench = await openBench();
+    const sync = await bench.sync();
+    const ada = bench.left.add({ first: "Ada", emails: mail("ada@example.com") });
+    await bench.run(sync);
+    bench.right.before = ({ method, url }, response) => {
+      if (method !== "GET" || url !== "/contacts/crm1") return false;
+      response.writeHead(200, { "content-type": "application/json" }).end('{"maintenance":true}');
+      return true;
+    };
+    bench.left.edit(ada, { last: "Lovelace" });
+    await bench.run(sync);
+    expect([bench.left.cards.size, bench.right.cards.size]).toEqual([1, 1]);
+    const [link] = await bench.runtime.syncs.links(sync.id, { failed: true });
+    expect(link!.error).toMatchObject({
+      code: "vendor_error",
+      message: "crm: what was read as crm1 has no id; correct the manifest",
+    });
   });
 });
 
@@ -392,8 +456,9 @@ describe("a vendor that can neither be asked for one contact nor searched", () =
     const ada = bench.left.add({ first: "Ada", emails: mail("ada@example.com", "two@example.com"), note: "n" });
     await bench.run(sync);
     const [copy] = bench.right.cards.keys();
+    // Each request takes its time: a list that was read before a write is told from one that was read after it.
+    bench.left.before = bench.right.before = () => bench.clock.advance(1);
     bench.left.edit(ada, { last: "Lovelace" });
-    await bench.run(sync);
     bench.right.edit(copy!, { phones: mail("+441234567890") });
     await bench.run(sync);
     expect(bench.left.cards.get(ada)).toMatchObject({ last: "Lovelace", phones: mail("+441234567890"), note: "n" });

@@ -37,11 +37,18 @@ export interface Face {
 /** The same vendor again under another name. */
 export function named(face: Face, name: string): Face {
   const server = { url: `https://${name}.example` };
-  return { ...face, name, manifest: Object.assign({ ...face.manifest }, { name, server, allowedHosts: [`${name}.example`] }) };
+  return {
+    ...face,
+    name,
+    manifest: Object.assign({ ...face.manifest }, { name, server, allowedHosts: [`${name}.example`] }),
+  };
 }
 
 const labelled = (list: unknown): Labelled[] =>
-  ((list ?? []) as { at: string; label?: string }[]).map(({ at, label }) => ({ value: at, ...(label && { type: label }) }));
+  ((list ?? []) as { at: string; label?: string }[]).map(({ at, label }) => ({
+    value: at,
+    ...(label && { type: label }),
+  }));
 const nestedList = (list: Labelled[]) => list.map(({ value, type }) => ({ at: value, ...(type && { label: type }) }));
 const defined = <T extends object>(value: T): Partial<T> =>
   Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as Partial<T>;
@@ -330,7 +337,9 @@ export class ContactsVendor {
 
   #search(url: URL): unknown {
     const email = url.searchParams.get("email")!.toLowerCase();
-    const found = [...this.cards.values()].filter((card) => card.emails.some(({ value }) => value.toLowerCase() === email));
+    const found = [...this.cards.values()].filter((card) =>
+      card.emails.some(({ value }) => value.toLowerCase() === email),
+    );
     return { people: found.map((card) => this.face.toWire(card)) };
   }
 
