@@ -24,12 +24,14 @@ const ranks: string[][] = [
 const rankOf = new Map(ranks.flatMap((rooms, rank) => rooms.map((room) => [room, rank] as const)));
 
 function roomOf(file: string): string {
-  return relative(runtime, file).split("/")[0]!.replace(/\.tsx?$/, "");
+  return relative(runtime, file)
+    .split("/")[0]!
+    .replace(/\.tsx?$/, "");
 }
 
 function imports(): { from: string; to: string; file: string }[] {
   return readdirSync(runtime, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith('.ts') && !name.startsWith("ui/"))
+    .filter((name) => name.endsWith(".ts") && !name.startsWith("ui/"))
     .flatMap((name) => {
       const file = join(runtime, name);
       return [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)]

@@ -2,7 +2,6 @@ import type { ErrorClass } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { decodeAnswer, encodeRequest } from "./codecs/codecs.ts";
 import { connectionValues } from "./credentials.ts";
 import { classify, VendorError, type ErrorScope } from "./errors.ts";
 import type { VendorResponse } from "./response.ts";
@@ -57,6 +56,9 @@ export interface ClientOptions {
   retryBaseMs: number;
 }
 
+/** Loaded on first use: few connectors need them, and what is behind them takes as long to load as much of the rest. */
+const codecs = () => import("./codecs/codecs.ts");
+
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const DEFAULT_RETRY = { max: 3, on: RETRIED };
 const DEFAULT_WITHIN_MS = 30_000;
@@ -84,7 +86,7 @@ export async function openClient(id: string, options: ClientOptions): Promise<Ve
     requireScopes,
     send: async (request, send) => {
       requireScopes(send.scopes ?? []);
-      const encoded = await encodeRequest(request);
+      const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
       const answer = await withRetry(() => attempt(id, values, vendor, encoded, send, options), {
         ...(send.retry ?? DEFAULT_RETRY),
         idempotency: send.idempotency ?? (send.kind === "read" ? "natural" : "none"),
@@ -92,7 +94,7 @@ export async function openClient(id: string, options: ClientOptions): Promise<Ve
         baseMs: options.retryBaseMs,
         signal: send.signal,
       });
-      return decodeAnswer(request.decode, answer);
+      return request.decode === undefined ? answer : (await codecs()).decodeAnswer(request.decode, answer);
     },
   };
 }

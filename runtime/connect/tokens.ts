@@ -5,6 +5,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import { OpenedCache } from "../core/opened.ts";
 import {
   changeConnection,
   findConnection,
@@ -55,6 +56,7 @@ export function createTokens(options: TokensOptions): Tokens {
   const { db, vault, clock, log } = options;
   const owner = randomUUID();
   const running = new Map<string, Promise<Usable>>();
+  const opened = new OpenedCache((id, sealed) => openCredentials(vault, id, sealed));
 
   const read = async (id: string): Promise<Usable> => {
     const row = await findConnection(db, id);
@@ -65,7 +67,7 @@ export function createTokens(options: TokensOptions): Tokens {
     if (row.status === "pending" || row.credentials === null) {
       throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
     }
-    return { row, credentials: openCredentials(vault, id, row.credentials) };
+    return { row, credentials: opened.get(id, row.credentials) };
   };
 
   const renew = async (id: string, rejected: number | undefined): Promise<Usable> => {

@@ -26,7 +26,7 @@ const KEEP_SECONDS = 24 * 60 * 60;
 const CONNECTIONS = 2;
 const MAINTENANCE_MS = 5 * 60_000;
 
-const QUEUES = Object.keys({
+export const QUEUES = Object.keys({
   poll: true,
   deliver: true,
   flow: true,

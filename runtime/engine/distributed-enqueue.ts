@@ -1,6 +1,8 @@
 import type { JobInsert, PgBoss } from "pg-boss";
+import type { JsonObject } from "../core/json.ts";
+import type { Tx } from "../store/database.ts";
 import type { PostgresTx } from "../store/postgres-tx.ts";
-import { CHANNEL, idOf, inside, SCHEMA, type Envelope } from "./distributed-boss.ts";
+import { CHANNEL, idOf, inside, QUEUES, SCHEMA, type Envelope } from "./distributed-boss.ts";
 import type { NewJob, Queue } from "./engine.ts";
 
 /** A job on its way into a queue. */
@@ -64,14 +66,14 @@ let lastPlace = 0;
 /** The same unique name twice in one call is one job, with the earlier time and the data of the first. */
 function merge(queue: Queue, jobs: readonly NewJob[], now: number): Entry[] {
   const entries = new Map<string, Entry>();
-  for (const { unique, key = null, group = "", data, runAt = now } of jobs) {
+  for (const { unique, key = null, group = "", data, runAt = now, attempt = 0 } of jobs) {
     const id = idOf(queue, unique);
     const earlier = entries.get(id);
     if (earlier) earlier.runAt = Math.min(earlier.runAt, runAt);
     else {
       const envelope = {
         data: JSON.stringify(data),
-        attempt: 0,
+        attempt,
         key,
         unique: unique !== undefined,
         place: ++lastPlace,
@@ -156,6 +158,19 @@ async function enqueueKeyed(
         runAt,
       ]),
   );
+}
+
+/** Every job that has not ended, of all queues and in no order: what stands in pg-boss, and what waits for its turn beside it. */
+export async function waitingInQueues(
+  tx: Tx,
+): Promise<{ queue: string; group: string; key: string | null; data: JsonObject }[]> {
+  const rows = await tx.all<{ queue: string; grp: string; key: string | null; data: string }>(
+    `select name as queue, coalesce(group_id, '') as grp, data->>'key' as key, data->>'data' as data
+       from ${SCHEMA}.job where ${tx.oneOf("name")} and state <= 'active'
+     union all select queue, grp, key, data from job_held`,
+    [JSON.stringify(QUEUES)],
+  );
+  return rows.map(({ queue, grp, key, data }) => ({ queue, group: grp, key, data: JSON.parse(data) as JsonObject }));
 }
 
 /** Takes the place of a key's first job, which has ended, and puts the next one into pg-boss. */

@@ -69,6 +69,15 @@ export async function settle(
   }, "repeatable read");
 }
 
+/** Whether a claim is still this process's; if so it stays that until the transaction ends. */
+export async function isHeld(tx: PostgresTx, { id, job, retryCount }: Claim): Promise<boolean> {
+  const { rows } = await tx.query(
+    `select 1 from ${SCHEMA}.job where name = $1 and id = $2 and retry_count = $3 and state = 'active' for share`,
+    [job.queue, id, retryCount],
+  );
+  return rows.length > 0;
+}
+
 /** Those whose claim is still this process's, locked. */
 async function stillHeld(tx: PostgresTx, queue: Queue, batch: readonly Finished[]): Promise<Set<Finished>> {
   const { rows } = await tx.query(

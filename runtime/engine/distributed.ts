@@ -10,9 +10,9 @@ import { postgresTx } from "./distributed-boss.ts";
 import { DistributedCron } from "./distributed-cron.ts";
 import { enqueueJobs } from "./distributed-enqueue.ts";
 import { BossSession } from "./distributed-session.ts";
-import { release, settle, type Claim, type Finished } from "./distributed-settle.ts";
+import { isHeld, release, settle, type Claim, type Finished } from "./distributed-settle.ts";
 import { DistributedWorker } from "./distributed-worker.ts";
-import type { Engine, Handler, NewJob, Queue, WorkOptions } from "./engine.ts";
+import type { Engine, Handler, Job, NewJob, Queue, WorkOptions } from "./engine.ts";
 import { within } from "./within.ts";
 
 /** How late a job may be whose time comes, or whom another process enqueued unheard. */
@@ -88,6 +88,12 @@ export class DistributedEngine implements Engine {
     tx.afterCommit(() => {
       for (const { queue, runAt = now } of jobs) if (runAt <= now) this.#look(queue);
     });
+  }
+
+  async assertHeld(tx: Tx, job: Job): Promise<void> {
+    const claim = this.#workers.get(job.queue)?.claims.find(({ job: { id } }) => id === job.id);
+    if (claim !== undefined && (await isHeld(postgresTx(tx), claim))) return;
+    throw new HooklineError("conflict", `A ${job.queue} job took longer than its lease; another process goes on with it`);
   }
 
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void {

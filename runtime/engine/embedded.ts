@@ -17,7 +17,7 @@ const HEARTBEAT = "*/5 * * * * *";
 const UNHEALTHY_MS = 30_000;
 /** Outcomes per transaction. */
 const BATCH = 256;
-/** So many outcomes are committed at once; fewer wait for more, as long as something else runs: a flush costs as much for all. */
+/** So many outcomes are committed at once; fewer wait for more, as long as more of their queue run: a flush costs as much for all. */
 const FULL_BATCH = 128;
 const LINGER_MS = 10;
 /** With more outcomes waiting for a store in trouble, nothing new begins. */
@@ -105,8 +105,8 @@ export class EmbeddedEngine implements Engine {
         onFinished: (finished) => {
           this.#finished.push(finished);
           this.#linger ??= setTimeout(() => this.#settle(), LINGER_MS);
-          // Others wait behind a job with a key.
-          if (finished.claimed.key !== null) this.#settleNow = true;
+          // Others wait behind a job with a key, and for the last of a queue nothing else would come.
+          if (finished.claimed.key !== null || !this.#workers.get(queue)!.busy) this.#settleNow = true;
           this.#wake();
         },
       }),
@@ -179,6 +179,7 @@ export class EmbeddedEngine implements Engine {
   async #turn(): Promise<void> {
     if (this.#state === "started" && this.#finished.length < MOST_UNSETTLED) await this.#claim();
     if (this.#isSettlingDue()) await this.#commit();
+    if (this.#state !== "started") return;
     for (const worker of this.#workers.values()) if (worker.wantsWork) this.#woken = true;
   }
 
@@ -192,13 +193,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   #isSettlingDue(): boolean {
-    if (this.#settleNow || this.#state === "stopping" || this.#finished.length >= FULL_BATCH) return true;
-    return !this.#isRunning();
-  }
-
-  #isRunning(): boolean {
-    for (const worker of this.#workers.values()) if (worker.busy) return true;
-    return false;
+    return this.#settleNow || this.#state === "stopping" || this.#finished.length >= FULL_BATCH;
   }
 
   async #commit(): Promise<void> {
@@ -266,7 +261,7 @@ export class EmbeddedEngine implements Engine {
 
   /** Resolves when every handler has returned and every outcome is committed. */
   async #idle(): Promise<void> {
-    const busy = (): boolean => this.#finished.length > 0 || this.#isRunning();
+    const busy = (): boolean => this.#finished.length > 0 || [...this.#workers.values()].some((worker) => worker.busy);
     if (!busy()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onSettled = () => {

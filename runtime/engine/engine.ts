@@ -18,6 +18,8 @@ export interface NewJob {
    * while it runs, it makes the job run once more at that time. Its data stay those of the first.
    */
   unique?: string;
+  /** How many counted attempts came before the first one here: of a job that has run in another store. Default 0. */
+  attempt?: number;
 }
 
 export interface Job<Data extends JsonObject = JsonObject> {
@@ -37,6 +39,8 @@ export interface Job<Data extends JsonObject = JsonObject> {
  */
 export type Outcome = {
   commit?: (tx: Tx) => Promise<void>;
+  /** A power cut may undo it, for running the job again would come to the same: it need not wait for the disk. */
+  fleeting?: boolean;
 } & (
   | { done: true }
   | {
@@ -62,6 +66,11 @@ export type Handler<Loaded> = (job: Job, loaded: Loaded | undefined, signal: Abo
 /** When things happen. Jobs are durable from the transaction that enqueues them. */
 export interface Engine {
   enqueue(tx: Tx, jobs: readonly NewJob[]): Promise<void>;
+  /**
+   * Throws `conflict` when another process has taken a running job over. For transactions of a handler that come before its
+   * outcome: no two then write to one thing in turn. Absent where no other process can.
+   */
+  assertHeld?(tx: Tx, job: Job): Promise<void>;
   /** Declares who works a queue; before `start`. */
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void;
   /** Upkeep at the times of a cron expression in UTC, once over all processes and never overlapping; before `start`. */

@@ -27,7 +27,7 @@ const wanted = "coalesce(excluded.again_at, excluded.run_at)";
 /** Enqueuing what exists already only brings a time forward: of a waiting job its own, of one running or held its next. */
 const insert = (runAt: string, againAt: string): string => `
   insert into jobs (queue, grp, key, unique_name, data, run_at, again_at, interrupted, attempt)
-  values (?, ?, ?, ?, ?, ${runAt}, ${againAt}, 0, 0)
+  values (?, ?, ?, ?, ?, ${runAt}, ${againAt}, 0, ?)
   on conflict (queue, unique_name) where unique_name is not null do update set
     run_at = iif(claimed_by is null and run_at < ${HELD}, min(run_at, ${wanted}), run_at),
     again_at = iif(claimed_by is null and run_at < ${HELD}, null, min(coalesce(again_at, ${HELD}), ${wanted}))`;
@@ -38,13 +38,38 @@ const insertKeyed = insert(`iif(${earlierOfKey}, ${HELD}, ?)`, `iif(${earlierOfK
 export async function insertJobs(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {
   const free: SqlValue[][] = [];
   const keyed: SqlValue[][] = [];
-  for (const { queue, group, key = null, unique = null, data, runAt = now } of jobs) {
+  for (const { queue, group, key = null, unique = null, data, runAt = now, attempt = 0 } of jobs) {
     const row: SqlValue[] = [queue, group ?? "", key, unique, JSON.stringify(data)];
-    if (key === null) free.push([...row, runAt]);
-    else keyed.push([...row, queue, key, runAt, queue, key, runAt]);
+    if (key === null) free.push([...row, runAt, attempt]);
+    else keyed.push([...row, queue, key, runAt, queue, key, runAt, attempt]);
   }
   if (free.length > 0) await tx.many(insertFree, free);
   if (keyed.length > 0) await tx.many(insertKeyed, keyed);
+}
+
+interface WaitingRow extends Pick<Row, "id" | "key" | "unique_name" | "attempt" | "data"> {
+  queue: Queue;
+  grp: string;
+  at: number;
+}
+
+/** Up to `limit` jobs after `id`, in the order they were enqueued, as one would enqueue them to go on elsewhere. */
+export async function waitingJobs(sql: Sql, id: number, limit: number): Promise<(NewJob & { id: number })[]> {
+  const rows = await sql.all<WaitingRow>(
+    `select id, queue, grp, key, unique_name, iif(run_at = ${HELD}, again_at, run_at) as at, attempt, data
+     from jobs where id > ? order by id limit ?`,
+    [id, limit],
+  );
+  return rows.map(({ id, queue, grp, key, unique_name, at, attempt, data }) => ({
+    id,
+    queue,
+    group: grp,
+    ...(key !== null && { key }),
+    ...(unique_name !== null && { unique: unique_name }),
+    runAt: at,
+    attempt,
+    data: JSON.parse(data) as JsonObject,
+  }));
 }
 
 /** Gives back what processes that are gone had claimed: their boots held this file, and only one process can. */

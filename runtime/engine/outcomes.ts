@@ -1,5 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
-import type { Database } from "../store/database.ts";
+import type { Database, Tx } from "../store/database.ts";
 import { settleJob, type Moved } from "./jobs.ts";
 import type { Finished } from "./worker.ts";
 
@@ -13,12 +13,14 @@ export async function commitOutcomes(
   batch: readonly Finished[],
   onFailure: (finished: Finished, error: unknown) => Finished,
 ): Promise<Moved[]> {
+  const settle = async (tx: Tx): Promise<Moved[]> => {
+    const moved: Moved[] = [];
+    for (const { claimed, outcome } of batch) moved.push(...(await settleJob(tx, claimed, outcome)));
+    return moved;
+  };
+  const fleeting = batch.every(({ outcome }) => outcome !== "released" && outcome.fleeting);
   try {
-    return await db.transaction(async (tx) => {
-      const moved: Moved[] = [];
-      for (const { claimed, outcome } of batch) moved.push(...(await settleJob(tx, claimed, outcome)));
-      return moved;
-    });
+    return await ((fleeting ? db.fleeting?.(settle) : undefined) ?? db.transaction(settle));
   } catch {
     // Below it shows whose fault it was.
   }

@@ -135,7 +135,8 @@ function project(list: readonly JSONValue[], of: Evaluate): JSONValue[] {
 
 /** Null, false and what is empty are false, all else is true. */
 export function isTrue(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return value !== null && value !== undefined && value !== false && value !== "";
+  if (typeof value !== "object" || value === null)
+    return value !== null && value !== undefined && value !== false && value !== "";
   if (Array.isArray(value)) return value.length > 0;
   for (const name in value) if (Object.hasOwn(value, name)) return true;
   return false;

@@ -226,8 +226,7 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
 
   spend(steps: number): void {
     this.#steps -= steps;
-    if (this.#steps < 0)
-      throw new Error("it does too much work on this value; make it simpler or the value smaller");
+    if (this.#steps < 0) throw new Error("it does too much work on this value; make it simpler or the value smaller");
   }
 
   #assertBounded(name: string, args: JSONValue[]): void {

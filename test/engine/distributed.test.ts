@@ -242,6 +242,10 @@ describe("several distributed engines on one store", () => {
         const nth = started++;
         await gates[nth]!.promise;
         const text = `run ${nth + 1}${job.interrupted ? ", interrupted" : ""}`;
+        await world.db.transaction(async (tx) => {
+          await engine.assertHeld(tx, job);
+          await tx.run("insert into notes values (?)", [`before the end of ${text}`]);
+        });
         return { done: true, commit: async (tx) => void (await tx.run("insert into notes values (?)", [text])) };
       }),
     );
@@ -258,7 +262,10 @@ describe("several distributed engines on one store", () => {
     );
     gates[1]!.resolve();
     await Promise.all(engines.map((engine) => engine.stop()));
-    expect(await world.db.all("select text from notes")).toEqual([{ text: "run 2, interrupted" }]);
+    expect(await world.db.all("select text from notes")).toEqual([
+      { text: "before the end of run 2, interrupted" },
+      { text: "run 2, interrupted" },
+    ]);
   });
 
   it("go on by themselves when the server has dropped every connection", async () => {

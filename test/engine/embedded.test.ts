@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
@@ -144,6 +145,38 @@ describe("the embedded engine", () => {
     await engine.tick();
     await until(() => ran.length === 1);
     expect(ran).toEqual(["a"]);
+  });
+
+  it("commits what has ended although more of its queue run on", async () => {
+    engine.work("flow", { concurrency: 2, perGroup: 2 }, async ({ data }) => {
+      if (data.name === "slow") await new Promise(() => {});
+      return { done: true };
+    });
+    await engine.start();
+    const jobs = ["slow", "quick"].map((name) => ({ queue: "flow" as const, data: { name } }));
+    await world.db.transaction((tx) => engine.enqueue(tx, jobs));
+    const left = async () => (await world.db.all<{ data: string }>("select data from jobs")).map(({ data }) => data);
+    while ((await left()).length > 1) await sleep(1);
+    expect(await left()).toEqual(['{"name":"slow"}']);
+  });
+
+  it("does not wait for the disk with what may be done again", async () => {
+    engine.work("sync", { concurrency: 1, perGroup: 1 }, async ({ data }) => ({
+      done: true,
+      fleeting: data.again === true,
+    }));
+    await engine.start();
+    await engine.tick();
+    const waits: boolean[] = [];
+    const { transaction } = world.db;
+    world.db.transaction = (work) => (waits.push(true), transaction.call(world.db, work) as never);
+    for (const again of [true, false]) {
+      await transaction.call(world.db, (tx) => engine.enqueue(tx, [{ queue: "sync", data: { again } }]));
+      await engine.tick();
+      await engine.tick();
+      expect(await world.db.get("select count(*) as n from jobs")).toEqual({ n: 0 });
+      expect(waits).toHaveLength(again ? 0 : 1);
+    }
   });
 
   it("keeps what handlers came to while the store is in trouble, and commits it when that is over", async () => {

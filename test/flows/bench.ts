@@ -6,6 +6,7 @@ import type { NewFlow } from "../../runtime/flows/flows.ts";
 import type { RunDetails } from "../../runtime/flows/view.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
+import { keepInStep, storeOfTest } from "../postgres.ts";
 import { DeskVendor, deskManifest } from "./vendor.ts";
 
 /** A composed runtime beside {@link DeskVendor}, on a clock that only moves when told. */
@@ -13,10 +14,11 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
   const { manifest = deskManifest, ...more } = options;
   const vendor = await new DeskVendor().start();
   const clock = new ManualClock("2026-01-01T00:00:00Z");
+  const store = more.store ?? (await storeOfTest());
   const open = async (): Promise<Composed> => {
     const opened = await compose(
       composeOptions({
-        store: "sqlite::memory:",
+        store,
         connectors: [manifest],
         servers: { desk: { url: vendor.url } },
         clock,
@@ -24,6 +26,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
         ...more,
       }),
     );
+    keepInStep(opened.db, opened.engine as EmbeddedEngine, clock);
     opened.consumers.on("*", (event) => void events.push(event), { name: "bench" });
     await opened.consumers.start();
     await opened.engine.start();

@@ -59,7 +59,7 @@ describe("/v1/syncs", () => {
 
     const first = await api.must("GET", `/v1/syncs/${id}/links?limit=1`);
     const second = await api.must("GET", `/v1/syncs/${id}/links?limit=1&cursor=${first.nextCursor}`);
-    expect([first.data[0].leftId, second.data[0].leftId].sort()).toEqual(["rolo1", "rolo2"]);
+    expect(new Set([first.data[0].leftId, second.data[0].leftId])).toEqual(new Set(["rolo1", "rolo2"]));
     expect(second.nextCursor).toBe(null);
     expect((await api.must("GET", `/v1/syncs/${id}/links?state=alone`)).data).toEqual([]);
     expect((await api.must("GET", `/v1/syncs/${id}/conflicts`)).data).toMatchObject([

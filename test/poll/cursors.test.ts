@@ -24,7 +24,10 @@ describe("a sync token", () => {
   });
 
   it("is replaced by a complete read before it is older than allowed", () => {
-    expect(token.since("t", now, now - 5 * day)).toEqual({ assignments: [["params.syncToken", "t"]], absence: "nothing" });
+    expect(token.since("t", now, now - 5 * day)).toEqual({
+      assignments: [["params.syncToken", "t"]],
+      absence: "nothing",
+    });
     expect(token.since("t", now, now - 6 * day)).toBeNull();
     expect(token.since(null, now, now)).toBeNull();
   });
@@ -58,7 +61,14 @@ describe("an updated-since cursor", () => {
     overlapSeconds: 60,
     settleSeconds: 30,
   });
-  const seen = (...times: string[]) => since.note(null, page({}, times.map((updated) => ({ updated }))));
+  const seen = (...times: string[]) =>
+    since.note(
+      null,
+      page(
+        {},
+        times.map((updated) => ({ updated })),
+      ),
+    );
 
   it("is the newest time seen from the server, read again with an overlap", () => {
     const state = since.after(null, seen("2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z"));
@@ -86,7 +96,13 @@ describe("a keyset cursor", () => {
   });
 
   it("goes on after the last settled record, some seconds earlier", () => {
-    const notes = keyset.note(null, page({}, [{ at: now - 60_000, id: "a" }, { at: now - 1000, id: "b" }]));
+    const notes = keyset.note(
+      null,
+      page({}, [
+        { at: now - 60_000, id: "a" },
+        { at: now - 1000, id: "b" },
+      ]),
+    );
     const state = keyset.after(null, notes);
     expect(state).toEqual([now - 60_000, "a"]);
     expect(keyset.since(state, now, now)?.assignments).toEqual([["body.searchAfter", [now - 70_000, "a"]]]);

@@ -18,14 +18,22 @@ const kinds = (d: ReturnType<typeof diffPage>) => d.changes.map((change) => `${c
 
 describe("a page compared with what is known", () => {
   it("tells created from updated by what is known, never by a time", () => {
-    const difference = diffPage([record("a", "2"), record("b", "1"), record("c", "1")], known(["a", "1"], ["b", "1"]), 2);
+    const difference = diffPage(
+      [record("a", "2"), record("b", "1"), record("c", "1")],
+      known(["a", "1"], ["b", "1"]),
+      2,
+    );
     expect(kinds(difference)).toEqual(["updated a", "created c"]);
     expect(difference.unchanged).toEqual(["b"]);
     expect(difference.remembered.map((r) => r.key)).toEqual(["a", "c"]);
   });
 
   it("tells a deletion once, and only of what was known", () => {
-    const difference = diffPage([record("a", "", { deleted: true }), record("x", "", { deleted: true })], known(["a", "1"]), 2);
+    const difference = diffPage(
+      [record("a", "", { deleted: true }), record("x", "", { deleted: true })],
+      known(["a", "1"]),
+      2,
+    );
     expect(kinds(difference)).toEqual(["deleted a"]);
     expect(difference.forgotten).toEqual(["a"]);
   });
@@ -45,12 +53,24 @@ describe("a page compared with what is known", () => {
 
   it("says what was added to and removed from a watched list, whatever the version says", () => {
     const groups = (list: string[]): Partial<PolledRecord> => ({ watched: { groups: list } });
-    const [change] = diffPage([record("a", "1", groups(["y", "z"]))], known(["a", "1", { groups: ["x", "y"] }]), 2).changes;
-    expect(change).toMatchObject({ kind: "updated", changes: { groups: { added: ["z"], removed: ["x"] } }, previous: { groups: ["x", "y"] } });
+    const [change] = diffPage(
+      [record("a", "1", groups(["y", "z"]))],
+      known(["a", "1", { groups: ["x", "y"] }]),
+      2,
+    ).changes;
+    expect(change).toMatchObject({
+      kind: "updated",
+      changes: { groups: { added: ["z"], removed: ["x"] } },
+      previous: { groups: ["x", "y"] },
+    });
   });
 
   it("says from what to what a watched value changed", () => {
-    const [change] = diffPage([record("a", "2", { watched: { status: "won" } })], known(["a", "1", { status: "open" }]), 2).changes;
+    const [change] = diffPage(
+      [record("a", "2", { watched: { status: "won" } })],
+      known(["a", "1", { status: "open" }]),
+      2,
+    ).changes;
     expect(change!.changes).toEqual({ status: { from: "open", to: "won" } });
   });
 });

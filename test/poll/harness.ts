@@ -25,7 +25,9 @@ export interface Bench extends AsyncDisposable {
   restart(manifest?: object): Promise<void>;
 }
 
-export async function createBench(options: { manifest?: object; store?: string; before?: (vendor: Vendor) => void } = {}): Promise<Bench> {
+export async function createBench(
+  options: { manifest?: object; store?: string; before?: (vendor: Vendor) => void } = {},
+): Promise<Bench> {
   const vendor = await new Vendor().start();
   options.before?.(vendor);
   const clock = new ManualClock("2026-01-01T00:00:00Z");
@@ -56,7 +58,7 @@ export async function createBench(options: { manifest?: object; store?: string; 
   let runtime = await open(options.manifest ?? vendorManifest());
   const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
   const settle = async (): Promise<void> => {
-    for (let quiet = 0; quiet < 3; ) {
+    for (let quiet = 0; quiet < 3;) {
       const before = received.length;
       await (runtime.engine as EmbeddedEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 15));

@@ -25,7 +25,12 @@ async function readAndDie(stream: number): Promise<void> {
     compiled,
     requestHash: record!.requestHash!,
     subscribers: [],
-    source: { client: await runtime.connect.client(connection), scope: {}, scopes: [], signal: new AbortController().signal },
+    source: {
+      client: await runtime.connect.client(connection),
+      scope: {},
+      scopes: [],
+      signal: new AbortController().signal,
+    },
     context: { connector: "acme", connection, user: "u_1", stream, compiled },
   }).run();
 }
@@ -52,11 +57,17 @@ describe("a list with more pages than one poll may read", () => {
   it("is read on where it stopped by the next poll, and tells nothing until it is complete", async () => {
     const manifest = vendorManifest() as { streams: Record<string, { pagination: object }> };
     manifest.streams.snapshot!.pagination = { ...manifest.streams.snapshot!.pagination, maxPages: 2 };
-    bench = await createBench({ manifest, before: (vendor) => ["a", "b", "c", "d", "e"].forEach((id) => vendor.put(id)) });
+    bench = await createBench({
+      manifest,
+      before: (vendor) => ["a", "b", "c", "d", "e"].forEach((id) => vendor.put(id)),
+    });
     const { vendor, runtime, subscribe, poll, seen } = bench;
     const subscription = await subscribe("snapshot_any");
     const { stream } = await runtime.subscriptions.get(subscription);
-    expect((await streamsByIds(runtime.db, [stream]))[0]).toMatchObject({ baselinedAt: null, checkpoint: { page: { token: "4" } } });
+    expect((await streamsByIds(runtime.db, [stream]))[0]).toMatchObject({
+      baselinedAt: null,
+      checkpoint: { page: { token: "4" } },
+    });
     vendor.requests.length = 0;
     await poll(subscription);
     expect(vendor.requests).toEqual(["GET /snapshot?page=4"]);

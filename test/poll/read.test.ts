@@ -64,7 +64,8 @@ describe("a stream with a sync token", () => {
     const manifest = vendorManifest() as { streams: Record<string, Record<string, unknown>> };
     manifest.streams.sync!.records = records;
     delete manifest.streams.sync!.watch;
-    for (const name of ["tag_added", "tag_removed", "status_changed"]) delete (manifest as never as { triggers: Record<string, unknown> }).triggers[name];
+    for (const name of ["tag_added", "tag_removed", "status_changed"])
+      delete (manifest as never as { triggers: Record<string, unknown> }).triggers[name];
     bench = await createBench({ manifest, before: (vendor) => vendor.put("a") });
     const subscription = await bench.subscribe("sync_updated");
     bench.vendor.put("a", { status: "noise" });
@@ -81,7 +82,9 @@ describe("a stream with a sync token", () => {
     vendor.remove("old");
     vendor.put("new", { name: "old", previousIds: ["old"] });
     await poll(subscription);
-    expect((await events()).map((e) => [e.type, (e.data as { change: string }).change])).toEqual([["item.any", "updated"]]);
+    expect((await events()).map((e) => [e.type, (e.data as { change: string }).change])).toEqual([
+      ["item.any", "updated"],
+    ]);
   });
 
   it("tells what was added to and removed from watched values, and from what to what", async () => {
@@ -221,7 +224,12 @@ describe("the other cursors", () => {
     vendor.expire();
     vendor.requests.length = 0;
     await poll(subscription);
-    expect(vendor.requests.map((request) => request.split("?")[0])).toEqual(["GET /history", "GET /profile", "GET /snapshot", "GET /snapshot"]);
+    expect(vendor.requests.map((request) => request.split("?")[0])).toEqual([
+      "GET /history",
+      "GET /profile",
+      "GET /snapshot",
+      "GET /snapshot",
+    ]);
     expect(await seen()).toContain("item.any c");
     expect(vendor.requests).toHaveLength(4);
   });
@@ -244,7 +252,10 @@ describe("the other cursors", () => {
 describe("a read that is interrupted", () => {
   it("goes on at the page where it stopped", async () => {
     const { vendor, runtime, clock, subscribe, seen } = await withItems("a", "b", "c", "d", "e");
-    vendor.faults.push(() => false, () => false);
+    vendor.faults.push(
+      () => false,
+      () => false,
+    );
     vendor.fail(409);
     const subscription = await subscribe("sync_any");
     const { stream } = await runtime.subscriptions.get(subscription);

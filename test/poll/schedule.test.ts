@@ -21,7 +21,8 @@ describe("schedules", () => {
     const perMinute = Object.values(Object.groupBy(first, (run) => Math.floor((run - now - 1) / 60_000)));
     expect(perMinute).toHaveLength(5);
     for (const minute of perMinute) expect(minute!.length).toBeGreaterThan(150);
-    for (const [stream, run] of first.entries()) expect(nextRun({ everySeconds: 300 }, stream, run)).toBe(run + 300_000);
+    for (const [stream, run] of first.entries())
+      expect(nextRun({ everySeconds: 300 }, stream, run)).toBe(run + 300_000);
   });
 
   it("read a manifest's every-n-minutes as an interval, and anything else as it stands", () => {
@@ -32,10 +33,16 @@ describe("schedules", () => {
   });
 
   it("refuse what is no cron expression, no time zone, or too often, saying what would be right", () => {
-    expect(() => assertCron("every day", undefined, 60)).toThrow(/not a cron expression of five fields; write minute, hour/);
+    expect(() => assertCron("every day", undefined, 60)).toThrow(
+      /not a cron expression of five fields; write minute, hour/,
+    );
     expect(() => assertCron("61 * * * *", undefined, 60)).toThrow(/"61 \* \* \* \*" is not a cron expression: minute/);
-    expect(() => assertCron("0 9 * * *", "Mars/Olympus", 60)).toThrow(/"Mars\/Olympus" is not a time zone; use an IANA name/);
-    expect(() => assertCron("* * * * *", undefined, 300)).toThrow(/runs every 60 s; this trigger allows one poll every 300 s/);
+    expect(() => assertCron("0 9 * * *", "Mars/Olympus", 60)).toThrow(
+      /"Mars\/Olympus" is not a time zone; use an IANA name/,
+    );
+    expect(() => assertCron("* * * * *", undefined, 300)).toThrow(
+      /runs every 60 s; this trigger allows one poll every 300 s/,
+    );
     expect(() => assertCron("*/5 * * * *", "Europe/Berlin", 300)).not.toThrow();
   });
 });

@@ -37,7 +37,9 @@ describe("making a subscription", () => {
     const { runtime, connection } = await withItems();
     const error = await refusal(runtime.subscriptions.create({ connection, trigger: "sync_creatd" }));
     expect(error.code).toBe("invalid_input");
-    expect(error.faults).toEqual([{ pointer: "/trigger", message: 'acme has no trigger "sync_creatd"; did you mean "sync_created"?' }]);
+    expect(error.faults).toEqual([
+      { pointer: "/trigger", message: 'acme has no trigger "sync_creatd"; did you mean "sync_created"?' },
+    ]);
   });
 
   it("tells everything that is wrong at once, with pointers", async () => {
@@ -63,7 +65,9 @@ describe("making a subscription", () => {
     const { runtime, connection } = await withItems();
     const { id } = await runtime.endpoints.create({ url: "https://example.com/hook", events: ["group.*"] });
     const error = await refusal(runtime.subscriptions.create({ connection, trigger: "sync_created", endpoint: id }));
-    expect(error.faults[0]!.message).toBe(`endpoint ${id} takes group.*, not item.created; add it to the endpoint's events`);
+    expect(error.faults[0]!.message).toBe(
+      `endpoint ${id} takes group.*, not item.created; add it to the endpoint's events`,
+    );
   });
 
   it("refuses a connection that does not exist", async () => {
@@ -94,7 +98,9 @@ describe("a subscription", () => {
     await settle();
     expect(vendor.requests).toEqual([]);
     expect((await runtime.subscriptions.health(subscription)).state).toBe("paused");
-    expect((await refusal(runtime.subscriptions.poll(subscription))).message).toMatch(/is paused; resume it before polling/);
+    expect((await refusal(runtime.subscriptions.poll(subscription))).message).toMatch(
+      /is paused; resume it before polling/,
+    );
     await runtime.subscriptions.resume(subscription);
     expect(await seen()).toEqual(["item.any b"]);
   });
@@ -125,7 +131,11 @@ describe("a subscription", () => {
     clock.advance(3_600_000);
     await settle();
     expect(await seen()).toEqual(["subscription.recovered"]);
-    expect(await runtime.subscriptions.health(subscription)).toMatchObject({ state: "active", consecutiveErrors: 0, lastError: null });
+    expect(await runtime.subscriptions.health(subscription)).toMatchObject({
+      state: "active",
+      consecutiveErrors: 0,
+      lastError: null,
+    });
   });
 
   it("waits as long as a vendor's limit says, and counts it as no failure", async () => {

@@ -94,12 +94,19 @@ export class Vendor {
         return this.#page([...this.items.values()], query, send, {});
       case "/since": {
         const min = Date.parse(query.get("updatedMin") ?? "1970-01-01T00:00:00Z");
-        return this.#page([...this.items.values()].filter((item) => item.updated >= min), query, send, {});
+        return this.#page(
+          [...this.items.values()].filter((item) => item.updated >= min),
+          query,
+          send,
+          {},
+        );
       }
       case "/search": {
         const { after } = JSON.parse(text || "{}") as { after?: [number, string] };
         const sorted = [...this.items.values()].sort((a, b) => a.updated - b.updated || (a.id < b.id ? -1 : 1));
-        const found = sorted.filter((i) => !after || i.updated > after[0] || (i.updated === after[0] && i.id > after[1]));
+        const found = sorted.filter(
+          (i) => !after || i.updated > after[0] || (i.updated === after[0] && i.id > after[1]),
+        );
         return send(200, { items: found.slice(0, this.pageSize) });
       }
       case "/profile":
@@ -112,7 +119,12 @@ export class Vendor {
       }
       case "/window": {
         const [from, to] = [Number(query.get("from")), Number(query.get("to"))];
-        return this.#page([...this.items.values()].filter((i) => i.updated >= from && i.updated <= to), query, send, {});
+        return this.#page(
+          [...this.items.values()].filter((i) => i.updated >= from && i.updated <= to),
+          query,
+          send,
+          {},
+        );
       }
       case "/one": {
         const item = this.items.get(query.get("id")!);
@@ -129,7 +141,9 @@ export class Vendor {
       return this.#page([...this.items.values()], query, send, { next: String(this.#revision) });
     }
     if (Number(token) < this.expiredBelow) return send(400, { error: { reason: "EXPIRED" } });
-    const latest = new Map(this.#log.filter((entry) => entry.revision > Number(token)).map((entry) => [entry.id, entry]));
+    const latest = new Map(
+      this.#log.filter((entry) => entry.revision > Number(token)).map((entry) => [entry.id, entry]),
+    );
     const records = [...latest.values()].map(({ id, item }) => item ?? { id, deleted: true });
     return this.#page(records, query, send, { next: String(this.#revision) });
   }
@@ -145,7 +159,13 @@ export class Vendor {
 const records = { select: "$response.body#/items", primaryKey: "/id" };
 const pagination = { type: "token", from: "$response.body#/page", to: "query.page" };
 const watch = { tags: "tags", status: "status" };
-const common = { title: "Items", records, pagination, watch, resource: { type: "item", map: { id: "$record#/id", name: "$record#/name" } } };
+const common = {
+  title: "Items",
+  records,
+  pagination,
+  watch,
+  resource: { type: "item", map: { id: "$record#/id", name: "$record#/name" } },
+};
 
 const stream = (path: string, cursor: object, more: object = {}) => ({
   ...common,
@@ -158,23 +178,42 @@ const triggersOf = (name: string) =>
   Object.fromEntries(
     ["created", "updated", "deleted", "any"].map((on) => [
       `${name}_${on}`,
-      { title: `${name} ${on}`, stream: name, on, event: `item.${on}`, schedule: { default: "*/5 * * * *", minSeconds: 1 } },
+      {
+        title: `${name} ${on}`,
+        stream: name,
+        on,
+        event: `item.${on}`,
+        schedule: { default: "*/5 * * * *", minSeconds: 1 },
+      },
     ]),
   );
 
 /** A manifest for {@link Vendor}: a stream for each kind of cursor. */
 export function vendorManifest(changes: { streams?: Record<string, object> } = {}): object {
   const streams: Record<string, object> = {
-    sync: stream("/sync", { type: "syncToken", from: "$response.body#/next", to: "query.syncToken", maxAge: "P6D" }, {
-      deleted: "deleted",
-      records: { ...records, previousKeys: "/previousIds", timestamp: "$record#/updated" },
-    }),
+    sync: stream(
+      "/sync",
+      { type: "syncToken", from: "$response.body#/next", to: "query.syncToken", maxAge: "P6D" },
+      {
+        deleted: "deleted",
+        records: { ...records, previousKeys: "/previousIds", timestamp: "$record#/updated" },
+      },
+    ),
     snapshot: stream("/snapshot", { type: "snapshot" }),
-    since: stream("/since", { type: "updatedSince", from: "$record#/updated", to: "query.updatedMin", overlapSeconds: 5 }),
-    search: stream("/search", { type: "keyset", values: ["$record#/updated", "$record#/id"], to: "body.after", overlapSeconds: 2 }, {
-      request: { method: "POST", path: "/search", body: {} },
-      pagination: { type: "keyset", from: ["$lastRecord#/updated", "$lastRecord#/id"], to: "body.after" },
+    since: stream("/since", {
+      type: "updatedSince",
+      from: "$record#/updated",
+      to: "query.updatedMin",
+      overlapSeconds: 5,
     }),
+    search: stream(
+      "/search",
+      { type: "keyset", values: ["$record#/updated", "$record#/id"], to: "body.after", overlapSeconds: 2 },
+      {
+        request: { method: "POST", path: "/search", body: {} },
+        pagination: { type: "keyset", from: ["$lastRecord#/updated", "$lastRecord#/id"], to: "body.after" },
+      },
+    ),
     history: stream("/history", {
       type: "sequence",
       baseline: { request: { method: "GET", path: "/profile" }, from: "$response.body#/number" },
@@ -182,7 +221,14 @@ export function vendorManifest(changes: { streams?: Record<string, object> } = {
       to: "query.start",
       recover: { request: { method: "GET", path: "/snapshot" }, pagination },
     }),
-    window: stream("/window", { type: "window", from: "query.from", to: "query.to", behindSeconds: 0, aheadSeconds: 3600, format: "epochMillis" }),
+    window: stream("/window", {
+      type: "window",
+      from: "query.from",
+      to: "query.to",
+      behindSeconds: 0,
+      aheadSeconds: 3600,
+      format: "epochMillis",
+    }),
     ...changes.streams,
   };
   return {
@@ -201,9 +247,28 @@ export function vendorManifest(changes: { streams?: Record<string, object> } = {
     streams,
     triggers: {
       ...Object.fromEntries(Object.keys(streams).flatMap((name) => Object.entries(triggersOf(name)))),
-      tag_added: { title: "Tag added", stream: "sync", on: { added: "tags" }, event: "item.tag_added", schedule: { default: "*/5 * * * *", minSeconds: 1 } },
-      tag_removed: { title: "Tag removed", stream: "sync", on: { removed: "tags" }, event: "item.tag_removed", schedule: { default: "*/5 * * * *", minSeconds: 1 } },
-      status_changed: { title: "Status changed", stream: "sync", on: { changed: "status" }, event: "item.status_changed", where: "previous.status != 'draft'", schedule: { default: "*/5 * * * *", minSeconds: 1 } },
+      tag_added: {
+        title: "Tag added",
+        stream: "sync",
+        on: { added: "tags" },
+        event: "item.tag_added",
+        schedule: { default: "*/5 * * * *", minSeconds: 1 },
+      },
+      tag_removed: {
+        title: "Tag removed",
+        stream: "sync",
+        on: { removed: "tags" },
+        event: "item.tag_removed",
+        schedule: { default: "*/5 * * * *", minSeconds: 1 },
+      },
+      status_changed: {
+        title: "Status changed",
+        stream: "sync",
+        on: { changed: "status" },
+        event: "item.status_changed",
+        where: "previous.status != 'draft'",
+        schedule: { default: "*/5 * * * *", minSeconds: 1 },
+      },
     },
     actions: {},
   };

@@ -77,7 +77,7 @@ async function takeChange(context: LinkContext, job: Job, options: WorkSyncsOpti
   if (!link && !thing) return DONE;
   if (link && thing && isEcho(link, side, thing)) return DONE;
   // Read before our last write, which will be told of once more: then with all that is there.
-  if (link && thing && !sides[side].asks && told!.readAt <= (writtenAt(link, side) ?? 0)) return DONE;
+  if (link && thing && !sides[side].asks && told.readAt <= (writtenAt(link, side) ?? 0)) return DONE;
   const half = !link || link.leftId === null || link.rightId === null;
   if (thing && half && (!link || link.state === "new")) {
     const fresh = withSide(link ?? newLink(context), side, id, thing.fields);

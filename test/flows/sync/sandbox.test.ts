@@ -27,7 +27,7 @@ async function openWorld(): Promise<World> {
       store: "sqlite::memory:",
       connectors: ["google-contacts", "highlevel"],
       clients: { "google-contacts": sandbox.client, highlevel: sandbox.client },
-      servers: sandbox.servers as Record<string, ServerOverride>,
+      servers: sandbox.servers,
       clock,
     }),
   );
