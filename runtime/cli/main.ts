@@ -1,9 +1,12 @@
 #!/usr/bin/env node
 import { enableCompileCache } from "node:module";
+import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { HooklineError } from "../core/errors.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addListen } from "./commands/listen.ts";
+import { addMigrate } from "./commands/migrate.ts";
+import { addMove } from "./commands/move.ts";
 import { addSandbox } from "./commands/sandbox.ts";
 import { addStart } from "./commands/start.ts";
 import { addTest } from "./commands/test.ts";
@@ -12,6 +15,9 @@ import { packageVersion } from "./version.ts";
 
 // Compiling takes most of a start; from the second one on it is read from the system's temporary folder.
 enableCompileCache();
+// On a large machine V8 lets its young generation grow to 130 MB before it cleans up. This is a program of its own, so it may
+// ask for less; a library must leave that to its host.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 /** A program called wrongly or configured wrongly; 1 is for faults that a command was asked to find. */
 const USAGE = 2;
@@ -21,7 +27,7 @@ const program = new Command("hookline")
   .version(packageVersion())
   .showHelpAfterError("Run with --help to see what is possible.")
   .exitOverride();
-for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen]) add(program);
+for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen, addMigrate, addMove]) add(program);
 
 // The reader of a pipe may leave early (`| head`): that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

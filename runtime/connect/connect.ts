@@ -14,6 +14,7 @@ import { openClient, type VendorClient } from "./client.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import { overriddenHosts, type ServerOverride } from "./hosts.ts";
+import { memoryCounter, sharedCounter } from "./counter.ts";
 import { createLanes } from "./lanes.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { createListOptions, type ListOptions } from "./options.ts";
@@ -82,6 +83,7 @@ export function createConnect(options: ConnectOptions): Connect {
     redirectUri: baseUrl + CALLBACK_PATH,
     network,
     clock,
+    counterOf: db.dialect === "postgres" ? sharedCounter(db, log) : memoryCounter,
   });
   const status = createStatus({ db, clock, emit, onStatus });
   const tokens = createTokens({

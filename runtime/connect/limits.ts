@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { RateLimit } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
+import { memoryCounter, type Counter, type CounterOf } from "./counter.ts";
 import { createReserve, type Reserve } from "./reserve.ts";
 
 /** Who is about to call. */
@@ -19,7 +19,7 @@ export interface Use {
   polls: boolean;
 }
 
-/** A vendor's limits, shared by all work in this process that they concern. */
+/** A vendor's limits, shared by all work that they concern. */
 export interface Limits {
   /** Waits for its turn if that is soon, else throws `rate_limited` saying when. */
   take(caller: Caller, use: Use, signal?: AbortSignal): Promise<void>;
@@ -31,7 +31,7 @@ export interface Limits {
 
 interface Limiter {
   limit: RateLimit;
-  limiter: RateLimiterMemory;
+  counter: Counter;
   reserve: Reserve | undefined;
 }
 
@@ -40,15 +40,17 @@ const LONGEST_WAIT_MS = 5_000;
 /** Above this many, holds that are over are looked for and dropped. */
 const MANY_HOLDS = 1_000;
 
-export function createLimits(connector: string, rateLimits: readonly RateLimit[], clock: Clock): Limits {
+/** Uses are counted where `counterOf` says: by default in this process alone. */
+export function createLimits(
+  connector: string,
+  rateLimits: readonly RateLimit[],
+  clock: Clock,
+  counterOf: CounterOf = memoryCounter,
+): Limits {
   const holds = new Map<string, number>();
   const limiters: Limiter[] = rateLimits.map((limit, index) => ({
     limit,
-    limiter: new RateLimiterMemory({
-      keyPrefix: `${connector}:${index}`,
-      points: limit.points,
-      duration: limit.seconds,
-    }),
+    counter: counterOf(`${connector}:${index}`, limit),
     reserve: limit.reserve === undefined ? undefined : createReserve(limit.reserve * limit.points, clock),
   }));
   /** A connection, and whatever it shares with others; a limit of all of a client's is not held for one of them. */
@@ -67,18 +69,14 @@ export function createLimits(connector: string, rateLimits: readonly RateLimit[]
       for (const give of taken) await give();
       return Math.max(wait, 1);
     };
-    for (const { limit, limiter, reserve } of limiters) {
+    for (const { limit, counter, reserve } of limiters) {
       if (limit.appliesTo !== undefined && limit.appliesTo !== kind) continue;
       const key = keyOf(limit, caller);
       const pause = polls ? (reserve?.pause(key) ?? 0) : 0;
       if (pause > 0) return giveBack(pause);
-      taken.push(() => limiter.reward(key));
-      try {
-        await limiter.consume(key);
-      } catch (refusal) {
-        if (!(refusal instanceof RateLimiterRes)) throw refusal;
-        return giveBack(refusal.msBeforeNext);
-      }
+      const wait = await counter.take(key);
+      if (wait > 0) return giveBack(wait);
+      taken.push(() => counter.giveBack(key));
     }
     return 0;
   };

@@ -5,6 +5,7 @@ import type { Connector } from "../manifest/connector.ts";
 import { methodsOf } from "./credentials.ts";
 import { classify } from "./errors.ts";
 import { hostGuard, type AssertHost, type ServerOverride } from "./hosts.ts";
+import type { CounterOf } from "./counter.ts";
 import { createLimits, type Limits } from "./limits.ts";
 import { createOAuth, type OAuth, type OAuthClient } from "./oauth.ts";
 import { createGoogleTransport } from "./transports/googleapis.ts";
@@ -33,6 +34,8 @@ export interface VendorsOptions {
   redirectUri: string;
   network: Network;
   clock: Clock;
+  /** Where uses of the vendors' limits are counted. */
+  counterOf: CounterOf;
 }
 
 /** The vendor of a connector, made on first use. Throws `not_found` with the nearest name. */
@@ -55,7 +58,10 @@ function findConnector(connectors: ReadonlyMap<string, Connector>, name: string)
   throw new HooklineError("not_found", `There is no connector "${name}"; ${hint}`);
 }
 
-function createVendor(connector: Connector, { clients, servers, redirectUri, network, clock }: VendorsOptions): Vendor {
+function createVendor(
+  connector: Connector,
+  { clients, servers, redirectUri, network, clock, counterOf }: VendorsOptions,
+): Vendor {
   const { name, manifest } = connector;
   const override = Object.hasOwn(servers, name) ? servers[name] : undefined;
   const assertHost = hostGuard(name, manifest.allowedHosts, override);
@@ -74,7 +80,7 @@ function createVendor(connector: Connector, { clients, servers, redirectUri, net
     http,
     url,
     assertHost,
-    limits: createLimits(name, manifest.rateLimits ?? [], clock),
+    limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
     oauth: () => {
       const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
       const client = Object.hasOwn(clients, name) ? clients[name] : undefined;

@@ -93,7 +93,10 @@ export class DistributedEngine implements Engine {
   async assertHeld(tx: Tx, job: Job): Promise<void> {
     const claim = this.#workers.get(job.queue)?.claims.find(({ job: { id } }) => id === job.id);
     if (claim !== undefined && (await isHeld(postgresTx(tx), claim))) return;
-    throw new HooklineError("conflict", `A ${job.queue} job took longer than its lease; another process goes on with it`);
+    throw new HooklineError(
+      "conflict",
+      `A ${job.queue} job took longer than its lease; another process goes on with it`,
+    );
   }
 
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void {

@@ -155,7 +155,8 @@ export async function listSubscriptions(
 
 /** Marks the first events of these subscriptions as read. */
 export async function finishBackfill(tx: Tx, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0) await tx.run(`update subscriptions set backfill = 'done' where ${tx.oneOf("id")}`, [JSON.stringify(ids)]);
+  if (ids.length > 0)
+    await tx.run(`update subscriptions set backfill = 'done' where ${tx.oneOf("id")}`, [JSON.stringify(ids)]);
 }
 
 export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Promise<void> {

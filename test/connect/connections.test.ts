@@ -168,13 +168,13 @@ describe("connections", () => {
     const { id } = await connect.create({ connector: "acme", user: "a", credentials: { token: TOKEN } });
     const missing = { code: "not_found", message: `There is no connection ${id}; check the id` };
     for (const attempt of [
-      connect.get(id, "b"),
-      connect.update(id, { label: "x" }, "b"),
-      connect.remove(id, "b"),
-      connect.test(id, "b"),
-      connect.reconnect(id, {}, "b"),
+      () => connect.get(id, "b"),
+      () => connect.update(id, { label: "x" }, "b"),
+      () => connect.remove(id, "b"),
+      () => connect.test(id, "b"),
+      () => connect.reconnect(id, {}, "b"),
     ]) {
-      await expect(attempt).rejects.toMatchObject(missing);
+      await expect(attempt()).rejects.toMatchObject(missing);
     }
     expect(await connect.get(id, "a")).toMatchObject({ id, label: "ada@x.example" });
   });

@@ -14,6 +14,7 @@ import type { Database } from "../../runtime/store/database.ts";
 import type { NewEvent } from "../../runtime/store/events.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { storeOfTest } from "../postgres.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -125,7 +126,7 @@ export async function harness(
   manifests: (Manifest | string)[],
   options: Partial<ConnectOptions> & { url?: string } = {},
 ): Promise<Harness> {
-  const db = options.db ?? (await openDatabase("sqlite::memory:"));
+  const db = options.db ?? (await openDatabase(await storeOfTest()));
   await migrate(db);
   const connectors = new Map();
   for (const manifest of manifests) {

@@ -5,11 +5,12 @@ import { createVault } from "../../runtime/core/crypto.ts";
 import { scrub } from "../../runtime/core/secrets.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { storeOfTest } from "../postgres.ts";
 
 const [oldKey, newKey] = [7, 8].map((byte) => Buffer.alloc(32, byte).toString("base64")) as [string, string];
 
 async function makeStore() {
-  const db = await openDatabase("sqlite::memory:");
+  const db = await openDatabase(await storeOfTest());
   onTestFinished(() => db.close());
   await migrate(db);
   const clock = new ManualClock("2026-01-01T00:00:00Z");

@@ -7,6 +7,7 @@ import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
 import type { Connector } from "../../runtime/manifest/connector.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
+import { keepInStep, storeOfTest } from "../postgres.ts";
 
 /** A runtime with one connection to the simulated vendors, on one clock that only moves when told. */
 export interface World extends AsyncDisposable {
@@ -39,7 +40,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   const clock = new ManualClock(Date.now());
   const sandbox = await createSandbox({ contacts: 10, ...options.sandbox, clock });
   const runtime = await compose({
-    store: "sqlite::memory:",
+    store: await storeOfTest(),
     connectors: [options.connector],
     encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
     clients: { [options.connector]: options.client ?? sandbox.client },
@@ -53,6 +54,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     log: createLog({ level: "silent" }),
     random: () => 0.5,
   });
+  keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
   let received: WebhookEvent[] = [];
   runtime.consumers.on("*", (event) => void received.push(event), { name: "world" });
   await runtime.consumers.start();

@@ -5,6 +5,7 @@ import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
+import { keepInStep, storeOfTest } from "../postgres.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
 
 const MINUTE = 60_000;
@@ -28,13 +29,14 @@ export class GoogleScene {
     const sandbox = await createSandbox({ contacts: 20, ...options, clock });
     const runtime = await compose(
       composeOptions({
-        store: "sqlite::memory:",
+        store: await storeOfTest(),
         connectors: ["google-contacts"],
         servers: sandbox.servers,
         clients: { "google-contacts": sandbox.client },
         clock,
       }),
     );
+    keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
     const scene = new GoogleScene(clock, sandbox, runtime);
     onTestFinished(async () => {
       await sandbox.stop();

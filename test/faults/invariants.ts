@@ -1,5 +1,7 @@
 import { DatabaseSync } from "node:sqlite";
+import { createLog } from "../../runtime/core/log.ts";
 import { shortHash } from "../../runtime/poll/records.ts";
+import { openDatabase } from "../../runtime/store/open.ts";
 import type { BookVendor } from "../fixtures/book-vendor.ts";
 import type { Post } from "../fixtures/receiver.ts";
 
@@ -24,6 +26,14 @@ interface StreamRow {
   checkpoint: string | null;
 }
 
+const QUERIES = [
+  "select id, stream, cursor, checkpoint from streams",
+  "select stream, key, version from known",
+  "select id, stream, record_key, sequence, data from events where stream is not null order by stream, sequence",
+  "select id, event, endpoint, status from deliveries",
+  "select data from jobs where queue = 'deliver'",
+];
+
 /** The parts of a store that must agree with each other whenever its process dies. */
 export class StoreState {
   readonly streams: StreamRow[];
@@ -32,29 +42,37 @@ export class StoreState {
   /** In the order of their sequence. */
   readonly events: StoredEvent[];
   readonly deliveries: { id: string; event: string; endpoint: string; status: string }[];
+  /** Deliveries that have one. */
   readonly jobs: Set<string>;
 
-  /** Reads a file whose process is gone. */
-  constructor(file: string) {
-    const db = new DatabaseSync(file);
-    const all = <Row>(sql: string): Row[] => db.prepare(sql).all() as Row[];
-    this.streams = all("select id, stream, cursor, checkpoint from streams");
-    const known = all<{ stream: number; key: string; version: string }>("select stream, key, version from known");
+  /** Reads a store as it is at a moment, whether or not it is in use. */
+  static async read(location: string): Promise<StoreState> {
+    const rows = location.startsWith("sqlite:")
+      ? readFile(location.slice("sqlite:".length))
+      : await readServer(location);
+    return new StoreState(...(rows as ConstructorParameters<typeof StoreState>));
+  }
+
+  constructor(
+    streams: StreamRow[],
+    known: { stream: number; key: string; version: string }[],
+    events: { id: string; stream: number; record_key: string; sequence: number; data: string }[],
+    deliveries: StoreState["deliveries"],
+    jobs: { data: string }[],
+  ) {
+    this.streams = streams;
     this.known = new Map(
       this.streams.map(({ id }) => [
         id,
         new Map(known.filter(({ stream }) => stream === id).map(({ key, version }) => [key, version])),
       ]),
     );
-    this.events = all<{ id: string; stream: number; record_key: string; sequence: number; data: string }>(
-      "select id, stream, record_key, sequence, data from events where stream is not null order by stream, sequence",
-    ).map(({ id, stream, record_key: key, sequence, data }) => {
+    this.events = events.map(({ id, stream, record_key: key, sequence, data }) => {
       const { change, record } = JSON.parse(data) as Told;
       return { id, stream, key, sequence, told: { change, record } };
     });
-    this.deliveries = all("select id, event, endpoint, status from deliveries");
-    this.jobs = new Set(all<{ name: string }>("select unique_name as name from jobs").map(({ name }) => name));
-    db.close();
+    this.deliveries = deliveries;
+    this.jobs = new Set(jobs.map(({ data }) => (JSON.parse(data) as { delivery: string }).delivery));
   }
 
   /** The newest event of each record of a stream. */
@@ -120,6 +138,30 @@ export class StoreState {
       if (!["pending", "delivered", "dead", "cancelled"].includes(status)) yield `delivery ${id}: status ${status}`;
       if ((status === "pending") !== waiting) yield `delivery ${id}: ${status}, ${waiting ? "with" : "without"} a job`;
     }
+  }
+}
+
+/** Without the lock of whoever uses it. */
+function readFile(file: string): unknown[][] {
+  const db = new DatabaseSync(file);
+  try {
+    db.exec("begin");
+    return QUERIES.map((sql) => db.prepare(sql).all());
+  } finally {
+    db.close();
+  }
+}
+
+async function readServer(url: string): Promise<unknown[][]> {
+  const db = await openDatabase(url, { log: createLog({ level: "silent" }) });
+  try {
+    return await db.transaction(async (tx) => {
+      const rows: unknown[][] = [];
+      for (const sql of QUERIES) rows.push(await tx.all(sql));
+      return rows;
+    });
+  } finally {
+    await db.close();
   }
 }
 

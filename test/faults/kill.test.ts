@@ -8,30 +8,58 @@ import { Receiver } from "../fixtures/receiver.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
 import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
 import { vendorManifest } from "../poll/vendor.ts";
+import { createTestStore, letTimeRun, onPostgres } from "../postgres.ts";
 import { DEATHS, liveAndDie, randomDeath } from "./deaths.ts";
 import { receiptViolations, StoreState } from "./invariants.ts";
 import { temporaryFolder, withRuntime } from "./scenes.ts";
 
-const ROUNDS = Number(process.env["HOOKLINE_KILL_ROUNDS"] ?? 54);
 const SEED = Number(process.env["HOOKLINE_KILL_SEED"] ?? Date.now() % 1e9);
-/** Clock seconds per real second: polls come every 50 ms, and the second retry of a webhook after half a second. */
-const SPEED = 600;
 const DAY = 86_400_000;
 
-describe(`a process killed ${ROUNDS} times (seed ${SEED}; HOOKLINE_KILL_SEED repeats it)`, () => {
-  it("tells every change at least once, in order where asked, and never knows more than it has told", async () => {
+interface Kind {
+  name: string;
+  rounds: number;
+  /** Clock seconds per real second. */
+  speed: number;
+  store(): Promise<string>;
+}
+
+const file: Kind = {
+  name: "SQLite",
+  rounds: 54,
+  // Polls come every 50 ms, and the second retry of a webhook after half a second.
+  speed: 600,
+  store: async () => `sqlite:${join(temporaryFolder(), "hookline.db")}`,
+};
+const server: Kind = {
+  name: "PostgreSQL",
+  rounds: 12,
+  // The lease that a process holds its jobs by is a quarter of a second.
+  speed: 60,
+  store: async () => {
+    const { url, drop } = await createTestStore();
+    onTestFinished(drop);
+    return url;
+  },
+};
+
+describe.each(onPostgres ? [server] : [file, server])("a process on $name killed again and again", (kind) => {
+  const rounds = Number(process.env["HOOKLINE_KILL_ROUNDS"] ?? kind.rounds);
+
+  it(`tells every change at least once, in order where asked, and never knows more than it has told (seed ${SEED})`, async () => {
     const random = new Random(SEED, "kill");
-    const file = join(temporaryFolder(), "hookline.db");
+    const store = await kind.store();
     const [vendor, receiver] = await Promise.all([new BookVendor().start(), new Receiver().start()]);
     onTestFinished(async () => void (await Promise.all([vendor.stop(), receiver.stop()])));
-    const time = { epoch: Date.now(), speed: SPEED, ahead: 0 };
+    const time = { epoch: Date.now(), speed: kind.speed, ahead: 0 };
     const options: WorkerOptions = {
-      store: `sqlite:${file}`,
+      store,
       connectors: [vendorManifest()],
       servers: { acme: { url: vendor.url } },
       time,
     };
     for (let i = 0; i < 60; i++) vendor.put(`r${i}`, "as it was");
+    if (kind === server) await letTimeRun(store, time);
     await subscribe(options, receiver);
     receiver.now = () => new FastClock(time).now();
     const change = changes(vendor, random);
@@ -53,26 +81,30 @@ describe(`a process killed ${ROUNDS} times (seed ${SEED}; HOOKLINE_KILL_SEED rep
 
     let standby = new RuntimeProcess();
     onTestFinished(() => standby.kill());
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < rounds; round++) {
       const runtime = standby;
       standby = new RuntimeProcess();
       if (random.chance(0.15)) vendor.expireTokens();
       for (let i = random.below(5); i >= 0; i--) change();
       const death = randomDeath(DEATHS[round % DEATHS.length]!, random);
       await liveAndDie(runtime, death, options, { vendor, receiver });
-      expect(new StoreState(file).violations(vendor, 2), `after death ${round}: ${JSON.stringify(death)}`).toEqual([]);
+      expect(
+        (await StoreState.read(store)).violations(vendor, 2),
+        `after death ${round}: ${JSON.stringify(death)}`,
+      ).toEqual([]);
     }
 
     // The faults end, and a day later every retry is due.
     vendor.onRequest = () => false;
     receiver.decide = () => ({ status: 204 });
     time.ahead = DAY;
+    if (kind === server) await letTimeRun(store, time);
     await standby.start({ ...options, time });
     const end = performance.now() + 15_000;
-    while (!settled(file, vendor) && performance.now() < end) await sleep(50);
+    while (!settled(await StoreState.read(store), vendor) && performance.now() < end) await sleep(50);
     await standby.stop();
 
-    const state = new StoreState(file);
+    const state = await StoreState.read(store);
     expect(state.violations(vendor, 2)).toEqual([]);
     expect(state.deliveries.filter(({ status }) => status !== "delivered")).toEqual([]);
     expect(receiptViolations(receiver.posts, "/ordered")).toEqual([]);
@@ -85,7 +117,7 @@ describe(`a process killed ${ROUNDS} times (seed ${SEED}; HOOKLINE_KILL_SEED rep
       const ids = new Set(accepted.map(({ id }) => id));
       expect(state.events.filter(({ id }) => !ids.has(id))).toEqual([]);
     }
-    expect(state.events.length).toBeGreaterThan(ROUNDS);
+    expect(state.events.length).toBeGreaterThan(rounds);
   }, 120_000);
 });
 
@@ -121,8 +153,7 @@ function changes(vendor: BookVendor, random: Random): () => void {
 }
 
 /** Whether the newest state of the vendor is known and no webhook is on its way. */
-function settled(file: string, vendor: BookVendor): boolean {
-  const { streams, deliveries, known } = new StoreState(file);
+function settled({ streams, deliveries, known }: StoreState, vendor: BookVendor): boolean {
   const read = streams.every(({ id, stream, cursor, checkpoint }) =>
     checkpoint === null && stream === "sync"
       ? cursor !== null && vendor.boundOf(JSON.parse(cursor) as string) === vendor.book.bound

@@ -1,0 +1,57 @@
+import type { Command } from "commander";
+
+const HELP = `
+The service migrates its own store when it starts. This does it before, for a service whose database user may not make tables.
+Processes that migrate at once take turns. Without --store it is the store that hookline start would open.
+
+Examples:
+  hookline migrate --store postgres://hookline@db.internal/hookline
+  hookline migrate --config hookline.config.json`;
+
+interface Options {
+  config?: string;
+  store?: string;
+  json?: true;
+}
+
+export function addMigrate(program: Command): void {
+  program
+    .command("migrate")
+    .description("Bring the tables of a store to this version.")
+    .option("--config <file>", "configuration file that names the store")
+    .option("--store <location>", "sqlite:<file> or postgres://…, instead of the configuration's")
+    .option("--json", "print {from, to} for programs")
+    .addHelpText("after", HELP)
+    .action(runMigrate);
+}
+
+async function runMigrate({ config, store, json }: Options): Promise<void> {
+  const [{ systemClock }, { createLog }, { openEngine }, { migrate, schemaVersion }, { openDatabase }] =
+    await Promise.all([
+      import("../../core/clock.ts"),
+      import("../../core/log.ts"),
+      import("../../engine/open.ts"),
+      import("../../store/migrate.ts"),
+      import("../../store/open.ts"),
+    ]);
+  const log = createLog({ level: "warn", destination: process.stderr });
+  const db = await openDatabase(store ?? (await configuredStore(config)), { log });
+  try {
+    const from = await schemaVersion(db);
+    await migrate(db);
+    const to = await schemaVersion(db);
+    // Of PostgreSQL, the queues are tables too.
+    const engine = await openEngine({ db, clock: systemClock, log });
+    await engine.stop();
+    const what = from === to ? `schema ${to}: up to date` : `schema ${from} → ${to}`;
+    console.log(json ? JSON.stringify({ from, to }) : what);
+  } finally {
+    await db.close();
+  }
+}
+
+async function configuredStore(file: string | undefined): Promise<string> {
+  const { readConfig } = await import("../config.ts");
+  const { runtime } = await readConfig({ file, env: process.env, cwd: process.cwd() });
+  return runtime.store!;
+}

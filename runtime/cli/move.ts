@@ -1,0 +1,156 @@
+import { existsSync } from "node:fs";
+import { systemClock } from "../core/clock.ts";
+import { HooklineError } from "../core/errors.ts";
+import { createLog } from "../core/log.ts";
+import { createDistributedEngine, type DistributedEngine } from "../engine/distributed.ts";
+import { waitingInQueues } from "../engine/distributed-enqueue.ts";
+import { waitingJobs } from "../engine/jobs.ts";
+import {
+  countRows,
+  listTables,
+  raiseSerials,
+  readTable,
+  Sum,
+  writeRows,
+  type Content,
+  type Table,
+} from "../store/copy.ts";
+import type { Database, Tx } from "../store/database.ts";
+import { migrate, schemaVersion } from "../store/migrate.ts";
+import { openDatabase } from "../store/open.ts";
+import { migrations } from "../store/schema.ts";
+
+export interface MoveOptions {
+  /** A SQLite file that no process uses. */
+  from: string;
+  /** A PostgreSQL database without anything of Hookline in it. */
+  to: string;
+  /** Rows copied and verified so far, of how many. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** What was carried over, jobs among them, by table. */
+export type Moved = Record<string, Content>;
+
+const JOBS = "jobs";
+const JOBS_PAGE = 500;
+
+/**
+ * Carries a service from SQLite to PostgreSQL: every table, and the jobs into the queues. All of it is one transaction, in
+ * which the target is read again and compared by counts and hashes: the target has everything, or what it had before. The
+ * source stays locked meanwhile and is as it was afterwards.
+ *
+ * Throws `invalid_config` for other locations, `conflict` for a target that is not empty, `store_locked` while a process
+ * uses the source, `store_unusable` for a source of another version, and when what arrived is not what was sent.
+ */
+export async function moveStore({ from, to, onProgress = () => {} }: MoveOptions): Promise<Moved> {
+  const file = /^sqlite:(?!:memory:)(.+)$/.exec(from)?.[1];
+  if (file === undefined) throw invalid("--from", "names no file; write sqlite:./hookline.db");
+  if (!existsSync(file)) throw invalid("--from", `${file} does not exist; name the file of the service`);
+  if (!/^postgres(ql)?:/.test(to))
+    throw invalid("--to", "names no PostgreSQL database; write postgres://user@host/name");
+  const log = createLog({ level: "warn", destination: process.stderr });
+  await using source = closing(await openDatabase(from, { log }));
+  await using target = closing(await openDatabase(to, { log }));
+  const tables = await listTables();
+  await assertSameVersion(source.db, from);
+  if ((await schemaVersion(target.db)) > 0) await assertEmpty(target.db, tables);
+  await migrate(target.db);
+  const engine = createDistributedEngine({ db: target.db, clock: systemClock, log });
+  await engine.prepare();
+  const move = new Move(source.db, tables, engine, onProgress);
+  await move.count();
+  return target.db.transaction((tx) => move.run(tx));
+}
+
+class Move {
+  readonly #source: Database;
+  readonly #tables: readonly Table[];
+  readonly #engine: DistributedEngine;
+  readonly #onProgress: (done: number, total: number) => void;
+  #done = 0;
+  #total = 0;
+
+  constructor(
+    source: Database,
+    tables: readonly Table[],
+    engine: DistributedEngine,
+    onProgress: (done: number, total: number) => void,
+  ) {
+    this.#source = source;
+    this.#tables = tables;
+    this.#engine = engine;
+    this.#onProgress = onProgress;
+  }
+
+  async count(): Promise<void> {
+    for (const table of [...this.#tables, { name: JOBS }]) this.#total += 2 * (await countRows(this.#source, table));
+  }
+
+  async run(tx: Tx): Promise<Moved> {
+    this.#done = 0;
+    await assertEmpty(tx, this.#tables);
+    const moved: Moved = {};
+    for (const table of this.#tables) {
+      const sent = await readTable(this.#source, table, async (rows) => {
+        await writeRows(tx, table, rows);
+        this.#progress(rows.length);
+      });
+      const arrived = await readTable(tx, table, (rows) => this.#progress(rows.length));
+      moved[table.name] = same(table.name, sent, arrived);
+    }
+    await raiseSerials(tx);
+    moved[JOBS] = await this.#jobs(tx);
+    return moved;
+  }
+
+  async #jobs(tx: Tx): Promise<Content> {
+    const sent = new Sum();
+    for (let last = 0; ;) {
+      const jobs = await waitingJobs(this.#source, last, JOBS_PAGE);
+      await this.#engine.enqueue(tx, jobs);
+      for (const { queue, group, key = null, data } of jobs) sent.add([queue, group, key, data]);
+      this.#progress(jobs.length);
+      if (jobs.length < JOBS_PAGE) break;
+      last = jobs.at(-1)!.id;
+    }
+    const arrived = new Sum();
+    for (const { queue, group, key, data } of await waitingInQueues(tx)) arrived.add([queue, group, key, data]);
+    this.#progress(arrived.content.rows);
+    return same(JOBS, sent.content, arrived.content);
+  }
+
+  #progress(rows: number): void {
+    this.#onProgress((this.#done += rows), this.#total);
+  }
+}
+
+function same(table: string, sent: Content, arrived: Content): Content {
+  if (sent.rows === arrived.rows && sent.hash === arrived.hash) return arrived;
+  const message = `move: of ${table}, ${sent.rows} rows were sent and ${arrived.rows} arrived, or others than were sent; nothing was kept in the target, the source is as it was`;
+  throw new HooklineError("store_unusable", message, { data: { table, sent, arrived } });
+}
+
+async function assertSameVersion(source: Database, from: string): Promise<void> {
+  const [found, known] = [await schemaVersion(source), migrations.length];
+  if (found === known) return;
+  const message = `move: the source has schema version ${found}, this Hookline has ${known}; run hookline migrate --store ${from} first`;
+  throw new HooklineError("store_unusable", message, { data: { found, known } });
+}
+
+async function assertEmpty(target: Database | Tx, tables: readonly Table[]): Promise<void> {
+  for (const table of tables) {
+    const rows = await countRows(target, table);
+    if (rows === 0) continue;
+    const message = `move: the target is not empty, its table ${table.name} has ${rows} rows; give it a database of its own`;
+    throw new HooklineError("conflict", message, { data: { table: table.name, rows } });
+  }
+}
+
+function closing(db: Database): AsyncDisposable & { db: Database } {
+  return { db, [Symbol.asyncDispose]: () => db.close() };
+}
+
+function invalid(option: string, what: string): HooklineError {
+  return new HooklineError("invalid_config", `move: ${option} ${what}`);
+}
