@@ -1,4 +1,14 @@
-import type { Action, ActionBatch, Each, Enrich, ErrorClass, ErrorMatcher, Requires, Stream, Trigger } from "../../schemas/manifest.ts";
+import type {
+  Action,
+  ActionBatch,
+  Each,
+  Enrich,
+  ErrorClass,
+  ErrorMatcher,
+  Requires,
+  Stream,
+  Trigger,
+} from "../../schemas/manifest.ts";
 import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";

@@ -77,7 +77,7 @@ function build(node: Node, machine: Machine): Evaluate {
       const child = closure(node.child);
       return (value) => {
         const found = child(value);
-        return Array.isArray(found) ? counted(found.flat() as JSONValue[]) : null;
+        return Array.isArray(found) ? counted(found.flat()) : null;
       };
     }
     case "MultiSelectList": {

@@ -181,7 +181,7 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
   }
 
   call(name: string, args: JSONValue[]): JSONValue {
-    const result = this.runtime.callFunction(name, args) as JSONValue;
+    const result = this.runtime.callFunction(name, args);
     if (typeof result === "string") assertTextLength(result.length);
     return result;
   }

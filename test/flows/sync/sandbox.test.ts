@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import contacts from "../../../connector/google-contacts/manifest.json" with { type: "json" };
 import { compose, type Composed } from "../../../runtime/compose.ts";
-import type { ServerOverride } from "../../../runtime/connect/hosts.ts";
 import { ManualClock } from "../../../runtime/core/clock.ts";
 import type { EmbeddedEngine } from "../../../runtime/engine/embedded.ts";
 import { createSandbox, type Sandbox } from "../../../runtime/sandbox/index.ts";
