@@ -6,7 +6,8 @@ const units = { D: 86_400_000, H: 3_600_000, M: 60_000, S: 1000, W: 604_800_000 
  */
 export function durationMs(iso: string): number {
   const match = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/.exec(iso);
-  if (!match || iso.endsWith("P") || iso.endsWith("T")) throw new TypeError(`"${iso}" is not an ISO 8601 duration such as P6D or PT1H`);
+  if (!match || iso.endsWith("P") || iso.endsWith("T"))
+    throw new TypeError(`"${iso}" is not an ISO 8601 duration such as P6D or PT1H`);
   const [, weeks, days, hours, minutes, seconds] = match.map((part) => Number(part ?? 0));
   return weeks! * units.W + days! * units.D + hours! * units.H + minutes! * units.M + seconds! * units.S;
 }

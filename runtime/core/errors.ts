@@ -6,14 +6,29 @@ export const ERROR_CODES = {
   invalid_input: { status: 400, meaning: "The input does not match its schema; `errors` names each place." },
   invalid_manifest: { status: 400, meaning: "A manifest has faults; `errors` names each with its JSON pointer." },
   invalid_config: { status: 400, meaning: "The configuration has faults; `errors` names each with its remedy." },
-  invalid_expression: { status: 400, meaning: "An expression does not parse, names an unknown root, or would grow too large." },
-  invalid_url: { status: 400, meaning: "A URL is not http(s), carries credentials, or leads to an address that is not allowed." },
+  invalid_expression: {
+    status: 400,
+    meaning: "An expression does not parse, names an unknown root, or would grow too large.",
+  },
+  invalid_url: {
+    status: 400,
+    meaning: "A URL is not http(s), carries credentials, or leads to an address that is not allowed.",
+  },
   unauthenticated: { status: 401, meaning: "No valid API key or user token was given." },
   forbidden: { status: 403, meaning: "The key or token may not do this." },
-  scope_missing: { status: 403, meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it." },
+  scope_missing: {
+    status: 403,
+    meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it.",
+  },
   not_found: { status: 404, meaning: "There is no such thing, or it belongs to another user." },
-  conflict: { status: 409, meaning: "The thing changed meanwhile, exists already, or is in a state that does not allow this." },
-  idempotency_conflict: { status: 409, meaning: "The Idempotency-Key was used before with another request, or that request is still running." },
+  conflict: {
+    status: 409,
+    meaning: "The thing changed meanwhile, exists already, or is in a state that does not allow this.",
+  },
+  idempotency_conflict: {
+    status: 409,
+    meaning: "The Idempotency-Key was used before with another request, or that request is still running.",
+  },
   too_large: { status: 413, meaning: "The body or answer is larger than allowed." },
   connection_rejected: { status: 422, meaning: "The vendor did not accept the credentials." },
   vendor_error: { status: 424, meaning: "The vendor answered with an error; its status and message are in `vendor`." },
@@ -26,9 +41,15 @@ export const ERROR_CODES = {
   pagination_loop: { status: 502, meaning: "The vendor gave the same page token twice." },
   timeout: { status: 504, meaning: "The vendor did not answer in time." },
   decryption_failed: { status: 500, meaning: "Stored credentials cannot be read with the given encryption keys." },
-  encryption_key: { status: 500, meaning: "The encryption key is missing, malformed, or not the one this store was written with." },
+  encryption_key: {
+    status: 500,
+    meaning: "The encryption key is missing, malformed, or not the one this store was written with.",
+  },
   store_locked: { status: 500, meaning: "Another process holds the database file." },
-  store_unusable: { status: 500, meaning: "The database is not Hookline's, is newer than this version, or cannot be read." },
+  store_unusable: {
+    status: 500,
+    meaning: "The database is not Hookline's, is newer than this version, or cannot be read.",
+  },
   stopped: { status: 503, meaning: "The runtime is stopping or has not been started." },
   internal: { status: 500, meaning: "A fault of Hookline itself." },
 } as const;
@@ -91,11 +112,7 @@ function editDistance(a: string, b: string): number {
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
-      row[j] = Math.min(
-        previous[j]! + 1,
-        row[j - 1]! + 1,
-        previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
-      );
+      row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
     }
     previous = row;
   }

@@ -1,7 +1,20 @@
 import { randomFillSync } from "node:crypto";
 
 /** Prefixes of the ids that leave Hookline; each names the kind of thing. */
-export type IdPrefix = "con" | "sub" | "ep" | "evt" | "dlv" | "flow" | "run" | "sync" | "str" | "key" | "bat" | "lnk" | "cfl";
+export type IdPrefix =
+  | "con"
+  | "sub"
+  | "ep"
+  | "evt"
+  | "dlv"
+  | "flow"
+  | "run"
+  | "sync"
+  | "str"
+  | "key"
+  | "bat"
+  | "lnk"
+  | "cfl";
 
 const pool = new Uint8Array(4096);
 let used = pool.length;

@@ -64,7 +64,12 @@ async function call(
       assertHost(url);
       const raw = await network.request(url, {
         method: prepared.method ?? "GET",
-        headers: { ...Object.fromEntries(prepared.headers), ...headers, ...asText(request.headers), ...credentials.headers },
+        headers: {
+          ...Object.fromEntries(prepared.headers),
+          ...headers,
+          ...asText(request.headers),
+          ...credentials.headers,
+        },
         body: prepared.body,
         deadlineMs,
         signal,
