@@ -8,7 +8,8 @@ import { createSandbox, type GoogleSnapshot, type Sandbox } from "../../sandbox/
 import { listen, type Listening } from "../listen.ts";
 import { receiver } from "../receiver.ts";
 import { stopSignal } from "../signals.ts";
-import { apiClient, type Call } from "./api.ts";
+import { apiClient } from "./api.ts";
+import { firstPollEnds } from "./first-poll.ts";
 import { openFolder, type DemoFolder } from "./folder.ts";
 import { Inbox, type InboxMemory } from "./inbox.ts";
 import { introduction } from "./introduction.ts";
@@ -79,7 +80,7 @@ export async function runDemo({ port, folder: path, editEveryMs, seconds }: Demo
   };
   const people = keepEditing(sandbox, editEveryMs, poll);
   if (continued) await poll();
-  await Promise.race([stop, ...(seconds === undefined ? [] : [sleep(seconds * 1000)])]);
+  await Promise.race([stop, ...(seconds === undefined ? [] : [sleep(seconds * 1000, undefined, { ref: false })])]);
 
   console.log("Stopping.");
   await people.stop();
@@ -128,14 +129,4 @@ async function openReceiver(state: SavedState, inbox: Inbox): Promise<Listening>
   });
   const open = (port: number) => listen({ port, host: LOOPBACK, choosePort: "" }, () => handler);
   return await open(state.receiverPort ?? 0).catch(() => open(0));
-}
-
-/** Edits before the end of the first poll would be taken for what was there all along. */
-async function firstPollEnds(call: Call, subscription: string): Promise<void> {
-  for (let i = 0; i < 100; i++) {
-    const { state } = await call<{ state: string }>("GET", `/v1/subscriptions/${subscription}/health`);
-    if (state !== "waiting") return;
-    await sleep(100);
-  }
-  throw new Error(`The first poll of ${subscription} does not end; its health and hookline.log say why`);
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Sandbox } from "../../sandbox/index.ts";
 import { apiClient } from "./api.ts";
+import { repeat, type Repeating } from "./repeat.ts";
 
 interface Person {
   names?: { displayName?: string }[];
@@ -24,30 +24,10 @@ export async function editWhileAway({ url }: Sandbox, somebody: string | undefin
 }
 
 /** Edits as people make them, one at a time; `afterEach` is waited for. */
-export function keepEditing(
-  { url }: Sandbox,
-  everyMs: number,
-  afterEach: () => Promise<void>,
-): { stop(): Promise<void> } {
+export function keepEditing({ url }: Sandbox, everyMs: number, afterEach: () => Promise<void>): Repeating {
   const call = apiClient(`${url}/control`);
-  const stopping = new AbortController();
-  const loop = async () => {
-    while (await pause(everyMs, stopping.signal)) {
-      const seed = Math.floor(Math.random() * 2 ** 31);
-      await call("POST", "/edits", { count: 1, seed });
-      await afterEach().catch((error: Error) => console.error(error.message));
-    }
-  };
-  const ended = loop();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await ended;
-    },
-  };
-}
-
-/** False when it was cut short. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<boolean> {
-  return await sleep(milliseconds, true, { signal }).catch(() => false);
+  return repeat(everyMs, async () => {
+    await call("POST", "/edits", { count: 1, seed: Math.floor(Math.random() * 2 ** 31) });
+    await afterEach();
+  });
 }
