@@ -94,10 +94,11 @@ function findDynamicValues(connector: Connector, target: string, property: strin
   );
 }
 
-/** What a reference within the schema stands for. */
+/** What a reference within the schema stands for, with what is said beside it. */
 function resolved(schema: unknown, root: unknown): unknown {
   const ref = atPointer(schema, "/$ref");
-  return typeof ref === "string" && ref.startsWith("#") ? atPointer(root, ref.slice(1)) : schema;
+  if (typeof ref !== "string" || !ref.startsWith("#")) return schema;
+  return { ...(atPointer(root, ref.slice(1)) as object | undefined), ...(schema as object) };
 }
 
 function dependencies({ dependsOn = [] }: DynamicValues, input: Record<string, unknown>): Record<string, unknown> {

@@ -23,15 +23,16 @@ const make: Action = {
       account: { type: "string" },
       list,
       referred: { $ref: "#/$defs/list" },
+      described: { $ref: "#/$defs/name", dynamicValues: list.dynamicValues },
       entries: { type: "array", items: { type: "object", properties: { list } } },
     },
-    $defs: { list },
+    $defs: { list, name: { type: "string" } },
   },
   request: { method: "POST", path: "/things" },
 };
 
 describe("choices out of a stream", () => {
-  it.each(["list", "referred", "entries.list"])("are what a read of its first page gives: %s", async (property) => {
+  it.each(["list", "referred", "described", "entries.list"])("are what a read of its first page gives: %s", async (property) => {
     const vendor = await vendorServer(({ url }) =>
       url === "/v1/me" ? { json: { email: "a" } } : { json: { items: [{ id: "l1", title: "Friends" }, { id: "l2" }] } },
     );
