@@ -11,7 +11,7 @@ import { addSandbox } from "./commands/sandbox.ts";
 import { addStart } from "./commands/start.ts";
 import { addTest } from "./commands/test.ts";
 import { addValidate } from "./commands/validate.ts";
-import { packageVersion } from "./version.ts";
+import { packageVersion } from "../manifest/version.ts";
 
 // Compiling takes most of a start; from the second one on it is read from the system's temporary folder.
 enableCompileCache();

@@ -7,11 +7,11 @@ import {
   McpError,
   type CallToolResult,
 } from "@modelcontextprotocol/sdk/types.js";
-import packageJson from "../../package.json" with { type: "json" };
 import { asMcpTool } from "../connect/function-formats.ts";
 import { HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { McpOptions, McpReply, McpRequest } from "./mcp.ts";
+import { packageVersion } from "../manifest/version.ts";
 
 /** Tools on one page of `tools/list`. */
 const PAGE = 100;
@@ -37,7 +37,7 @@ export async function answer(options: McpOptions, { user, headers, body }: McpRe
 }
 
 function createServer({ functions, runAction, log }: McpOptions, user: string): Server {
-  const server = new Server({ name: "hookline", version: packageJson.version }, { capabilities: { tools: {} } });
+  const server = new Server({ name: "hookline", version: packageVersion() }, { capabilities: { tools: {} } });
 
   server.setRequestHandler(ListToolsRequestSchema, async ({ params }) => {
     const all = await functions.list(user);

@@ -32,16 +32,21 @@ const make: Action = {
 };
 
 describe("choices out of a stream", () => {
-  it.each(["list", "referred", "described", "entries.list"])("are what a read of its first page gives: %s", async (property) => {
-    const vendor = await vendorServer(({ url }) =>
-      url === "/v1/me" ? { json: { email: "a" } } : { json: { items: [{ id: "l1", title: "Friends" }, { id: "l2" }] } },
-    );
-    const h = await harness([acme({ streams: { lists }, actions: { make } })], { url: vendor.url });
-    const { id } = await h.connect.create({ connector: "acme", user: "u_1", credentials: { token: "t".repeat(20) } });
-    expect(await h.connect.options(id, "make", property, { account: "a1" })).toEqual([
-      { value: "l1", label: "Friends" },
-      { value: "l2", label: "l2" },
-    ]);
-    expect(vendor.calls("/v1/lists").map(({ url }) => url)).toEqual(["/v1/lists?account=a1&limit=50"]);
-  });
+  it.each(["list", "referred", "described", "entries.list"])(
+    "are what a read of its first page gives: %s",
+    async (property) => {
+      const vendor = await vendorServer(({ url }) =>
+        url === "/v1/me"
+          ? { json: { email: "a" } }
+          : { json: { items: [{ id: "l1", title: "Friends" }, { id: "l2" }] } },
+      );
+      const h = await harness([acme({ streams: { lists }, actions: { make } })], { url: vendor.url });
+      const { id } = await h.connect.create({ connector: "acme", user: "u_1", credentials: { token: "t".repeat(20) } });
+      expect(await h.connect.options(id, "make", property, { account: "a1" })).toEqual([
+        { value: "l1", label: "Friends" },
+        { value: "l2", label: "l2" },
+      ]);
+      expect(vendor.calls("/v1/lists").map(({ url }) => url)).toEqual(["/v1/lists?account=a1&limit=50"]);
+    },
+  );
 });

@@ -33,7 +33,7 @@ const file: Kind = {
 };
 const server: Kind = {
   name: "PostgreSQL",
-  rounds: 12,
+  rounds: 6,
   // The lease that a process holds its jobs by is a quarter of a second.
   speed: 60,
   store: async () => {

@@ -14,7 +14,7 @@ import { ContactsVendor, flat, nested } from "./vendors.ts";
 
 const SEED = Number(process.env["HOOKLINE_SYNC_SEED"] ?? 20_261_122);
 const EDITS = 1000;
-const PER_ROUND = 20;
+const PER_ROUND = 40;
 /** Clock seconds per real second: polls come every 50 ms. */
 const SPEED = 20;
 /** A process is killed in every second round. */
