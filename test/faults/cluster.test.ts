@@ -13,7 +13,7 @@ import { createTestStore } from "../postgres.ts";
 import { CONTACTS, signIn } from "../sandbox/sandbox-client.ts";
 import { receiptViolations, StoreState } from "./invariants.ts";
 
-const CHANGES = Number(process.env["HOOKLINE_CLUSTER_CHANGES"] ?? 250);
+const CHANGES = Number(process.env["HOOKLINE_CLUSTER_CHANGES"] ?? 200);
 const SEED = Number(process.env["HOOKLINE_KILL_SEED"] ?? Date.now() % 1e9);
 const PROCESSES = 3;
 /** Between two changes at the vendor; a process dies every three seconds. */

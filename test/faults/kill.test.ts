@@ -26,14 +26,14 @@ interface Kind {
 
 const file: Kind = {
   name: "SQLite",
-  rounds: 54,
+  rounds: 50,
   // Polls come every 50 ms, and the second retry of a webhook after half a second.
   speed: 600,
   store: async () => `sqlite:${join(temporaryFolder(), "hookline.db")}`,
 };
 const server: Kind = {
   name: "PostgreSQL",
-  rounds: 6,
+  rounds: 4,
   // The lease that a process holds its jobs by is a quarter of a second.
   speed: 60,
   store: async () => {

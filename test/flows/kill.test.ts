@@ -10,7 +10,7 @@ import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
 import { act } from "./bench.ts";
 import { DeskVendor, deskManifest } from "./vendor.ts";
 
-const ROUNDS = Number(process.env["HOOKLINE_KILL_ROUNDS"] ?? 20);
+const ROUNDS = Number(process.env["HOOKLINE_KILL_ROUNDS"] ?? 12);
 const SEED = Number(process.env["HOOKLINE_KILL_SEED"] ?? Date.now() % 1e9);
 /** Clock seconds per real second: polls come every 100 ms. */
 const SPEED = 3000;

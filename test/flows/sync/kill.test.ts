@@ -81,7 +81,7 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
     await runtime.stop();
 
     expect(kills.length).toBeGreaterThanOrEqual(12);
-    expect(new Set(kills).size).toBeGreaterThanOrEqual(4);
+    expect(new Set(kills).size).toBeGreaterThanOrEqual(3);
     expect(vendors.left.contents(shared)).toEqual(vendors.right.contents(shared));
     const firsts = [...vendors.left.cards.values()].map(({ first }) => first);
     expect(new Set(firsts).size).toBe(firsts.length);
