@@ -14,7 +14,7 @@ import { ContactsVendor, flat, nested } from "./vendors.ts";
 
 const SEED = Number(process.env["HOOKLINE_SYNC_SEED"] ?? 20_261_122);
 const EDITS = 1000;
-const PER_ROUND = 40;
+const PER_ROUND = 25;
 /** Clock seconds per real second: polls come every 50 ms. */
 const SPEED = 20;
 /** A process is killed in every second round. */
@@ -80,8 +80,8 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
     }
     await runtime.stop();
 
-    expect(kills.length).toBeGreaterThanOrEqual(12);
-    expect(new Set(kills).size).toBeGreaterThanOrEqual(3);
+    expect(kills.length).toBeGreaterThanOrEqual(20);
+    expect(new Set(kills).size).toBeGreaterThanOrEqual(4);
     expect(vendors.left.contents(shared)).toEqual(vendors.right.contents(shared));
     const firsts = [...vendors.left.cards.values()].map(({ first }) => first);
     expect(new Set(firsts).size).toBe(firsts.length);
