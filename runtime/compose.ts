@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { createBatches, type Batches } from "./connect/batches.ts";
-import { workBatches } from "./connect/batch-work.ts";
-import { createConnect, type Connect, type ConnectOptions } from "./connect/connect.ts";
-import { createFunctions, type Functions } from "./connect/functions.ts";
-import { createVariables, type Variables } from "./connect/variables.ts";
+import { createBatches, type Batches } from "./act/batches.ts";
+import { workBatches } from "./act/batch-work.ts";
+import { createActions, type Actions } from "./act/act.ts";
+import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
+import { createFunctions, type Functions } from "./act/functions.ts";
+import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
@@ -24,16 +25,16 @@ import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import { shippedTemplates } from "./flows/template-files.ts";
 import type { Templates } from "./flows/templates.ts";
-import { createSyncs, type Syncs } from "./flows/sync/syncs.ts";
+import { createSyncs, type Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
-import { createMcp, type Mcp } from "./mcp/mcp.ts";
+import { createMcp, type Mcp } from "./act/mcp.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
-import { purgeIdempotency } from "./store/idempotency.ts";
-import { getMeta, setMeta } from "./store/meta.ts";
+import { purgeIdempotency } from "./act/model/idempotency.ts";
+import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 
@@ -42,8 +43,8 @@ export interface ComposeOptions {
   store: string;
   connectors: readonly (string | object)[];
   encryptionKeys: readonly string[];
-  clients: ConnectOptions["clients"];
-  servers: ConnectOptions["servers"];
+  clients: AccountsOptions["clients"];
+  servers: AccountsOptions["servers"];
   network: NetworkPolicy;
   baseUrl: string;
   returnOrigins: readonly string[];
@@ -61,7 +62,8 @@ export interface Composed {
   engine: Engine;
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
-  connect: Connect;
+  accounts: Accounts;
+  actions: Actions;
   variables: Variables;
   functions: Functions;
   batches: Batches;
@@ -108,13 +110,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
   const variables = createVariables({ db, vault, clock });
-  const connect = createConnect({
+  const accounts = createAccounts({
     ...options,
     db,
     connectors,
     vault,
     emit,
-    variablesOf: variables.valuesOf,
     onStatus: async (tx, change) => {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
@@ -123,13 +124,14 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       await syncs.connectionChanged(tx, change);
     },
   });
+  const actions = createActions({ accounts, variablesOf: variables.valuesOf, clock, log });
   const syncs = createSyncs({
     db,
     engine,
     connectors,
     subscriptions,
-    openClient: connect.client,
-    runAction: connect.runAction,
+    openClient: accounts.client,
+    runAction: actions.run,
     variablesOf: variables.valuesOf,
     emit,
     clock,
@@ -143,7 +145,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     vault,
     clock,
     emit,
-    connect,
+    actions,
     shipped,
     createSync: syncs.create,
     variablesOf: variables.valuesOf,
@@ -151,16 +153,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     retentionDays: options.retention.eventsDays,
     random: options.random,
   });
-  const functions = createFunctions({ connections: connect, connectors });
-  const batches = createBatches({ db, engine, clock, openClient: connect.client });
-  workBatches({ db, engine, clock, log, openClient: connect.client, runAction: connect.runAction });
+  const functions = createFunctions({ connections: accounts, connectors });
+  const batches = createBatches({ db, engine, clock, openClient: accounts.client });
+  workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
   const consumers = createConsumers({ database: db, clock, log });
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
     db,
     engine,
     connectors,
-    clientOf: connect.client,
+    clientOf: accounts.client,
     variablesOf: variables.valuesOf,
     emit,
     clock,
@@ -182,7 +184,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   });
   workRetention({ engine, database: db, clock, ...options.retention });
   engine.cron("upkeep", UPKEEP, async () => {
-    await connect.purgeAuthorizations();
+    await accounts.purgeAuthorizations();
     await purgeIdempotency(db, clock.now());
     await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
   });
@@ -191,11 +193,12 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     engine,
     connectors,
     vault,
-    connect,
+    accounts,
+    actions,
     variables,
     functions,
     batches,
-    mcp: createMcp({ functions, runAction: connect.runAction, log }),
+    mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
     syncs,
     flows: flowRoom.flows,
@@ -208,7 +211,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     clock,
     log,
     close: async () => {
-      await Promise.all([connect.close(), network.close()]);
+      await Promise.all([accounts.close(), network.close()]);
       await db.close();
     },
   };

@@ -1,10 +1,10 @@
 import type { Request, Router } from "express";
 import type { Logger } from "pino";
 import { compose, type Composed, type ComposeOptions } from "./compose.ts";
-import type { ActionResult } from "./connect/actions.ts";
-import type { Connect } from "./connect/connect.ts";
-import type { Variables } from "./connect/variables.ts";
-import type { ConnectionView } from "./connect/view.ts";
+import type { ActionResult } from "./act/actions.ts";
+import type { Accounts } from "./accounts/accounts.ts";
+import type { Variables } from "./accounts/variables.ts";
+import type { ConnectionView } from "./accounts/view.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import { systemClock, type Clock } from "./core/clock.ts";
 import { HooklineError } from "./core/errors.ts";
@@ -15,7 +15,7 @@ import type { Endpoints } from "./deliver/endpoints.ts";
 import type { Flows } from "./flows/flows.ts";
 import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
-import type { Syncs } from "./flows/sync/syncs.ts";
+import type { Syncs } from "./sync/syncs.ts";
 import type { Templates } from "./flows/templates.ts";
 import type { Principal } from "./http/principal.ts";
 import { createRouter } from "./http/router.ts";
@@ -63,7 +63,7 @@ export interface ConnectionHandle extends ConnectionView {
 }
 
 export interface RuntimeConnections extends Pick<
-  Connect,
+  Accounts,
   "create" | "list" | "update" | "remove" | "test" | "reconnect"
 > {
   /** @throws HooklineError `not_found` */
@@ -125,13 +125,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       baseUrl: options.baseUrl,
       log,
     }),
-    connections: deferred<RuntimeConnections>(open, (c) => c.connect, {
+    connections: deferred<RuntimeConnections>(open, (c) => c.accounts, {
+      runAction: async (id, action, input) => (await open()).actions.run(id, action, input),
       get: async (id) => {
-        const { connect } = await open();
-        const view = await connect.get(id);
+        const { accounts, actions } = await open();
+        const view = await accounts.get(id);
         return {
           ...view,
-          run: async (action, input, given) => (await connect.runAction(id, action, input, given)).output,
+          run: async (action, input, given) => (await actions.run(id, action, input, given)).output,
         };
       },
     }),

@@ -1,5 +1,5 @@
-import type { Format } from "../store/endpoints.ts";
-import type { EventRecord } from "../store/events.ts";
+import type { Format } from "../model/endpoints.ts";
+import type { EventRecord } from "../model/events.ts";
 
 /**
  * The data of an event as JSON text, made once when the event is stored and sent unchanged ever after.

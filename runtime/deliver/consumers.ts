@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Database } from "../store/database.ts";
-import { endpointById, saveEndpoint } from "../store/endpoints.ts";
+import { endpointById, saveEndpoint } from "../model/endpoints.ts";
 import type { WebhookEvent } from "../webhook.ts";
 import type { Message } from "./body.ts";
 import { assertEventPattern } from "../core/event-patterns.ts";

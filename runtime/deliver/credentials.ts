@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { SealContext, Vault } from "../core/crypto.ts";
 import { OpenedCache } from "../core/opened.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import type { EndpointRecord } from "../store/endpoints.ts";
+import type { EndpointRecord } from "../model/endpoints.ts";
 import { signingKey } from "./sign.ts";
 
 /** What is sealed of an endpoint. */

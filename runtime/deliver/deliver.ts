@@ -11,15 +11,15 @@ import {
   type Attempt,
   type Deliverable,
   type DeliveryProgress,
-} from "../store/deliveries.ts";
+} from "../model/deliveries.ts";
 import {
   disableEndpoint,
   endpointFailed,
   endpointSucceeded,
   hasFailedSince,
   type EndpointRecord,
-} from "../store/endpoints.ts";
-import type { Emit } from "../store/events.ts";
+} from "../model/endpoints.ts";
+import type { Emit } from "../model/events.ts";
 import type { Consumers } from "./consumers.ts";
 import { credentialsOpener } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";

@@ -9,7 +9,7 @@ import {
   type Deliverable,
   type DeliveryRecord,
   type DeliveryStatus,
-} from "../store/deliveries.ts";
+} from "../model/deliveries.ts";
 import type { Page, Scope } from "./endpoints.ts";
 import { isoTime } from "./endpoint-view.ts";
 import { revive } from "./jobs.ts";

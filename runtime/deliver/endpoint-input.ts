@@ -1,7 +1,7 @@
 import { HooklineError, type Fault } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
-import type { Format } from "../store/endpoints.ts";
+import type { Format } from "../model/endpoints.ts";
 import { eventPatternFault, isEventPattern } from "../core/event-patterns.ts";
 import { compileWhere } from "./where.ts";
 

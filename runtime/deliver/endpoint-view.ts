@@ -1,4 +1,4 @@
-import type { EndpointRecord, Format } from "../store/endpoints.ts";
+import type { EndpointRecord, Format } from "../model/endpoints.ts";
 import type { EndpointSecrets } from "./credentials.ts";
 
 /** An endpoint as it is shown: no secret, and of its headers only the names. Times are RFC 3339. */

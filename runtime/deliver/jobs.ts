@@ -1,7 +1,7 @@
 import type { Engine, NewJob } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
-import { cancelDeliveries, reviveDeliveries, type DeliveryToSend } from "../store/deliveries.ts";
-import type { EndpointRecord } from "../store/endpoints.ts";
+import { cancelDeliveries, reviveDeliveries, type DeliveryToSend } from "../model/deliveries.ts";
+import type { EndpointRecord } from "../model/endpoints.ts";
 
 /**
  * The job of a delivery. Its name lets a retry on demand move the waiting job instead of adding a second one;

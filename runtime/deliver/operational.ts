@@ -1,6 +1,6 @@
-import type { Deliverable } from "../store/deliveries.ts";
-import type { EndpointRecord } from "../store/endpoints.ts";
-import type { NewEvent } from "../store/events.ts";
+import type { Deliverable } from "../model/deliveries.ts";
+import type { EndpointRecord } from "../model/endpoints.ts";
+import type { NewEvent } from "../model/events.ts";
 
 function operational(type: string, user: string | null, at: number, data: Record<string, unknown>): NewEvent {
   return {

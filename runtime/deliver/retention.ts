@@ -1,8 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database, Tx } from "../store/database.ts";
-import { forgetDeliveries } from "../store/deliveries.ts";
-import { forgetEvents } from "../store/events.ts";
+import { forgetDeliveries } from "../model/deliveries.ts";
+import { forgetEvents } from "../model/events.ts";
 import { DAY } from "./schedule.ts";
 
 export interface RetentionOptions {

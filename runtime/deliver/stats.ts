@@ -1,5 +1,5 @@
 import type { Sql } from "../store/database.ts";
-import { countDeliveries, listDeliveries, type DeliveryStatus } from "../store/deliveries.ts";
+import { countDeliveries, listDeliveries, type DeliveryStatus } from "../model/deliveries.ts";
 
 /** How many of the latest deliveries the durations are taken from. */
 const SAMPLE = 1000;

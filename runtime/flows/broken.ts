@@ -1,8 +1,8 @@
-import type { StatusChange } from "../connect/status.ts";
+import type { StatusChange } from "../accounts/status.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { flowsInReach, saveFlow, type FlowProblem, type FlowRecord } from "../store/flows.ts";
+import type { Emit } from "../model/events.ts";
+import { flowsInReach, saveFlow, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { triggersOf } from "./definition.ts";
 import { flowBroken } from "./operational.ts";
 import type { StartRun } from "./start.ts";

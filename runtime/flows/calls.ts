@@ -1,5 +1,5 @@
-import { findAction, type RunAction } from "../connect/actions.ts";
-import { connectionValues } from "../connect/credentials.ts";
+import { findAction, type RunAction } from "../act/actions.ts";
+import { connectionValues } from "../accounts/credentials.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Network, NetworkResponse } from "../core/network.ts";
@@ -8,7 +8,7 @@ import { scrub } from "../core/secrets.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { Sql } from "../store/database.ts";
-import { resolveConnection, type Asker } from "./connections.ts";
+import { resolveConnection, type Asker } from "../accounts/resolve.ts";
 import type { CompiledStep, CompiledWork } from "./definition.ts";
 
 /** A step that is ready to be done: what it takes is known. */

@@ -2,7 +2,7 @@ import type { Flow, Step, Trigger } from "../../schemas/flow.ts";
 import { durationMs } from "../core/duration.ts";
 import type { Getter, Scope } from "../manifest/expressions.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
-import type { FlowVersion } from "../store/flows.ts";
+import type { FlowVersion } from "./model/flows.ts";
 import { compileMapping, compileUrl } from "./mapping.ts";
 
 /** A flow whose expressions are functions of {trigger, steps, workspace, user, connection, setup, item}. */

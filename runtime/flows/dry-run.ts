@@ -1,13 +1,13 @@
-import type { VariablesOf } from "../connect/actions.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { findConnection } from "../store/connections.ts";
+import { findConnection } from "../model/connections.ts";
 import type { Sql } from "../store/database.ts";
-import type { FlowRecord } from "../store/flows.ts";
+import type { FlowRecord } from "./model/flows.ts";
 import type { PrepareCall } from "./calls.ts";
-import { resolveConnection, type Asker } from "./connections.ts";
+import { resolveConnection, type Asker } from "../accounts/resolve.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
 import { readShown, shown } from "./records.ts";
 

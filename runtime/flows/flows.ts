@@ -14,9 +14,9 @@ import {
   type FlowFilter,
   type FlowOrigin,
   type FlowRecord,
-} from "../store/flows.ts";
+} from "./model/flows.ts";
 import { checkFlow, noConnector, type Behind } from "./check.ts";
-import { resolveConnection, type Asker, type ConnectionRef } from "./connections.ts";
+import { resolveConnection, type Asker, type ConnectionRef } from "../accounts/resolve.ts";
 import { triggersOf } from "./definition.ts";
 import { makeHookSecret } from "./hooks.ts";
 import type { StartRun } from "./start.ts";

@@ -1,7 +1,7 @@
 import { scrub } from "../core/secrets.ts";
-import type { NewEvent } from "../store/events.ts";
-import type { FlowProblem, FlowRecord } from "../store/flows.ts";
-import type { RunError, RunRecord } from "../store/runs.ts";
+import type { NewEvent } from "../model/events.ts";
+import type { FlowProblem, FlowRecord } from "./model/flows.ts";
+import type { RunError, RunRecord } from "./model/runs.ts";
 
 /** A run has failed for good. */
 export function runFailed(run: RunRecord, { code, message, step }: RunError, at: number): NewEvent {

@@ -1,8 +1,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Outcome } from "../engine/engine.ts";
 import type { Database } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { moveRun, saveStep, type RunError, type RunRecord, type RunStepRecord } from "../store/runs.ts";
+import type { Emit } from "../model/events.ts";
+import { moveRun, saveStep, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import { runFailed } from "./operational.ts";
 
 export interface ProgressOptions {

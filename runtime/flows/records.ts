@@ -1,7 +1,7 @@
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import { scrub } from "../core/secrets.ts";
-import type { RunRecord, RunStepRecord } from "../store/runs.ts";
+import type { RunRecord, RunStepRecord } from "./model/runs.ts";
 
 /** What a step took and gave, exactly; of a forEach as a whole, its items. */
 export interface StepState {

@@ -1,4 +1,4 @@
-import { errorClass, VendorError } from "../connect/errors.ts";
+import { errorClass, VendorError } from "../vendor/errors.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledStep } from "./definition.ts";
 

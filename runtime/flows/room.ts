@@ -1,12 +1,12 @@
-import type { VariablesOf } from "../connect/actions.ts";
-import type { Connect } from "../connect/connect.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import type { Actions } from "../act/act.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
 import type { Network } from "../core/network.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { Database } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
+import type { Emit } from "../model/events.ts";
 import { createFollowConnection, type FollowConnection } from "./broken.ts";
 import { createPrepareCall } from "./calls.ts";
 import { CompiledFlows } from "./definition.ts";
@@ -18,7 +18,7 @@ import { createStart } from "./start.ts";
 import { createFlowTriggers } from "./subscribe.ts";
 import type { AnyTemplate } from "./template.ts";
 import { createTemplates, type Templates } from "./templates.ts";
-import type { Syncs } from "./sync/syncs.ts";
+import type { Syncs } from "../sync/syncs.ts";
 import { workFlows } from "./work.ts";
 
 export interface FlowRoomOptions {
@@ -28,7 +28,7 @@ export interface FlowRoomOptions {
   vault: Vault;
   clock: Clock;
   emit: Emit;
-  connect: Pick<Connect, "runAction" | "options">;
+  actions: Pick<Actions, "run" | "options">;
   /** See {@link shippedTemplates}. */
   shipped: ReadonlyMap<string, AnyTemplate>;
   /** Makes the sync of a template. */
@@ -58,11 +58,11 @@ const DAY_MS = 86_400_000;
 
 /** Wires the room, and makes the engine work on its queue. */
 export function createFlowRoom(options: FlowRoomOptions): FlowRoom {
-  const { db, engine, connectors, vault, clock, emit, connect, shipped, variablesOf, retentionDays } = options;
+  const { db, engine, connectors, vault, clock, emit, actions, shipped, variablesOf, retentionDays } = options;
   const compiled = new CompiledFlows();
   const start = createStart({ engine, vault, clock, emit, compiled });
   const triggers = createFlowTriggers({ db, engine, connectors, emit, clock });
-  const prepare = createPrepareCall({ ...options, runAction: connect.runAction });
+  const prepare = createPrepareCall({ ...options, runAction: actions.run });
   const flows = createFlows({ db, connectors, vault, clock, triggers, start });
   const runs = createRuns({ db, engine, vault, clock });
   workFlows({ ...options, compiled, start, prepare });
@@ -81,7 +81,7 @@ export function createFlowRoom(options: FlowRoomOptions): FlowRoom {
       shipped,
       clock,
       flows,
-      options: connect.options,
+      options: actions.options,
       createSync: options.createSync,
     }),
     followConnection: createFollowConnection({ clock, emit, triggers, start }),

@@ -4,7 +4,7 @@ import { HooklineError, nearest } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database, Sql, Tx } from "../store/database.ts";
-import { flowVersion } from "../store/flows.ts";
+import { flowVersion } from "./model/flows.ts";
 import {
   forgetRuns,
   insertRuns,
@@ -16,7 +16,7 @@ import {
   type RunFilter,
   type RunRecord,
   type RunStepRecord,
-} from "../store/runs.ts";
+} from "./model/runs.ts";
 import { openState, openTrigger, sealState, sealTrigger } from "./records.ts";
 import { runJob } from "./start.ts";
 import { runDetails, runView, type RunDetails, type RunView } from "./view.ts";

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Job, NewJob, Outcome } from "../engine/engine.ts";
 import { nextRun } from "../poll/schedule.ts";
 import type { Sql } from "../store/database.ts";
-import { flowById, type FlowRecord } from "../store/flows.ts";
+import { flowById, type FlowRecord } from "./model/flows.ts";
 import { triggersOf } from "./definition.ts";
 import type { StartRun } from "./start.ts";
 

@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
 import { formatFault, HooklineError } from "../core/errors.ts";
 import { scrub } from "../core/secrets.ts";
-import type { RunError, RunStepRecord } from "../store/runs.ts";
+import type { RunError, RunStepRecord } from "./model/runs.ts";
 import type { CompiledStep } from "./definition.ts";
 import { openState, sealState, type StepState } from "./records.ts";
 

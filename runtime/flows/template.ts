@@ -6,7 +6,7 @@ import { isObject } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { checkSchema, compileSchema } from "../manifest/validate.ts";
 import { checkFlow, noConnector, type Behind } from "./check.ts";
-import type { ConnectionRef } from "./connections.ts";
+import type { ConnectionRef } from "../accounts/resolve.ts";
 
 type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
 

@@ -1,18 +1,18 @@
-import type { Connect } from "../connect/connect.ts";
-import type { Option } from "../connect/options.ts";
+import type { Actions } from "../act/act.ts";
+import type { Option } from "../act/options.ts";
 import type { Clock } from "../core/clock.ts";
 import { formatFault, HooklineError, nearest, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { findConnection } from "../store/connections.ts";
+import { findConnection } from "../model/connections.ts";
 import type { Database } from "../store/database.ts";
-import type { FlowOrigin } from "../store/flows.ts";
-import { allTemplates, deleteTemplate, findTemplate, putTemplate } from "../store/templates.ts";
+import type { FlowOrigin } from "./model/flows.ts";
+import { allTemplates, deleteTemplate, findTemplate, putTemplate } from "./model/templates.ts";
 import type { Behind } from "./check.ts";
-import { resolveConnection, WORKSPACE_USER, type ConnectionRef } from "./connections.ts";
+import { resolveConnection, WORKSPACE_USER, type ConnectionRef } from "../accounts/resolve.ts";
 import { differences, type Difference } from "./difference.ts";
 import type { ChangedFlow, FlowKeeper } from "./flows.ts";
-import type { SyncInput, SyncStatus } from "./sync/syncs.ts";
+import type { SyncInput, SyncStatus } from "../sync/syncs.ts";
 import { checkTemplate, fillSlots, flowOf, readSetup, type AnyTemplate, type SyncTemplate } from "./template.ts";
 
 /** A template as it is shown. */
@@ -71,7 +71,7 @@ export interface TemplatesOptions {
   shipped: ReadonlyMap<string, AnyTemplate>;
   clock: Clock;
   flows: FlowKeeper;
-  options: Connect["options"];
+  options: Actions["options"];
   createSync: (given: SyncInput) => Promise<SyncStatus>;
 }
 

@@ -1,6 +1,6 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { FlowOrigin, FlowRecord, FlowStatus } from "../store/flows.ts";
-import type { RunError, RunRecord, RunStatus, RunStepRecord, StepStatus } from "../store/runs.ts";
+import type { FlowOrigin, FlowRecord, FlowStatus } from "./model/flows.ts";
+import type { RunError, RunRecord, RunStatus, RunStepRecord, StepStatus } from "./model/runs.ts";
 import { triggersOf } from "./definition.ts";
 import { readShown, shown } from "./records.ts";
 

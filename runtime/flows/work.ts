@@ -1,7 +1,7 @@
 import type { Engine, Handler, Job, Outcome } from "../engine/engine.ts";
-import { eventById } from "../store/events.ts";
-import { flowById, flowVersion } from "../store/flows.ts";
-import { runById, stepsOfRun } from "../store/runs.ts";
+import { eventById } from "../model/events.ts";
+import { flowById, flowVersion } from "./model/flows.ts";
+import { runById, stepsOfRun } from "./model/runs.ts";
 import type { CompiledFlows } from "./definition.ts";
 import { executeRun, type ExecuteOptions } from "./execute.ts";
 import { takeTime } from "./schedules.ts";

@@ -2,7 +2,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import { apiKeyById, insertApiKey, touchApiKey, type ApiKeyRecord } from "../store/api-keys.ts";
+import { apiKeyById, insertApiKey, touchApiKey, type ApiKeyRecord } from "../model/api-keys.ts";
 import type { Sql } from "../store/database.ts";
 
 interface Where {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { VendorError } from "../connect/errors.ts";
+import { VendorError } from "../vendor/errors.ts";
 import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
-import { claimKey, extendKey, finishKey, releaseKey, type Claim } from "../store/idempotency.ts";
+import { claimKey, extendKey, finishKey, releaseKey, type Claim } from "../act/model/idempotency.ts";
 import { toProblem } from "./problem.ts";
 import type { Reply } from "./route.ts";
 import type { Services } from "./services.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import { getMeta, setMeta } from "../store/meta.ts";
+import { getMeta, setMeta } from "../model/meta.ts";
 import type { Services } from "./services.ts";
 
 /** What minting and checking need of the runtime. */

@@ -1,7 +1,7 @@
 import type { SubscriptionHealth } from "../poll/subscriptions.ts";
-import type { ApiKeyRecord } from "../store/api-keys.ts";
-import type { EventRecord } from "../store/events.ts";
-import type { SubscriptionRecord } from "../store/subscriptions.ts";
+import type { ApiKeyRecord } from "../model/api-keys.ts";
+import type { EventRecord } from "../model/events.ts";
+import type { SubscriptionRecord } from "../model/subscriptions.ts";
 
 /** RFC 3339, or null for no time. */
 export function isoTime(time: number): string;

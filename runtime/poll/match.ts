@@ -2,8 +2,8 @@ import type { Change as TriggerChange } from "../../schemas/manifest.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledStream, CompiledTrigger } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import type { NewEvent } from "../store/events.ts";
-import type { SubscriptionRecord } from "../store/subscriptions.ts";
+import type { NewEvent } from "../model/events.ts";
+import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Change } from "./diff.ts";
 
 /** A subscription ready to be asked whether a change concerns it. */

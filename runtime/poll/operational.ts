@@ -1,6 +1,6 @@
-import type { NewEvent } from "../store/events.ts";
-import type { StreamError } from "../store/streams.ts";
-import type { SubscriptionRecord } from "../store/subscriptions.ts";
+import type { NewEvent } from "../model/events.ts";
+import type { StreamError } from "../model/streams.ts";
+import type { SubscriptionRecord } from "../model/subscriptions.ts";
 
 /** Why changes in a span of time cannot be told. */
 export interface Gap {

@@ -1,7 +1,7 @@
-import type { VariablesOf } from "../connect/actions.ts";
-import type { VendorClient } from "../connect/client.ts";
-import { connectionValues } from "../connect/credentials.ts";
-import { VendorError } from "../connect/errors.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import type { VendorClient } from "../accounts/client.ts";
+import { connectionValues } from "../accounts/credentials.ts";
+import { VendorError } from "../vendor/errors.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
@@ -10,16 +10,16 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Engine, Job, Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
-import { connectionsByIds, type ConnectionRow } from "../store/connections.ts";
+import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
 import type { Database, Sql, Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { forgetAll } from "../store/known.ts";
-import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../store/streams.ts";
-import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../store/subscriptions.ts";
+import type { Emit } from "../model/events.ts";
+import { forgetAll } from "../model/known.ts";
+import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
+import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Subscriber } from "./match.ts";
 import { degradedEvent, gapEvent, recoveredEvent } from "./operational.ts";
 import { StreamRead } from "./read.ts";
-import { shortHash } from "./records.ts";
+import { shortHash } from "../read/records.ts";
 import { defaultSchedule, nextRun, type Schedule } from "./schedule.ts";
 
 export interface PollerOptions {

@@ -1,5 +1,5 @@
-import { VendorError } from "../connect/errors.ts";
-import { serverTime } from "../connect/response.ts";
+import { VendorError } from "../vendor/errors.ts";
+import { serverTime } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
@@ -8,18 +8,18 @@ import type { CompiledRecords } from "../manifest/compile-records.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { CompiledRequest } from "../manifest/requests.ts";
 import type { Database, Tx } from "../store/database.ts";
-import type { Emit, NewEvent } from "../store/events.ts";
-import { forget, forgetUnseenSince, knownAfter, knownByKeys, markSeen, remember } from "../store/known.ts";
-import { saveStream, type Checkpoint, type StreamRecord } from "../store/streams.ts";
-import { finishBackfill } from "../store/subscriptions.ts";
-import { cursorStrategy, timeMs, type CursorStrategy, type ReadPlan } from "./cursors.ts";
+import type { Emit, NewEvent } from "../model/events.ts";
+import { forget, forgetUnseenSince, knownAfter, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
+import { finishBackfill } from "../model/subscriptions.ts";
+import { cursorStrategy, timeMs, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { diffPage, type Change, type Difference } from "./diff.ts";
-import { listItems, withItem } from "./each.ts";
-import { enrichAll, send, type Source } from "./fetch.ts";
+import { listItems, withItem } from "../read/each.ts";
+import { enrichAll, send, type Source } from "../read/fetch.ts";
 import { eventsOf, type EventContext, type Subscriber } from "./match.ts";
 import { gapEvent } from "./operational.ts";
-import { Paginator, type Assignment, type PageState } from "./paginate.ts";
-import { toPolledRecord, type PolledRecord } from "./records.ts";
+import { Paginator, type Assignment, type PageState } from "../read/paginate.ts";
+import { toPolledRecord, type PolledRecord } from "../read/records.ts";
 
 export interface ReadOptions {
   db: Database;

@@ -1,12 +1,12 @@
-import { missingScopes } from "../connect/scopes.ts";
+import { missingScopes } from "../accounts/scopes.ts";
 import { HooklineError, nearest, type Fault } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { CompiledStream, CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
-import type { ConnectionRow } from "../store/connections.ts";
+import type { ConnectionRow } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
-import { endpointById } from "../store/endpoints.ts";
-import type { FirstPoll } from "../store/subscriptions.ts";
+import { endpointById } from "../model/endpoints.ts";
+import type { FirstPoll } from "../model/subscriptions.ts";
 
 /** @throws HooklineError `invalid_input` with the nearest name */
 export function findTrigger(connector: Connector, name: string): CompiledTrigger {

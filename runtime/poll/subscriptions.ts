@@ -1,20 +1,20 @@
-import { connectionValues } from "../connect/credentials.ts";
-import { assertRequirement } from "../connect/requirement.ts";
+import { connectionValues } from "../accounts/credentials.ts";
+import { assertRequirement } from "../accounts/requirement.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
-import { findConnection, type ConnectionRow } from "../store/connections.ts";
+import { findConnection, type ConnectionRow } from "../model/connections.ts";
 import type { Database, Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { deleteStream, ensureStream, streamsByIds, streamsOfConnection } from "../store/streams.ts";
-import * as store from "../store/subscriptions.ts";
-import type { FirstPoll, SubscriptionFilter, SubscriptionRecord } from "../store/subscriptions.ts";
+import type { Emit } from "../model/events.ts";
+import { deleteStream, ensureStream, streamsByIds, streamsOfConnection } from "../model/streams.ts";
+import * as store from "../model/subscriptions.ts";
+import type { FirstPoll, SubscriptionFilter, SubscriptionRecord } from "../model/subscriptions.ts";
 import { pollJob } from "./jobs.ts";
 import { gapEvent } from "./operational.ts";
-import { shortHash } from "./records.ts";
+import { shortHash } from "../read/records.ts";
 import { assertCron } from "./schedule.ts";
 import {
   assertScopes,

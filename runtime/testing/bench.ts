@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { createConnect, type Connect } from "../connect/connect.ts";
-import { methodsOf } from "../connect/credentials.ts";
+import { createActions, type Actions } from "../act/act.ts";
+import { createAccounts, type Accounts } from "../accounts/accounts.ts";
+import { methodsOf } from "../accounts/credentials.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
@@ -8,10 +9,10 @@ import type { CompiledRequirement, Connector } from "../manifest/connector.ts";
 import { Poller } from "../poll/poller.ts";
 import { Subscriptions } from "../poll/subscriptions.ts";
 import type { Database } from "../store/database.ts";
-import type { NewEvent } from "../store/events.ts";
+import type { NewEvent } from "../model/events.ts";
 import { migrate } from "../store/migrate.ts";
 import { openDatabase } from "../store/open.ts";
-import { streamsOfConnection, type StreamRecord } from "../store/streams.ts";
+import { streamsOfConnection, type StreamRecord } from "../model/streams.ts";
 import { StepEngine } from "./engine.ts";
 import { exampleOf } from "./example.ts";
 import { answerWith, merge } from "./invert.ts";
@@ -40,7 +41,8 @@ export class Bench implements AsyncDisposable {
   readonly server: VendorServer;
   readonly subject: Subject;
   connection = "";
-  connect!: Connect;
+  accounts!: Accounts;
+  actions!: Actions;
   subscriptions!: Subscriptions;
   db!: Database;
   /** Events since they were last taken. */
@@ -132,7 +134,7 @@ export class Bench implements AsyncDisposable {
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
       tx.afterCommit(() => void this.events.push(...events));
     const subscriptions = (this.subscriptions = new Subscriptions({ db, engine, connectors, emit, clock }));
-    this.connect = createConnect({
+    this.accounts = createAccounts({
       db,
       connectors,
       vault: createVault([this.#key]),
@@ -148,11 +150,13 @@ export class Bench implements AsyncDisposable {
       log,
       retryBaseMs: 1,
     });
-    new Poller({ db, engine, connectors, clientOf: this.connect.client, emit, clock, log, concurrency: 1 });
+    const variablesOf = async () => ({ workspace: {}, user: {} });
+    this.actions = createActions({ accounts: this.accounts, variablesOf, clock, log });
+    new Poller({ db, engine, connectors, clientOf: this.accounts.client, emit, clock, log, concurrency: 1 });
   }
 
   async #closeRooms(): Promise<void> {
-    await this.connect.close();
+    await this.accounts.close();
     await this.db.close();
   }
 
@@ -162,11 +166,11 @@ export class Bench implements AsyncDisposable {
     const method = methods.find(isOAuth) ?? methods[0]!;
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
     const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
-    const made = await this.connect.create({ connector: connector.name, user: "kit", inputs, credentials });
+    const made = await this.accounts.create({ connector: connector.name, user: "kit", inputs, credentials });
     this.connection = made.id;
     if (made.authorizeUrl === undefined) return;
     const state = new URL(made.authorizeUrl).searchParams.get("state")!;
-    await this.connect.finishOAuth({ state, code: "code-of-the-kit" });
+    await this.accounts.finishOAuth({ state, code: "code-of-the-kit" });
     this.server.grants.length = 0;
   }
 }

@@ -79,7 +79,7 @@ describe("hookline move", () => {
       const { secret } = await before.endpoints.create({ url: receiver.url, events: ["item.*"], ordered: true });
       receiver.secrets.set("/", secret);
       receiver.secrets.set("", secret);
-      const { id: connection } = await before.connect.create({ connector: "acme", user: "u_1" });
+      const { id: connection } = await before.accounts.create({ connector: "acme", user: "u_1" });
       const { id } = await before.subscriptions.create({
         connection,
         trigger: "sync_any",

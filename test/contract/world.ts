@@ -1,6 +1,6 @@
 import { compose, type Composed } from "../../runtime/compose.ts";
-import type { ServerOverride } from "../../runtime/connect/hosts.ts";
-import type { OAuthClient } from "../../runtime/connect/oauth.ts";
+import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
+import type { OAuthClient } from "../../runtime/accounts/oauth.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
@@ -59,7 +59,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   runtime.consumers.on("*", (event) => void received.push(event), { name: "world" });
   await runtime.consumers.start();
   await runtime.engine.start();
-  const { id: connection } = await runtime.connect.create({
+  const { id: connection } = await runtime.accounts.create({
     connector: options.connector,
     user: "u_1",
     credentials: await options.credentials(sandbox),
@@ -94,7 +94,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     sandbox,
     clock,
     run: async (action, input = {}) => {
-      const { output, warnings } = await runtime.connect.runAction(connection, action, input);
+      const { output, warnings } = await runtime.actions.run(connection, action, input);
       if (warnings) throw new Error(`${action} gave ${JSON.stringify(output)}: ${JSON.stringify(warnings)}`);
       return output;
     },

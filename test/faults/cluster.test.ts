@@ -33,7 +33,7 @@ async function makeCluster() {
   const options = { store, connectors, servers: { acme: { url: vendor.url } } };
   const own = await compose(composeOptions(options));
   onTestFinished(() => own.close());
-  const { id: connection } = await own.connect.create({ connector: "acme", user: "u_1" });
+  const { id: connection } = await own.accounts.create({ connector: "acme", user: "u_1" });
   return {
     vendor,
     receiver,
@@ -188,7 +188,7 @@ describe(`${PROCESSES} processes on one PostgreSQL (seed ${SEED}; HOOKLINE_KILL_
     const runtimes = await Promise.all(Array.from({ length: PROCESSES }, open));
     onTestFinished(async () => void (await Promise.all(runtimes.map((runtime) => runtime.close()))));
     const tokens = await signIn(sandbox, { scope: CONTACTS, prompt: "consent" });
-    const { id } = await runtimes[0]!.connect.create({
+    const { id } = await runtimes[0]!.accounts.create({
       connector: "google-contacts",
       user: "u_1",
       credentials: {
@@ -201,7 +201,7 @@ describe(`${PROCESSES} processes on one PostgreSQL (seed ${SEED}; HOOKLINE_KILL_
       clock.advance(61_000);
       sandbox.requests.reset();
       await Promise.all(
-        Array.from({ length: 12 }, (_, i) => runtimes[i % PROCESSES]!.connect.runAction(id, "list_groups", {})),
+        Array.from({ length: 12 }, (_, i) => runtimes[i % PROCESSES]!.actions.run(id, "list_groups", {})),
       );
       expect(sandbox.requests.get("oauth.token")).toBe(1);
     }

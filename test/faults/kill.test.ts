@@ -124,7 +124,7 @@ describe.each(onPostgres ? [server] : [file, server])("a process on $name killed
 /** Two streams of one connection, and two endpoints that get everything, one of them in order. */
 async function subscribe(options: WorkerOptions, receiver: Receiver): Promise<void> {
   const clock = new FastClock(options.time!);
-  await withRuntime({ ...options, clock }, async ({ connect, endpoints, subscriptions }) => {
+  await withRuntime({ ...options, clock }, async ({ accounts, endpoints, subscriptions }) => {
     for (const [path, ordered] of [
       ["/", false],
       ["/ordered", true],
@@ -132,7 +132,7 @@ async function subscribe(options: WorkerOptions, receiver: Receiver): Promise<vo
       const { secret } = await endpoints.create({ url: receiver.url + path, events: ["item.*"], ordered });
       receiver.secrets.set(path, secret);
     }
-    const { id: connection } = await connect.create({ connector: "acme", user: "u_1" });
+    const { id: connection } = await accounts.create({ connector: "acme", user: "u_1" });
     await subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
     await subscriptions.create({ connection, trigger: "snapshot_any", everySeconds: 30 });
   });

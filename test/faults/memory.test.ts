@@ -31,10 +31,10 @@ async function bigAccount(contacts: number, firstPoll: "baseline" | "emitAll") {
     servers: sandbox.servers,
     clients: { "google-contacts": sandbox.client },
   };
-  await withRuntime(options, async ({ connect, endpoints, subscriptions }) => {
+  await withRuntime(options, async ({ accounts, endpoints, subscriptions }) => {
     const { secret } = await endpoints.create({ url: `${receiver.url}/` });
     receiver.secrets.set("/", secret);
-    const { id: connection } = await connect.create({
+    const { id: connection } = await accounts.create({
       connector: "google-contacts",
       user: "u_1",
       credentials: sandbox.credentials,

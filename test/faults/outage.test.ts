@@ -145,7 +145,7 @@ describe("a connection to PostgreSQL", () => {
         ordered: true,
       });
       receiver.secrets.set("/ordered", secret);
-      const { id: connection } = await own.connect.create({ connector: "acme", user: "u_1" });
+      const { id: connection } = await own.accounts.create({ connector: "acme", user: "u_1" });
       await own.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
       // Whoever has been sent something, its process cannot tell: the network goes first.
       receiver.decide = () => ({ status: 204, afterMs: 300 });
@@ -182,7 +182,7 @@ describe("a connection to PostgreSQL", () => {
       });
       const { secret } = await runtime.endpoints.create({ url: `${receiver.url}/`, events: ["item.*"] });
       receiver.secrets.set("/", secret);
-      const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+      const { id: connection } = await runtime.accounts.create({ connector: "acme", user: "u_1" });
       await runtime.engine.start();
       const { id } = await runtime.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30 });
       await expect
@@ -216,7 +216,7 @@ describe("a process that stands still in the middle of a poll until another has 
     onTestFinished(() => own.close());
     const { secret } = await own.endpoints.create({ url: `${receiver.url}/`, events: ["item.*"] });
     receiver.secrets.set("/", secret);
-    const { id: connection } = await own.connect.create({ connector: "acme", user: "u_1" });
+    const { id: connection } = await own.accounts.create({ connector: "acme", user: "u_1" });
     for (let i = 0; i < 40; i++) vendor.put(`r${i}`, "as it was");
     let pages = 0;
     const first = await launch({ ...options, store, time });

@@ -119,7 +119,7 @@ describe("a disk that is full", () => {
     await engine.start();
     vendor.pageSize = 100;
     vendor.put("first", "there from the start");
-    const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+    const { id: connection } = await runtime.accounts.create({ connector: "acme", user: "u_1" });
     const subscribed = { connection, trigger: "sync_any", everySeconds: 1, firstPoll: "emitAll" } as const;
     await runtime.subscriptions.create(subscribed);
     const state = () => {

@@ -40,7 +40,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
     await vendor.stop();
   });
   const connect = async (user: string): Promise<string> =>
-    (await runtime.connect.create({ connector: "desk", user })).id;
+    (await runtime.accounts.create({ connector: "desk", user })).id;
 
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {

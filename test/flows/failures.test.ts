@@ -265,7 +265,7 @@ describe("a flow whose connection stops working", () => {
       triggers: [{ connection: from, trigger: "person_created" }],
       steps: [act("label", to, "put_label", { name: "x" })],
     });
-    await bench.runtime.connect.remove(to);
+    await bench.runtime.accounts.remove(to);
     await bench.settle();
     const message = `Connection ${to} of desk was removed; wire another one into the flow, and enable it`;
     expect(await bench.runtime.flows.get(flow.id)).toMatchObject({

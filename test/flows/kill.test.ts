@@ -111,8 +111,8 @@ describe(`a process killed ${ROUNDS} times while it runs flows (seed ${SEED}; HO
 /** One flow whose steps can all be repeated, and one with a step that cannot; both for every new person. */
 async function makeFlows(options: WorkerOptions): Promise<{ repeatable: string; once: string }> {
   const clock = new FastClock(options.time!);
-  return withRuntime({ ...options, clock }, async ({ connect, flows }) => {
-    const { id: connection } = await connect.create({ connector: "desk", user: "u_1" });
+  return withRuntime({ ...options, clock }, async ({ accounts, flows }) => {
+    const { id: connection } = await accounts.create({ connector: "desk", user: "u_1" });
     const triggers = [{ connection, trigger: "person_created" }];
     const name = "$trigger.resource.id";
     const repeatable = await flows.create({

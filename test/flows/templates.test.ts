@@ -33,12 +33,12 @@ async function makeWorld() {
     await sandbox.stop();
   });
   for (const connector of CONNECTORS.slice(0, 4)) {
-    await runtime.connect.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
+    await runtime.accounts.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
   }
   const { access_token: accessToken, refresh_token: refreshToken } = tokens(sandbox);
   const { locationId, companyId } = sandbox.highLevel;
   const inputs = { locationId, companyId, userType: "Location" };
-  await runtime.connect.create({
+  await runtime.accounts.create({
     connector: "highlevel",
     user: "u_1",
     credentials: { type: "oauth2", accessToken, refreshToken },
@@ -247,9 +247,9 @@ describe("the shipped templates", () => {
       emailAddresses: [{ value: "known@example.com" }],
     });
     const flow = await world.install("highlevel-contact-to-google-group", { group: `contactGroups/${group.id}` });
-    const connection = (await world.runtime.connect.list({ connector: "highlevel" }, { limit: 1 })).data[0]!.id;
+    const connection = (await world.runtime.accounts.list({ connector: "highlevel" }, { limit: 1 })).data[0]!.id;
     for (const name of ["known", "fresh"]) {
-      await world.runtime.connect.runAction(connection, "create_contact", {
+      await world.runtime.actions.run(connection, "create_contact", {
         firstName: name,
         email: `${name}@example.com`,
       });

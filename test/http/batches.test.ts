@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { makeGoogleApi } from "../mcp/google-api.ts";
+import { makeGoogleApi } from "../act/google-api.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { makeApi, soon, type Api } from "./compose.ts";
 import { notesManifest } from "./notes-vendor.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compileSchema } from "../../runtime/manifest/validate.ts";
-import { makeGoogleApi } from "../mcp/google-api.ts";
+import { makeGoogleApi } from "../act/google-api.ts";
 import { makeApi } from "./compose.ts";
 import { notesManifest } from "./notes-vendor.ts";
 

@@ -4,7 +4,7 @@ import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import { once } from "../../runtime/http/idempotency.ts";
-import { claimKey, purgeIdempotency } from "../../runtime/store/idempotency.ts";
+import { claimKey, purgeIdempotency } from "../../runtime/act/model/idempotency.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { storeOfTest } from "../postgres.ts";

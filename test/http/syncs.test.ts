@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ContactsVendor, flat, nested } from "../flows/sync/vendors.ts";
+import { ContactsVendor, flat, nested } from "../sync/vendors.ts";
 import { makeApi, soon, type Api } from "./compose.ts";
 
 const mail = (...values: string[]) => values.map((value) => ({ value }));

@@ -56,7 +56,7 @@ export async function createBench(
     return runtime;
   };
   let runtime = await open(options.manifest ?? vendorManifest());
-  const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+  const { id: connection } = await runtime.accounts.create({ connector: "acme", user: "u_1" });
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
       const before = received.length;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
 import { StreamRead } from "../../runtime/poll/read.ts";
-import { streamsByIds } from "../../runtime/store/streams.ts";
+import { streamsByIds } from "../../runtime/model/streams.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 
@@ -26,7 +26,7 @@ async function readAndDie(stream: number): Promise<void> {
     requestHash: record!.requestHash!,
     subscribers: [],
     source: {
-      client: await runtime.connect.client(connection),
+      client: await runtime.accounts.client(connection),
       scope: {},
       scopes: [],
       signal: new AbortController().signal,

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { knownAfter } from "../../runtime/store/known.ts";
-import { streamsByIds } from "../../runtime/store/streams.ts";
+import { knownAfter } from "../../runtime/model/known.ts";
+import { streamsByIds } from "../../runtime/model/streams.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
-import { streamsByIds } from "../../runtime/store/streams.ts";
+import { streamsByIds } from "../../runtime/model/streams.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 

@@ -1,4 +1,4 @@
-import type { Option } from "../../connect/options.ts";
+import type { Option } from "../../act/options.ts";
 import type { TemplateView } from "../../flows/templates.ts";
 import type { Call } from "./api.ts";
 import { firstPollEnds, matchingEnds } from "./first-poll.ts";

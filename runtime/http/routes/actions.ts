@@ -1,4 +1,4 @@
-import { findAction } from "../../connect/actions.ts";
+import { findAction } from "../../act/actions.ts";
 import { once } from "../idempotency.ts";
 import { scopeOf, type Principal } from "../principal.ts";
 import { ok, userRoute, type Call, type Reply, type Route } from "../route.ts";
@@ -46,9 +46,9 @@ export const actionRoutes: Route[] = [
     },
     problems: vendorProblems,
     handler: async ({ services, principal, params, query }) => {
-      const { id } = await services.connect.get(params["id"]!, scopeOf(principal).user);
+      const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
       return ok({
-        data: await services.connect.options(id, params["target"]!, params["property"]!, parseInput(query.input)),
+        data: await services.actions.options(id, params["target"]!, params["property"]!, parseInput(query.input)),
       });
     },
   }),
@@ -56,7 +56,7 @@ export const actionRoutes: Route[] = [
 
 async function runAction(call: Call<Record<string, unknown>>): Promise<Reply> {
   const { services, principal, params, body } = call;
-  const { id, connector } = await services.connect.get(params["id"]!, scopeOf(principal).user);
+  const { id, connector } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
   return runKeyed(call, { id, connector, action: params["action"]! }, body);
 }
 
@@ -67,7 +67,7 @@ export async function runKeyed(
   input: Record<string, unknown>,
 ): Promise<Reply> {
   const run = async (): Promise<Reply> => {
-    const { output = null, warnings } = await services.connect.runAction(id, action, input);
+    const { output = null, warnings } = await services.actions.run(id, action, input);
     return ok({ output, warnings });
   };
   const key = headers["idempotency-key"];

@@ -1,5 +1,5 @@
 import { HooklineError } from "../../core/errors.ts";
-import { listApiKeys, revokeApiKey } from "../../store/api-keys.ts";
+import { listApiKeys, revokeApiKey } from "../../model/api-keys.ts";
 import { createApiKey } from "../api-keys.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf } from "../principal.ts";

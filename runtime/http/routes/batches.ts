@@ -1,4 +1,4 @@
-import type { BatchResult, BatchView } from "../../connect/batches.ts";
+import type { BatchResult, BatchView } from "../../act/batches.ts";
 import { callerOf } from "./actions.ts";
 import { once } from "../idempotency.ts";
 import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
@@ -59,7 +59,7 @@ export const batchRoutes: Route[] = [
 ];
 
 async function create({ services, principal, params, body: { inputs }, headers, base }: Call<Inputs>): Promise<Reply> {
-  const { id } = await services.connect.get(params["id"]!, scopeOf(principal).user);
+  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
   const action = params["action"]!;
   const run = async (): Promise<Reply> => {
     const batch = await services.batches.create(id, action, inputs);

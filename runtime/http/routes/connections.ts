@@ -1,5 +1,5 @@
 import { HooklineError } from "../../core/errors.ts";
-import type { ConnectionFilter } from "../../store/connections.ts";
+import type { ConnectionFilter } from "../../model/connections.ts";
 import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed } from "../principal.ts";
 import { created, noContent, ok, userRoute, type Route } from "../route.ts";
@@ -42,7 +42,7 @@ export const connectionRoutes: Route[] = [
           { faults },
         );
       }
-      const connection = await services.connect.create({ ...(body as { connector: string }), user });
+      const connection = await services.accounts.create({ ...(body as { connector: string }), user });
       return created(`${base}/v1/connections/${connection.id}`, connection);
     },
   }),
@@ -62,7 +62,7 @@ export const connectionRoutes: Route[] = [
     handler: async ({ services, principal, query: { limit, cursor, user, ...filter } }) =>
       ok(
         pageOf(
-          await services.connect.list({ ...filter, user: userNamed(principal, user) }, readPage({ limit, cursor })),
+          await services.accounts.list({ ...filter, user: userNamed(principal, user) }, readPage({ limit, cursor })),
         ),
       ),
   }),
@@ -75,7 +75,7 @@ export const connectionRoutes: Route[] = [
     params,
     responses: { 200: { description: "The connection.", schema: ref("ConnectionDetails") } },
     handler: async ({ services, principal, params }) =>
-      ok(await services.connect.get(params["id"]!, scopeOf(principal).user)),
+      ok(await services.accounts.get(params["id"]!, scopeOf(principal).user)),
   }),
   userRoute<{ label?: string; inputs?: Record<string, unknown> }>({
     method: "patch",
@@ -91,7 +91,7 @@ export const connectionRoutes: Route[] = [
     responses: { 200: { description: "The connection.", schema: ref("Connection") } },
     problems: [409],
     handler: async ({ services, principal, params, body }) =>
-      ok(await services.connect.update(params["id"]!, body, scopeOf(principal).user)),
+      ok(await services.accounts.update(params["id"]!, body, scopeOf(principal).user)),
   }),
   userRoute({
     method: "delete",
@@ -102,7 +102,7 @@ export const connectionRoutes: Route[] = [
     params,
     responses: { 204: { description: "It is gone." } },
     handler: async ({ services, principal, params }) => {
-      await services.connect.remove(params["id"]!, scopeOf(principal).user);
+      await services.accounts.remove(params["id"]!, scopeOf(principal).user);
       return noContent;
     },
   }),
@@ -116,7 +116,7 @@ export const connectionRoutes: Route[] = [
     responses: { 200: { description: "They work.", schema: ref("Connection") } },
     problems: [409, 422, 424, 502, 504],
     handler: async ({ services, principal, params }) =>
-      ok(await services.connect.test(params["id"]!, scopeOf(principal).user)),
+      ok(await services.accounts.test(params["id"]!, scopeOf(principal).user)),
   }),
   userRoute<{ returnTo?: string }>({
     method: "post",
@@ -134,6 +134,6 @@ export const connectionRoutes: Route[] = [
     },
     problems: [409],
     handler: async ({ services, principal, params, body }) =>
-      ok(await services.connect.reconnect(params["id"]!, body, scopeOf(principal).user)),
+      ok(await services.accounts.reconnect(params["id"]!, body, scopeOf(principal).user)),
   }),
 ];

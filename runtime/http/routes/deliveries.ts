@@ -1,4 +1,4 @@
-import type { DeliveryStatus } from "../../store/deliveries.ts";
+import type { DeliveryStatus } from "../../model/deliveries.ts";
 import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf } from "../principal.ts";
 import { ok, userRoute, type Route } from "../route.ts";

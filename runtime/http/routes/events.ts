@@ -1,7 +1,7 @@
 import { HooklineError } from "../../core/errors.ts";
-import { eventById, listEvents, type EventRecord } from "../../store/events.ts";
-import { knownByKeys } from "../../store/known.ts";
-import { streamsOfConnection, type StreamRecord } from "../../store/streams.ts";
+import { eventById, listEvents, type EventRecord } from "../../model/events.ts";
+import { knownByKeys } from "../../model/known.ts";
+import { streamsOfConnection, type StreamRecord } from "../../model/streams.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed, type Principal } from "../principal.ts";
 import { ok, userRoute, type Route } from "../route.ts";
@@ -74,7 +74,7 @@ export const eventRoutes: Route[] = [
     responses: { 200: { description: "What is known.", schema: ref("Explanation") } },
     problems: [404],
     handler: async ({ services, principal, query }) => {
-      const { id } = await services.connect.get(query.connection, scopeOf(principal).user);
+      const { id } = await services.accounts.get(query.connection, scopeOf(principal).user);
       const streams = (await streamsOfConnection(services.db, id)).filter(({ stream }) => stream === query.stream);
       const reads = await Promise.all(streams.map((stream) => explain(services, principal, stream, query.key)));
       return ok({ connection: id, stream: query.stream, key: query.key, reads, reason: reasonOf(streams, reads) });

@@ -1,7 +1,7 @@
 import type { DryRunInput } from "../../flows/dry-run.ts";
 import type { FlowChanges, NewFlow } from "../../flows/flows.ts";
 import type { Choices } from "../../flows/templates.ts";
-import type { RunFilter } from "../../store/runs.ts";
+import type { RunFilter } from "../../flows/model/runs.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed, type Principal } from "../principal.ts";
 import { created, noContent, ok, userRoute, type Route } from "../route.ts";

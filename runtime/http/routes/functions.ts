@@ -1,4 +1,4 @@
-import { FUNCTION_FORMATS, formatFunction, type FunctionFormat } from "../../connect/function-formats.ts";
+import { FUNCTION_FORMATS, formatFunction, type FunctionFormat } from "../../act/function-formats.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { userNamed, type Principal } from "../principal.ts";
 import { ok, userRoute, type Route } from "../route.ts";

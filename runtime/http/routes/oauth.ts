@@ -34,8 +34,8 @@ export function oauthRoutes({ open, log }: OAuthRoutesOptions): Route[] {
       },
       handler: async ({ query }: { query: Callback }) => {
         try {
-          const { connect } = await open();
-          const { returnTo } = await connect.finishOAuth(new URLSearchParams(query));
+          const { accounts } = await open();
+          const { returnTo } = await accounts.finishOAuth(new URLSearchParams(query));
           if (returnTo !== null) return { status: 303, headers: { location: returnTo } };
           return page(200, "Connected", "The account is connected. You can close this window.");
         } catch (error) {

@@ -1,6 +1,6 @@
 import type { Request } from "express";
-import { FORWARD_PREFIX } from "../../connect/passthrough-headers.ts";
-import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../../connect/passthrough.ts";
+import { FORWARD_PREFIX } from "../../act/passthrough-headers.ts";
+import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../../act/passthrough.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { scopeOf } from "../principal.ts";
 import { userRoute, type Call, type Reply, type Route } from "../route.ts";
@@ -39,8 +39,8 @@ export const passthroughRoutes: Route[] = METHODS.map((method) =>
 );
 
 async function passThrough({ services, principal, params, request }: Call): Promise<Reply> {
-  const { id } = await services.connect.get(params["id"]!, scopeOf(principal).user);
-  const { status, headers, body } = await services.connect.passthrough(id, {
+  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+  const { status, headers, body } = await services.actions.passthrough(id, {
     method: request.method,
     target: targetOf(request),
     headers: request.headers,

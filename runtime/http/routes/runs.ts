@@ -1,4 +1,4 @@
-import type { RunFilter } from "../../store/runs.ts";
+import type { RunFilter } from "../../flows/model/runs.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed } from "../principal.ts";
 import { ok, userRoute, type Route } from "../route.ts";

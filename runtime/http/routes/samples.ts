@@ -1,6 +1,6 @@
 import { HooklineError, nearest } from "../../core/errors.ts";
 import type { CompiledStream, CompiledTrigger, Connector } from "../../manifest/connector.ts";
-import { readSample } from "../../poll/sample.ts";
+import { readSample } from "../../read/sample.ts";
 import { scopeOf } from "../principal.ts";
 import { ok, userRoute, type Route } from "../route.ts";
 import { ref } from "../schemas/build.ts";
@@ -29,7 +29,7 @@ export const sampleRoutes: Route[] = [
     responses: { 200: { description: "The examples.", schema: ref("Sample") } },
     problems: [409, 424, 502, 504],
     handler: async ({ services, principal, params, query }) => {
-      const { id, connector: name } = await services.connect.get(params["id"]!, scopeOf(principal).user);
+      const { id, connector: name } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
       const connector = findConnector(services.connectors, name);
       const trigger = findTrigger(connector, params["trigger"]!);
       const stream = connector.streams.get(trigger.stream)!;
@@ -42,7 +42,7 @@ export const sampleRoutes: Route[] = [
 ];
 
 async function readLive(
-  { connect, variables, clock }: Services,
+  { accounts, variables, clock }: Services,
   connection: string,
   stream: CompiledStream,
   trigger: CompiledTrigger,
@@ -54,7 +54,7 @@ async function readLive(
       faults,
     });
   }
-  const client = await connect.client(connection);
+  const client = await accounts.client(connection);
   const input = trigger.streamInput({ input: given, connection: client.values });
   const signal = AbortSignal.timeout(DEADLINE_MS);
   return readSample({

@@ -1,5 +1,5 @@
 import type { SubscriptionChanges, SubscriptionInput } from "../../poll/subscriptions.ts";
-import type { SubscriptionFilter } from "../../store/subscriptions.ts";
+import type { SubscriptionFilter } from "../../model/subscriptions.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed, type Principal } from "../principal.ts";
 import { created, noContent, ok, userRoute, type Route } from "../route.ts";
@@ -149,6 +149,6 @@ async function assertOwn(
   given: { connection?: string; endpoint?: string },
 ): Promise<void> {
   if (principal.role === "admin") return;
-  if (given.connection !== undefined) await services.connect.get(given.connection, principal.user);
+  if (given.connection !== undefined) await services.accounts.get(given.connection, principal.user);
   if (given.endpoint !== undefined) await services.endpoints.get(given.endpoint, scopeOf(principal));
 }

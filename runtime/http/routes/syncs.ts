@@ -1,6 +1,6 @@
-import type { SideStatus, SyncInput, SyncStatus, SyncUpdate } from "../../flows/sync/syncs.ts";
-import type { LinkRecord, LinkState } from "../../store/sync-links.ts";
-import type { ConflictRecord } from "../../store/sync-conflicts.ts";
+import type { SideStatus, SyncInput, SyncStatus, SyncUpdate } from "../../sync/syncs.ts";
+import type { LinkRecord, LinkState } from "../../sync/model/links.ts";
+import type { ConflictRecord } from "../../sync/model/conflicts.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
 import { scopeOf, userNamed } from "../principal.ts";
 import { created, noContent, ok, userRoute, type Route } from "../route.ts";
@@ -27,7 +27,7 @@ export const syncRoutes: Route[] = [
     problems: [404, 424, 429, 502, 504],
     handler: async ({ services, principal, body: { dryRun, ...given }, base }) => {
       if (principal.role === "user") {
-        for (const side of [given.left, given.right]) await services.connect.get(side, principal.user);
+        for (const side of [given.left, given.right]) await services.accounts.get(side, principal.user);
       }
       if (dryRun) return ok(await services.syncs.preview(given));
       const made = await services.syncs.create(given);

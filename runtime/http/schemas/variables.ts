@@ -1,4 +1,4 @@
-import { LONGEST_VALUE, VARIABLE_NAME } from "../../connect/variables.ts";
+import { LONGEST_VALUE, VARIABLE_NAME } from "../../accounts/variables.ts";
 import { listOf, object, ref, text, time } from "./build.ts";
 
 const secret = { type: "boolean", description: "Write-only: used, never shown again. Default false." };

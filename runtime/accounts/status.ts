@@ -1,0 +1,94 @@
+import type { Clock } from "../core/clock.ts";
+import type { HooklineError } from "../core/errors.ts";
+import { changeConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import type { Database, Tx } from "../store/database.ts";
+import type { Emit } from "../model/events.ts";
+
+/** What became of a connection; `removed` is the last. */
+export interface StatusChange {
+  id: string;
+  connector: string;
+  user: string;
+  status: "active" | "reauth_required" | "removed";
+}
+
+/** Told of every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
+export type OnStatus = (tx: Tx, change: StatusChange) => Promise<void>;
+
+/** Which state of the row a change is meant for. */
+export interface Expected {
+  version: number;
+  owner?: string;
+}
+
+/**
+ * Makes a connection `reauth_required`, with one event, because its grant is gone.
+ * False when the row changed meanwhile: somebody else knows better.
+ */
+export type PauseConnection = (row: ConnectionRow, expected: Expected, error: HooklineError) => Promise<boolean>;
+
+export interface StatusOptions {
+  db: Database;
+  clock: Clock;
+  emit: Emit;
+  onStatus: OnStatus;
+}
+
+export interface Status {
+  pause: PauseConnection;
+  /** Makes a connection `active` with these credentials, with one event. False when the row changed meanwhile. */
+  activate(row: ConnectionRow, changes: ConnectionChanges): Promise<boolean>;
+  /** Tells, inside `tx`, that a connection is active or removed. */
+  announce(tx: Tx, change: StatusChange): Promise<void>;
+}
+
+export function createStatus({ db, clock, emit, onStatus }: StatusOptions): Status {
+  const tell = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
+    await onStatus(tx, change);
+    if (news === undefined) return;
+    const { id: connection, connector, user } = change;
+    await emit(tx, [
+      {
+        type: `connection.${change.status}`,
+        connection,
+        user,
+        subscription: null,
+        stream: null,
+        recordKey: null,
+        sequence: null,
+        at: clock.now(),
+        data: { ...news, connector, connection, user },
+        target: {},
+      },
+    ]);
+  };
+
+  const change = (
+    row: ConnectionRow,
+    expected: Expected,
+    status: "active" | "reauth_required",
+    changes: ConnectionChanges,
+    news: { reason: string; code?: string },
+  ) =>
+    db.transaction(async (tx) => {
+      if (!(await changeConnection(tx, row.id, expected, { ...changes, status }, clock.now()))) return false;
+      await tell(tx, { id: row.id, connector: row.connector, user: row.user, status }, news);
+      return true;
+    });
+
+  return {
+    pause: (row, expected, error) =>
+      change(
+        row,
+        expected,
+        "reauth_required",
+        { error: { code: "reauth_required", message: error.message, at: clock.now() } },
+        { reason: error.message, code: "reauth_required" },
+      ),
+    activate: (row, changes) =>
+      change(row, { version: row.version }, "active", { ...changes, error: null }, { reason: READY }),
+    announce: (tx, told) => tell(tx, told, told.status === "active" ? { reason: READY } : undefined),
+  };
+}
+
+const READY = "The connection is ready; its streams are read again.";

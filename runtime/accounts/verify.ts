@@ -1,0 +1,60 @@
+import type { Clock } from "../core/clock.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { ConnectionRow } from "../model/connections.ts";
+import { connectionValues, type Credentials } from "./credentials.ts";
+import { classify, VendorError } from "../vendor/errors.ts";
+import { sendOnce } from "./send.ts";
+import type { Vendor } from "./vendors.ts";
+
+/** What a real request with the credentials told about the account. */
+export interface Verified {
+  /** How the vendor calls the account; null when the manifest does not say where that stands. */
+  account: string | null;
+  /** Values captured from the test's answer, for ways of authentication without a token answer. */
+  captured: Record<string, unknown>;
+}
+
+/**
+ * Proves credentials by the manifest's test request, where it has one.
+ * Throws `connection_rejected` when the vendor does not accept them, or what the request threw.
+ */
+export async function verify(
+  vendor: Vendor,
+  row: Pick<ConnectionRow, "id" | "user" | "authType" | "inputs" | "captured">,
+  credentials: Credentials,
+  clock: Clock,
+): Promise<Verified> {
+  const { connector } = vendor;
+  const authentication = connector.authentication.get(row.authType);
+  if (!authentication?.test) {
+    const account = authentication?.label?.({ connection: connectionValues(row) });
+    return { account: account || null, captured: {} };
+  }
+  const answer = await sendOnce(vendor, row, credentials, authentication.test({ connection: connectionValues(row) }));
+  const fault = classify(connector.errors, answer, "action", clock.now());
+  if (fault) {
+    const error = new VendorError(`${connector.name}: testing the credentials`, answer, fault);
+    if (fault.class !== "authExpired" && fault.class !== "authRevoked") throw error;
+    throw new HooklineError(
+      "connection_rejected",
+      `${connector.name}: the vendor does not accept the credentials; check them and try again`,
+      {
+        data: error.data,
+      },
+    );
+  }
+  const captured: Record<string, unknown> = {};
+  if (row.authType !== "oauth2") {
+    for (const [name, read] of authentication.capture) {
+      const value = read(answer);
+      if (value !== undefined) captured[name] = value;
+    }
+  }
+  const account = authentication.label?.({ response: answer, connection: { ...connectionValues(row), ...captured } });
+  return { account: account || null, captured };
+}
+
+/** A connection is called as its account, unless a person gave it another label. */
+export function relabel(row: Pick<ConnectionRow, "label" | "captured">, account: string | null): string | null {
+  return row.label === null || row.label === row.captured.account ? (account ?? row.label) : row.label;
+}

@@ -1,0 +1,144 @@
+import { HooklineError, nearest, type Fault } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { CompiledAction, CompiledStep, Connector } from "../manifest/connector.ts";
+import type { Getter } from "../manifest/expressions.ts";
+import type { RequestParts } from "../manifest/targets.ts";
+import type { VendorClient } from "../accounts/client.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import { errorClass, VendorError } from "../vendor/errors.ts";
+import type { Lanes } from "./lanes.ts";
+import { assertRequirement } from "../accounts/requirement.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { runKey } from "./run-key.ts";
+
+export interface ActionsOptions {
+  openClient: (connection: string) => Promise<VendorClient>;
+  variablesOf: VariablesOf;
+  lanes: Lanes;
+  log: Log;
+}
+
+export interface ActionResult {
+  output: unknown;
+  /** Where the output differs from what the manifest describes; the output is given as it came. */
+  warnings?: Fault[];
+}
+
+export type RunAction = (
+  connection: string,
+  action: string,
+  input: unknown,
+  options?: RunOptions,
+) => Promise<ActionResult>;
+
+export interface RunOptions {
+  signal?: AbortSignal;
+  /** Runs with the same key are the same to a vendor that lets clients choose ids; see {@link runKey}. */
+  idempotencyKey?: string;
+  /** Takes the place of the action's own result, over the same scope; what it gives is not checked. */
+  result?: Getter;
+}
+
+/**
+ * Runs one action of a connection. Throws `not_found` (action), `invalid_input` with every fault before any call,
+ * `scope_missing` and `conflict` (a connection of the wrong kind) likewise, or what {@link VendorClient.send} throws.
+ */
+export function createRunAction({ openClient, variablesOf, lanes, log }: ActionsOptions): RunAction {
+  return async (connection, name, input, { signal, idempotencyKey, result } = {}) => {
+    const client = await openClient(connection);
+    const action = findAction(client.connector, name);
+    const faults = action.validateInput(input);
+    if (faults.length > 0) {
+      throw new HooklineError(
+        "invalid_input",
+        `${client.connector.name}.${name}: the input does not match its schema: see errors`,
+        { faults },
+      );
+    }
+    client.requireScopes(action.scopes);
+    assertRequirement(`${client.connector.name}.${name}`, action.requires, client.values);
+    const { workspace, user } = await variablesOf(client.user);
+    const run = { key: runKey(connection, name, idempotencyKey) };
+    const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
+    const work = () => runSteps(client, { ...action, result: result ?? action.result }, scope, signal);
+    const output = action.serial ? await lanes.run(connection, work) : await work();
+    const mismatches = result ? [] : (action.validateOutput?.(output) ?? []);
+    if (mismatches.length === 0) return { output };
+    log.warn({ connection, action: name, mismatches }, "an output differs from its schema");
+    return { output, warnings: mismatches };
+  };
+}
+
+/** Throws `not_found` with the nearest name. */
+export function findAction(connector: Connector, name: string): CompiledAction {
+  const action = connector.actions.get(name);
+  if (action) return action;
+  const near = nearest(name, connector.actions.keys());
+  const hint = near ? `did you mean "${near}"?` : `there are: ${[...connector.actions.keys()].join(", ")}`;
+  throw new HooklineError("not_found", `${connector.name} has no action "${name}"; ${hint}`);
+}
+
+async function runSteps(
+  client: VendorClient,
+  action: CompiledAction,
+  given: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const steps: Record<string, VendorResponse> = {};
+  const again = new Map<string, number>();
+  let response: VendorResponse | undefined;
+  for (let index = 0; index < action.steps.length; index++) {
+    const step = action.steps[index]!;
+    const scope = { ...given, steps };
+    if (step.when && !step.when(scope)) continue;
+    try {
+      response = await runStep(client, action, step.request(scope), signal);
+      steps[step.id] = response;
+    } catch (error) {
+      if (error instanceof VendorError && step.accept.includes(error.class)) {
+        response = steps[step.id] = { status: error.status, headers: {}, body: null, url: "" };
+        continue;
+      }
+      const back = stepBack(action, step, error, again);
+      if (back === undefined) throw error;
+      index = back - 1;
+    }
+  }
+  return action.result({ ...given, steps, response });
+}
+
+/** Which step to start again from after this failure; undefined when it stands. */
+function stepBack(
+  action: CompiledAction,
+  { id, retry }: CompiledStep,
+  error: unknown,
+  again: Map<string, number>,
+): number | undefined {
+  const used = again.get(id) ?? 0;
+  if (!retry || errorClass(error) !== retry.on || used >= retry.max) return undefined;
+  again.set(id, used + 1);
+  return action.steps.findIndex((step) => step.id === retry.from);
+}
+
+function runStep(
+  client: VendorClient,
+  action: CompiledAction,
+  request: RequestParts,
+  signal?: AbortSignal,
+): Promise<VendorResponse> {
+  const reads = READING.has(action.definition.kind) || isRead(request);
+  return client.send(request, {
+    scope: "action",
+    kind: reads ? "read" : "write",
+    idempotency: reads ? "natural" : action.idempotency,
+    retry: action.retry,
+    signal,
+  });
+}
+
+const READING = new Set(["get", "search", "list"]);
+
+/** By the verb of HTTP, or the last word of a googleapis method. */
+function isRead({ method }: RequestParts): boolean {
+  return method === "GET" || /\.(get|list|search|query|batchGet|getBatchGet)\w*$/.test(method);
+}

@@ -1,0 +1,41 @@
+import { hash } from "node:crypto";
+import type { ConnectionView } from "../accounts/view.ts";
+
+/** What every maker of models takes as a function's name is at most this long. */
+const LONGEST_NAME = 64;
+/** Of a connection's id, from its end, which is random. */
+const SHORTEST_SUFFIX = 6;
+
+export interface NamedConnection {
+  connection: ConnectionView;
+  /** The function's name of an action of this connection. */
+  nameOf: (action: string) => string;
+}
+
+/**
+ * Names for the functions of a user's connections. A connector with one account has none of it in its names; with several,
+ * each has, so that no name passes from one account to another while both are there.
+ */
+export function nameFunctions(connections: readonly ConnectionView[]): NamedConnection[] {
+  const byConnector = Map.groupBy(connections, ({ connector }) => connector);
+  return connections.map((connection) => {
+    const suffix = suffixOf(connection, byConnector.get(connection.connector)!);
+    return { connection, nameOf: (action) => shorten(`${connection.connector}-${action}`, suffix) };
+  });
+}
+
+/** As much of the id's end as tells it from the others. */
+function suffixOf({ id }: ConnectionView, siblings: readonly ConnectionView[]): string {
+  if (siblings.length === 1) return "";
+  let length = SHORTEST_SUFFIX;
+  while (siblings.filter((other) => other.id.endsWith(id.slice(-length))).length > 1) length++;
+  return `-${id.slice(-length)}`;
+}
+
+/** A name that is too long ends in a hash of itself. */
+function shorten(name: string, suffix: string): string {
+  const room = LONGEST_NAME - suffix.length;
+  if (name.length <= room) return name + suffix;
+  const mark = `-${hash("sha256", name, "hex").slice(0, 8)}`;
+  return name.slice(0, room - mark.length) + mark + suffix;
+}

@@ -1,0 +1,108 @@
+import { Readable } from "node:stream";
+import type { Clock } from "../core/clock.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Network } from "../core/network.ts";
+import { bodyTooLarge, type StreamResponse } from "../core/network-stream.ts";
+import { parseRetryAfter } from "../core/retry-after.ts";
+import { connectionValues, methodOf, presentCredentials } from "../accounts/credentials.ts";
+import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
+import { passthroughUrl } from "./passthrough-url.ts";
+import type { Tokens, Usable } from "../accounts/tokens.ts";
+import type { Vendor, VendorOf } from "../accounts/vendors.ts";
+
+/** A caller's request for the vendor's own API. */
+export interface PassthroughRequest {
+  /** One of {@link PASSTHROUGH_METHODS}. */
+  method: string;
+  /** Below the vendor's base URL, as it was sent: still escaped, without the slash in front, with its query. */
+  target: string;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  body?: Readable | Buffer;
+  signal?: AbortSignal;
+}
+
+/**
+ * Sends a request to the vendor with a connection's credentials and gives its answer of any status, unread. Waits within the
+ * vendor's limits; never follows a redirect; without a body, credentials that have run out are renewed and used at once.
+ * Throws `invalid_url` (a target that leaves the vendor's API), `invalid_input` (method), `not_found`, `conflict`,
+ * `reauth_required`, `rate_limited` before any call, and what `Network.stream` throws.
+ */
+export type Passthrough = (connection: string, request: PassthroughRequest) => Promise<StreamResponse>;
+
+export interface PassthroughOptions {
+  vendorOf: VendorOf;
+  tokens: Tokens;
+  network: Network;
+  clock: Clock;
+}
+
+export const PASSTHROUGH_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+/** Of a body, in either direction. */
+export const MAX_PASSTHROUGH_BYTES = 100 * 1024 * 1024;
+/** Milliseconds to the last byte of the answer. */
+const DEADLINE_MS = 300_000;
+/** When a vendor limits without saying for how long. */
+const DEFAULT_HOLD_MS = 10_000;
+
+export function createPassthrough({ vendorOf, tokens, network, clock }: PassthroughOptions): Passthrough {
+  return async (connection, request) => {
+    assertMethod(request.method);
+    if (Number(request.headers["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
+      throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
+    let usable = await tokens.usable(connection);
+    const vendor = vendorOf(usable.row.connector);
+    const caller = { connection, values: connectionValues(usable.row) };
+    const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
+    passthroughUrl(vendor, request.target);
+    await vendor.limits.take(caller, { kind, polls: false }, request.signal);
+    let answer = await send(vendor, usable, request, network);
+    if (answer.status === 401 && usable.credentials.type === "oauth2") {
+      usable = await renewed(tokens, usable, answer);
+      // A body that has gone by cannot be sent twice: the new token is for the next request then.
+      if (request.body === undefined) {
+        answer.body.destroy();
+        answer = await send(vendor, usable, request, network);
+      }
+    }
+    vendor.limits.learn(caller, answer.headers);
+    if (answer.status === 429) {
+      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()) ?? DEFAULT_HOLD_MS);
+    }
+    return { ...answer, headers: answerHeaders(answer.headers) };
+  };
+}
+
+async function send(
+  vendor: Vendor,
+  usable: Usable,
+  request: PassthroughRequest,
+  network: Network,
+): Promise<StreamResponse> {
+  const { row, credentials } = usable;
+  const { connector } = vendor;
+  const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
+  const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
+  return network.stream(passthroughUrl(vendor, request.target, presented.query), {
+    method: request.method,
+    headers: vendorHeaders(request.headers, { ...own, ...presented.headers }, request.body instanceof Readable),
+    body: request.body,
+    deadlineMs: DEADLINE_MS,
+    maxBytes: MAX_PASSTHROUGH_BYTES,
+    signal: request.signal,
+  });
+}
+
+async function renewed(tokens: Tokens, { row }: Usable, answer: StreamResponse): Promise<Usable> {
+  try {
+    return await tokens.usable(row.id, row.version);
+  } catch (error) {
+    answer.body.destroy();
+    throw error;
+  }
+}
+
+function assertMethod(method: string): void {
+  if ((PASSTHROUGH_METHODS as readonly string[]).includes(method)) return;
+  throw new HooklineError("invalid_input", `${method} is not passed through; use ${PASSTHROUGH_METHODS.join(", ")}`);
+}
