@@ -17,7 +17,7 @@ import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Syncs } from "./sync/syncs.ts";
 import type { Templates } from "./flows/templates.ts";
-import type { Principal } from "./http/principal.ts";
+import type { Principal } from "./model/principal.ts";
 import { createRouter } from "./http/router.ts";
 import { builtInConnectors } from "./manifest/load.ts";
 import type { Subscriptions } from "./poll/subscriptions.ts";

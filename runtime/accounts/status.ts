@@ -1,16 +1,13 @@
 import type { Clock } from "../core/clock.ts";
 import type { HooklineError } from "../core/errors.ts";
-import { changeConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import {
+  changeConnection,
+  type ConnectionChanges,
+  type ConnectionRow,
+  type StatusChange,
+} from "../model/connections.ts";
 import type { Database, Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
-
-/** What became of a connection; `removed` is the last. */
-export interface StatusChange {
-  id: string;
-  connector: string;
-  user: string;
-  status: "active" | "reauth_required" | "removed";
-}
 
 /** Told of every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
 export type OnStatus = (tx: Tx, change: StatusChange) => Promise<void>;

@@ -118,3 +118,29 @@ function editDistance(a: string, b: string): number {
   }
   return previous[b.length]!;
 }
+
+/**
+ * Refuses input with every fault, or returns when there is none. `what` is the thing that was given: "endpoint", "subscription".
+ * @throws HooklineError `invalid_input`
+ */
+export function refuseFaults(what: string, faults: Fault[]): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+  throw new HooklineError("invalid_input", `${what}${first.pointer}: ${first.message}${more}`, { faults });
+}
+
+/** "Endpoint ep_1 does not exist; …": the one form in which Hookline says that a thing of this id is missing or another user's. */
+export function notFound(what: string, id: string): HooklineError {
+  return new HooklineError("not_found", `${capital(what)} ${id} does not exist; list them to find the right id`);
+}
+
+/** `Connector "goggle" does not exist; did you mean "google"?`: the one form for names that people type. */
+export function unknownName(what: string, name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return `${capital(what)} ${JSON.stringify(name)} does not exist${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

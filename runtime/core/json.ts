@@ -1,6 +1,9 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
+/** A JSON Schema (2020-12), as data. */
+export type JsonSchema = Record<string, unknown>;
+
 /** True for an object literal as JSON has them: neither null nor an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -53,4 +56,17 @@ function assertDepth(value: unknown, left: number): void {
   if (typeof value !== "object" || value === null) return;
   if (left === 0) throw new SyntaxError("JSON is nested too deeply");
   for (const inner of Object.values(value)) assertDepth(inner, left - 1);
+}
+
+/**
+ * A value as JSON would carry it: properties that are undefined left out, times as text, nothing shared with the original.
+ * What has no JSON form (a function, a cycle, undefined itself) becomes undefined.
+ */
+export function plainJson(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return text === undefined ? undefined : parseJson(text, Infinity);
+  } catch {
+    return undefined;
+  }
 }

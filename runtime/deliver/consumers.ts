@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "../core/clock.ts";
 import type { Log } from "../core/log.ts";
 import type { Database } from "../store/database.ts";
-import { endpointById, saveEndpoint } from "../model/endpoints.ts";
+import { endpoints } from "../model/endpoints.ts";
 import type { WebhookEvent } from "../webhook.ts";
 import type { Message } from "./body.ts";
 import { assertEventPattern } from "../core/event-patterns.ts";
@@ -90,8 +90,8 @@ function endpointId(name: string): string {
 async function save(database: Database, clock: Clock, { endpoint, name, pattern }: Registration): Promise<void> {
   const now = clock.now();
   await database.transaction(async (tx) => {
-    const before = await endpointById(tx, endpoint);
-    await saveEndpoint(tx, {
+    const before = await endpoints.find(tx, endpoint);
+    await endpoints.save(tx, {
       id: endpoint,
       kind: "process",
       url: `process:${encodeURIComponent(name)}`,

@@ -10,8 +10,9 @@ import {
   type DeliveryRecord,
   type DeliveryStatus,
 } from "../model/deliveries.ts";
-import type { Page, Scope } from "./endpoints.ts";
-import { isoTime } from "./endpoint-view.ts";
+import { isoTime } from "../core/time.ts";
+import type { Page } from "../model/page.ts";
+import type { Scope } from "../model/principal.ts";
 import { revive } from "./jobs.ts";
 
 /** A delivery with every attempt. Times are RFC 3339. */

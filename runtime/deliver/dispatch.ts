@@ -4,7 +4,7 @@ import type { Log } from "../core/log.ts";
 import type { Engine, NewJob } from "../engine/engine.ts";
 import type { Sql } from "../store/database.ts";
 import { insertDeliveries } from "../model/deliveries.ts";
-import { activeEndpoints, endpointsById, type EndpointRecord } from "../model/endpoints.ts";
+import { activeEndpoints, endpoints, type EndpointRecord } from "../model/endpoints.ts";
 import { insertEvents, type Emit, type EventRecord, type NewEvent } from "../model/events.ts";
 import { dataText } from "./body.ts";
 import { deliverJob } from "./jobs.ts";
@@ -106,7 +106,7 @@ async function loadReceivers(
     wantsType: compilePatterns(endpoint.events),
     wantsData: whereOf(endpoint, log),
   });
-  const own = named.size === 0 ? [] : await endpointsById(sql, [...named]);
+  const own = await endpoints.byIds(sql, [...named]);
   const byId = new Map(own.filter(({ status }) => status === "active").map((one) => [one.id, compile(one)]));
   const all = broadcast ? (await activeEndpoints(sql, [...users])).map(compile) : [];
 

@@ -1,16 +1,26 @@
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Network } from "../core/network.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Database, Sql } from "../store/database.ts";
 import { lostDeliveries, type Attempt } from "../model/deliveries.ts";
-import { deleteEndpoint, endpointById, listEndpoints, saveEndpoint, type EndpointRecord } from "../model/endpoints.ts";
+import {
+  endpointChanges,
+  endpointQuery,
+  endpoints,
+  newEndpoint,
+  type EndpointChanges,
+  type EndpointRecord,
+  type EndpointView,
+  type NewEndpoint,
+} from "../model/endpoints.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import { dataText } from "./body.ts";
 import { credentialsOpener, openSecrets, sealSecrets, type EndpointSecrets } from "./credentials.ts";
-import { assertSettings, type EndpointSettings } from "./endpoint-input.ts";
-import { endpointView, type EndpointView } from "./endpoint-view.ts";
 import { cancelAll, revive } from "./jobs.ts";
 import { DAY } from "./schedule.ts";
 import { sendWebhook } from "./send.ts";
@@ -24,34 +34,14 @@ const MOST_SECRETS = 5;
 /** How many deliveries are brought back in one transaction. */
 const BATCH = 500;
 
-export interface NewEndpoint extends EndpointSettings {
-  /** Whose events it gets; everybody's unless given. */
-  user?: string;
-}
-
-export interface EndpointChange extends Partial<EndpointSettings> {
-  /** "disabled" cancels what is still to be delivered; "active" takes it into use again. */
-  status?: "active" | "disabled";
-}
-
-/** Whose things a caller may touch: one user's, or everybody's. Others do not exist for it. */
-export interface Scope {
-  user?: string;
-}
-
-export interface Page<T> {
-  data: T[];
-  nextCursor: string | null;
-}
-
 /** Endpoints, as people manage them. All but `create` and `list` throw `not_found` for one that is not there. */
 export interface Endpoints {
   /** The secret is shown here and never again. Throws `invalid_input` and `invalid_url`. */
-  create(endpoint: NewEndpoint): Promise<EndpointView & { secret: string }>;
+  create(endpoint: NewEndpoint, scope?: Scope): Promise<EndpointView & { secret: string }>;
   get(id: string, scope?: Scope): Promise<EndpointView>;
-  list(page: { limit: number; cursor?: string }, scope?: Scope): Promise<Page<EndpointView>>;
+  list(query?: InputOf<typeof endpointQuery>, scope?: Scope): Promise<Page<EndpointView>>;
   /** Retries on their way go to the new URL, with the new headers. Throws `invalid_input` and `invalid_url`. */
-  update(id: string, change: EndpointChange, scope?: Scope): Promise<EndpointView>;
+  update(id: string, change: EndpointChanges, scope?: Scope): Promise<EndpointView>;
   /** Cancels what is still to be delivered. */
   remove(id: string, scope?: Scope): Promise<void>;
   /** A new secret; the one before stays valid for 24 hours, in which webhooks carry signatures of both. */
@@ -73,31 +63,33 @@ export interface EndpointsOptions {
 
 export function createEndpoints({ database, engine, network, vault, clock }: EndpointsOptions): Endpoints {
   const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<EndpointRecord> => {
-    const endpoint = await endpointById(sql, id);
-    const visible = endpoint?.kind === "webhook" && (scope.user === undefined || endpoint.user === scope.user);
-    if (!visible) throw new HooklineError("not_found", `endpoint ${id}: there is none; list the endpoints to find it`);
-    return endpoint;
+    const endpoint = await endpoints.find(sql, id);
+    if (endpoint?.kind === "webhook" && isVisible(endpoint.user, scope)) return endpoint;
+    throw notFound("endpoint", id);
   };
-  const view = (endpoint: EndpointRecord) => endpointView(endpoint, openSecrets(vault, endpoint));
+  const view = (endpoint: EndpointRecord): EndpointView => {
+    const { headers } = openSecrets(vault, endpoint);
+    return { ...endpoints.view(endpoint), headerNames: Object.keys(headers) };
+  };
 
   return {
-    async create({ user, ...settings }) {
-      assertSettings(settings, network);
+    async create(given, scope = {}) {
+      const { user, headers = {}, ...settings } = newEndpoint.check(given);
+      network.assertUrlAllowed(settings.url);
       const now = clock.now();
       const id = newId("ep");
       const secret = newSecret();
-      const secrets: EndpointSecrets = { secrets: [{ secret, expiresAt: null }], headers: settings.headers ?? {} };
       const endpoint: EndpointRecord = {
+        events: ["*"],
+        where: null,
+        format: "standard",
+        ordered: false,
+        ratePerSecond: null,
+        ...settings,
         id,
         kind: "webhook",
-        url: settings.url,
-        user: user ?? null,
-        events: settings.events ?? ["*"],
-        where: settings.where ?? null,
-        format: settings.format ?? "standard",
-        ordered: settings.ordered ?? false,
-        ratePerSecond: settings.ratePerSecond ?? null,
-        sealed: sealSecrets(vault, id, secrets),
+        user: ownerIn(scope, user) ?? null,
+        sealed: sealSecrets(vault, id, { secrets: [{ secret, expiresAt: null }], headers }),
         status: "active",
         disabledReason: null,
         pausedUntil: null,
@@ -105,36 +97,31 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
         createdAt: now,
         updatedAt: now,
       };
-      await database.transaction((tx) => saveEndpoint(tx, endpoint));
-      return { ...endpointView(endpoint, secrets), secret };
+      await endpoints.insert(database, endpoint);
+      return { ...view(endpoint), secret };
     },
 
     get: async (id, scope) => view(await find(database, id, scope)),
 
-    async list({ limit, cursor = "" }, scope = {}) {
-      const found = await listEndpoints(database, scope, cursor, limit + 1);
-      const data = found.slice(0, limit).map(view);
-      return { data, nextCursor: found.length > limit ? data.at(-1)!.id : null };
+    async list(query, scope = {}) {
+      const { user, ...page } = endpointQuery.check(query);
+      const { limit, after } = readPage(page);
+      const filter = { kind: "webhook", user: ownerIn(scope, user) } as const;
+      return toPage(await endpoints.page(database, filter, { after, limit: limit + 1 }), limit, view);
     },
 
-    async update(id, { headers, status, ...settings }, scope) {
-      assertSettings({ ...settings, headers }, network);
+    async update(id, given, scope) {
+      const { headers, status, ...settings } = endpointChanges.check(given);
+      if (settings.url !== undefined) network.assertUrlAllowed(settings.url);
       return database.transaction(async (tx) => {
         const before = await find(tx, id, scope);
         const now = clock.now();
         const secrets = openSecrets(vault, before);
-        if (headers !== undefined) secrets.headers = headers;
-        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, secrets);
-        const endpoint: EndpointRecord = {
-          ...before,
-          ...given(settings),
-          ...statusChange(status),
-          sealed,
-          updatedAt: now,
-        };
-        await saveEndpoint(tx, endpoint);
+        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, { ...secrets, headers });
+        const endpoint = { ...before, ...settings, ...statusChange(status), sealed, updatedAt: now };
+        await endpoints.save(tx, endpoint);
         if (status === "disabled") await cancelAll(tx, engine, endpoint, now);
-        return endpointView(endpoint, secrets);
+        return view(endpoint);
       });
     },
 
@@ -142,7 +129,7 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
       await database.transaction(async (tx) => {
         const endpoint = await find(tx, id, scope);
         await cancelAll(tx, engine, endpoint, clock.now());
-        await deleteEndpoint(tx, id);
+        await endpoints.delete(tx, id);
       });
     },
 
@@ -156,7 +143,7 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
           .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
           .map((one) => ({ ...one, expiresAt: one.expiresAt ?? now + OVERLAP_MS }));
         const rotated = { secrets: [{ secret, expiresAt: null }, ...previous].slice(0, MOST_SECRETS), headers };
-        await saveEndpoint(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
+        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
       });
       return { secret, previousValidUntil: new Date(now + OVERLAP_MS).toISOString() };
     },
@@ -198,13 +185,7 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
   };
 }
 
-/** The settings that were given, so that those that were not keep their values. */
-function given<T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
-}
-
-function statusChange(status: EndpointChange["status"]): Partial<EndpointRecord> {
+function statusChange(status: EndpointChanges["status"]): Partial<EndpointRecord> {
   if (status === "active") return { status, disabledReason: null, pausedUntil: null, failingSince: null };
   return status === undefined ? {} : { status, disabledReason: "turned off by hand" };
 }

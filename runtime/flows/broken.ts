@@ -1,4 +1,4 @@
-import type { StatusChange } from "../accounts/status.ts";
+import type { StatusChange } from "../model/connections.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";

@@ -3,7 +3,7 @@ import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import { isStoredKey, sameSecret } from "./api-keys.ts";
-import { assertPrincipal, type Principal } from "./principal.ts";
+import { assertPrincipal, type Principal } from "../model/principal.ts";
 import type { Services } from "./services.ts";
 import type { UserTokens } from "./user-tokens.ts";
 

@@ -4,7 +4,7 @@ import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
 import { claimKey, extendKey, finishKey, releaseKey, type Claim } from "../act/model/idempotency.ts";
 import { toProblem } from "./problem.ts";
-import type { Reply } from "./route.ts";
+import type { Reply } from "./compat.ts";
 import type { Services } from "./services.ts";
 
 export interface KeyedWork {

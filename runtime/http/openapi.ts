@@ -1,7 +1,9 @@
 import eventSchema from "../../schemas/event.schema.json" with { type: "json" };
 import { ERROR_CODES } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import type { JsonSchema, Route } from "./route.ts";
+import type { JsonSchema } from "../core/json.ts";
+import type { Route } from "./compat.ts";
+import { bodyOf, queryOf } from "./serve.ts";
 import { components } from "./schemas/index.ts";
 
 /** Of the API, not of the package: what `/v1` stands for. */
@@ -56,7 +58,8 @@ export function describeApi(routes: readonly Route[], base: string): object {
 }
 
 function describeRoute(route: Route): object {
-  const { operationId, summary, tag, auth, body, rawBody } = route;
+  const { operationId, summary, tag, auth, rawBody } = route;
+  const body = bodyOf(route);
   const parameters = describeParameters(route);
   const content = body && { "application/json": { schema: body } };
   const raw = rawBody && { requestBody: { description: rawBody, content: { "*/*": {} } } };
@@ -71,7 +74,8 @@ function describeRoute(route: Route): object {
   };
 }
 
-function describeParameters({ params = {}, query = {}, requiredQuery = [], requestHeaders = {} }: Route): object[] {
+function describeParameters(route: Route): object[] {
+  const { params = {}, requiredQuery = [], requestHeaders = {} } = route;
   const inPath = Object.entries(params).map(([name, description]) => ({
     name,
     in: "path",
@@ -79,7 +83,7 @@ function describeParameters({ params = {}, query = {}, requiredQuery = [], reque
     description,
     schema: { type: "string" },
   }));
-  const inQuery = Object.entries(query).map(([name, { description, ...schema }]) => ({
+  const inQuery = Object.entries(queryOf(route)).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
     required: requiredQuery.includes(name),

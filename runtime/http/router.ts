@@ -6,7 +6,8 @@ import type { Log } from "../core/log.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
 import { describeApi } from "./openapi.ts";
 import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
-import { serve, type Route } from "./route.ts";
+import type { Route } from "../model/route.ts";
+import { serve } from "./serve.ts";
 import { allRoutes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
 import { createUserTokens } from "./user-tokens.ts";
@@ -55,7 +56,14 @@ export function createRouter(options: RouterOptions): Router {
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, ofPath] of byPath) {
     const mounted = router.route(path.replace(/\{\+(\w+)\}$/, "*$1").replaceAll(/\{(\w+)\}/g, ":$1"));
-    for (const route of ofPath) mounted[route.method](serve(route, { open, authenticate, baseUrl }));
+    for (const route of ofPath)
+      mounted[route.method](
+        serve(route, {
+          open,
+          authenticate: async (request, response) => authenticate(request, response, await open()),
+          baseUrl,
+        }),
+      );
     mounted.all(refuseMethod(ofPath.map(({ method }) => method.toUpperCase())));
   }
   router.use((request) => {

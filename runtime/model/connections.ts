@@ -3,6 +3,14 @@ import type { Sql, SqlValue } from "../store/database.ts";
 /** pending: not authorized yet · active · reauth_required: the grant is gone, a person has to reconnect. */
 export type ConnectionStatus = "pending" | "active" | "reauth_required";
 
+/** What became of a connection; `removed` is the last. */
+export interface StatusChange {
+  id: string;
+  connector: string;
+  user: string;
+  status: "active" | "reauth_required" | "removed";
+}
+
 /** One account of one user at one vendor. */
 export interface ConnectionRow {
   id: string;

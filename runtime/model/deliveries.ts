@@ -1,5 +1,5 @@
 import type { Sql, SqlValue, Tx } from "../store/database.ts";
-import { endpointsById, type EndpointRecord } from "./endpoints.ts";
+import { endpoints, type EndpointRecord } from "./endpoints.ts";
 import type { EventRecord } from "./events.ts";
 
 /** pending: due or waiting for its next attempt; dead: all attempts failed; cancelled: its endpoint was turned off. */
@@ -103,8 +103,8 @@ export async function deliverables(sql: Sql, ids: readonly string[]): Promise<De
      from deliveries d join events e on e.id = d.event where ${sql.oneOf("d.id")}`,
     [JSON.stringify(ids)],
   );
-  const endpoints = await endpointsById(sql, [...new Set(rows.map((row) => row.endpoint))]);
-  const byId = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+  const named = await endpoints.byIds(sql, [...new Set(rows.map((row) => row.endpoint))]);
+  const byId = new Map(named.map((endpoint) => [endpoint.id, endpoint]));
   return rows.map((row) => ({
     ...toRecord(row),
     message: {

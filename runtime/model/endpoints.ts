@@ -1,143 +1,127 @@
-import type { Sql, SqlValue, Tx } from "../store/database.ts";
+import { HooklineError, type Fault } from "../core/errors.ts";
+import { eventPatternFault, isEventPattern } from "../core/event-patterns.ts";
+import { joinPointer } from "../core/json.ts";
+import { compileJmespath } from "../manifest/jmespath.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import { bytes, checked, fixed, flag, hidden, name, nullable, number, oneOf, text, time, value } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listQuery } from "./page.ts";
+import { count, listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
+
+const FORMATS = ["standard", "cloudevents", "bare"] as const;
+const STATUSES = ["active", "disabled"] as const;
+const MOST_PATTERNS = 100;
+const MOST_HEADERS = 32;
+/** Characters. */
+const LONGEST_HEADER = 4096;
 
 /** How the body of a webhook is laid out. */
-export type Format = "standard" | "cloudevents" | "bare";
+export type Format = (typeof FORMATS)[number];
 
 /** A consumer: a URL, or a function of the host's own process. */
-export interface EndpointRecord {
-  id: string;
-  kind: "webhook" | "process";
-  url: string;
-  /** Whose events it gets; null for the workspace, which gets everybody's. */
-  user: string | null;
-  /** Patterns of event types: exact, `contact.*`, or `*`. */
-  events: string[];
-  /** JMESPath over the data of an event. */
-  where: string | null;
-  format: Format;
-  ordered: boolean;
-  ratePerSecond: number | null;
-  /** Its secrets and headers, encrypted; null for a function. */
-  sealed: Uint8Array | null;
-  status: "active" | "disabled";
-  disabledReason: string | null;
-  /** No attempts before this time, because its receiver asked for it. */
-  pausedUntil: number | null;
-  /** Since when every attempt has failed; null after a success. */
-  failingSince: number | null;
-  createdAt: number;
-  updatedAt: number;
-}
-
-interface EndpointRow {
-  id: string;
-  kind: "webhook" | "process";
-  url: string;
-  user_id: string | null;
-  events: string;
-  condition: string | null;
-  format: Format;
-  ordered: number;
-  rate_per_second: number | null;
-  sealed: Uint8Array | null;
-  status: "active" | "disabled";
-  disabled_reason: string | null;
-  paused_until: number | null;
-  failing_since: number | null;
-  created_at: number;
-  updated_at: number;
-}
-
-const columns = `id, kind, url, user_id, events, condition, format, ordered, rate_per_second, sealed, status,
-  disabled_reason, paused_until, failing_since, created_at, updated_at`;
-
-const toRecord = (row: EndpointRow): EndpointRecord => ({
-  id: row.id,
-  kind: row.kind,
-  url: row.url,
-  user: row.user_id,
-  events: JSON.parse(row.events) as string[],
-  where: row.condition,
-  format: row.format,
-  ordered: row.ordered === 1,
-  ratePerSecond: row.rate_per_second,
-  sealed: row.sealed,
-  status: row.status,
-  disabledReason: row.disabled_reason,
-  pausedUntil: row.paused_until,
-  failingSince: row.failing_since,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
+export const endpoints = new Table("endpoints", {
+  id: text("Id.", { example: "ep_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  kind: fixed(hidden(oneOf(["webhook", "process"], "Who is called: a URL, or a function of the host's process."))),
+  url: text("Where events are sent: http(s), public unless the configuration allows more.", {
+    example: "https://consumer.example/hooks",
+  }),
+  user: fixed(nullable(name("The user whose events are sent; null for everybody's.", { column: "user_id" }))),
+  events: checked(
+    value<string[]>({
+      type: "array",
+      items: { type: "string" },
+      minItems: 1,
+      maxItems: MOST_PATTERNS,
+      description: "Patterns of event types: exact, `contact.*` or `*` (the default).",
+      examples: [["contact.*"]],
+    }),
+    patternFaults,
+  ),
+  where: checked(
+    nullable(
+      text("JMESPath over the data of an event; only events for which the result is true are sent.", {
+        column: "condition",
+      }),
+    ),
+    whereFaults,
+  ),
+  format: oneOf(FORMATS, "Layout of the body; default standard."),
+  ordered: flag("Whether the changes of one record are sent strictly one after the other; default false."),
+  ratePerSecond: nullable(
+    number("Most attempts per second; null for no limit.", { schema: { minimum: 0.001, maximum: 1000 } }),
+  ),
+  sealed: nullable(bytes("Its secrets and headers, encrypted; null for a function.")),
+  status: oneOf(STATUSES, "Whether events are sent to it."),
+  disabledReason: nullable(text("Why it is disabled.")),
+  pausedUntil: nullable(time("The receiver asked for no attempts before this time; may lie in the past.")),
+  failingSince: nullable(time("Every attempt has failed since this time.")),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
 });
 
-/** Inserts it, or replaces all of it but its id, kind and user. */
-export async function saveEndpoint(tx: Tx, e: EndpointRecord): Promise<void> {
-  await tx.run(
-    `insert into endpoints (${columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (id) do update set url = excluded.url, events = excluded.events, condition = excluded.condition,
-       format = excluded.format, ordered = excluded.ordered, rate_per_second = excluded.rate_per_second,
-       sealed = excluded.sealed, status = excluded.status, disabled_reason = excluded.disabled_reason,
-       paused_until = excluded.paused_until, failing_since = excluded.failing_since, updated_at = excluded.updated_at`,
-    [
-      e.id,
-      e.kind,
-      e.url,
-      e.user,
-      JSON.stringify(e.events),
-      e.where,
-      e.format,
-      e.ordered ? 1 : 0,
-      e.ratePerSecond,
-      e.sealed,
-      e.status,
-      e.disabledReason,
-      e.pausedUntil,
-      e.failingSince,
-      e.createdAt,
-      e.updatedAt,
-    ],
-  );
+export type EndpointRecord = RecordOf<typeof endpoints.fields>;
+
+/** An endpoint as it is shown: no secret, and of its headers only the names. */
+export interface EndpointView extends ViewOf<typeof endpoints.fields> {
+  headerNames: string[];
 }
 
-export async function endpointById(sql: Sql, id: string): Promise<EndpointRecord | undefined> {
-  const row = await sql.get<EndpointRow>(`select ${columns} from endpoints where id = ?`, [id]);
-  return row && toRecord(row);
-}
+const headers = checked(
+  value<Record<string, string>>({
+    type: "object",
+    additionalProperties: { type: "string" },
+    description: "Sent along with every webhook, kept encrypted, never shown again.",
+  }),
+  headerFaults,
+);
 
-export async function endpointsById(sql: Sql, ids: readonly string[]): Promise<EndpointRecord[]> {
-  const rows = await sql.all<EndpointRow>(`select ${columns} from endpoints where ${sql.oneOf("id")}`, [
-    JSON.stringify(ids),
-  ]);
-  return rows.map(toRecord);
-}
+const { url, events, where, format, ordered, ratePerSecond, status } = endpoints.fields;
+const settings = { events, where, format, ordered, headers, ratePerSecond };
+
+export const newEndpoint = input(
+  "endpoint",
+  "Where events are sent.",
+  { url },
+  { ...settings, user: name("The user whose events are sent; everybody's when left out.") },
+);
+export type NewEndpoint = InputOf<typeof newEndpoint>;
+
+export const endpointChanges = input(
+  "endpoint",
+  "What changes.",
+  {},
+  {
+    url,
+    ...settings,
+    status: {
+      ...status,
+      schema: { ...status.schema, description: "`disabled` cancels what is still to be delivered." },
+    },
+  },
+  { minProperties: 1 },
+);
+export type EndpointChanges = InputOf<typeof endpointChanges>;
+
+export const endpointQuery = listQuery("endpoints", { user: name("Only this user's.") });
+
+const secret = textSchema("Signs the webhooks; shown here and never again.");
+const shown = { headerNames: listOf(textSchema("Name."), "Names of the headers that are sent along.") };
+
+export const endpointSchemas = {
+  Endpoint: endpoints.schema("A consumer's URL.", shown),
+  NewEndpoint: endpoints.schema("A new endpoint.", { ...shown, secret }),
+  RotatedSecret: object("A new secret.", {
+    secret,
+    previousValidUntil: timeSchema("The previous secret signs as well until this time."),
+  }),
+  Recovery: object("What is sent again.", { deliveries: count("How many deliveries.") }),
+};
 
 /** The active endpoints of these users, and of the workspace. */
-export async function activeEndpoints(sql: Sql, users: readonly string[]): Promise<EndpointRecord[]> {
-  const rows = await sql.all<EndpointRow>(
-    `select ${columns} from endpoints where status = 'active' and (user_id is null or ${sql.oneOf("user_id")}) order by id`,
-    [JSON.stringify(users)],
-  );
-  return rows.map(toRecord);
-}
-
-/** One page of webhook endpoints in the order of their ids. */
-export async function listEndpoints(
-  sql: Sql,
-  filter: { user?: string },
-  after: string,
-  limit: number,
-): Promise<EndpointRecord[]> {
-  const [condition, params]: [string, SqlValue[]] =
-    filter.user === undefined ? ["", []] : ["and user_id = ?", [filter.user]];
-  const rows = await sql.all<EndpointRow>(
-    `select ${columns} from endpoints where kind = 'webhook' and id > ? ${condition} order by id limit ?`,
-    [after, ...params, limit],
-  );
-  return rows.map(toRecord);
-}
-
-export async function deleteEndpoint(tx: Tx, id: string): Promise<boolean> {
-  return (await tx.run(`delete from endpoints where id = ?`, [id])) > 0;
+export function activeEndpoints(sql: Sql, users: readonly string[]): Promise<EndpointRecord[]> {
+  const ours = `where status = 'active' and (user_id is null or ${sql.oneOf("user_id")}) order by id`;
+  return endpoints.all(sql, ours, [JSON.stringify(users)]);
 }
 
 /** An attempt succeeded: it no longer counts as failing. */
@@ -155,14 +139,57 @@ export async function endpointFailed(tx: Tx, id: string, now: number, pausedUnti
 
 /** Turns an active endpoint off; false when it is off already, or gone. */
 export async function disableEndpoint(tx: Tx, id: string, reason: string, now: number): Promise<boolean> {
-  const changed = await tx.run(
-    `update endpoints set status = 'disabled', disabled_reason = ?, updated_at = ? where id = ? and status = 'active'`,
-    [reason, now, id],
-  );
-  return changed > 0;
+  const changes = { status: "disabled", disabledReason: reason, updatedAt: now } as const;
+  return (await endpoints.change(tx, changes, "id = ? and status = 'active'", [id])) > 0;
 }
 
 /** Whether every attempt since this time, or longer, has failed. */
 export async function hasFailedSince(sql: Sql, id: string, time: number): Promise<boolean> {
-  return (await sql.get(`select id from endpoints where id = ? and failing_since <= ?`, [id, time])) !== undefined;
+  return (await endpoints.one(sql, `where id = ? and failing_since <= ?`, [id, time])) !== undefined;
+}
+
+function* patternFaults(patterns: readonly string[]): Generator<Fault> {
+  for (const [index, pattern] of patterns.entries()) {
+    if (!isEventPattern(pattern)) yield { pointer: joinPointer("", index), message: eventPatternFault(pattern) };
+  }
+}
+
+function* whereFaults(where: string | null): Generator<Fault> {
+  if (where === null) return;
+  try {
+    compileJmespath(where);
+  } catch (error) {
+    if (!(error instanceof HooklineError)) throw error;
+    yield { pointer: "", message: error.message };
+  }
+}
+
+/** Headers that belong to the connection (RFC 9110 §7.6.1), the message, or the signature. */
+const RESERVED =
+  /^(host|connection|keep-alive|te|trailer|transfer-encoding|upgrade|expect|content-(length|type|encoding)|user-agent|webhook-.*|proxy-.*)$/i;
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+/** RFC 9110 §5.5, without obs-text: it has no certain encoding. */
+const FIELD_VALUE = /^[\t\x20-\x7e]*$/;
+
+function* headerFaults(given: Record<string, string>): Generator<Fault> {
+  const names = Object.keys(given);
+  if (names.length > MOST_HEADERS) {
+    yield { pointer: "", message: `${names.length} headers; at most ${MOST_HEADERS} are sent` };
+  }
+  const seen = new Set<string>();
+  for (const header of names.slice(0, MOST_HEADERS)) {
+    const message = headerFault(header, given[header]!, seen);
+    if (message !== undefined) yield { pointer: joinPointer("", header), message };
+    seen.add(header.toLowerCase());
+  }
+}
+
+/** Never quotes the value: it may be a secret. */
+function headerFault(header: string, given: string, seen: ReadonlySet<string>): string | undefined {
+  if (!TOKEN.test(header)) return "not a header name; use letters, digits and hyphens";
+  if (RESERVED.test(header)) return "reserved; Hookline sets this header itself";
+  if (seen.has(header.toLowerCase())) return "given twice; header names do not differ by case";
+  if (!FIELD_VALUE.test(given)) return "not printable ASCII on one line; encode it";
+  return given.length > LONGEST_HEADER ? `longer than ${LONGEST_HEADER} characters; shorten it` : undefined;
 }

@@ -5,7 +5,7 @@ import type { CompiledStream, CompiledTrigger, Connector } from "../manifest/con
 import { compileCondition } from "../manifest/jmespath.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
-import { endpointById } from "../model/endpoints.ts";
+import { endpoints } from "../model/endpoints.ts";
 import type { FirstPoll } from "../model/subscriptions.ts";
 
 /** @throws HooklineError `invalid_input` with the nearest name */
@@ -96,7 +96,7 @@ export async function targetFaults(
     ];
   }
   if (given.endpoint === undefined) return [];
-  const endpoint = await endpointById(tx, given.endpoint);
+  const endpoint = await endpoints.find(tx, given.endpoint);
   if (!endpoint || (endpoint.user !== null && endpoint.user !== connection.user)) {
     return [{ pointer: "/endpoint", message: `there is no endpoint ${given.endpoint}` }];
   }

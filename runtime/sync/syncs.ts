@@ -1,4 +1,4 @@
-import type { StatusChange } from "../accounts/status.ts";
+import type { StatusChange } from "../model/connections.ts";
 import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Engine } from "../engine/engine.ts";

@@ -11,7 +11,7 @@ import { createLog } from "../../runtime/core/log.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
-import type { StatusChange } from "../../runtime/accounts/status.ts";
+import type { StatusChange } from "../../runtime/model/connections.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import type { NewEvent } from "../../runtime/model/events.ts";
 import { migrate } from "../../runtime/store/migrate.ts";

@@ -1,6 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
-import type { NewEndpoint } from "../../runtime/deliver/endpoints.ts";
+import type { NewEndpoint } from "../../runtime/model/endpoints.ts";
 import { createEndpoints } from "../../runtime/deliver/endpoints.ts";
 import { createNetwork } from "../../runtime/core/network.ts";
 import { makeHarness, receiver, soon, status, webhookHeaders } from "./harness.ts";
@@ -91,7 +91,7 @@ describe("an endpoint", () => {
   it("does not exist for another user", async () => {
     const { endpoints } = await makeHarness();
     const { id } = await endpoints.create({ url, user: "u_1" });
-    const none = { code: "not_found", message: `endpoint ${id}: there is none; list the endpoints to find it` };
+    const none = { code: "not_found", message: `Endpoint ${id} does not exist; list them to find the right id` };
     const other = { user: "u_2" };
     await expect(endpoints.get(id, other)).rejects.toMatchObject(none);
     await expect(endpoints.update(id, { ordered: true }, other)).rejects.toMatchObject(none);

@@ -15,7 +15,7 @@ describe("an error", () => {
       type: "urn:hookline:error:invalid_input",
       title: ERROR_CODES.invalid_input.meaning,
       status: 400,
-      detail: 'createEndpoint /evnts: unknown property "evnts"; did you mean "events"? (and 1 more, see errors)',
+      detail: 'endpoint/evnts: unknown property "evnts"; did you mean "events"? (and 1 more)',
       code: "invalid_input",
       errors: [
         { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },

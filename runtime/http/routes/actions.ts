@@ -1,8 +1,9 @@
+import type { Services } from "../services.ts";
 import { findAction } from "../../act/actions.ts";
 import { once } from "../idempotency.ts";
-import { scopeOf, type Principal } from "../principal.ts";
-import { ok, userRoute, type Call, type Reply, type Route } from "../route.ts";
-import { anyObject, listOf, object, ref } from "../schemas/build.ts";
+import { scopeOf, type Principal } from "../../model/principal.ts";
+import { ok, userRoute, type Call, type Reply, type Route } from "../compat.ts";
+import { anyObject, listOf, object, ref } from "../../model/schema.ts";
 import { findConnector } from "./connectors.ts";
 import { inputQuery, parseInput } from "./input.ts";
 
@@ -54,7 +55,7 @@ export const actionRoutes: Route[] = [
   }),
 ];
 
-async function runAction(call: Call<Record<string, unknown>>): Promise<Reply> {
+async function runAction(call: Call<Services, Record<string, unknown>>): Promise<Reply> {
   const { services, principal, params, body } = call;
   const { id, connector } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
   return runKeyed(call, { id, connector, action: params["action"]! }, body);
@@ -62,7 +63,7 @@ async function runAction(call: Call<Record<string, unknown>>): Promise<Reply> {
 
 /** Runs an action of a connection, once for all requests with the same `Idempotency-Key`. */
 export async function runKeyed(
-  { services, principal, headers }: Pick<Call, "services" | "principal" | "headers">,
+  { services, principal, headers }: Pick<Call<Services>, "services" | "principal" | "headers">,
   { id, connector, action }: { id: string; connector: string; action: string },
   input: Record<string, unknown>,
 ): Promise<Reply> {

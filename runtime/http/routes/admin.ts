@@ -1,10 +1,10 @@
 import { HooklineError } from "../../core/errors.ts";
 import { listApiKeys, revokeApiKey } from "../../model/api-keys.ts";
 import { createApiKey } from "../api-keys.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf } from "../principal.ts";
-import { adminRoute, created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, pageSchema, ref, time } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { adminRoute, created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { name, object, pageSchema, ref, time } from "../../model/schema.ts";
 import { readStats } from "../stats.ts";
 import type { UserTokens } from "../user-tokens.ts";
 import { apiKeyView, isoTime } from "../view.ts";

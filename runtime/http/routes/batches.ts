@@ -1,10 +1,11 @@
+import type { Services } from "../services.ts";
 import type { BatchResult, BatchView } from "../../act/batches.ts";
 import { callerOf } from "./actions.ts";
 import { once } from "../idempotency.ts";
-import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf } from "../principal.ts";
-import { ok, userRoute, type Call, type Reply, type Route } from "../route.ts";
-import { ref } from "../schemas/build.ts";
+import { pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { ok, userRoute, type Call, type Reply, type Route } from "../compat.ts";
+import { ref } from "../../model/schema.ts";
 import { newBatch } from "../schemas/batches.ts";
 
 const tag = "batches";
@@ -58,7 +59,14 @@ export const batchRoutes: Route[] = [
   }),
 ];
 
-async function create({ services, principal, params, body: { inputs }, headers, base }: Call<Inputs>): Promise<Reply> {
+async function create({
+  services,
+  principal,
+  params,
+  body: { inputs },
+  headers,
+  base,
+}: Call<Services, Inputs>): Promise<Reply> {
   const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
   const action = params["action"]!;
   const run = async (): Promise<Reply> => {

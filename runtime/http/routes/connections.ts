@@ -1,9 +1,10 @@
 import { HooklineError } from "../../core/errors.ts";
 import type { ConnectionFilter } from "../../model/connections.ts";
-import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { anyObject, name, object, oneOf, pageSchema, ref, text } from "../schemas/build.ts";
+import { pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { anyObject, name, object, oneOf, pageSchema, ref, text } from "../../model/schema.ts";
 
 const tag = "connections";
 const params = { id: "Id of the connection" };

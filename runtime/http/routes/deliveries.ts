@@ -1,8 +1,8 @@
 import type { DeliveryStatus } from "../../model/deliveries.ts";
-import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf } from "../principal.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { name, oneOf, pageSchema, ref } from "../schemas/build.ts";
+import { pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { name, oneOf, pageSchema, ref } from "../../model/schema.ts";
 
 const tag = "deliveries";
 const params = { id: "Id of the delivery" };

@@ -2,10 +2,11 @@ import { HooklineError } from "../../core/errors.ts";
 import { eventById, listEvents, type EventRecord } from "../../model/events.ts";
 import { knownByKeys } from "../../model/known.ts";
 import { streamsOfConnection, type StreamRecord } from "../../model/streams.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed, type Principal } from "../principal.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { name, pageSchema, ref, time } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf, type Principal } from "../../model/principal.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { name, pageSchema, ref, time } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 import { eventView, isoTime } from "../view.ts";
 

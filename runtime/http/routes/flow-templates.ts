@@ -1,7 +1,8 @@
 import type { Install } from "../../flows/templates.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { adminRoute, created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { listOf, object, ref, text } from "../schemas/build.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { adminRoute, created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { listOf, object, ref, text } from "../../model/schema.ts";
 import { installTemplate, newTemplate } from "../schemas/flows.ts";
 import { inputQuery, parseInput } from "./input.ts";
 

@@ -2,10 +2,11 @@ import type { DryRunInput } from "../../flows/dry-run.ts";
 import type { FlowChanges, NewFlow } from "../../flows/flows.ts";
 import type { Choices } from "../../flows/templates.ts";
 import type { RunFilter } from "../../flows/model/runs.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed, type Principal } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { anyObject, name, oneOf, pageSchema, ref } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf, type Principal } from "../../model/principal.ts";
+import { created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { anyObject, name, oneOf, pageSchema, ref } from "../../model/schema.ts";
 import { dryRunInput, flowChanges, newFlow, upgradeFlow } from "../schemas/flows.ts";
 
 const tag = "flows";

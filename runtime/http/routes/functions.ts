@@ -1,8 +1,9 @@
 import { FUNCTION_FORMATS, formatFunction, type FunctionFormat } from "../../act/function-formats.ts";
 import { HooklineError } from "../../core/errors.ts";
-import { userNamed, type Principal } from "../principal.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { anyObject, listOf, name, object, oneOf, ref } from "../schemas/build.ts";
+import { userNamed } from "../compat.ts";
+import { type Principal } from "../../model/principal.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { anyObject, listOf, name, object, oneOf, ref } from "../../model/schema.ts";
 import { runKeyed } from "./actions.ts";
 
 const tag = "functions";

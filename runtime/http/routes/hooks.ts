@@ -1,7 +1,7 @@
 import { HooklineError } from "../../core/errors.ts";
 import { MAX_BODY_BYTES } from "../body.ts";
-import type { Route } from "../route.ts";
-import { nullable, object, text } from "../schemas/build.ts";
+import type { Route } from "../compat.ts";
+import { nullable, object, text } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 
 /** Hooks of flows: whoever knows the secret may post anything to them. */

@@ -1,4 +1,4 @@
-import type { Route } from "../route.ts";
+import type { Route } from "../compat.ts";
 import type { UserTokens } from "../user-tokens.ts";
 import { actionRoutes } from "./actions.ts";
 import { adminRoutes } from "./admin.ts";

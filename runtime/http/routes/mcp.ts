@@ -1,5 +1,5 @@
-import { userRoute, type Route } from "../route.ts";
-import { anyObject } from "../schemas/build.ts";
+import { userRoute, type Route } from "../compat.ts";
+import { anyObject } from "../../model/schema.ts";
 import { agentUser, userQuery } from "./functions.ts";
 
 export const mcpRoutes: Route[] = [

@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { toProblem } from "../problem.ts";
-import type { Reply, Route } from "../route.ts";
+import type { Reply, Route } from "../compat.ts";
 import type { Services } from "../services.ts";
 
 export interface OAuthRoutesOptions {

@@ -1,9 +1,10 @@
+import type { Services } from "../services.ts";
 import type { Request } from "express";
 import { FORWARD_PREFIX } from "../../act/passthrough-headers.ts";
 import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../../act/passthrough.ts";
 import { HooklineError } from "../../core/errors.ts";
-import { scopeOf } from "../principal.ts";
-import { userRoute, type Call, type Reply, type Route } from "../route.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { userRoute, type Call, type Reply, type Route } from "../compat.ts";
 
 /** HEAD comes with GET. */
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
@@ -38,7 +39,7 @@ export const passthroughRoutes: Route[] = METHODS.map((method) =>
   }),
 );
 
-async function passThrough({ services, principal, params, request }: Call): Promise<Reply> {
+async function passThrough({ services, principal, params, request }: Call<Services>): Promise<Reply> {
   const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
   const { status, headers, body } = await services.actions.passthrough(id, {
     method: request.method,

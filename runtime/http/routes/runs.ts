@@ -1,8 +1,9 @@
 import type { RunFilter } from "../../flows/model/runs.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { name, oneOf, pageSchema, ref } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { name, oneOf, pageSchema, ref } from "../../model/schema.ts";
 import { replayRun } from "../schemas/flows.ts";
 
 const tag = "flows";

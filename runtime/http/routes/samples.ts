@@ -1,9 +1,9 @@
 import { HooklineError, nearest } from "../../core/errors.ts";
 import type { CompiledStream, CompiledTrigger, Connector } from "../../manifest/connector.ts";
 import { readSample } from "../../read/sample.ts";
-import { scopeOf } from "../principal.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { ref } from "../schemas/build.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 import { findConnector } from "./connectors.ts";
 import { inputQuery, parseInput } from "./input.ts";

@@ -1,9 +1,10 @@
 import type { SubscriptionChanges, SubscriptionInput } from "../../poll/subscriptions.ts";
 import type { SubscriptionFilter } from "../../model/subscriptions.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed, type Principal } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, pageSchema, ref, text } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf, type Principal } from "../../model/principal.ts";
+import { created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { name, object, pageSchema, ref, text } from "../../model/schema.ts";
 import { newSubscription, subscriptionChanges } from "../schemas/subscriptions.ts";
 import type { Services } from "../services.ts";
 import { healthView, subscriptionView } from "../view.ts";

@@ -1,10 +1,11 @@
 import type { SideStatus, SyncInput, SyncStatus, SyncUpdate } from "../../sync/syncs.ts";
 import type { LinkRecord, LinkState } from "../../sync/model/links.ts";
 import type { ConflictRecord } from "../../sync/model/conflicts.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, oneOf, pageSchema, ref, text } from "../schemas/build.ts";
+import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
+import { userNamed } from "../compat.ts";
+import { scopeOf } from "../../model/principal.ts";
+import { created, noContent, ok, userRoute, type Route } from "../compat.ts";
+import { name, object, oneOf, pageSchema, ref, text } from "../../model/schema.ts";
 import { newSync, syncChanges } from "../schemas/syncs.ts";
 import { isoTime } from "../view.ts";
 

@@ -1,6 +1,6 @@
 import { HooklineError } from "../../core/errors.ts";
-import { adminRoute, ok, type PublicCall, type Reply, type Route } from "../route.ts";
-import { ref } from "../schemas/build.ts";
+import { adminRoute, ok, type PublicCall, type Reply, type Route } from "../compat.ts";
+import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 
 export interface SystemRoutesOptions {

@@ -1,6 +1,6 @@
 import { HooklineError } from "../../core/errors.ts";
-import { adminRoute, noContent, ok, userRoute, type Call, type Reply, type Route } from "../route.ts";
-import { ref } from "../schemas/build.ts";
+import { adminRoute, noContent, ok, userRoute, type Call, type Reply, type Route } from "../compat.ts";
+import { ref } from "../../model/schema.ts";
 import { newVariable, variableName } from "../schemas/variables.ts";
 
 type Body = { value: unknown; secret?: boolean };

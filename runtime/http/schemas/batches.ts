@@ -1,4 +1,4 @@
-import { anyObject, count, listOf, nullable, object, oneOf, ref, text, time } from "./build.ts";
+import { anyObject, count, listOf, nullable, object, oneOf, ref, text, time } from "../../model/schema.ts";
 
 /** Most inputs of one batch. */
 const MOST_INPUTS = 10_000;

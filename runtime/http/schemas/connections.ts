@@ -1,4 +1,4 @@
-import { anyObject, listOf, name, nullable, object, oneOf, ref, text, time } from "./build.ts";
+import { anyObject, listOf, name, nullable, object, oneOf, ref, text, time } from "../../model/schema.ts";
 
 const view = {
   id: text("Id.", "con_019a1f2e4c7b7d1a8b1c2d3e4f506172"),

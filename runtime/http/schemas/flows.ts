@@ -1,8 +1,8 @@
 import flowSchema from "../../../schemas/flow.schema.json" with { type: "json" };
 import templateSchema from "../../../schemas/flow-template.schema.json" with { type: "json" };
 import { atPointer, isObject } from "../../core/json.ts";
-import type { JsonSchema } from "../route.ts";
-import { anyObject, count, listOf, name, nullable, object, oneOf, ref, text, time } from "./build.ts";
+import type { JsonSchema } from "../../core/json.ts";
+import { anyObject, count, listOf, name, nullable, object, oneOf, ref, text, time } from "../../model/schema.ts";
 
 const FLOW = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
 

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../route.ts";
+import type { JsonSchema } from "../../core/json.ts";
 import { batchSchemas } from "./batches.ts";
 import { connectionSchemas } from "./connections.ts";
 import { deliverySchemas } from "./deliveries.ts";

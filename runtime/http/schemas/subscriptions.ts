@@ -1,4 +1,4 @@
-import { anyObject, count, name, nullable, object, oneOf, text, time } from "./build.ts";
+import { anyObject, count, name, nullable, object, oneOf, text, time } from "../../model/schema.ts";
 
 /** What a subscriber may choose, now and later. */
 const choices = {

@@ -1,4 +1,4 @@
-import { anyObject, count, listOf, name, nullable, object, oneOf, text, time } from "./build.ts";
+import { anyObject, count, listOf, name, nullable, object, oneOf, text, time } from "../../model/schema.ts";
 
 const SYNC = "sync_019a1f2e4c7b7d1a8b1c2d3e4f506172";
 const strings = (description: string) => ({ ...listOf({ type: "string", minLength: 1 }, description), maxItems: 100 });

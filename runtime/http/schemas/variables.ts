@@ -1,5 +1,5 @@
 import { LONGEST_VALUE, VARIABLE_NAME } from "../../accounts/variables.ts";
-import { listOf, object, ref, text, time } from "./build.ts";
+import { listOf, object, ref, text, time } from "../../model/schema.ts";
 
 const secret = { type: "boolean", description: "Write-only: used, never shown again. Default false." };
 const value = {

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../route.ts";
+import type { JsonSchema } from "../core/json.ts";
 
 type Properties = Record<string, JsonSchema>;
 
