@@ -20,7 +20,7 @@ import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import { dataText } from "./body.ts";
-import { credentialsOpener, openSecrets, sealSecrets, type EndpointSecrets } from "./credentials.ts";
+import { credentialsOpener, openSecrets, sealSecrets } from "./credentials.ts";
 import { cancelAll, revive } from "./jobs.ts";
 import { DAY } from "./schedule.ts";
 import { sendWebhook } from "./send.ts";

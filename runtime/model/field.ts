@@ -27,7 +27,7 @@ export interface Field<Value = unknown, Json = unknown, Hidden extends boolean =
   readonly show: (value: Value) => Json;
 }
 
-export type Fields = Record<string, Field<never, unknown>>;
+export type Fields = Record<string, Field<never>>;
 
 export type ValueOf<F> = F extends { show: (value: infer Value) => unknown } ? Value : never;
 export type JsonOf<F> = F extends { show: (value: never) => infer Json } ? Json : never;
@@ -125,7 +125,7 @@ export function hidden<Value, Json>(of: Field<Value, Json>): Field<Value, Json, 
 }
 
 /** The same field, which keeps its first value when its record is saved again. */
-export function fixed<F extends Field<never, unknown>>(of: F): F {
+export function fixed<F extends Field<never>>(of: F): F {
   return { ...of, fixed: true };
 }
 

@@ -32,7 +32,7 @@ export function input<const R extends Fields, const O extends Fields>(
   optional: O,
   limits: { minProperties?: number } = {},
 ): Input<Required<R> & Optional<O>> {
-  const fields: Record<string, Field<never, unknown>> = { ...required, ...optional };
+  const fields: Record<string, Field<never>> = { ...required, ...optional };
   const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
   const schema = { ...object(description, properties, Object.keys(optional)), ...limits };
   return declared(what, schema, (given, faults) =>

@@ -150,11 +150,18 @@ export class Resource<Services> {
   ): Route {
     const { path, tag } = this.#noun;
     const page = { description: "A page.", schema: pageSchema(this.#schema) };
-    return {
-      ...{ auth: "user", method: "get", path, operationId: `list${this.#many}`, summary, tag, query, problems },
-      responses: { 200: answers ?? page },
-      handler: async (call: Call<Services, unknown, Filters>) => ok(await find(call)),
-    } as const;
+    return ({
+	auth: 'user',
+	method: 'get',
+	path,
+	operationId: `list${this.#many}`,
+	summary,
+	tag,
+	query,
+	problems,
+	responses: { 200: answers ?? page },
+	handler: async (call: Call<Services, unknown, Filters>) => ok(await find(call))
+}) as const;
   }
 
   create<Body>(
@@ -163,14 +170,24 @@ export class Resource<Services> {
     make: (call: Call<Services, Body>) => Promise<{ id: string }>,
   ): Route {
     const { path, tag, name } = this.#noun;
-    return {
-      ...{ auth: "user", method: "post", path, operationId: `create${this.#one}`, summary, tag, body, problems },
-      responses: { 201: answers ?? { description: `The new ${name}.`, schema: ref(this.#schema) } },
-      handler: async (call: Call<Services, Body>) => {
-        const made = await make(call);
-        return created(`${call.base}${path}/${made.id}`, made);
-      },
-    } as const;
+    return ({
+	auth: 'user',
+	method: 'post',
+	path,
+	operationId: `create${this.#one}`,
+	summary,
+	tag,
+	body,
+	problems,
+	responses: { 201: answers ?? {
+		description: `The new ${name}.`,
+		schema: ref(this.#schema)
+	} },
+	handler: async (call: Call<Services, Body>) => {
+		const made = await make(call);
+		return created(`${call.base}${path}/${made.id}`, made);
+	}
+}) as const;
   }
 
   get(verb: Verb, read: (call: Call<Services>, id: string) => Promise<unknown>): Route {
@@ -230,12 +247,21 @@ export class Resource<Services> {
     rest = "",
   ): Route {
     const { path, tag, name } = this.#noun;
-    return {
-      ...{ auth: "user", method, path: `${path}/{id}${rest}`, operationId, summary, tag, problems },
-      params: { id: `Id of the ${name}` },
-      responses: { 200: answers ?? { description: `The ${name}.`, schema: ref(this.#schema) } },
-      handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params["id"]!)),
-    } as const;
+    return ({
+	auth: 'user',
+	method,
+	path: `${path}/{id}${rest}`,
+	operationId,
+	summary,
+	tag,
+	problems,
+	params: { id: `Id of the ${name}` },
+	responses: { 200: answers ?? {
+		description: `The ${name}.`,
+		schema: ref(this.#schema)
+	} },
+	handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params['id']!))
+}) as const;
   }
 }
 

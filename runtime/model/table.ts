@@ -39,7 +39,7 @@ export class Table<F extends Fields> {
   /** JSON Schemas of what is shown, by property. */
   readonly shown: Record<string, JsonSchema>;
   readonly #key: string;
-  readonly #entries: { property: string; column: string; field: Field<never, unknown> }[];
+  readonly #entries: { property: string; column: string; field: Field<never> }[];
   readonly #insert: string;
   readonly #save: string;
 
@@ -169,7 +169,7 @@ export class Table<F extends Fields> {
   }
 }
 
-function write(field: Field<never, unknown>, value: unknown): SqlValue {
+function write(field: Field<never>, value: unknown): SqlValue {
   return value === null || value === undefined ? null : field.codec.write(value as never);
 }
 

@@ -15,11 +15,11 @@ describe("an error", () => {
       type: "urn:hookline:error:invalid_input",
       title: ERROR_CODES.invalid_input.meaning,
       status: 400,
-      detail: 'endpoint/evnts: unknown property "evnts"; did you mean "events"? (and 1 more)',
+      detail: "endpoint/url: must be a string, not a number (and 1 more)",
       code: "invalid_input",
       errors: [
-        { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },
         { pointer: "/url", message: expect.stringContaining("must be a string, not a number") },
+        { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },
       ],
     });
   });
