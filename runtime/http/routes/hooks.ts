@@ -1,5 +1,3 @@
-import { HooklineError } from "../../core/errors.ts";
-import { MAX_BODY_BYTES } from "../body.ts";
 import type { Route } from "../compat.ts";
 import { nullable, object, text } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
@@ -36,29 +34,12 @@ export function hookRoutes({ open }: { open: () => Promise<Services> }): Route[]
         params,
         query,
         headers,
-        request,
+        bytes,
       }: Parameters<Extract<Route, { auth: "public" }>["handler"]>[0]) => {
         const { flows } = await open();
-        const body = await readBytes(request);
-        const run = await flows.takeHook(params["id"]!, { headers, query, body });
+        const run = await flows.takeHook(params["id"]!, { headers, query, body: await bytes() });
         return { status: 202, body: { run: run?.id ?? null } };
       },
     },
   ];
-}
-
-/** As they came: a signature is of bytes. What a host's parser has read before is written out again. */
-async function readBytes(request: AsyncIterable<Buffer> & { body?: unknown }): Promise<Buffer> {
-  const given = request.body;
-  if (Buffer.isBuffer(given)) return given;
-  if (given !== undefined) return Buffer.from(typeof given === "string" ? given : JSON.stringify(given));
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES)
-      throw new HooklineError("too_large", `Body: it is larger than ${MAX_BODY_BYTES} bytes; send less at once`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
