@@ -84,10 +84,7 @@ export const postgres: Keeper = {
   ],
   // What was counted before a crash is no loss: so it costs no write-ahead log.
   shared: [`create unlogged table rate_limits (key text primary key, points bigint not null, expire bigint)`],
-  claims: [
-    `create table job_claims (id uuid primary key, claim bigint not null)`,
-    `create sequence job_claim_numbers`,
-  ],
+  claims: [`create table job_claims (id uuid primary key, claim bigint not null)`, `create sequence job_claim_numbers`],
   lock: async (sql) => {
     // A serializable transaction would go on seeing what was there before it had the lock.
     await sql.run("set transaction isolation level read committed");

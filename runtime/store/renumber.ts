@@ -22,7 +22,10 @@ export async function renumberEvents(tx: Tx, log: Log): Promise<void> {
   let renumbered = 0;
   for (const { subscription } of subscriptions) renumbered += await renumber(tx, subscription);
   if (renumbered > 0) {
-    log.warn({ renumbered, subscriptions: subscriptions.length }, "events with the same sequence number were renumbered");
+    log.warn(
+      { renumbered, subscriptions: subscriptions.length },
+      "events with the same sequence number were renumbered",
+    );
   }
 }
 

@@ -339,9 +339,5 @@ export const migrations: readonly Migration[] = [
     `create index sync_conflicts_by_sync on sync_conflicts (sync, id)`,
   ],
   (d) => [...d.shared],
-  (d) => [
-    ...d.claims,
-    renumberEvents,
-    `create unique index events_by_sequence on events (subscription, sequence)`,
-  ],
+  (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
 ];
