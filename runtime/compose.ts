@@ -2,10 +2,9 @@ import { randomBytes } from "node:crypto";
 import { createBatches, type Batches } from "./act/batches.ts";
 import { workBatches } from "./act/batch-work.ts";
 import { createActions, type Actions } from "./act/act.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
+import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createFunctions, type Functions } from "./act/functions.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
-import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
@@ -30,6 +29,7 @@ import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
 import { createMcp, type Mcp } from "./act/mcp.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
@@ -38,23 +38,8 @@ import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 
-/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
-export interface ComposeOptions {
-  store: string;
-  connectors: readonly (string | object)[];
-  encryptionKeys: readonly string[];
-  clients: AccountsOptions["clients"];
-  servers: AccountsOptions["servers"];
-  network: NetworkPolicy;
-  baseUrl: string;
-  returnOrigins: readonly string[];
-  retention: { eventsDays: number; deliveriesDays: number };
-  concurrency: { polls: number; deliveries: number; perEndpoint: number };
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+/** What the rooms are made with; the rest of the options is HTTP's. */
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
 /** The rooms, opened and wired, with no work begun. */
 export interface Composed {

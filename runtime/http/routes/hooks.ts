@@ -1,45 +1,37 @@
-import type { Route } from "../compat.ts";
+import { routesOf, type Route } from "../../model/route.ts";
 import { nullable, object, text } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 
 /** Hooks of flows: whoever knows the secret may post anything to them. */
-export function hookRoutes({ open }: { open: () => Promise<Services> }): Route[] {
-  return [
-    {
-      auth: "public",
-      method: "post",
-      path: "/v1/hooks/{id}",
-      operationId: "callHook",
-      summary: "Starts a run of a flow with a hook trigger; mappings read {body, headers, query} as `trigger`",
-      tag: "flows",
-      params: { id: "Id of the flow" },
-      query: {},
-      openQuery: true,
-      rawBody: "JSON, a form, or any text.",
-      requestHeaders: {
-        "X-Hook-Secret": "The hook's secret; instead, it may be a bearer token.",
-        "X-Hub-Signature-256": "Or: `sha256=` and the HMAC-SHA256 of the body with the secret, in hex.",
-        "Webhook-Signature": "Or: a signature as in Standard Webhooks, with Webhook-Id and Webhook-Timestamp.",
-      },
-      responses: {
-        202: {
-          description: "It is taken.",
-          schema: object("Which run.", {
-            run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
-          }),
-        },
-      },
-      problems: [401, 409, 429, 500, 503],
-      handler: async ({
-        params,
-        query,
-        headers,
-        bytes,
-      }: Parameters<Extract<Route, { auth: "public" }>["handler"]>[0]) => {
-        const { flows } = await open();
-        const run = await flows.takeHook(params["id"]!, { headers, query, body: await bytes() });
-        return { status: 202, body: { run: run?.id ?? null } };
+export const hookRoutes: Route[] = [
+  routesOf<Services>().publicRoute<Record<string, unknown>>({
+    method: "post",
+    path: "/v1/hooks/{id}",
+    operationId: "callHook",
+    summary: "Starts a run of a flow with a hook trigger; mappings read {body, headers, query} as `trigger`",
+    tag: "flows",
+    params: { id: "Id of the flow" },
+    query: {},
+    openQuery: true,
+    rawBody: "JSON, a form, or any text.",
+    requestHeaders: {
+      "X-Hook-Secret": "The hook's secret; instead, it may be a bearer token.",
+      "X-Hub-Signature-256": "Or: `sha256=` and the HMAC-SHA256 of the body with the secret, in hex.",
+      "Webhook-Signature": "Or: a signature as in Standard Webhooks, with Webhook-Id and Webhook-Timestamp.",
+    },
+    responses: {
+      202: {
+        description: "A run begins, unless the flow's condition does not hold.",
+        schema: object("The run.", {
+          run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
+        }),
       },
     },
-  ];
-}
+    problems: [401, 409, 429, 500, 503],
+    handler: async ({ open, params, query, headers, bytes }) => {
+      const { flows } = await open();
+      const run = await flows.takeHook(params["id"]!, { headers, query, body: await bytes() });
+      return { status: 202, body: { run: run?.id ?? null } };
+    },
+  }),
+];
