@@ -1,6 +1,7 @@
 import type { Request, Router } from "express";
 import type { Logger } from "pino";
 import { compose, type Composed, type ComposeOptions } from "./compose.ts";
+import type { Actions } from "./act/act.ts";
 import type { ActionResult } from "./act/actions.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
@@ -55,11 +56,8 @@ export interface RuntimeOptions {
 /** A connection one can act through. */
 export interface ConnectionHandle extends ConnectionView {
   warnings: string[];
-  /**
-   * Runs an action and gives its output.
-   * @throws HooklineError `not_found`, `invalid_input` with every fault, `scope_missing`, `vendor_error`, `reauth_required`, …
-   */
-  run(action: string, input: Record<string, unknown>, options?: { signal?: AbortSignal }): Promise<unknown>;
+  /** Runs an action and gives its output. @throws HooklineError like {@link Actions.run} */
+  run(action: string, input?: Record<string, unknown>, options?: Parameters<Actions["run"]>[3]): Promise<unknown>;
 }
 
 export interface RuntimeConnections extends Pick<
@@ -68,7 +66,13 @@ export interface RuntimeConnections extends Pick<
 > {
   /** @throws HooklineError `not_found` */
   get(id: string): Promise<ConnectionHandle>;
-  runAction(id: string, action: string, input: Record<string, unknown>): Promise<ActionResult>;
+  /** @throws HooklineError like {@link Actions.run} */
+  runAction(
+    id: string,
+    action: string,
+    input?: Record<string, unknown>,
+    options?: Parameters<Actions["run"]>[3],
+  ): Promise<ActionResult>;
 }
 
 type PublicSubscriptions = Pick<
@@ -126,7 +130,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       log,
     }),
     connections: deferred<RuntimeConnections>(open, (c) => c.accounts, {
-      runAction: async (id, action, input) => (await open()).actions.run(id, action, input),
+      runAction: async (id, action, input, given) => (await open()).actions.run(id, action, input, given),
       get: async (id) => {
         const { accounts, actions } = await open();
         const view = await accounts.get(id);
