@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { createBatches, type Batches } from "./act/batches.ts";
-import { workBatches } from "./act/batch-work.ts";
-import { createActions, type Actions } from "./act/act.ts";
+import { actModule } from "./act/module.ts";
+import type { ActServices } from "./act/routes/services.ts";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
-import { createFunctions, type Functions } from "./act/functions.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
@@ -16,7 +14,6 @@ import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
-import { DAY } from "./deliver/schedule.ts";
 import { workRetention } from "./deliver/retention.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEngine } from "./engine/open.ts";
@@ -28,12 +25,10 @@ import { createSyncs, type Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
-import { createMcp, type Mcp } from "./act/mcp.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
-import { purgeIdempotency } from "./act/model/idempotency.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
@@ -42,17 +37,13 @@ import { openDatabase } from "./store/open.ts";
 export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
 /** The rooms, opened and wired, with no work begun. */
-export interface Composed {
+export interface Composed extends ActServices {
   db: Database;
   engine: Engine;
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
   accounts: Accounts;
-  actions: Actions;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  mcp: Mcp;
   subscriptions: Subscriptions;
   syncs: Syncs;
   flows: FlowRoom["flows"];
@@ -109,14 +100,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       await syncs.connectionChanged(tx, change);
     },
   });
-  const actions = createActions({ accounts, variablesOf: variables.valuesOf, clock, log });
+  const context = { db, engine, connectors, vault, clock, random: options.random, log, emit, network };
+  const act = actModule.open({ ...context, accounts, variables, retention: options.retention });
+  const { actions } = act.services;
   const syncs = createSyncs({
     db,
     engine,
     connectors,
     subscriptions,
     openClient: accounts.client,
-    runAction: actions.run,
+    runAction: actions.perform,
     variablesOf: variables.valuesOf,
     emit,
     clock,
@@ -138,9 +131,6 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     retentionDays: options.retention.eventsDays,
     random: options.random,
   });
-  const functions = createFunctions({ connections: accounts, connectors });
-  const batches = createBatches({ db, engine, clock, openClient: accounts.client });
-  workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
   const consumers = createConsumers({ database: db, clock, log });
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
@@ -170,20 +160,16 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   workRetention({ engine, database: db, clock, ...options.retention });
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.purgeAuthorizations();
-    await purgeIdempotency(db, clock.now());
-    await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
   });
+  for (const { name, cron, work } of act.upkeep ?? []) engine.cron(name, cron, work);
   return {
     db,
     engine,
     connectors,
     vault,
     accounts,
-    actions,
+    ...act.services,
     variables,
-    functions,
-    batches,
-    mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
     syncs,
     flows: flowRoom.flows,

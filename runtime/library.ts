@@ -1,7 +1,7 @@
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
 import type { ConnectionView } from "./accounts/view.ts";
-import type { ActionResult, RunOptions } from "./act/actions.ts";
+import type { Actions } from "./act/act.ts";
 import type { Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
@@ -21,13 +21,13 @@ export interface ConnectionHandle extends ConnectionView {
    * Runs an action and gives its output.
    * @throws HooklineError `not_found`, `invalid_input` with every fault, `scope_missing`, `vendor_error`, `reauth_required`, …
    */
-  run(action: string, input: Record<string, unknown>, options?: RunOptions): Promise<unknown>;
+  run(action: string, input?: unknown, options?: Parameters<Actions["run"]>[3]): Promise<unknown>;
 }
 
 export interface Connections extends Pick<Accounts, "create" | "list" | "update" | "remove" | "test" | "reconnect"> {
   /** @throws HooklineError `not_found` */
   get(...given: Parameters<Accounts["get"]>): Promise<ConnectionHandle>;
-  runAction(id: string, action: string, input: Record<string, unknown>, options?: RunOptions): Promise<ActionResult>;
+  runAction: Actions["run"];
 }
 
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */

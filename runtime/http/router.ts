@@ -3,10 +3,11 @@ import { Router, type ErrorRequestHandler, type Request, type RequestHandler, ty
 import helmet from "helmet";
 import { HooklineError, nearest } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Module } from "../engine/module.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
 import { describeApi, TAGS } from "./openapi.ts";
-import { methodNotAllowed, problemHeaders, toProblem, type Problem } from "./problem.ts";
+import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
 import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { coreRoutes } from "./routes/index.ts";
@@ -162,6 +163,6 @@ function problemText(problem: Problem, requestId: string): string {
   try {
     return JSON.stringify(problem);
   } catch (error) {
-    return JSON.stringify({ ...toProblem(error, requestId), status: problem.status });
+    return JSON.stringify({ ...toProblem(error, requestId), requestId });
   }
 }

@@ -94,8 +94,8 @@ export function openAccess(sync: SyncRecord, side: Side, connectorName: string, 
     const name = resource.definition[kind];
     return name === undefined ? undefined : connector.actions.get(name);
   }
-  const run = async (action: CompiledAction, input: object, idempotencyKey?: string): Promise<unknown> =>
-    (await runAction(connection, action.name, input, idempotencyKey === undefined ? {} : { idempotencyKey })).output;
+  const run = async (action: CompiledAction, input: object, keySeed?: string): Promise<unknown> =>
+    (await runAction(connection, action.name, input, { keySeed })).output;
 
   const thing = (record: unknown): Thing | undefined => toThing(record, stream, mapping);
   /** Answers of actions are the record, or hold it or a list of them. */

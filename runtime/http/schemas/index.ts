@@ -1,5 +1,5 @@
 import type { JsonSchema } from "../../core/json.ts";
-import { batchSchemas } from "./batches.ts";
+import { actModule } from "../../act/module.ts";
 import { connectionSchemas } from "./connections.ts";
 import { deliverySchemas } from "./deliveries.ts";
 import { flowSchemas } from "./flows.ts";
@@ -13,7 +13,7 @@ export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...subscriptionSchemas,
   ...deliverySchemas,
-  ...batchSchemas,
+  ...actModule.nouns,
   ...flowSchemas,
   ...syncSchemas,
   ...variableSchemas,
