@@ -10,6 +10,8 @@ import type { Log } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
+import type { Events } from "../deliver/events.ts";
+import type { ReadStats } from "../deliver/stats.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FlowRoom } from "../flows/room.ts";
 import type { Syncs } from "../sync/syncs.ts";
@@ -43,6 +45,8 @@ export interface Services {
   templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   metrics: Metrics;
   clock: Clock;
   log: Log;
