@@ -187,7 +187,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         connection: null,
         recordKey: null,
         createdAt: clock.now(),
-        data: dataText({ endpoint: id, user: endpoint.user }),
+        data: dataText({ endpoint: id, user: endpoint.user, reason: "A test of the endpoint was asked for." }),
       });
       return sent.attempt;
     },

@@ -181,5 +181,5 @@ export function webhookHeaders({ headers }: Received): Record<string, string> {
 
 /** Tries until it holds. */
 export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 5000 });
+  return vi.waitFor(check, { interval: 5, timeout: 15_000 });
 }
