@@ -9,19 +9,24 @@ import { formatFault, HooklineError } from "./core/errors.ts";
 import type { Log } from "./core/log.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
+import { DAY } from "./core/time.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
 import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
+import { createEvents, type Events } from "./deliver/events.ts";
+import { createStats, type ReadStats } from "./deliver/stats.ts";
 import { workRetention } from "./deliver/retention.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEngine } from "./engine/open.ts";
 import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import { shippedTemplates } from "./flows/template-files.ts";
+import { flowTarget } from "./flows/target.ts";
 import type { Templates } from "./flows/templates.ts";
 import { createSyncs, type Syncs } from "./sync/syncs.ts";
+import { syncTarget } from "./sync/target.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
@@ -51,6 +56,8 @@ export interface Composed extends ActServices {
   templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   consumers: Consumers;
   metrics: Metrics;
   clock: Clock;
@@ -82,7 +89,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 
   const metrics = createMetrics();
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [flowTarget, syncTarget] });
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
   const variables = createVariables({ db, vault, clock });
@@ -131,7 +138,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     retentionDays: options.retention.eventsDays,
     random: options.random,
   });
-  const consumers = createConsumers({ database: db, clock, log });
+  const consumers = createConsumers({ db, connectors, clock, log });
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
     db,
@@ -157,7 +164,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     random: options.random,
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
-  workRetention({ engine, database: db, clock, ...options.retention });
+  workRetention({ db, engine, clock }, options.retention);
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.purgeAuthorizations();
   });
@@ -175,8 +182,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     flows: flowRoom.flows,
     runs: flowRoom.runs,
     templates: flowRoom.templates,
-    endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
-    deliveries: createDeliveries({ database: db, engine, clock }),
+    endpoints: createEndpoints({ db, engine, connectors, network, vault, clock, log }),
+    deliveries: createDeliveries({ db, engine, clock }),
+    events: createEvents({ db }),
+    stats: createStats({ db, clock }),
     consumers,
     metrics,
     clock,

@@ -7,6 +7,8 @@ import type { Log } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
+import type { Events } from "../deliver/events.ts";
+import type { ReadStats } from "../deliver/stats.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FlowRoom } from "../flows/room.ts";
 import type { Syncs } from "../sync/syncs.ts";
@@ -31,6 +33,8 @@ export interface Services extends ActServices {
   templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   metrics: Metrics;
   clock: Clock;
   log: Log;

@@ -1,4 +1,5 @@
 import { newId } from "../core/ids.ts";
+import { syncConflict } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
 import type { LinkRecord } from "./model/links.ts";
 import { insertConflict, type ConflictRecord } from "./model/conflicts.ts";
@@ -27,23 +28,5 @@ export async function recordConflict(
   });
   const names = fields.map(({ field }) => field);
   const details = { link: id, leftId, rightId, winner, fields: names };
-  await emit(tx, [
-    {
-      type: "sync.conflict",
-      connection: null,
-      user: sync.user,
-      subscription: null,
-      stream: null,
-      recordKey: null,
-      sequence: null,
-      at,
-      data: {
-        user: sync.user,
-        sync: sync.id,
-        reason: `Both sides changed ${names.join(", ")}; the ${winner} one was kept. What either had is in the sync's conflicts.`,
-        details,
-      },
-      target: {},
-    },
-  ]);
+  await emit(tx, [syncConflict(sync, details, at)]);
 }
