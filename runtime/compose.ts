@@ -25,7 +25,8 @@ import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import { shippedTemplates } from "./flows/template-files.ts";
 import type { Templates } from "./flows/templates.ts";
-import { createSyncs, type Syncs } from "./sync/syncs.ts";
+import { syncModule } from "./sync/module.ts";
+import type { Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
@@ -121,21 +122,20 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       if (status === "active") await subscriptions.connectionActive(tx, id);
       if (status === "removed") await subscriptions.connectionRemoved(tx, id);
       await flowRoom.followConnection(tx, change);
-      await syncs.connectionChanged(tx, change);
+      await sync.connectionChanged?.(tx, change);
     },
   });
   const actions = createActions({ accounts, variablesOf: variables.valuesOf, clock, log });
-  const syncs = createSyncs({
+  const sync = syncModule.open({
     db,
     engine,
     connectors,
     subscriptions,
-    openClient: accounts.client,
-    runAction: actions.run,
-    variablesOf: variables.valuesOf,
+    accounts,
+    actions,
+    variables,
     emit,
     clock,
-    now: () => clock.now(),
     log,
   });
   const flowRoom = createFlowRoom({
@@ -147,7 +147,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     emit,
     actions,
     shipped,
-    createSync: syncs.create,
+    createSync: sync.services.syncs.create,
     variablesOf: variables.valuesOf,
     network,
     retentionDays: options.retention.eventsDays,
@@ -200,7 +200,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     batches,
     mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
-    syncs,
+    syncs: sync.services.syncs,
     flows: flowRoom.flows,
     runs: flowRoom.runs,
     templates: flowRoom.templates,

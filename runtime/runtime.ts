@@ -86,7 +86,7 @@ export interface Runtime extends AsyncDisposable {
   readonly runs: Omit<Runs, "forget">;
   readonly templates: Templates;
   /** Two connections kept alike in one resource. */
-  readonly syncs: Omit<Syncs, "connectionChanged">;
+  readonly syncs: Syncs;
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;

@@ -18,7 +18,7 @@ import { passthroughRoutes } from "./passthrough.ts";
 import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
-import { syncRoutes } from "./syncs.ts";
+import { syncModule } from "../../sync/module.ts";
 import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
@@ -40,7 +40,7 @@ export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { 
     ...deliveryRoutes,
     ...flowRoutes,
     ...runRoutes,
-    ...syncRoutes,
+    ...syncModule.routes,
     ...flowTemplateRoutes,
     ...hookRoutes(options),
     ...variableRoutes,

@@ -4,7 +4,7 @@ import { connectionSchemas } from "./connections.ts";
 import { deliverySchemas } from "./deliveries.ts";
 import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncSchemas } from "./syncs.ts";
+import { syncModule } from "../../sync/module.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
@@ -15,7 +15,7 @@ export const components: Record<string, JsonSchema> = {
   ...deliverySchemas,
   ...batchSchemas,
   ...flowSchemas,
-  ...syncSchemas,
+  ...syncModule.nouns,
   ...variableSchemas,
   ...systemSchemas,
 };
