@@ -14,7 +14,7 @@ import { oauthRoutes, type OAuthRoutesOptions } from "./oauth.ts";
 import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
-import { syncRoutes } from "./syncs.ts";
+import { syncModule } from "../../sync/module.ts";
 import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
@@ -32,7 +32,7 @@ export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & {
     ...deliveryRoutes,
     ...flowRoutes,
     ...runRoutes,
-    ...syncRoutes,
+    ...syncModule.routes,
     ...flowTemplateRoutes,
     ...hookRoutes,
     ...variableRoutes,

@@ -9,7 +9,7 @@ import { eventSchemas } from "../../model/events.ts";
 import { connectionSchemas } from "./connections.ts";
 import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncSchemas } from "./syncs.ts";
+import { syncModule } from "../../sync/module.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
@@ -25,7 +25,7 @@ export const components: Record<string, JsonSchema> = {
   ...explanationSchemas,
   ...statsSchemas,
   ...flowSchemas,
-  ...syncSchemas,
+  ...syncModule.nouns,
   ...variableSchemas,
   ...systemSchemas,
 };
