@@ -5,7 +5,7 @@ import { scopeOf, type Principal } from "../../model/principal.ts";
 import { ok, userRoute, type Call, type Reply, type Route } from "../compat.ts";
 import { anyObject, listOf, object, ref } from "../../model/schema.ts";
 import { findConnector } from "./connectors.ts";
-import { inputQuery, parseInput } from "./input.ts";
+import { inputQuery, parseInput } from "../../model/input-query.ts";
 
 const tag = "connections";
 const vendorProblems = [409, 424, 502, 504];

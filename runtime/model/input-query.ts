@@ -1,5 +1,5 @@
-import { HooklineError } from "../../core/errors.ts";
-import { isObject, parseJson } from "../../core/json.ts";
+import { HooklineError } from "../core/errors.ts";
+import { isObject, parseJson } from "../core/json.ts";
 
 /** What has been filled in so far, where the body has no room for it. */
 export const inputQuery = {
