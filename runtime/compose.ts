@@ -97,7 +97,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
-    await migrate(db);
+    await migrate(db, log);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {

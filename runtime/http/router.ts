@@ -5,7 +5,7 @@ import { HooklineError, nearest } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
 import { describeApi } from "./openapi.ts";
-import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
+import { methodNotAllowed, problemHeaders, toProblem, type Problem } from "./problem.ts";
 import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { allRoutes } from "./routes/index.ts";
@@ -113,23 +113,47 @@ function fillIn(template: string, path: string): string {
     .join("/");
 }
 
+/** Bytes of a refused body that are still taken in. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
+
+/**
+ * Takes in and forgets what is left of a body: closing the connection while its sender still writes would lose the answer.
+ * Whoever sends without end is cut off.
+ */
+function discardRest(request: Request): void {
+  let size = 0;
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MOST_DISCARDED) request.destroy();
+  });
+  request.resume();
+}
+
+/** Whatever a handler throws leaves as problem+json; the host's own error handler never sees it. */
 function answerProblem(log: Log): ErrorRequestHandler {
   // Express tells error handlers by their four parameters.
   return (error: unknown, request, response, _next) => {
-    // Nobody is there any more to be answered.
-    if (request.socket.destroyed) return;
     const requestId = randomUUID();
     const problem = toProblem(error, requestId);
     if (problem.status === 500)
       log.error({ requestId, method: request.method, path: request.path, error }, "a request failed");
+    // Nobody is there any more to be answered.
+    if (response.socket === null || response.socket.destroyed) return;
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    // A body that was not read to its end would be taken for the next request.
-    if (problem.status === 413) response.set("connection", "close");
-    request.resume();
+    discardRest(request);
     response.status(problem.status).set("content-type", "application/problem+json").set(problemHeaders(error, problem));
-    response.end(JSON.stringify(problem));
+    response.end(problemText(problem, requestId));
   };
+}
+
+/** An error's own facts may have no JSON form; then it is a fault of Hookline. */
+function problemText(problem: Problem, requestId: string): string {
+  try {
+    return JSON.stringify(problem);
+  } catch (error) {
+    return JSON.stringify({ ...toProblem(error, requestId), status: problem.status });
+  }
 }

@@ -72,7 +72,12 @@ export async function makeApi(options: ApiOptions = {}) {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...headers,
       },
-      body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+      body:
+        body === undefined
+          ? undefined
+          : typeof body === "string" || Buffer.isBuffer(body)
+            ? body
+            : JSON.stringify(body),
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("content-type") ?? "");
