@@ -21,10 +21,8 @@ import { DAY } from "./deliver/schedule.ts";
 import { workRetention } from "./deliver/retention.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEngine } from "./engine/open.ts";
-import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
-import type { Runs } from "./flows/runs.ts";
-import { shippedTemplates } from "./flows/template-files.ts";
-import type { Templates } from "./flows/templates.ts";
+import { flowsModule } from "./flows/module.ts";
+import type { FlowsServices } from "./flows/services.ts";
 import { createSyncs, type Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
@@ -57,7 +55,7 @@ export interface ComposeOptions {
 }
 
 /** The rooms, opened and wired, with no work begun. */
-export interface Composed {
+export interface Composed extends FlowsServices {
   db: Database;
   engine: Engine;
   connectors: ReadonlyMap<string, Connector>;
@@ -70,9 +68,6 @@ export interface Composed {
   mcp: Mcp;
   subscriptions: Subscriptions;
   syncs: Syncs;
-  flows: FlowRoom["flows"];
-  runs: Runs;
-  templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
   consumers: Consumers;
@@ -92,7 +87,6 @@ const UPKEEP = "17 * * * *";
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const { clock, log } = options;
   const connectors = await loadConnectors(options.connectors);
-  const shipped = await shippedTemplates(connectors);
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
@@ -120,7 +114,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
       if (status === "removed") await subscriptions.connectionRemoved(tx, id);
-      await flowRoom.followConnection(tx, change);
+      await flows.connectionChanged?.(tx, change);
       await syncs.connectionChanged(tx, change);
     },
   });
@@ -138,21 +132,22 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     now: () => clock.now(),
     log,
   });
-  const flowRoom = createFlowRoom({
+  const flows = flowsModule.open({
     db,
     engine,
     connectors,
     vault,
     clock,
-    emit,
-    actions,
-    shipped,
-    createSync: syncs.create,
-    variablesOf: variables.valuesOf,
-    network,
-    retentionDays: options.retention.eventsDays,
     random: options.random,
+    log,
+    emit,
+    network,
+    actions,
+    variables,
+    syncs,
+    retention: options.retention,
   });
+  for (const { name, cron, work } of flows.upkeep ?? []) engine.cron(name, cron, work);
   const functions = createFunctions({ connections: accounts, connectors });
   const batches = createBatches({ db, engine, clock, openClient: accounts.client });
   workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
@@ -201,9 +196,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
     syncs,
-    flows: flowRoom.flows,
-    runs: flowRoom.runs,
-    templates: flowRoom.templates,
+    ...flows.services,
     endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
     deliveries: createDeliveries({ database: db, engine, clock }),
     consumers,

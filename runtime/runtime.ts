@@ -13,7 +13,6 @@ import type { Consumer, ConsumerOptions } from "./deliver/consumers.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
 import type { Endpoints } from "./deliver/endpoints.ts";
 import type { Flows } from "./flows/flows.ts";
-import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Syncs } from "./sync/syncs.ts";
 import type { Templates } from "./flows/templates.ts";
@@ -82,8 +81,8 @@ export interface Runtime extends AsyncDisposable {
   readonly router: Router;
   readonly connections: RuntimeConnections;
   readonly subscriptions: PublicSubscriptions;
-  readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
-  readonly runs: Omit<Runs, "forget">;
+  readonly flows: Flows;
+  readonly runs: Runs;
   readonly templates: Templates;
   /** Two connections kept alike in one resource. */
   readonly syncs: Omit<Syncs, "connectionChanged">;

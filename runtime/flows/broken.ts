@@ -46,8 +46,7 @@ export function createFollowConnection(
 function needs({ definition, user }: FlowRecord, { id, connector }: StatusChange): boolean {
   const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
   return [...triggers, ...definition.steps].some(
-    ({ connection: ref }) =>
-      ref === id || (user !== null && typeof ref === "object" && ref.connector === connector),
+    ({ connection: ref }) => ref === id || (user !== null && typeof ref === "object" && ref.connector === connector),
   );
 }
 

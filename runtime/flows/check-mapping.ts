@@ -97,7 +97,8 @@ function pathFaults(path: Path, environment: Environment): Fault[] {
 }
 
 function stepProblem(step: string | undefined, { earlier, steps }: Environment): string | undefined {
-  if (step === undefined) return "`steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)";
+  if (step === undefined)
+    return "`steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)";
   if (!steps.includes(step)) return unknownName("step", step, earlier);
   return earlier.includes(step)
     ? undefined

@@ -23,8 +23,7 @@ interface CheckedStep {
 /** Everything wrong with a step, and what it gives. `environment` is that of a step without `forEach`. */
 export async function checkStep(step: Step, environment: Environment, options: CheckOptions): Promise<CheckedStep> {
   const { action, forEach } = step;
-  const { found, faults } =
-    action === undefined ? { faults: [] } : await connectionFaults(step.connection, options);
+  const { found, faults } = action === undefined ? { faults: [] } : await connectionFaults(step.connection, options);
   const ofItem = { ...environment, roots: rootsOf(options.setup, step) };
   const output = outputOf(step, found);
   return {

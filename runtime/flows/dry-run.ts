@@ -124,11 +124,7 @@ async function renderStep(
 }
 
 /** The sample that the manifest has of an action's output. What makes it unknown is shown where the step is rendered. */
-async function sampleOutput(
-  { work }: CompiledStep,
-  asker: Asker,
-  { db, connectors }: DryRunContext,
-): Promise<unknown> {
+async function sampleOutput({ work }: CompiledStep, asker: Asker, { db, connectors }: DryRunContext): Promise<unknown> {
   if (work.kind !== "action") return undefined;
   const found = await attemptAsync(() => resolveConnection(db, work.connection, asker));
   if ("error" in found) return undefined;

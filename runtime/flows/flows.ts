@@ -156,7 +156,7 @@ export function createFlows(
         const isNew = canonicalJson(definition) !== canonicalJson(before.definition);
         const flow: FlowRecord = {
           ...before,
-          status: enabled ?? before.status !== "paused" ? "active" : "paused",
+          status: (enabled ?? before.status !== "paused") ? "active" : "paused",
           problem: null,
           updatedAt: clock.now(),
           ...(isNew && { definition, version: before.version + 1, byAdmin: scope.user === undefined }),

@@ -32,10 +32,7 @@ export interface Hooks {
 const NOT_KEPT =
   /^(authorization|cookie|proxy-authorization|x-hook-secret|x-hub-signature.*|webhook-signature|x-forwarded-.*)$/;
 
-export function createHooks(
-  { db, vault, clock }: Pick<Context, "db" | "vault" | "clock">,
-  start: StartRun,
-): Hooks {
+export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">, start: StartRun): Hooks {
   return {
     call: async (id, { headers, query, bytes }) => {
       const flow = await flows.find(db, id);
@@ -73,12 +70,7 @@ function placeOf(row: string): SealContext {
   return { table: "flows", row, field: "hook_secret" };
 }
 
-async function assertKnown(
-  secret: string,
-  headers: HookRequest["headers"],
-  body: Buffer,
-  clock: Clock,
-): Promise<void> {
+async function assertKnown(secret: string, headers: HookRequest["headers"], body: Buffer, clock: Clock): Promise<void> {
   const bearer = /^Bearer +(\S+)$/i.exec(String(headers["authorization"] ?? ""))?.[1];
   const given = headers["x-hook-secret"] ?? bearer;
   if (given !== undefined && isSame(String(given), secret)) return;

@@ -41,7 +41,10 @@ export function compileUrl(url: string, roots: readonly string[]): Getter {
 }
 
 /** Every computed place of a mapping, and what is wrong with their expressions. */
-export function inspectMapping(mapping: unknown, roots: readonly string[]): { expressions: Expression[]; faults: Fault[] } {
+export function inspectMapping(
+  mapping: unknown,
+  roots: readonly string[],
+): { expressions: Expression[]; faults: Fault[] } {
   const expressions: Expression[] = [];
   const faults: Fault[] = [];
   const visit = (part: unknown, pointer: string): void => {

@@ -15,11 +15,7 @@ export interface StepState {
 export const MAX_STATE = 1_048_576;
 
 /** @throws HooklineError `too_large` */
-export function sealState(
-  vault: Vault,
-  step: Place,
-  state: StepState,
-): Uint8Array {
+export function sealState(vault: Vault, step: Place, state: StepState): Uint8Array {
   const text = JSON.stringify(state);
   if (text.length > MAX_STATE) {
     throw new HooklineError(

@@ -59,7 +59,8 @@ function child(at: SchemaIn, name: string): Lookup {
   if ("patternProperties" in schema || "prefixItems" in schema || "allOf" in schema) return ANYTHING;
   const branches = branchesOf(schema);
   if (branches.length > 0) return merge(branches.map((branch) => child({ schema: branch, root }, name)));
-  if (isObject(additionalProperties) && Object.keys(additionalProperties).length > 0) return inside(additionalProperties);
+  if (isObject(additionalProperties) && Object.keys(additionalProperties).length > 0)
+    return inside(additionalProperties);
   const types = typesOf([{ schema, root }]);
   const closed = additionalProperties === false || schema["unevaluatedProperties"] === false;
   if (closed || (types && !types.has("object") && !types.has("array"))) {

@@ -238,5 +238,8 @@ function dynamicValuesOf(template: AnyTemplate, name: string): { slot: string; t
   const question = Object.hasOwn(questions, name) ? questions[name] : undefined;
   const source = isObject(question) ? question["dynamicValues"] : undefined;
   if (isObject(source)) return source as { slot: string; target: string; property: string };
-  throw new HooklineError("not_found", `Template ${template.id}: the form has no property "${name}" with dynamic values`);
+  throw new HooklineError(
+    "not_found",
+    `Template ${template.id}: the form has no property "${name}" with dynamic values`,
+  );
 }

@@ -48,7 +48,9 @@ export function oneOf(types: readonly ValueType[]): ValueType {
 /** The data of a trigger's events. */
 export function eventDataOf(connector: Connector, triggerName: string): ValueType {
   const stream = connector.streams.get(connector.triggers.get(triggerName)!.stream)!;
-  const own = Object.entries(DATA).map(([name, schema]) => [name, described({ ...schema, $defs: event.$defs })] as const);
+  const own = Object.entries(DATA).map(
+    ([name, schema]) => [name, described({ ...schema, $defs: event.$defs })] as const,
+  );
   return objectOf({
     ...Object.fromEntries(own),
     resource: described(stream.resource && RESOURCES[stream.resource.type]),

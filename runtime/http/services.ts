@@ -11,16 +11,14 @@ import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
 import type { Engine } from "../engine/engine.ts";
-import type { FlowRoom } from "../flows/room.ts";
+import type { FlowsServices } from "../flows/services.ts";
 import type { Syncs } from "../sync/syncs.ts";
-import type { Runs } from "../flows/runs.ts";
-import type { Templates } from "../flows/templates.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
 import type { Database } from "../store/database.ts";
 
 /** The open rooms that HTTP speaks for. */
-export interface Services {
+export interface Services extends FlowsServices {
   db: Database;
   engine: Pick<Engine, "healthy">;
   connectors: ReadonlyMap<string, Connector>;
@@ -38,9 +36,6 @@ export interface Services {
   }) => Promise<{ status: number; body?: unknown }>;
   subscriptions: Subscriptions;
   syncs: Syncs;
-  flows: FlowRoom["flows"];
-  runs: Runs;
-  templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
   metrics: Metrics;

@@ -52,6 +52,7 @@ const problem: Field<FlowProblem | null, (Omit<FlowProblem, "at"> & { at: string
       }),
     ),
   ),
+  check: undefined,
   show: (found) => found && { ...found, at: isoTime(found.at) },
 };
 

@@ -25,7 +25,7 @@ export const flowTemplates = new Table("flow_templates", {
   version: text("Semantic version."),
   template: value<AnyTemplate>({ description: "The template." }),
   createdAt: fixed(time("When it was added.")),
-  updatedAt: time("When it was last changed.")
+  updatedAt: time("When it was last changed."),
 });
 
 /** A template as it is shown. */

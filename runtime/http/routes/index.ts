@@ -10,12 +10,9 @@ import { endpointRoutes } from "./endpoints.ts";
 import { eventRoutes } from "./events.ts";
 import { functionRoutes } from "./functions.ts";
 import { mcpRoutes } from "./mcp.ts";
-import { flowTemplateRoutes } from "./flow-templates.ts";
-import { flowRoutes } from "./flows.ts";
-import { hookRoutes } from "./hooks.ts";
+import { flowsModule } from "../../flows/module.ts";
 import { oauthRoutes, type OAuthRoutesOptions } from "./oauth.ts";
 import { passthroughRoutes } from "./passthrough.ts";
-import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
 import { syncRoutes } from "./syncs.ts";
@@ -38,11 +35,8 @@ export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { 
     ...endpointRoutes,
     ...eventRoutes,
     ...deliveryRoutes,
-    ...flowRoutes,
-    ...runRoutes,
+    ...flowsModule.routes,
     ...syncRoutes,
-    ...flowTemplateRoutes,
-    ...hookRoutes(options),
     ...variableRoutes,
     ...adminRoutes(options.tokens),
     ...systemRoutes(options),

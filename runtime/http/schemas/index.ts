@@ -2,7 +2,7 @@ import type { JsonSchema } from "../../core/json.ts";
 import { batchSchemas } from "./batches.ts";
 import { connectionSchemas } from "./connections.ts";
 import { deliverySchemas } from "./deliveries.ts";
-import { flowSchemas } from "./flows.ts";
+import { flowsModule } from "../../flows/module.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
 import { syncSchemas } from "./syncs.ts";
 import { systemSchemas } from "./system.ts";
@@ -14,7 +14,7 @@ export const components: Record<string, JsonSchema> = {
   ...subscriptionSchemas,
   ...deliverySchemas,
   ...batchSchemas,
-  ...flowSchemas,
+  ...flowsModule.nouns,
   ...syncSchemas,
   ...variableSchemas,
   ...systemSchemas,
