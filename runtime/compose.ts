@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import { createBatches, type Batches } from "./act/batches.ts";
 import { workBatches } from "./act/batch-work.ts";
 import { createActions, type Actions } from "./act/act.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
+import { createAccounts, type Accounts, type AccountsNeeds } from "./accounts/accounts.ts";
+import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createFunctions, type Functions } from "./act/functions.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
@@ -43,8 +45,8 @@ export interface ComposeOptions {
   store: string;
   connectors: readonly (string | object)[];
   encryptionKeys: readonly string[];
-  clients: AccountsOptions["clients"];
-  servers: AccountsOptions["servers"];
+  clients: AccountsNeeds["clients"];
+  servers: AccountsNeeds["servers"];
   network: NetworkPolicy;
   baseUrl: string;
   returnOrigins: readonly string[];
@@ -65,6 +67,8 @@ export interface Composed {
   accounts: Accounts;
   actions: Actions;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   functions: Functions;
   batches: Batches;
   mcp: Mcp;
@@ -110,12 +114,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
   const variables = createVariables({ db, vault, clock });
-  const accounts = createAccounts({
+  const context = { db, connectors, vault, emit, clock, log, random: options.random };
+  const accounts = createAccounts(context, {
     ...options,
-    db,
-    connectors,
-    vault,
-    emit,
     onStatus: async (tx, change) => {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
@@ -196,6 +197,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     accounts,
     actions,
     variables,
+    apiKeys: createApiKeys(context),
+    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     functions,
     batches,
     mcp: createMcp({ functions, runAction: actions.run, log }),

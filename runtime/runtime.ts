@@ -4,7 +4,7 @@ import { compose, type Composed, type ComposeOptions } from "./compose.ts";
 import type { ActionResult } from "./act/actions.ts";
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
-import type { ConnectionView } from "./accounts/view.ts";
+import type { ConnectionView } from "./model/connections.ts";
 import type { NetworkPolicy } from "./core/addresses.ts";
 import { systemClock, type Clock } from "./core/clock.ts";
 import { HooklineError } from "./core/errors.ts";

@@ -64,7 +64,7 @@ export function methodOf(
   if (method) return method;
   throw new HooklineError(
     "conflict",
-    `${row.id}: its connector no longer offers ${row.authType}; remove the connection and connect anew`,
+    `${row.id}: its connector no longer offers ${row.authType}; remove the connection and connect again`,
   );
 }
 

@@ -4,7 +4,7 @@ import type { Connections } from "../accounts/connections.ts";
 import { nameFunctions } from "./function-names.ts";
 import { inputSchemaOf } from "./function-schemas.ts";
 import { missingScopes } from "../accounts/scopes.ts";
-import type { ConnectionView } from "../accounts/view.ts";
+import type { ConnectionView } from "../model/connections.ts";
 
 /** An action of one connection, told the way AI agents take functions. */
 export interface AgentFunction {
@@ -50,7 +50,7 @@ export function createFunctions({ connections, connectors }: FunctionsOptions): 
   const activeOf = async (user: string): Promise<ConnectionView[]> => {
     const found: ConnectionView[] = [];
     for (let cursor: string | undefined; ;) {
-      const page = await connections.list({ user, status: "active" }, { limit: PAGE, cursor });
+      const page = await connections.list({ user, status: "active", limit: PAGE, cursor });
       found.push(...page.data);
       if (page.nextCursor === null) return found;
       cursor = page.nextCursor;

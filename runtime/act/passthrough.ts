@@ -7,7 +7,7 @@ import { parseRetryAfter } from "../core/retry-after.ts";
 import { connectionValues, methodOf, presentCredentials } from "../accounts/credentials.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
-import type { Tokens, Usable } from "../accounts/tokens.ts";
+import type { OpenConnection, Tokens } from "../accounts/tokens.ts";
 import type { Vendor, VendorOf } from "../accounts/vendors.ts";
 
 /** A caller's request for the vendor's own API. */
@@ -42,32 +42,30 @@ export const PASSTHROUGH_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 export const MAX_PASSTHROUGH_BYTES = 100 * 1024 * 1024;
 /** Milliseconds to the last byte of the answer. */
 const DEADLINE_MS = 300_000;
-/** When a vendor limits without saying for how long. */
-const DEFAULT_HOLD_MS = 10_000;
 
 export function createPassthrough({ vendorOf, tokens, network, clock }: PassthroughOptions): Passthrough {
   return async (connection, request) => {
     assertMethod(request.method);
     if (Number(request.headers["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
       throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
-    let usable = await tokens.usable(connection);
-    const vendor = vendorOf(usable.row.connector);
-    const caller = { connection, values: connectionValues(usable.row) };
+    let opened = await tokens.open(connection);
+    const vendor = vendorOf(opened.row.connector);
+    const caller = { connection, values: connectionValues(opened.row) };
     const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
-    let answer = await send(vendor, usable, request, network);
-    if (answer.status === 401 && usable.credentials.type === "oauth2") {
-      usable = await renewed(tokens, usable, answer);
+    let answer = await send(vendor, opened, request, network);
+    if (answer.status === 401 && opened.credentials.type === "oauth2") {
+      opened = await renewed(tokens, opened, answer);
       // A body that has gone by cannot be sent twice: the new token is for the next request then.
       if (request.body === undefined) {
         answer.body.destroy();
-        answer = await send(vendor, usable, request, network);
+        answer = await send(vendor, opened, request, network);
       }
     }
     vendor.limits.learn(caller, answer.headers);
     if (answer.status === 429) {
-      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()) ?? DEFAULT_HOLD_MS);
+      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()));
     }
     return { ...answer, headers: answerHeaders(answer.headers) };
   };
@@ -75,11 +73,11 @@ export function createPassthrough({ vendorOf, tokens, network, clock }: Passthro
 
 async function send(
   vendor: Vendor,
-  usable: Usable,
+  opened: OpenConnection,
   request: PassthroughRequest,
   network: Network,
 ): Promise<StreamResponse> {
-  const { row, credentials } = usable;
+  const { row, credentials } = opened;
   const { connector } = vendor;
   const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
   const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
@@ -93,9 +91,9 @@ async function send(
   });
 }
 
-async function renewed(tokens: Tokens, { row }: Usable, answer: StreamResponse): Promise<Usable> {
+async function renewed(tokens: Tokens, { row }: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {
   try {
-    return await tokens.usable(row.id, row.version);
+    return await tokens.open(row, row.version);
   } catch (error) {
     answer.body.destroy();
     throw error;

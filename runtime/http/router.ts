@@ -10,7 +10,6 @@ import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { allRoutes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
-import { createUserTokens } from "./user-tokens.ts";
 
 export interface RouterOptions {
   /** The open rooms; called once `started()` is true. */
@@ -21,8 +20,6 @@ export interface RouterOptions {
   authenticate?: HostLogin;
   /** An admin key besides those in the store. */
   apiKey?: string;
-  /** Signs user tokens, 32 bytes or more; default one that is made once and kept sealed in the store. */
-  tokenSecret?: Uint8Array;
   /** Where the router is reached from outside; default the path it is mounted at. */
   baseUrl?: string;
   /** Whether `/metrics` needs no key; default false. */
@@ -33,19 +30,16 @@ export interface RouterOptions {
 /**
  * The HTTP API as an express router. It answers every request below the path it is mounted at, so mount it under one of
  * its own, before or after `express.json()`, and before or after the runtime is started.
- * Throws `TypeError` for a `tokenSecret` that is too short.
  */
 export function createRouter(options: RouterOptions): Router {
   const { services, started, baseUrl, log } = options;
-  const tokens = createUserTokens({ secret: options.tokenSecret, audience: baseUrl ?? "hookline" });
-  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate, tokens });
+  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();
   };
   const routes: Route[] = allRoutes({
     open,
-    tokens,
     publicMetrics: options.publicMetrics ?? false,
     describe: (base) => describeApi(routes, base),
     log,

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Batches } from "../act/batches.ts";
 import type { Accounts } from "../accounts/accounts.ts";
+import type { ApiKeys } from "../accounts/api-keys.ts";
+import type { UserTokens } from "../accounts/user-tokens.ts";
 import type { Actions } from "../act/act.ts";
 import type { Functions } from "../act/functions.ts";
 import type { Variables } from "../accounts/variables.ts";
@@ -28,6 +30,8 @@ export interface Services {
   accounts: Accounts;
   actions: Actions;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   functions: Functions;
   batches: Batches;
   /** Answers one message of the Model Context Protocol. */

@@ -13,7 +13,6 @@ import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
 import type {
-  Answer,
   CompiledAction,
   CompiledBatch,
   CompiledEach,
@@ -29,6 +28,7 @@ import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
+import type { ResponseParts } from "./targets.ts";
 import { compileTemplate } from "./templates.ts";
 import { compileSchema } from "./validate.ts";
 
@@ -69,7 +69,7 @@ export function compileConnector(loaded: LoadedManifest): Connector {
         method.type,
         {
           test: method.test && compileRequest(method.test, ROOTS.connection),
-          capture: mapValues(method.capture, (_, place) => ofAnswer(compileExpression(place, ROOTS.response))),
+          capture: mapValues(method.capture, (_, place) => ofResponse(compileExpression(place, ROOTS.response))),
           label: method.label === undefined ? undefined : compileLabel(method.label),
         },
       ]),
@@ -126,7 +126,7 @@ function compileEnrich(enrich: Enrich): CompiledEnrich {
   return {
     request: compileRequest(enrich.request, ROOTS.enrichRequest),
     when: enrich.when === undefined ? undefined : compileCondition(enrich.when),
-    select: ofAnswer(select),
+    select: ofResponse(select),
     once: enrich.once ?? false,
     into: enrich.into,
     concurrency: enrich.concurrency ?? 5,
@@ -200,8 +200,8 @@ function compileErrorMatcher(matcher: ErrorMatcher): CompiledErrorMatcher {
   return {
     class: matcher.class,
     scope: matcher.scope,
-    matches: (answer) => (matcher.status?.includes(answer.status) ?? true) && (when?.(answer) ?? true),
-    retryAfter: place && ofAnswer(place),
+    matches: (response) => (matcher.status?.includes(response.status) ?? true) && (when?.(response) ?? true),
+    retryAfter: place && ofResponse(place),
   };
 }
 
@@ -211,8 +211,8 @@ function compileLabel(label: string): (scope: Scope) => string {
   return (scope) => String(get(scope) ?? "");
 }
 
-function ofAnswer(get: Getter): (answer: Answer) => unknown {
-  return (answer) => get({ response: answer });
+function ofResponse(get: Getter): (response: ResponseParts) => unknown {
+  return (response) => get({ response });
 }
 
 function mapValues<In, Out>(

@@ -13,7 +13,6 @@ async function acmeWith(
   return { ...h, vendor };
 }
 const bearer = acme().authentication;
-const list = { limit: 50 };
 
 describe("creating a connection with credentials", () => {
   it("proves them by a real request, and names the account", async () => {
@@ -37,7 +36,7 @@ describe("creating a connection with credentials", () => {
       code: "connection_rejected",
       message: "acme: the vendor does not accept the credentials; check them and try again",
     });
-    expect((await accounts.list({}, list)).data).toEqual([]);
+    expect((await accounts.list()).data).toEqual([]);
   });
 
   it.each<[object, object, Record<string, string>, string]>([
@@ -138,7 +137,7 @@ describe("connections", () => {
     const { accounts } = await acmeWith(bearer);
     await expect(accounts.create({ connector: "acmee", user: "u" })).rejects.toMatchObject({
       code: "not_found",
-      message: 'There is no connector "acmee"; did you mean "acme"?',
+      message: 'Connector "acmee" does not exist; did you mean "acme"?',
     });
     await expect(accounts.create({ connector: "constructor", user: "u" })).rejects.toMatchObject({ code: "not_found" });
   });
@@ -149,7 +148,7 @@ describe("connections", () => {
       code: "invalid_config",
       message: "clients.acme: no OAuth client is configured; register one at the vendor and set its id and secret",
     });
-    expect((await h.accounts.list({}, list)).data).toEqual([]);
+    expect((await h.accounts.list()).data).toEqual([]);
   });
 
   it("are listed page by page in the order they were made, filtered by user", async () => {
@@ -157,26 +156,26 @@ describe("connections", () => {
     const ids: string[] = [];
     for (const user of ["a", "b", "a", "a"])
       ids.push((await accounts.create({ connector: "acme", user, credentials: { token: TOKEN } })).id);
-    const first = await accounts.list({ user: "a" }, { limit: 2 });
+    const first = await accounts.list({ user: "a", limit: 2 });
     expect(first.data.map(({ id }) => id)).toEqual([ids[0], ids[2]]);
-    const second = await accounts.list({ user: "a" }, { limit: 2, cursor: first.nextCursor! });
+    const second = await accounts.list({ user: "a", limit: 2, cursor: first.nextCursor! });
     expect(second).toMatchObject({ data: [{ id: ids[3] }], nextCursor: null });
   });
 
   it("of another user do not exist", async () => {
     const { accounts } = await acmeWith(bearer);
     const { id } = await accounts.create({ connector: "acme", user: "a", credentials: { token: TOKEN } });
-    const missing = { code: "not_found", message: `There is no connection ${id}; check the id` };
+    const missing = { code: "not_found", message: `Connection ${id} does not exist; list them to find the right id` };
     for (const attempt of [
-      () => accounts.get(id, "b"),
-      () => accounts.update(id, { label: "x" }, "b"),
-      () => accounts.remove(id, "b"),
-      () => accounts.test(id, "b"),
-      () => accounts.reconnect(id, {}, "b"),
+      () => accounts.get(id, { user: "b" }),
+      () => accounts.update(id, { label: "x" }, { user: "b" }),
+      () => accounts.remove(id, { user: "b" }),
+      () => accounts.test(id, { user: "b" }),
+      () => accounts.reconnect(id, {}, { user: "b" }),
     ]) {
       await expect(attempt()).rejects.toMatchObject(missing);
     }
-    expect(await accounts.get(id, "a")).toMatchObject({ id, label: "ada@x.example" });
+    expect(await accounts.get(id, { user: "a" })).toMatchObject({ id, label: "ada@x.example" });
   });
 
   it("keep the label a person gave them", async () => {
@@ -201,7 +200,7 @@ describe("connections", () => {
     const shown = [
       view,
       await accounts.get(view.id),
-      await accounts.list({}, list),
+      await accounts.list(),
       await accounts.test(view.id),
       logged,
       events,

@@ -151,7 +151,7 @@ describe("a template of the workspace", () => {
         { pointer: "/connections/other", message: "there is no such slot; there are: from, to" },
         {
           pointer: "/connections/to",
-          message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+          message: `Connection ${theirs} does not exist; list them to find the right id`,
         },
       ],
     });

@@ -47,7 +47,7 @@ export const actionRoutes: Route[] = [
     },
     problems: vendorProblems,
     handler: async ({ services, principal, params, query }) => {
-      const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+      const { id } = await services.accounts.get(params["id"]!, scopeOf(principal));
       return ok({
         data: await services.actions.options(id, params["target"]!, params["property"]!, parseInput(query.input)),
       });
@@ -57,7 +57,7 @@ export const actionRoutes: Route[] = [
 
 async function runAction(call: Call<Services, Record<string, unknown>>): Promise<Reply> {
   const { services, principal, params, body } = call;
-  const { id, connector } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+  const { id, connector } = await services.accounts.get(params["id"]!, scopeOf(principal));
   return runKeyed(call, { id, connector, action: params["action"]! }, body);
 }
 

@@ -67,7 +67,7 @@ async function create({
   headers,
   base,
 }: Call<Services, Inputs>): Promise<Reply> {
-  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal));
   const action = params["action"]!;
   const run = async (): Promise<Reply> => {
     const batch = await services.batches.create(id, action, inputs);

@@ -75,7 +75,7 @@ export const eventRoutes: Route[] = [
     responses: { 200: { description: "What is known.", schema: ref("Explanation") } },
     problems: [404],
     handler: async ({ services, principal, query }) => {
-      const { id } = await services.accounts.get(query.connection, scopeOf(principal).user);
+      const { id } = await services.accounts.get(query.connection, scopeOf(principal));
       const streams = (await streamsOfConnection(services.db, id)).filter(({ stream }) => stream === query.stream);
       const reads = await Promise.all(streams.map((stream) => explain(services, principal, stream, query.key)));
       return ok({ connection: id, stream: query.stream, key: query.key, reads, reason: reasonOf(streams, reads) });

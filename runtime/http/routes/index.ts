@@ -1,5 +1,4 @@
 import type { Route } from "../compat.ts";
-import type { UserTokens } from "../user-tokens.ts";
 import { actionRoutes } from "./actions.ts";
 import { adminRoutes } from "./admin.ts";
 import { batchRoutes } from "./batches.ts";
@@ -23,7 +22,7 @@ import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
 /** The whole API, in the order it is described in. */
-export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions): Route[] {
   return [
     ...connectorRoutes,
     ...connectionRoutes,
@@ -44,7 +43,7 @@ export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { 
     ...flowTemplateRoutes,
     ...hookRoutes(options),
     ...variableRoutes,
-    ...adminRoutes(options.tokens),
+    ...adminRoutes,
     ...systemRoutes(options),
   ];
 }

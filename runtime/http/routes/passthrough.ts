@@ -40,7 +40,7 @@ export const passthroughRoutes: Route[] = METHODS.map((method) =>
 );
 
 async function passThrough({ services, principal, params, request }: Call<Services>): Promise<Reply> {
-  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal));
   const { status, headers, body } = await services.actions.passthrough(id, {
     method: request.method,
     target: targetOf(request),

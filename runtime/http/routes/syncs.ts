@@ -28,7 +28,7 @@ export const syncRoutes: Route[] = [
     problems: [404, 424, 429, 502, 504],
     handler: async ({ services, principal, body: { dryRun, ...given }, base }) => {
       if (principal.role === "user") {
-        for (const side of [given.left, given.right]) await services.accounts.get(side, principal.user);
+        for (const side of [given.left, given.right]) await services.accounts.get(side, scopeOf(principal));
       }
       if (dryRun) return ok(await services.syncs.preview(given));
       const made = await services.syncs.create(given);
