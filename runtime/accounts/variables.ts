@@ -66,9 +66,9 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
     if (record.secret) rememberAll(value);
     return value;
   };
-  const view = (record: VariableRecord): VariableView => ({
+  const view = (record: VariableRecord, value: () => unknown = () => open(record)): VariableView => ({
     ...variables.view(record),
-    ...(record.secret ? {} : { value: open(record) }),
+    ...(record.secret ? {} : { value: value() }),
   });
   const find = (sql: Sql, owner: string | null, name: string) => variables.find(sql, ownerColumn(owner), name);
   const unknown = async (owner: string | null, name: string): Promise<HooklineError> => {
@@ -80,7 +80,7 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
     async list(owner, scope) {
       variableOwner.check({ user: owner });
       assertVisible(owner, scope);
-      return { data: (await variablesOfOwner(db, owner)).map(view), nextCursor: null };
+      return { data: (await variablesOfOwner(db, owner)).map((record) => view(record)), nextCursor: null };
     },
 
     async get(owner, name, scope) {
@@ -111,7 +111,7 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
         const createdAt = before?.createdAt ?? now;
         const record = { owner: ownerColumn(owner), name, secret, sealed, createdAt, updatedAt: now };
         await variables.save(tx, record);
-        return view(record);
+        return view(record, () => value);
       });
     },
 

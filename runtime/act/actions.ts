@@ -57,7 +57,7 @@ export function createRunAction({ openClient, variablesOf, lanes, log }: Actions
     }
     client.requireScopes(action.scopes);
     assertRequirement(`${client.connector.name}.${name}`, action.requires, client.values);
-    const { workspace, user } = await variablesOf(client.user);
+    const { workspace, user } = await variablesOf(client.user, action);
     const run = { key: runKey(connection, name, idempotencyKey) };
     const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
     const work = () => runSteps(client, { ...action, result: result ?? action.result }, scope, signal);

@@ -27,6 +27,8 @@ export interface CompiledStream extends CompiledRecords, CompiledReads {
   readonly each: CompiledEach | undefined;
   /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`, and `item` where there is an `each`. */
   readonly request: CompiledRequest;
+  /** Whether any of its requests may read a variable. */
+  readonly readsVariables: boolean;
   readonly enrich: CompiledEnrich | undefined;
   /** The record in common terms; `map` gives undefined when the manifest's template gives no object. */
   readonly resource:
@@ -89,6 +91,8 @@ export interface CompiledAction {
   readonly requires: CompiledRequirement | undefined;
   /** One request is one step, named `request`. */
   readonly steps: readonly CompiledStep[];
+  /** Whether any of its requests may read a variable. */
+  readonly readsVariables: boolean;
   /** Over `{response, input, steps, connection}`; `response` is the last answer. */
   readonly result: Getter;
   readonly idempotency: NonNullable<Action["idempotency"]>;

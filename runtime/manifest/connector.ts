@@ -31,6 +31,7 @@ import { ROOTS } from "./roots.ts";
 import type { ResponseParts } from "./targets.ts";
 import { compileTemplate } from "./templates.ts";
 import { compileSchema } from "./validate.ts";
+import { readsVariables } from "./variables.ts";
 
 export type * from "./compiled.ts";
 export { compileCondition };
@@ -85,6 +86,7 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     requires: stream.requires && compileRequirement(stream.requires),
     each: stream.each && compileEach(stream.each),
     request: compileRequest(stream.request, stream.each ? ROOTS.itemRequest : ROOTS.streamRequest),
+    readsVariables: readsVariables(stream.request, stream.each?.request, stream.enrich?.request, requestsOf(stream.cursor)),
     enrich: stream.enrich && compileEnrich(stream.enrich),
     ...compileRecords(stream.records, stream),
     ...compileReads(stream.cursor, stream.pagination),
@@ -93,6 +95,11 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     validateInput: compileSchema(stream.input ?? {}),
     validateRecord: stream.schema && compileSchema(stream.schema),
   };
+}
+
+/** The requests of a cursor's own. */
+function requestsOf(cursor: Stream["cursor"]): unknown[] {
+  return cursor.type === "sequence" ? [cursor.baseline.request, cursor.recover?.request] : [];
 }
 
 function compileRequirement({ condition, message }: Requires): CompiledRequirement {
@@ -174,6 +181,7 @@ function compileAction(name: string, action: Action): CompiledAction {
       retry: step.retry,
       accept: step.accept ?? action.accept ?? [],
     })),
+    readsVariables: readsVariables(steps.map(({ request }) => request)),
     result: compileTemplate(action.result === undefined ? "$response.body" : action.result, { roots: ROOTS.result }),
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),
     retry: { max: action.retry?.max ?? 3, on: action.retry?.on ?? RETRIED },

@@ -157,7 +157,7 @@ export function openAccess(sync: SyncRecord, side: Side, connectorName: string, 
 
     all: async (signal) => {
       const client = await openClient(connection);
-      const { workspace, user } = await options.variablesOf(client.user);
+      const { workspace, user } = await options.variablesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
       const things = new Map<string, Thing>();
       for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, now())) {

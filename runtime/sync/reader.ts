@@ -41,7 +41,7 @@ export function readerOf(connector: Connector, resource: CompiledResource): Read
   return {
     read: async ({ openClient, variablesOf, now }, connection, id) => {
       const client = await openClient(connection);
-      const variables = await variablesOf(client.user);
+      const variables = await variablesOf(client.user, stream);
       const signal = new AbortController().signal;
       const sample = readSample({ client, stream, variables, input: { [idName]: id }, limit: 1, now: now(), signal });
       return whenThere(sample.then((records = []) => ({ output: records.length === 0 ? undefined : { records } })));

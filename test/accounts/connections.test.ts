@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Accounts } from "../../runtime/accounts/accounts.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
 const TOKEN = "canary-bearer-token-123456";
@@ -132,6 +133,45 @@ describe("creating a connection with credentials", () => {
   });
 });
 
+describe("what the library refuses", () => {
+  const refusals: [string, (accounts: Accounts) => Promise<unknown>, object][] = [
+    ["nothing at all", (a) => a.create(undefined as never), { code: "invalid_input", faults: [{ pointer: "" }] }],
+    [
+      "no user",
+      (a) => a.create({ connector: "acme" }),
+      { message: "connection/user: is required", faults: [{ pointer: "/user", message: "is required" }] },
+    ],
+    ["an empty user", (a) => a.create({ connector: "acme", user: "" }), { faults: [{ pointer: "/user" }] }],
+    [
+      "an unknown property",
+      (a) => a.create({ connector: "acme", user: "u", return_to: "https://app.example" } as never),
+      { faults: [{ pointer: "/return_to", message: 'unknown property "return_to"; did you mean "returnTo"?' }] },
+    ],
+    [
+      "a wrong type",
+      (a) => a.create({ connector: "acme", user: "u", inputs: "x" } as never),
+      { faults: [{ pointer: "/inputs" }] },
+    ],
+    [
+      "another user than the scope's",
+      (a) => a.create({ connector: "acme", user: "u" }, { user: "v" }),
+      { code: "forbidden" },
+    ],
+    ["a change that changes nothing", (a) => a.update("con_x", {}), { code: "invalid_input" }],
+    ["a bad cursor", (a) => a.list({ cursor: "nonsense" }), { faults: [{ pointer: "/cursor" }] }],
+    ["a bad state", (a) => a.list({ status: "lost" as never }), { faults: [{ pointer: "/status" }] }],
+    ["too large a page", (a) => a.list({ limit: 201 }), { faults: [{ pointer: "/limit" }] }],
+    ["a bad way back", (a) => a.reconnect("con_x", { returnTo: 1 as never }), { faults: [{ pointer: "/returnTo" }] }],
+    ["an id that does not exist", (a) => a.get("con_x"), { code: "not_found" }],
+  ];
+
+  it.each(refusals)("is %s", async (_what, attempt, expected) => {
+    const { accounts, vendor } = await acmeWith(bearer);
+    await expect(attempt(accounts)).rejects.toMatchObject({ name: "HooklineError", ...expected });
+    expect(vendor.seen).toEqual([]);
+  });
+});
+
 describe("connections", () => {
   it("name the nearest connector for an unknown one", async () => {
     const { accounts } = await acmeWith(bearer);
@@ -208,23 +248,51 @@ describe("connections", () => {
     expect(JSON.stringify(shown)).not.toContain(TOKEN);
   });
 
-  it("warn of a refresh token that is not used, and of too many to one account", async () => {
-    const { accounts, clock, db } = await acmeWith(acmeOAuth);
-    const credentials = { accessToken: TOKEN, refreshToken: "refresh-token-x", expiresAt: clock.now() + 1000 };
-    const { id } = await accounts.create({ connector: "acme", user: "a", credentials });
-    expect((await accounts.get(id)).warnings).toEqual([]);
-    clock.advance(151 * DAY);
-    expect((await accounts.get(id)).warnings).toEqual([
-      expect.stringMatching(/^The refresh token has not been used since 20/),
+  const copies = (h: Awaited<ReturnType<typeof acmeWith>>, id: string, from: number, to: number) =>
+    h.db.run(
+      `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})
+       insert into connections select 'con_x' || i, connector, user_id, status, label, inputs, captured, scopes, auth_type,
+         credentials, expires_at, version, null, null, null, created_at, updated_at from connections, n where id = ?`,
+      [id],
+    );
+  const withRefresh = (refresh: object) => acmeWith({ ...acmeOAuth, refresh });
+  const grant = (expiresAt: number) => ({ accessToken: TOKEN, refreshToken: "refresh-token-x", expiresAt });
+
+  it.each([
+    ["30 days before the vendor ends it", 180, 150],
+    ["at half of a time shorter than 60 days", 10, 5],
+  ])("warn of a refresh token that is not used, %s", async (_when, unusedDays, day) => {
+    const { accounts, clock } = await withRefresh({ unusedDays });
+    const { id } = await accounts.create({ connector: "acme", user: "a", credentials: grant(clock.now()) });
+    const warnings = async () => (await accounts.get(id)).warnings;
+    clock.advance(day * DAY - 1);
+    expect(await warnings()).toEqual([]);
+    clock.advance(1);
+    expect(await warnings()).toEqual([
+      expect.stringMatching(
+        new RegExp(`^The refresh token has not been used since 20.*ends one that is unused for ${unusedDays} days`),
+      ),
     ]);
-    for (let i = 0; i < 89; i++) {
-      await db.run(
-        `insert into connections select 'con_x${i}', connector, user_id, status, label, inputs, captured, scopes, auth_type, credentials, expires_at, version, null, null, null, created_at, updated_at from connections where id = ?`,
-        [id],
-      );
-    }
-    expect((await accounts.get(id)).warnings).toHaveLength(2);
-    expect((await accounts.get(id)).warnings[1]).toMatch(/^90 connections lead to this account/);
+  });
+
+  it("warn from nine tenths of the refresh tokens on that an account may have", async () => {
+    const h = await withRefresh({ maxPerAccount: 100 });
+    const { id } = await h.accounts.create({ connector: "acme", user: "a", credentials: grant(h.clock.now()) });
+    await copies(h, id, 1, 89);
+    expect((await h.accounts.get(id)).warnings).toEqual([]);
+    await copies(h, id, 89, 90);
+    expect((await h.accounts.get(id)).warnings).toEqual([
+      "90 connections lead to this account; above 100 the vendor ends the oldest refresh token. " +
+        "Remove connections that are not needed.",
+    ]);
+  });
+
+  it("warn of nothing that their manifest does not declare", async () => {
+    const h = await withRefresh({ marginSeconds: 300 });
+    const { id } = await h.accounts.create({ connector: "acme", user: "a", credentials: grant(h.clock.now()) });
+    await copies(h, id, 1, 200);
+    h.clock.advance(1000 * DAY);
+    expect((await h.accounts.get(id)).warnings).toEqual([]);
   });
 
   it("leave the grant alone on removal while another connection lives on it", async () => {

@@ -61,7 +61,7 @@ async function readLive(
     client,
     stream,
     input,
-    variables: await variables.valuesOf(client.user),
+    variables: await variables.valuesOf(client.user, stream),
     limit: MOST,
     now: clock.now(),
     signal,
