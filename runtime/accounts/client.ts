@@ -86,9 +86,13 @@ export async function openClient(
   const requireScopes = (needed: readonly NeededScope[]): void => {
     const missing = missingScopes(needed, row.scopes);
     if (missing.length === 0) return;
-    throw new HooklineError("scope_missing", `${row.id} was not granted ${missing.join(", ")}; reconnect and grant it`, {
-      data: { scopes: missing },
-    });
+    throw new HooklineError(
+      "scope_missing",
+      `${row.id} was not granted ${missing.join(", ")}; reconnect and grant it`,
+      {
+        data: { scopes: missing },
+      },
+    );
   };
   return {
     id: row.id,

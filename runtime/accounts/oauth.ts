@@ -39,11 +39,14 @@ export interface TokenResponse {
   response: { status: number; headers: Record<string, string>; body: unknown };
 }
 
-/** The OAuth 2.0 conversation with one vendor. Token calls throw `TokenError`, `network` or `timeout`. */
+/** The OAuth 2.0 conversation with one vendor. Token calls throw {@link TokenError}, `network` or `timeout`. */
 export interface OAuth {
   /** RFC 6749 §4.1.1 with PKCE (RFC 7636). */
   authorizationUrl(state: string, verifier: string): Promise<string>;
-  /** Redeems the code of a callback whose state has been checked. Throws `connection_rejected` when it is an error or of another issuer. */
+  /**
+   * Redeems the code of a callback whose state has been checked.
+   * @throws HooklineError `connection_rejected` when it is an error or of another issuer
+   */
   exchange(callback: URLSearchParams, verifier: string): Promise<TokenResponse>;
   refresh(refreshToken: string): Promise<TokenResponse>;
   /** RFC 7009; does nothing when the vendor has no address for it. */
@@ -155,13 +158,9 @@ function checkCallback(
   } catch {
     const denied = callback.get("error") === "access_denied";
     const what = denied ? "access was not granted" : "the vendor refused the authorization";
-    throw new HooklineError(
-      "connection_rejected",
-      `${connector}: ${what}; connect again and agree to what is asked`,
-      {
-        data: { error: denied ? "access_denied" : "authorization_error" },
-      },
-    );
+    throw new HooklineError("connection_rejected", `${connector}: ${what}; connect again and agree to what is asked`, {
+      data: { error: denied ? "access_denied" : "authorization_error" },
+    });
   }
 }
 

@@ -31,10 +31,7 @@ export interface Status {
   announce(tx: Tx, change: StatusChange): Promise<void>;
 }
 
-export function createStatus(
-  { db, clock, emit }: Pick<Context, "db" | "clock" | "emit">,
-  onStatus: OnStatus,
-): Status {
+export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" | "emit">, onStatus: OnStatus): Status {
   const announce = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);
     if (news === undefined) return;

@@ -73,7 +73,14 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
   const find = (sql: Sql, owner: string | null, name: string) => variables.find(sql, ownerColumn(owner), name);
   const unknown = async (owner: string | null, name: string): Promise<HooklineError> => {
     const known = await variablesOfOwner(db, owner);
-    return new HooklineError("not_found", unknownName("variable", name, known.map((record) => record.name)));
+    return new HooklineError(
+      "not_found",
+      unknownName(
+        "variable",
+        name,
+        known.map((record) => record.name),
+      ),
+    );
   };
 
   return {

@@ -29,7 +29,9 @@ export interface CompiledCursor {
   /** Seconds to look ahead and behind, from the scope: window. */
   readonly span: ((scope: Scope) => { ahead: number; behind: number }) | undefined;
   /** The request for the first number: sequence. */
-  readonly baseline: { readonly request: CompiledRequest; readonly from: (response: ResponseParts) => unknown } | undefined;
+  readonly baseline:
+    | { readonly request: CompiledRequest; readonly from: (response: ResponseParts) => unknown }
+    | undefined;
   /** The request for what an expired number has missed: sequence. */
   readonly recover: CompiledRecovery | undefined;
 }

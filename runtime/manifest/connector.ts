@@ -86,7 +86,12 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     requires: stream.requires && compileRequirement(stream.requires),
     each: stream.each && compileEach(stream.each),
     request: compileRequest(stream.request, stream.each ? ROOTS.itemRequest : ROOTS.streamRequest),
-    readsVariables: readsVariables(stream.request, stream.each?.request, stream.enrich?.request, requestsOf(stream.cursor)),
+    readsVariables: readsVariables(
+      stream.request,
+      stream.each?.request,
+      stream.enrich?.request,
+      requestsOf(stream.cursor),
+    ),
     enrich: stream.enrich && compileEnrich(stream.enrich),
     ...compileRecords(stream.records, stream),
     ...compileReads(stream.cursor, stream.pagination),

@@ -9,9 +9,6 @@ import { Table, type RecordOf, type ViewOf } from "./table.ts";
 const STATUSES = ["pending", "active", "reauth_required"] as const;
 const AUTH_TYPES = ["oauth2", "bearer", "apiKey", "basic", "none"] as const;
 
-/** pending: not authorized yet · active · reauth_required: the grant is gone, a person has to reconnect. */
-export type ConnectionStatus = (typeof STATUSES)[number];
-
 /** A change of a connection's status; `removed` is the last. */
 export interface StatusChange {
   id: string;
@@ -71,8 +68,11 @@ export interface ConnectionView extends ViewOf<typeof connections.fields> {
   missingScopes: string[];
 }
 
-const { connector, user, label, inputs, status } = connections.fields;
-const answers = { ...inputs, schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." } };
+const { connector, user, inputs, status } = connections.fields;
+const answers = {
+  ...inputs,
+  schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." },
+};
 const returnTo = text("Where the person goes after OAuth; its origin must be allowed.", {
   example: "https://app.example/settings",
 });

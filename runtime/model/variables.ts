@@ -22,7 +22,7 @@ export const variables = new Table(
     secret: flag("Write-only: used, never shown again. Default false."),
     sealed: bytes("The value as JSON text."),
     createdAt: fixed(time("When it was first set.")),
-    updatedAt: time("When it was last set.")
+    updatedAt: time("When it was last set."),
   },
   ["user_id", "name"],
 );

@@ -103,7 +103,11 @@ export function classify(
   return { class: byStatus, retryAfterMs: parseRetryAfter(told, now) };
 }
 
-function classOfStatus({ status, headers, malformed }: ResponseParts & { malformed?: boolean }): ErrorClass | undefined {
+function classOfStatus({
+  status,
+  headers,
+  malformed,
+}: ResponseParts & { malformed?: boolean }): ErrorClass | undefined {
   if (status >= 200 && status < 300) return malformed ? "serverError" : undefined;
   if (status === 304) return undefined;
   if (status >= 500) return "serverError";

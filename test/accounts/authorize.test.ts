@@ -142,6 +142,13 @@ describe("a callback", () => {
     expect(await h.accounts.purgeAuthorizations()).toBe(1);
   });
 
+  it("within ten minutes is accepted", async () => {
+    const h = await started();
+    h.clock.advance(10 * 60_000);
+    expect(await h.accounts.purgeAuthorizations()).toBe(0);
+    expect((await h.accounts.finishOAuth(h.callback())).connection.status).toBe("active");
+  });
+
   it("that is loaded twice, one after the other or at once, redeems its code once", async () => {
     const h = await started();
     const [a, b] = await Promise.all([h.accounts.finishOAuth(h.callback()), h.accounts.finishOAuth(h.callback())]);

@@ -133,7 +133,10 @@ describe("a request through googleapis", () => {
     later(() => network.close());
     const context = { credentials: { headers: {}, query: {} }, headers: {}, deadlineMs: 1000 };
     const send = (api: string, version: string) =>
-      createGoogleTransport({ api, version, network, assertHost: hostGuard("x", []) }).request({ method: "a.b" }, context);
+      createGoogleTransport({ api, version, network, assertHost: hostGuard("x", []) }).request(
+        { method: "a.b" },
+        context,
+      );
     await expect(send("peeple", "v1")).rejects.toMatchObject({
       code: "invalid_manifest",
       message: 'server.googleapis: there is no API "peeple" in googleapis; check its name',

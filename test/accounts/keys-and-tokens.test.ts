@@ -97,7 +97,10 @@ describe("a user token", () => {
   it("is not created for nobody", async () => {
     const { tokens } = await makeTokens();
     for (const user of ["", undefined as never]) {
-      await expect(tokens.create(user)).rejects.toMatchObject({ code: "invalid_input", faults: [{ pointer: "/user" }] });
+      await expect(tokens.create(user)).rejects.toMatchObject({
+        code: "invalid_input",
+        faults: [{ pointer: "/user" }],
+      });
     }
   });
 
@@ -110,8 +113,7 @@ describe("a user token", () => {
 
   it("needs a secret of at least 32 bytes", async () => {
     const context = await makeStore();
-    const make = (bytes: number) => () =>
-      createUserTokens(context, { secret: new Uint8Array(bytes), audience: "a" });
+    const make = (bytes: number) => () => createUserTokens(context, { secret: new Uint8Array(bytes), audience: "a" });
     expect(make(31)).toThrow(new TypeError("tokenSecret: must be at least 32 bytes"));
     expect(make(32)).not.toThrow();
   });

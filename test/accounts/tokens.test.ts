@@ -73,7 +73,11 @@ describe("an access token", () => {
     ["nothing, by its margin", 0, 0.5, 0],
   ])("is renewed %s before its end, and no earlier", async (_when, marginSeconds, random, before) => {
     const authentication = { ...acmeOAuth, refresh: marginSeconds === undefined ? {} : { marginSeconds } };
-    const h = await connected((_r, n) => renewed(n), { authentication }, () => random);
+    const h = await connected(
+      (_r, n) => renewed(n),
+      { authentication },
+      () => random,
+    );
     h.clock.advance(HOUR + 1);
     await h.send();
     h.clock.advance(HOUR - before - 1);

@@ -11,7 +11,10 @@ const { userRoute, adminRoute } = routesOf<Services>();
 const tag = "variables";
 
 /** Who owns the variables of a path, and as whom they are asked for. */
-const target = ({ params, scope }: VariableCall): [owner: string | null, scope: Scope] => [params["user"] ?? null, scope];
+const target = ({ params, scope }: VariableCall): [owner: string | null, scope: Scope] => [
+  params["user"] ?? null,
+  scope,
+];
 
 /** The routes of one kind of owner, below its own path. `name` stands in operation ids, `shown` in summaries. */
 function variableRoutesOf(
