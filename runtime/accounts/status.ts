@@ -6,6 +6,7 @@ import {
   type ConnectionRow,
   type StatusChange,
 } from "../model/connections.ts";
+import { connectionEvent } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
 
 /** Follows every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
@@ -34,22 +35,9 @@ export interface Status {
 export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" | "emit">, onStatus: OnStatus): Status {
   const announce = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);
-    if (news === undefined) return;
-    const { id: connection, connector, user } = change;
-    await emit(tx, [
-      {
-        type: `connection.${change.status}`,
-        connection,
-        user,
-        subscription: null,
-        stream: null,
-        recordKey: null,
-        sequence: null,
-        at: clock.now(),
-        data: { ...news, connector, connection, user },
-        target: {},
-      },
-    ]);
+    const { status } = change;
+    if (news === undefined || status === "removed") return;
+    await emit(tx, [connectionEvent({ ...change, status }, news, clock.now())]);
   };
 
   const change = (

@@ -1,12 +1,12 @@
 import { newUserToken } from "../../accounts/user-tokens.ts";
 import { apiKeyQuery, newApiKey, type NewApiKey } from "../../model/api-keys.ts";
+import { statsQuery } from "../../deliver/stats.ts";
 import type { InputOf } from "../../model/input.ts";
+import { parametersOf } from "../../model/page.ts";
 import { created, noContent, ok, routesOf, type Route } from "../../model/route.ts";
-import { pageSchema, ref, time } from "../../model/schema.ts";
+import { pageSchema, ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
-import { readStats } from "../stats.ts";
 
-const STATS_MS = 7 * 86_400_000;
 const tag = "access";
 const { adminRoute, userRoute } = routesOf<Services>();
 
@@ -61,17 +61,14 @@ export const adminRoutes: Route[] = [
       body: await services.userTokens.create(params["user"]!, body),
     }),
   }),
-  userRoute<unknown, { since?: string }>({
+  userRoute<unknown, InputOf<typeof statsQuery>>({
     method: "get",
     path: "/v1/stats",
     operationId: "getStats",
     summary: "Counts of connections, events, deliveries and polls",
     tag,
-    query: { since: time("Counts from here; default a week ago.") },
+    query: parametersOf(statsQuery),
     responses: { 200: { description: "The counts.", schema: ref("Stats") } },
-    handler: async ({ services: { db, clock }, scope, query }) => {
-      const since = query.since === undefined ? clock.now() - STATS_MS : Date.parse(query.since);
-      return ok(await readStats(db, scope, since));
-    },
+    handler: async ({ services, query, scope }) => ok(await services.stats(query, scope)),
   }),
 ];

@@ -1,21 +1,6 @@
 import { anyObject, listOf, name, object, ref, text } from "../../model/schema.ts";
 
 export const connectorSchemas = {
-  ActionResult: object(
-    "What an action gave.",
-    {
-      output: { description: "As the manifest describes it." },
-      warnings: listOf(
-        object("A difference.", { pointer: text("Where, as a JSON pointer."), message: text("What differs.") }),
-        "Where the output differs from the manifest's description.",
-      ),
-    },
-    ["warnings"],
-  ),
-  Option: object("One choice in a form.", {
-    value: { description: "What to send." },
-    label: text("What to show.", "Friends"),
-  }),
   Sample: object("Examples of what a trigger tells of.", {
     live: { type: "boolean", description: "Whether they were read from the vendor just now." },
     data: listOf(
