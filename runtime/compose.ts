@@ -30,8 +30,11 @@ import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
 import { createMcp, type Mcp } from "./act/mcp.ts";
-import { Poller } from "./poll/poller.ts";
-import { Subscriptions } from "./poll/subscriptions.ts";
+import { createConnectionFollower } from "./poll/follow.ts";
+import { workPolls } from "./poll/poller.ts";
+import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
+import { createWiring } from "./poll/wiring.ts";
+import { createSamples, type Samples } from "./read/samples.ts";
 import type { Database } from "./store/database.ts";
 import { purgeIdempotency } from "./act/model/idempotency.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
@@ -69,6 +72,7 @@ export interface Composed {
   batches: Batches;
   mcp: Mcp;
   subscriptions: Subscriptions;
+  samples: Samples;
   syncs: Syncs;
   flows: FlowRoom["flows"];
   runs: Runs;
@@ -107,7 +111,9 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
 
   const metrics = createMetrics();
   const emit = createDispatch({ engine, clock, log });
-  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
+  const wiring = createWiring({ engine, connectors, emit, clock });
+  const subscriptions = createSubscriptions({ db, clock }, { wiring });
+  const followConnection = createConnectionFollower({ engine, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
   const variables = createVariables({ db, vault, clock });
   const accounts = createAccounts({
@@ -117,9 +123,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     vault,
     emit,
     onStatus: async (tx, change) => {
-      const { id, status } = change;
-      if (status === "active") await subscriptions.connectionActive(tx, id);
-      if (status === "removed") await subscriptions.connectionRemoved(tx, id);
+      await followConnection(tx, change);
       await flowRoom.followConnection(tx, change);
       await syncs.connectionChanged(tx, change);
     },
@@ -130,6 +134,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     engine,
     connectors,
     subscriptions,
+    wiring,
     openClient: accounts.client,
     runAction: actions.run,
     variablesOf: variables.valuesOf,
@@ -157,19 +162,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const batches = createBatches({ db, engine, clock, openClient: accounts.client });
   workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
   const consumers = createConsumers({ database: db, clock, log });
+  const clientOf = ({ id }: { id: string }) => accounts.client(id);
   const { polls, deliveries, perEndpoint } = options.concurrency;
-  new Poller({
-    db,
-    engine,
-    connectors,
-    clientOf: accounts.client,
-    variablesOf: variables.valuesOf,
-    emit,
-    clock,
-    log,
-    concurrency: polls,
-    onPoll: (poll) => metrics.polled(poll),
-  });
+  workPolls(
+    { db, engine, connectors, emit, clock, log, random: options.random },
+    {
+      clientOf,
+      variablesOf: variables.valuesOf,
+      concurrency: polls,
+      onPoll: (poll) => metrics.polled(poll),
+    },
+  );
   workDeliveries({
     engine,
     network,
@@ -200,6 +203,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     batches,
     mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
+    samples: createSamples({ db, connectors, clock }, { clientOf, variablesOf: variables.valuesOf }),
     syncs,
     flows: flowRoom.flows,
     runs: flowRoom.runs,

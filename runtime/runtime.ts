@@ -71,17 +71,12 @@ export interface RuntimeConnections extends Pick<
   runAction(id: string, action: string, input: Record<string, unknown>): Promise<ActionResult>;
 }
 
-type PublicSubscriptions = Pick<
-  Subscriptions,
-  "create" | "get" | "list" | "update" | "remove" | "pause" | "resume" | "poll" | "health"
->;
-
 /** An integration connector inside a process. Made at once; the store is opened by the first use, work begins with `start`. */
 export interface Runtime extends AsyncDisposable {
   /** The HTTP API, to be mounted anywhere. */
   readonly router: Router;
   readonly connections: RuntimeConnections;
-  readonly subscriptions: PublicSubscriptions;
+  readonly subscriptions: Subscriptions;
   readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
   readonly runs: Omit<Runs, "forget">;
   readonly templates: Templates;

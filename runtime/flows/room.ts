@@ -61,7 +61,7 @@ export function createFlowRoom(options: FlowRoomOptions): FlowRoom {
   const { db, engine, connectors, vault, clock, emit, actions, shipped, variablesOf, retentionDays } = options;
   const compiled = new CompiledFlows();
   const start = createStart({ engine, vault, clock, emit, compiled });
-  const triggers = createFlowTriggers({ db, engine, connectors, emit, clock });
+  const triggers = createFlowTriggers({ engine, connectors, emit, clock });
   const prepare = createPrepareCall({ ...options, runAction: actions.run });
   const flows = createFlows({ db, connectors, vault, clock, triggers, start });
   const runs = createRuns({ db, engine, vault, clock });

@@ -1,25 +1,16 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Connector } from "../manifest/connector.ts";
-import { Subscriptions } from "../poll/subscriptions.ts";
-import type { Database, Tx } from "../store/database.ts";
-import type { Emit } from "../model/events.ts";
+import type { Context } from "../engine/context.ts";
+import { createWiring } from "../poll/wiring.ts";
+import type { Tx } from "../store/database.ts";
 import { subscriptionsOfFlow, type FlowRecord } from "./model/flows.ts";
-import { subscriptionById, type SubscriptionRecord } from "../model/subscriptions.ts";
+import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
 import { triggersOf } from "./definition.ts";
 import { compileMapping } from "./mapping.ts";
 import { scheduleJobs } from "./schedules.ts";
 
-export interface SubscribeOptions {
-  db: Database;
-  engine: Engine;
-  connectors: ReadonlyMap<string, Connector>;
-  emit: Emit;
-  clock: Clock;
-}
+export type SubscribeOptions = Pick<Context, "engine" | "connectors" | "emit" | "clock">;
 
 /** What a flow wants to be told. */
 interface Wish {
@@ -44,16 +35,11 @@ export interface FlowTriggers {
 }
 
 export function createFlowTriggers(options: SubscribeOptions): FlowTriggers {
-  const within = (tx: Tx): Subscriptions => new Subscriptions({ ...options, db: joining(options.db, tx) });
-  const existing = async (tx: Tx, flow: string): Promise<SubscriptionRecord[]> => {
-    const records: SubscriptionRecord[] = [];
-    for (const id of await subscriptionsOfFlow(tx, flow)) records.push((await subscriptionById(tx, id))!);
-    return records;
-  };
+  const wiring = createWiring(options);
+  const existing = async (tx: Tx, flow: string): Promise<SubscriptionRecord[]> =>
+    subscriptions.byIds(tx, await subscriptionsOfFlow(tx, flow));
   const setStatus = async (tx: Tx, { status }: FlowRecord, subscription: SubscriptionRecord): Promise<void> => {
-    const wanted = status === "active" ? "active" : "paused";
-    if (subscription.status === wanted) return;
-    await (wanted === "active" ? within(tx).resume(subscription.id) : within(tx).pause(subscription.id));
+    await wiring.setStatus(tx, subscription, status === "active" ? "active" : "paused");
   };
   /** A schedule of a flow that rests ends by itself when its time comes. */
   const keepTime = async (tx: Tx, flow: FlowRecord): Promise<void> => {
@@ -62,7 +48,6 @@ export function createFlowTriggers(options: SubscribeOptions): FlowTriggers {
 
   return {
     apply: async (tx, flow, connectionOf) => {
-      const subscriptions = within(tx);
       const left = new Map((await existing(tx, flow.id)).map((record) => [record.id, record]));
       for (const wish of wishesOf(flow.definition, flow.setup, connectionOf)) {
         const same = [...left.values()].find((record) => isFor(record, wish));
@@ -71,11 +56,11 @@ export function createFlowTriggers(options: SubscribeOptions): FlowTriggers {
         const made = await at(pointer, () =>
           same
             ? Promise.resolve(same)
-            : subscriptions.create({ ...rest, ...(where !== undefined && { where }), flow: flow.id }),
+            : wiring.create(tx, { ...rest, ...(where !== undefined && { where }) }, { flow: flow.id }),
         );
         await setStatus(tx, flow, made);
       }
-      for (const id of left.keys()) await subscriptions.remove(id);
+      for (const subscription of left.values()) await wiring.remove(tx, subscription);
       await keepTime(tx, flow);
     },
     follow: async (tx, flow) => {
@@ -83,7 +68,7 @@ export function createFlowTriggers(options: SubscribeOptions): FlowTriggers {
       await keepTime(tx, flow);
     },
     remove: async (tx, flow) => {
-      for (const id of await subscriptionsOfFlow(tx, flow)) await within(tx).remove(id);
+      for (const subscription of await existing(tx, flow)) await wiring.remove(tx, subscription);
     },
   };
 }
@@ -109,20 +94,6 @@ function isFor(record: SubscriptionRecord, { connection, trigger, input, where }
     record.where === (where ?? null) &&
     canonicalJson(record.input) === canonicalJson(input)
   );
-}
-
-/** The database as seen from inside a transaction: what asks for one of its own joins it. */
-function joining({ dialect }: Database, tx: Tx): Database {
-  return {
-    dialect,
-    all: (sql, params) => tx.all(sql, params),
-    get: (sql, params) => tx.get(sql, params),
-    run: (sql, params) => tx.run(sql, params),
-    many: (sql, rows) => tx.many(sql, rows),
-    oneOf: (column) => tx.oneOf(column),
-    transaction: (work) => work(tx),
-    close: () => Promise.reject(new TypeError("A transaction cannot close the database")),
-  };
 }
 
 /** Puts the faults of one trigger at its place in the flow. */

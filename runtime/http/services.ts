@@ -17,6 +17,7 @@ import type { Runs } from "../flows/runs.ts";
 import type { Templates } from "../flows/templates.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
+import type { Samples } from "../read/samples.ts";
 import type { Database } from "../store/database.ts";
 
 /** The open rooms that HTTP speaks for. */
@@ -37,6 +38,7 @@ export interface Services {
     body: unknown;
   }) => Promise<{ status: number; body?: unknown }>;
   subscriptions: Subscriptions;
+  samples: Samples;
   syncs: Syncs;
   flows: FlowRoom["flows"];
   runs: Runs;

@@ -40,6 +40,8 @@ export interface CompiledStream extends CompiledRecords, CompiledReads {
     | undefined;
   /** Errors that mean there is nothing. */
   readonly accept: readonly ErrorClass[];
+  /** Whether its requests may read `$workspace` or `$user`. */
+  readonly readsVariables: boolean;
   readonly validateInput: Validator;
   /** Undefined when the manifest does not describe records. */
   readonly validateRecord: Validator | undefined;

@@ -28,7 +28,7 @@ import { compileExpression, compileText, isRuntimeExpression, type Getter, type 
 import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
-import { ROOTS } from "./roots.ts";
+import { mayRead, ROOTS, VARIABLE_ROOTS } from "./roots.ts";
 import { compileTemplate } from "./templates.ts";
 import { compileSchema } from "./validate.ts";
 
@@ -90,6 +90,7 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     ...compileReads(stream.cursor, stream.pagination),
     resource: stream.resource && compileResourceMap(stream.resource),
     accept: stream.accept ?? [],
+    readsVariables: mayRead([stream.each, stream.request, stream.enrich, stream.cursor], VARIABLE_ROOTS),
     validateInput: compileSchema(stream.input ?? {}),
     validateRecord: stream.schema && compileSchema(stream.schema),
   };

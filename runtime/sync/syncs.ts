@@ -3,6 +3,7 @@ import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
+import type { Wiring } from "../poll/wiring.ts";
 import { connectionsByIds } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
 import { listConflicts, type ConflictRecord } from "./model/conflicts.ts";
@@ -33,7 +34,8 @@ export type { SideStatus, SyncStatus } from "./status.ts";
 
 export interface SyncsOptions extends WorkSyncsOptions {
   engine: Pick<Engine, "work" | "enqueue">;
-  subscriptions: Pick<Subscriptions, "create" | "remove" | "poll">;
+  subscriptions: Pick<Subscriptions, "remove" | "poll">;
+  wiring: Pick<Wiring, "create">;
 }
 
 /** What of a sync can be changed later. */
@@ -70,7 +72,7 @@ const BATCH = 500;
 
 /** Makes the syncs of a runtime, and has the engine work on them. */
 export function createSyncs(options: SyncsOptions): Syncs {
-  const { db, engine, clock, connectors, subscriptions } = options;
+  const { db, engine, clock, connectors, subscriptions, wiring } = options;
   workSyncs(options);
 
   const find = async (id: string, user?: string): Promise<SyncRecord> => {
@@ -96,7 +98,8 @@ export function createSyncs(options: SyncsOptions): Syncs {
       for (const { name, definition } of triggersOf(both[side], sync.resource)) {
         const everySeconds =
           sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, definition.schedule?.minSeconds ?? 60);
-        await subscriptions.create({ connection: sync[side], trigger: name, everySeconds, flow: sync.id });
+        const wanted = { connection: sync[side], trigger: name, everySeconds };
+        await db.transaction((tx) => wiring.create(tx, wanted, { flow: sync.id }));
       }
     }
   };
