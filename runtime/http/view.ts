@@ -1,16 +1,10 @@
 import type { ApiKeyRecord } from "../model/api-keys.ts";
-import type { EventRecord } from "../model/events.ts";
 
 /** RFC 3339, or null for no time. */
 export function isoTime(time: number): string;
 export function isoTime(time: number | null): string | null;
 export function isoTime(time: number | null): string | null {
   return time === null ? null : new Date(time).toISOString();
-}
-
-export function eventView(event: EventRecord): object {
-  const { id, type, connection, user, subscription, createdAt, data } = event;
-  return { id, type, timestamp: isoTime(createdAt), connection, user, subscription, data: JSON.parse(data) as unknown };
 }
 
 /** An admin key as it is shown, without its hash. */

@@ -105,11 +105,21 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
 }
 
 /** Writes back what a poll changes, but for the sequence. A stream that is gone stays gone. */
-export async function saveStream(tx: Tx, { id, sequence: _, ...stream }: StreamRecord): Promise<void> {
-  await streams.change(tx, stream, "id = ?", [id]);
+export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
+  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...changes } = stream;
+  await streams.change(tx, changes, "id = ?", [id]);
 }
 
-/** Raises the sequence of a stream; one that is higher already stays. */
+/** Has a stream count on from the last event of a subscription that comes from another one. */
+export async function continueSequence(tx: Tx, stream: number, subscription: string): Promise<void> {
+  const last = await tx.get<{ sequence: number | null }>(
+    "select max(sequence) as sequence from events where subscription = ?",
+    [subscription],
+  );
+  await raiseSequence(tx, stream, last?.sequence ?? 0);
+}
+
+/** Raises the sequence of a stream. It only grows, whatever a poll that began before has in hand. */
 export async function raiseSequence(tx: Tx, id: number, sequence: number): Promise<void> {
   await tx.run("update streams set sequence = ? where id = ? and sequence < ?", [sequence, id, sequence]);
 }

@@ -12,7 +12,7 @@ import type { Source } from "../read/fetch.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
-import { degradedEvent, recoveredEvent } from "./operational.ts";
+import { degradedEvent, recoveredEvent } from "../model/operational.ts";
 import { readStream, type ReadResult } from "./read.ts";
 import type { Reading, Transaction } from "./reading.ts";
 import { nextPoll, toSubscriber, type Subscriber } from "./subscriber.ts";

@@ -1,10 +1,7 @@
-import { Lru } from "../core/lru.ts";
+import { conditionOf, type Condition } from "../manifest/conditions.ts";
 import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import { defaultSchedule, nextRun, type Schedule } from "./schedule.ts";
-
-type Condition = (data: unknown) => boolean;
 
 /** A subscription ready to be asked whether a change concerns it. */
 export interface Subscriber {
@@ -14,17 +11,13 @@ export interface Subscriber {
   where: Condition | undefined;
 }
 
-/** Conditions of subscribers that are kept compiled: many subscriptions share one. */
-export const MOST_CONDITIONS = 10_000;
-
-const conditions = new Lru<string, Condition>(MOST_CONDITIONS);
-
+/** A subscription with its trigger and its own condition compiled. */
 export function toSubscriber(connector: Connector, subscription: SubscriptionRecord): Subscriber {
   const { trigger, where } = subscription;
   return {
     subscription,
     trigger: connector.triggers.get(trigger)!,
-    where: where === null ? undefined : conditions.getOr(where, () => compileCondition(where)),
+    where: where === null ? undefined : conditionOf(where),
   };
 }
 

@@ -4,7 +4,7 @@ import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
 import { eventsOf } from "./match.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 

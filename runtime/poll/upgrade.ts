@@ -3,7 +3,7 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { forgetAll } from "../model/known.ts";
 import { saveStream, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();

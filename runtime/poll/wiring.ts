@@ -6,7 +6,7 @@ import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
-import { deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
+import { continueSequence, deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
 import {
   isStreamUsed,
   newSubscription,
@@ -21,7 +21,7 @@ import { shortHash } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subject } from "./check.ts";
 import { pollJob } from "./jobs.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {
@@ -116,7 +116,10 @@ export function createWiring({
       const after: SubscriptionRecord = { ...before, ...changes, ...implied(changes), updatedAt: clock.now() };
       after.stream = await ensureStreamOf(tx, subject, after.input);
       const isMoved = after.stream !== before.stream;
-      if (isMoved) after.backfill = "pending";
+      if (isMoved) {
+        after.backfill = "pending";
+        await continueSequence(tx, after.stream, before.id);
+      }
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
       if (after.status === "active") await poll(tx, after);

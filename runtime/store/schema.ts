@@ -1,3 +1,7 @@
+import type { Log } from "../core/log.ts";
+import type { Tx } from "./database.ts";
+import { renumberEvents } from "./renumber.ts";
+
 /**
  * The tables, as a list of migrations that only ever grows: the store's version is how many have run.
  * `blob`, `bigint` and `serial` differ between the databases; the rest is common SQL.
@@ -15,9 +19,15 @@ export interface Dialect {
   jobs: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
+  /** What makes the claims of jobs numbers that only grow; empty where one process claims. */
+  claims: readonly string[];
 }
 
-export const migrations: ((d: Dialect) => string[])[] = [
+/** A statement, or work that no statement can do; both run in the migration's own transaction. */
+export type Step = string | ((tx: Tx, log: Log) => Promise<void>);
+export type Migration = (d: Dialect) => readonly Step[];
+
+export const migrations: readonly Migration[] = [
   (d) => [
     `create table connections (
        id text primary key,
@@ -145,15 +155,6 @@ export const migrations: ((d: Dialect) => string[])[] = [
     `create index deliveries_by_event on deliveries (event)`,
     `create index deliveries_by_endpoint on deliveries (endpoint, status, id)`,
     ...d.jobs,
-    `create table idempotency (
-       key text not null,
-       scope text not null,
-       request_hash text not null,
-       status ${d.bigint},
-       answer text,
-       expires_at ${d.bigint} not null,
-       primary key (scope, key)
-     )`,
     `create table api_keys (
        id text primary key,
        name text not null,
@@ -174,159 +175,10 @@ export const migrations: ((d: Dialect) => string[])[] = [
        updated_at ${d.bigint} not null,
        primary key (user_id, name)
      )`,
-    `create table batches (
-       id text primary key,
-       connection text not null,
-       user_id text not null,
-       action text not null,
-       status text not null,
-       total ${d.bigint} not null,
-       created_at ${d.bigint} not null,
-       finished_at ${d.bigint}
-     )`,
-    `create index batches_by_end on batches (finished_at)`,
-    `create table batch_items (
-       batch text not null,
-       position ${d.bigint} not null,
-       status text not null,
-       input text not null,
-       result text,
-       primary key (batch, position)
-     )`,
-    `create index batch_items_by_status on batch_items (batch, status, position)`,
   ],
-  (d) => [
-    `create table flows (
-       id text primary key,
-       user_id text,
-       version ${d.bigint} not null,
-       status text not null,
-       problem text,
-       origin text,
-       hook_secret ${d.blob},
-       sample text,
-       created_at ${d.bigint} not null,
-       updated_at ${d.bigint} not null
-     )`,
-    `create index flows_by_user on flows (user_id, id)`,
-    `create table flow_versions (
-       flow text not null,
-       version ${d.bigint} not null,
-       definition text not null,
-       setup text,
-       by_admin ${d.bigint} not null,
-       created_at ${d.bigint} not null,
-       primary key (flow, version)
-     )`,
-    `create index subscriptions_by_flow on subscriptions (flow)`,
-    `create table runs (
-       id text primary key,
-       flow text not null,
-       version ${d.bigint} not null,
-       user_id text,
-       for_user text,
-       status text not null,
-       cause text not null,
-       event text,
-       connection text,
-       trigger_data ${d.blob} not null,
-       key_run text not null,
-       replay_of text,
-       error text,
-       created_at ${d.bigint} not null,
-       started_at ${d.bigint},
-       wake_at ${d.bigint},
-       finished_at ${d.bigint}
-     )`,
-    `create index runs_by_flow on runs (flow, id)`,
-    `create index runs_by_user on runs (user_id, id)`,
-    `create index runs_by_end on runs (finished_at)`,
-    `create table run_steps (
-       run text not null,
-       step text not null,
-       iteration ${d.bigint} not null,
-       status text not null,
-       input text,
-       output text,
-       state ${d.blob},
-       error text,
-       attempts ${d.bigint} not null,
-       started_at ${d.bigint} not null,
-       finished_at ${d.bigint},
-       primary key (run, step, iteration)
-     )`,
-    `create table flow_templates (
-       id text primary key,
-       version text not null,
-       template text not null,
-       created_at ${d.bigint} not null,
-       updated_at ${d.bigint} not null
-     )`,
-  ],
-  (d) => [
-    `create table syncs (
-       id text primary key,
-       user_id text not null,
-       resource text not null,
-       left_connection text not null,
-       right_connection text not null,
-       direction text not null,
-       conflicts text not null,
-       deletes text not null,
-       fields text not null,
-       every_seconds ${d.bigint},
-       writes_per_minute ${d.bigint},
-       phase text not null,
-       status text not null,
-       problem text,
-       pulled ${d.bigint} not null,
-       pushed ${d.bigint} not null,
-       conflict_count ${d.bigint} not null,
-       last_sync_at ${d.bigint},
-       window_start ${d.bigint} not null,
-       window_writes ${d.bigint} not null,
-       created_at ${d.bigint} not null,
-       updated_at ${d.bigint} not null
-     )`,
-    `create index syncs_by_user on syncs (user_id, id)`,
-    `create table sync_links (
-       id text primary key,
-       sync text not null,
-       left_id text,
-       right_id text,
-       state text not null,
-       agreed text,
-       left_fields text,
-       right_fields text,
-       left_written_at ${d.bigint},
-       right_written_at ${d.bigint},
-       error text,
-       dirty ${d.bigint} not null,
-       created_at ${d.bigint} not null,
-       updated_at ${d.bigint} not null,
-       unique (sync, left_id),
-       unique (sync, right_id)
-     )`,
-    `create index sync_links_by_state on sync_links (sync, state, id)`,
-    `create table sync_keys (
-       sync text not null,
-       side text not null,
-       key text not null,
-       link text not null,
-       primary key (sync, side, key, link)
-     )`,
-    `create index sync_keys_by_link on sync_keys (link)`,
-    `create table sync_conflicts (
-       id text primary key,
-       sync text not null,
-       link text not null,
-       left_id text,
-       right_id text,
-       fields text not null,
-       winner text not null,
-       created_at ${d.bigint} not null
-     )`,
-    `create index sync_conflicts_by_sync on sync_conflicts (sync, id)`,
-  ],
+  // Two that once made the tables of modules, which see to their own now.
+  () => [],
+  () => [],
   (d) => [...d.shared],
+  (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
 ];

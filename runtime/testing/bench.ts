@@ -152,7 +152,7 @@ export class Bench implements AsyncDisposable {
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
-    this.actions = createActions({ accounts: this.accounts, variablesOf, clock, log });
+    this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
     const { client } = this.accounts;
     workPolls(
       { db, engine, connectors, emit, clock, log, random: () => 0.5 },

@@ -37,7 +37,7 @@ describe("making a subscription", () => {
     const error = await refusal(runtime.subscriptions.create({ connection, trigger: "sync_creatd" }));
     expect(error.code).toBe("invalid_input");
     expect(error.faults).toEqual([
-      { pointer: "/trigger", message: 'acme has no trigger "sync_creatd"; did you mean "sync_created"?' },
+      { pointer: "/trigger", message: 'Trigger "sync_creatd" does not exist; did you mean "sync_created"?' },
     ]);
   });
 
@@ -50,14 +50,14 @@ describe("making a subscription", () => {
         where: "record.",
         firstPoll: { since: "2026-01-01T00:00:00Z" },
         endpoint: "ep_none",
-        everySeconds: 0.5,
+        everySeconds: 0,
       }),
     );
     expect(error.faults.map((fault) => fault.pointer)).toEqual(["/where", "/firstPoll", "/endpoint", "/everySeconds"]);
     const messages = error.faults.map((fault) => fault.message).join("\n");
     expect(messages).toMatch(/records of snapshot do not say when they changed; use "emitAll" or "baseline"/);
-    expect(messages).toMatch(/there is no endpoint ep_none/);
-    expect(messages).toMatch(/must be at least 1 for snapshot_any/);
+    expect(messages).toMatch(/Endpoint ep_none does not exist; list them to find the right id/);
+    expect(messages).toMatch(/must be >= 1/);
   });
 
   it("refuses an endpoint that does not take the trigger's events", async () => {
@@ -72,7 +72,9 @@ describe("making a subscription", () => {
   it("refuses a connection that does not exist", async () => {
     const { runtime } = await withItems();
     const error = await refusal(runtime.subscriptions.create({ connection: "con_none", trigger: "sync_created" }));
-    expect(error.faults).toEqual([{ pointer: "/connection", message: "there is no connection con_none" }]);
+    expect(error.faults).toEqual([
+      { pointer: "/connection", message: "Connection con_none does not exist; list them to find the right id" },
+    ]);
   });
 });
 
@@ -85,6 +87,23 @@ describe("a subscription", () => {
     vendor.put("c", { name: "other" });
     await poll(subscription);
     expect(await seen()).toEqual(["item.created b"]);
+  });
+
+  it("that comes to read another stream counts on from its last event", async () => {
+    const { vendor, runtime, subscribe, poll, events } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    for (const id of ["b", "c"]) vendor.put(id);
+    await poll(subscription);
+    const sequences = async () => (await events()).map(({ data }) => (data as { sequence: number }).sequence);
+    expect(await sequences()).toEqual([1, 2]);
+    const { id: stream } = await bench.streamOf(subscription);
+    await runtime.db.run("update subscriptions set stream = -1 where id = ?", [subscription]);
+    await runtime.db.run("delete from streams where id = ?", [stream]);
+    await runtime.subscriptions.update(subscription, { everySeconds: 60 });
+    await poll(subscription);
+    vendor.put("d");
+    await poll(subscription);
+    expect(await sequences()).toEqual([3]);
   });
 
   it("that is paused is not polled, and after its pause hears of everything in between", async () => {

@@ -1,8 +1,8 @@
 import { HooklineError } from "../../core/errors.ts";
+import { inputQuery, parseInput } from "../../model/input-query.ts";
 import { ok, routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
-import { inputQuery, parseInput } from "./input.ts";
 
 const { userRoute } = routesOf<Services>();
 
