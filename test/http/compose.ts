@@ -1,13 +1,15 @@
 import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { pino } from "pino";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { createRuntime, type RuntimeOptions } from "../../runtime/runtime.ts";
 import { listen } from "../fixtures/listen.ts";
 import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
 import { storeOfTest } from "../postgres.ts";
 import { Contract } from "./contract.ts";
 import { NotesVendor, notesManifest } from "./notes-vendor.ts";
+
+export { soon } from "../fixtures/wait.ts";
 
 export const ADMIN = "an-admin-key-of-this-test";
 
@@ -104,8 +106,3 @@ export async function makeApi(options: ApiOptions = {}) {
 }
 
 export type Api = Awaited<ReturnType<typeof makeApi>>;
-
-/** Tries until it holds. */
-export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 5000 });
-}
