@@ -267,7 +267,7 @@ function itemsOf(step: CompiledStep, scope: Scope): unknown[] {
   if (items.length > MAX_ITEMS) {
     throw new HooklineError(
       "too_large",
-      `forEach: gives ${items.length} items; ${MAX_ITEMS} are done in one run, filter them`,
+      `forEach: gives ${items.length} items; at most ${MAX_ITEMS} are done in one run, so filter them`,
     );
   }
   return items;
