@@ -9,8 +9,8 @@ import type { PrepareCall } from "./calls.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
 import { dryRunInput, type DryRun, type DryRunGiven, type DryStep } from "./model/dry-runs.ts";
 import type { FlowRecord } from "./model/flows.ts";
+import { readShown, shown } from "./model/runs.ts";
 import { sampleOf } from "./sample.ts";
-import { readShown, shown } from "./shown.ts";
 
 export type { DryRun, DryRunGiven } from "./model/dry-runs.ts";
 

@@ -7,14 +7,13 @@ import type { Scope } from "../manifest/expressions.ts";
 import { findConnection } from "../model/connections.ts";
 import { attempt, attemptAsync } from "./attempt.ts";
 import type { FlowVersion } from "./model/flows.ts";
-import type { RunRecord, RunStepRecord } from "./model/runs.ts";
+import { shown, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import type { Call, PrepareCall } from "./calls.ts";
 import type { Asker } from "../accounts/resolve.ts";
 import type { CompiledFlow, CompiledStep } from "./definition.ts";
 import { Progress } from "./progress.ts";
 import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
-import { shown } from "./shown.ts";
 import { errorOf, StepLog } from "./step-log.ts";
 
 export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random"> & {

@@ -1,4 +1,3 @@
-import flowSchema from "../../../schemas/flow.schema.json" with { type: "json" };
 import type { Flow, Trigger } from "../../../schemas/flow.ts";
 import { isoTime } from "../../core/time.ts";
 import {
@@ -20,9 +19,7 @@ import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { standalone } from "./standalone.ts";
-
-export const FLOW_ID = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
+import { answers, connectionsBySlot, enabled, FLOW_ID, flowProperties, owner } from "./definition.ts";
 
 /** Why a flow is broken. */
 export interface FlowProblem {
@@ -170,18 +167,6 @@ export type FlowChanges = Partial<Pick<Flow, "name" | "triggers" | "steps">> & {
   enabled?: boolean;
 };
 
-/** JSON Schemas of what is written of a flow, by property. */
-export const flowProperties = standalone(flowSchema).properties;
-export const owner = schema.name("The user it belongs to; the workspace when left out.", "u_1");
-export const enabled = { type: "boolean", description: "Whether its triggers start it.", default: true };
-export const connectionsBySlot = {
-  type: "object",
-  additionalProperties: { type: "string" },
-  description: "Connection by slot; a slot that is left out takes the user's only connection of its connector.",
-  examples: [{ google: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }],
-};
-export const answers = schema.anyObject("Answers to the template's form.", { tag: "from-google" });
-
 export const newFlow = checkedInput<NewFlow>(
   "flow",
   schema.object("A flow.", { ...flowProperties, user: owner, enabled }, ["when", "timeLimit", "user", "enabled"]),
@@ -198,9 +183,6 @@ export const flowChanges = checkedInput<FlowChanges>("flow", {
   ...schema.object("What changes.", changeable, Object.keys(changeable)),
   minProperties: 1,
 });
-
-/** The form of a flow alone, for one that comes out of a template. */
-export const flowForm = checkedInput<Flow>("flow", schema.object("A flow.", flowProperties, ["when", "timeLimit"]));
 
 /** What a flow with a call trigger is called with. */
 export const flowCall = checkedInput<Record<string, unknown>>(

@@ -15,9 +15,9 @@ import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import { scrub } from "../../core/secrets.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { readShown, shown } from "../shown.ts";
-import { FLOW_ID } from "./flows.ts";
+import { FLOW_ID } from "./definition.ts";
 
 export interface RunError {
   code: string;
@@ -62,6 +62,28 @@ export const runs = new Table("runs", {
 
 export type RunRecord = RecordOf<typeof runs.fields>;
 export type RunView = ViewOf<typeof runs.fields>;
+
+/** The longest JSON that is shown, in characters. */
+export const MAX_SHOWN = 16_384;
+
+/** A value as a run shows it: JSON text without secrets, cut when it is long. Null for undefined. */
+export function shown(value: unknown): string | null {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) return null;
+  if (text.length <= MAX_SHOWN) return scrub(text);
+  const start = scrub(text.slice(0, MAX_SHOWN));
+  return JSON.stringify({ truncated: true, characters: text.length, start });
+}
+
+/** The value that {@link shown} has made text of; the text itself where scrubbing has left no JSON. */
+export function readShown(text: string | null): unknown {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
 
 const shownValue = (description: string): Field<string | null, unknown, false> => ({
   ...nullable(text(description)),

@@ -1,13 +1,11 @@
 import type { FlowTemplate } from "../../../schemas/flow-template.ts";
-import templateSchema from "../../../schemas/flow-template.schema.json" with { type: "json" };
 import type { Flow } from "../../../schemas/flow.ts";
 import { fixed, text, time, value } from "../../model/field.ts";
 import { checkedInput, input, type InputOf } from "../../model/input.ts";
 import * as schema from "../../model/schema.ts";
 import { Table } from "../../model/table.ts";
 import type { Difference } from "../difference.ts";
-import { answers, connectionsBySlot, enabled, flowProperties, owner } from "./flows.ts";
-import { standalone } from "./standalone.ts";
+import { answers, connectionsBySlot, enabled, flowProperties, owner, templateForm } from "./definition.ts";
 
 export type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
 
@@ -43,11 +41,8 @@ export interface Upgrade {
   changes: Difference[];
 }
 
-const { properties: allProperties, ...rules } = standalone(templateSchema);
-const { $schema: _, ...properties } = allProperties;
-
 /** The form of a template; {@link checkTemplate} finds what its schema cannot say. */
-export const newTemplate = checkedInput<AnyTemplate>("flow template", { ...rules, properties });
+export const newTemplate = checkedInput<AnyTemplate>("flow template", templateForm);
 
 const setup = value<Record<string, unknown>>(answers);
 const connections = value<Record<string, string>>(connectionsBySlot);
@@ -82,11 +77,11 @@ const difference = schema.object(
 
 export const templateSchemas = {
   FlowTemplate: {
-    ...rules,
+    ...templateForm,
     description: "A flow written once, to be installed by many.",
-    required: [...templateSchema.required, "source"],
+    required: [...templateForm.required, "source"],
     properties: {
-      ...properties,
+      ...templateForm.properties,
       source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
     },
   },
