@@ -12,8 +12,6 @@ import type { FlowRecord } from "./model/flows.ts";
 import { readShown, shown } from "./model/runs.ts";
 import { sampleOf } from "./sample.ts";
 
-export type { DryRun, DryRunGiven } from "./model/dry-runs.ts";
-
 /**
  * Finds out what a run would do, without calling anybody.
  * @throws HooklineError `invalid_input`, `invalid_expression` for the flow's own condition
@@ -29,6 +27,7 @@ type DryRunContext = Pick<Context, "db" | "connectors"> & {
 /** Items of a list that are shown. */
 const MOST_ITEMS = 10;
 
+/** Makes the function that runs flows dry. */
 export function createDryRunner(context: DryRunContext): DryRunner {
   return async (flow, given = {}) => {
     const checked = dryRunInput.check(given);

@@ -16,6 +16,7 @@ import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
 import { errorOf, StepLog } from "./step-log.ts";
 
+/** What runs need. */
 export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random"> & {
   prepare: PrepareCall;
   variablesOf: VariablesOf;

@@ -12,6 +12,7 @@ const LIMIT_MS = 60_000;
 /** The longest that limits are waited for, from the first try. */
 const LIMITS_END_MS = 24 * 60 * 60_000;
 
+/** A call that failed. */
 export interface Failure {
   error: unknown;
   /** Whether the call may be made again although it may have been done. */

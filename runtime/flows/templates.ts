@@ -74,6 +74,7 @@ interface Needs {
   syncs: Pick<Syncs, "create"> | undefined;
 }
 
+/** Makes the service. */
 export function createTemplates(
   { db, connectors, clock }: Pick<Context, "db" | "connectors" | "clock">,
   { shipped, flows, options, syncs }: Needs,

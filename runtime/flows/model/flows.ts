@@ -108,6 +108,7 @@ export interface FlowView extends Flow, ViewOf<typeof stored> {
   hook: string | null;
 }
 
+/** A flow as it is shown: its definition, its state, and no secret. */
 export function flowView(flow: FlowRecord): FlowView {
   const { id, status, definition, origin, setup } = flow;
   return {
@@ -153,6 +154,7 @@ export async function keepSample(tx: Tx, flow: string, sample: unknown): Promise
   await heads.change(tx, { sample }, "id = ? and sample is null", [flow]);
 }
 
+/** A flow as it is given. */
 export interface NewFlow extends Flow {
   /** Whose flow it is; the workspace's when left out. */
   user?: string;
@@ -167,6 +169,7 @@ export type FlowChanges = Partial<Pick<Flow, "name" | "triggers" | "steps">> & {
   enabled?: boolean;
 };
 
+/** The form of a new flow; {@link checkFlow} finds what its schema cannot say. */
 export const newFlow = checkedInput<NewFlow>(
   "flow",
   schema.object("A flow.", { ...flowProperties, user: owner, enabled }, ["when", "timeLimit", "user", "enabled"]),
@@ -179,6 +182,7 @@ const changeable = {
   enabled,
 };
 
+/** The form of changes of a flow. */
 export const flowChanges = checkedInput<FlowChanges>("flow", {
   ...schema.object("What changes.", changeable, Object.keys(changeable)),
   minProperties: 1,
@@ -190,11 +194,13 @@ export const flowCall = checkedInput<Record<string, unknown>>(
   schema.anyObject("Anything; mappings read it as `trigger`.", { email: "ada@example.com" }),
 );
 
+/** What the list of flows can be asked. */
 export const flowQuery = listQuery("flows", {
   user: name("Only this user's."),
   status: oneOf(["active", "paused", "broken"], "Only flows in this state."),
 });
 
+/** For the OpenAPI document. */
 export const flowSchemas = {
   Flow: schema.object(
     "Triggers wired to steps.",

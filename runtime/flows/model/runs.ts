@@ -19,6 +19,7 @@ import { scrub } from "../../core/secrets.ts";
 import type { Sql, Tx } from "../../store/database.ts";
 import { FLOW_ID } from "./definition.ts";
 
+/** Why a run failed. */
 export interface RunError {
   code: string;
   message: string;
@@ -60,7 +61,9 @@ export const runs = new Table("runs", {
   finishedAt: nullable(time("When it ended.")),
 });
 
+/** A run as it is stored. */
 export type RunRecord = RecordOf<typeof runs.fields>;
+/** A run as lists show it. */
 export type RunView = ViewOf<typeof runs.fields>;
 
 /** The longest JSON that is shown, in characters. */
@@ -113,6 +116,7 @@ export const runSteps = new Table(
   ["run", "step", "iteration"],
 );
 
+/** A step of a run as it is stored. */
 export type RunStepRecord = RecordOf<typeof runSteps.fields>;
 
 /** One step, or one item of its list, as it is shown. */
@@ -122,12 +126,13 @@ export interface RunStepView extends ViewOf<typeof runSteps.fields> {
   item: number | null;
 }
 
+/** A run as it is shown alone. */
 export interface RunDetails extends RunView {
   trigger: unknown;
   steps: RunStepView[];
 }
 
-/** `order`: the ids of the steps in the order of the flow. */
+/** A run with its steps; `order`: the ids of the steps in the order of the flow. */
 export function runDetails(
   run: RunRecord,
   trigger: unknown,
@@ -158,6 +163,7 @@ export async function moveRun(tx: Tx, id: string, progress: RunProgress, now: nu
   return changed === 1;
 }
 
+/** The steps of a run, in the order in which they began. */
 export function stepsOfRun(sql: Sql, run: string): Promise<RunStepRecord[]> {
   return runSteps.all(sql, "where run = ? order by started_at, iteration", [run]);
 }
@@ -176,6 +182,7 @@ export async function deleteRunsBefore(tx: Tx, before: number, limit: number): P
 
 const status = oneOf(RUN_STATUSES, "Only runs in this state.");
 
+/** What the list of runs can be asked. */
 export const runQuery = listQuery("runs", {
   flow: name("Only runs of this flow."),
   user: name("Only runs of this user's flows."),
@@ -185,6 +192,7 @@ export const runQuery = listQuery("runs", {
 /** The runs of one flow. */
 export const flowRunQuery = listQuery("runs", { status });
 
+/** The form of what a replay is asked. */
 export const replay = input(
   "replay",
   "Where to begin.",
@@ -198,6 +206,7 @@ const runStepSchema = runSteps.schema("What a step took and gave.", {
   item: schema.nullable(schema.count("Which item of its list, from 1; null for the step as a whole.")),
 });
 
+/** For the OpenAPI document. */
 export const runSchemas = {
   Run: runs.schema("One execution of a flow."),
   RunDetails: runs.schema("One execution of a flow, step by step.", {

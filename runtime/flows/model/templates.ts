@@ -7,6 +7,7 @@ import { Table } from "../../model/table.ts";
 import type { Difference } from "../difference.ts";
 import { answers, connectionsBySlot, enabled, flowProperties, owner, templateForm } from "./definition.ts";
 
+/** What templates of flows and of syncs have in common. */
 export type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
 
 /** A template whose triggers and steps are those of a flow, with names of slots for connections. */
@@ -15,6 +16,7 @@ export type Template = Envelope & Flow;
 /** A template of a two-way sync. */
 export type SyncTemplate = Envelope & { sync: NonNullable<FlowTemplate["sync"]> };
 
+/** A template of a flow or of a sync. */
 export type AnyTemplate = Template | SyncTemplate;
 
 /** The workspace's own templates. */
@@ -47,10 +49,11 @@ export const newTemplate = checkedInput<AnyTemplate>("flow template", templateFo
 const setup = value<Record<string, unknown>>(answers);
 const connections = value<Record<string, string>>(connectionsBySlot);
 
-/** What is chosen for a template. */
+/** What is chosen for an upgrade. */
 export const choices = input("choices", "What is chosen for the template.", {}, { connections, setup });
 export type Choices = InputOf<typeof choices>;
 
+/** What is chosen for a new flow or sync. */
 export const installation = input(
   "installation",
   "What is chosen for the template.",
@@ -75,6 +78,7 @@ const difference = schema.object(
   ["before", "after"],
 );
 
+/** For the OpenAPI document. */
 export const templateSchemas = {
   FlowTemplate: {
     ...templateForm,
