@@ -3,7 +3,7 @@ import type { OpenModule } from "../engine/module.ts";
 import type { StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
 import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
-import { flowBroken } from "./operational.ts";
+import { flowBroken } from "../model/operational.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
 

@@ -57,8 +57,7 @@ async function prepareAction(
     input,
     repeatable: action.idempotency !== "none",
     faults: () => action.validateInput(input),
-    run: async (signal, idempotencyKey) =>
-      (await runAction(row.id, work.action, input, { signal, idempotencyKey })).output,
+    run: async (signal, keySeed) => (await runAction(row.id, work.action, input, { signal, keySeed })).output,
   };
 }
 

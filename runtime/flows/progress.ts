@@ -1,7 +1,7 @@
 import type { Context } from "../engine/context.ts";
 import type { Outcome } from "../engine/engine.ts";
 import { moveRun, runSteps, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
-import { runFailed } from "./operational.ts";
+import { runFailed } from "../model/operational.ts";
 
 type ProgressContext = Pick<Context, "db" | "clock" | "emit">;
 

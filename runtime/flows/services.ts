@@ -18,7 +18,7 @@ import { workFlows } from "./work.ts";
 
 /** What flows need of the core and of other modules. */
 export interface FlowsCore extends Context {
-  readonly actions: Pick<Actions, "run" | "options">;
+  readonly actions: Pick<Actions, "perform" | "options">;
   readonly variables: Pick<Variables, "valuesOf">;
   /** Makes the syncs of templates; without, templates of syncs cannot be installed. */
   readonly syncs?: Pick<Syncs, "create">;
@@ -43,7 +43,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
   const compiled = new CompiledFlows();
   const start = createStart(core, compiled);
   const triggers = createFlowTriggers(core);
-  const prepare = createPrepareCall({ ...core, runAction: core.actions.run });
+  const prepare = createPrepareCall({ ...core, runAction: core.actions.perform });
   const variablesOf = core.variables.valuesOf;
   const dryRun = createDryRunner({ ...core, compiled, prepare, variablesOf });
   const { flows, store } = createFlows(core, { triggers, start, dryRun });

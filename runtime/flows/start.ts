@@ -6,7 +6,7 @@ import { attempt } from "./attempt.ts";
 import type { CompiledFlows } from "./definition.ts";
 import type { FlowRecord } from "./model/flows.ts";
 import { runs, type RunError, type RunRecord } from "./model/runs.ts";
-import { runFailed } from "./operational.ts";
+import { runFailed } from "../model/operational.ts";
 import { sealTrigger } from "./records.ts";
 
 /** What starts a run. */

@@ -8,7 +8,8 @@ import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import type { Page } from "../model/page.ts";
 import { ownerIn, type Scope } from "../model/principal.ts";
-import type { SyncInput, Syncs, SyncStatus } from "../sync/syncs.ts";
+import type { NewSync, SyncView } from "../sync/model/syncs.ts";
+import type { Syncs } from "../sync/syncs.ts";
 import { attemptAsync, faultsIn } from "./attempt.ts";
 import type { Resolved } from "./check-connection.ts";
 import { differences } from "./difference.ts";
@@ -52,7 +53,7 @@ export interface Templates {
    * Makes a flow, or the sync it is a template of.
    * @throws HooklineError `invalid_input` with every fault, `forbidden`, `not_found`, `conflict`
    */
-  install(id: string, given?: Installation, scope?: Scope): Promise<ChangedFlow | SyncStatus>;
+  install(id: string, given?: Installation, scope?: Scope): Promise<ChangedFlow | SyncView>;
   /**
    * Shows what an upgrade to the template's present version would change, with other choices if wanted.
    * @throws HooklineError `not_found`, `invalid_input`, `conflict` for a flow that was not made from a template
@@ -191,7 +192,7 @@ export function createTemplates(
       const { connections, user } = await choose(template, chosen, ownerIn(scope, named));
       const setup = readSetup(template, answers);
       if ("sync" in template) {
-        if (syncs) return syncs.create(syncOf(template, connections, setup));
+        if (syncs) return syncs.create(syncOf(template, connections, setup), scope);
         throw new HooklineError("conflict", `Template ${id} makes a sync; load the module "sync" to install it`);
       }
       const flow = { ...fillSlots(flowOf(template), connections), ...(name !== undefined && { name }) };
@@ -220,11 +221,7 @@ function originOf({ id, version }: AnyTemplate, connections: Record<string, stri
 }
 
 /** Answers of these names take the place of what the template says. */
-function syncOf(
-  { sync }: SyncTemplate,
-  connections: Record<string, string>,
-  setup: Record<string, unknown>,
-): SyncInput {
+function syncOf({ sync }: SyncTemplate, connections: Record<string, string>, setup: Record<string, unknown>): NewSync {
   const chosen = Object.entries(setup).filter(([name]) => ["direction", "conflicts", "deletes"].includes(name));
   return { ...sync, ...Object.fromEntries(chosen), left: connections[sync.left]!, right: connections[sync.right]! };
 }

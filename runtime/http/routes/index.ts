@@ -1,42 +1,28 @@
-import type { Route } from "../compat.ts";
+import type { Route } from "../../model/route.ts";
 import type { UserTokens } from "../user-tokens.ts";
-import { actionRoutes } from "./actions.ts";
 import { adminRoutes } from "./admin.ts";
-import { batchRoutes } from "./batches.ts";
 import { connectionRoutes } from "./connections.ts";
 import { connectorRoutes } from "./connectors.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { endpointRoutes } from "./endpoints.ts";
 import { eventRoutes } from "./events.ts";
-import { functionRoutes } from "./functions.ts";
-import { mcpRoutes } from "./mcp.ts";
-import { flowsModule } from "../../flows/module.ts";
 import { oauthRoutes, type OAuthRoutesOptions } from "./oauth.ts";
-import { passthroughRoutes } from "./passthrough.ts";
 import { sampleRoutes } from "./samples.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
-import { syncRoutes } from "./syncs.ts";
 import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
-/** The whole API, in the order it is described in. */
-export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+/** The routes of the core, in the order in which they are described. */
+export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
   return [
     ...connectorRoutes,
     ...connectionRoutes,
     ...oauthRoutes(options),
-    ...actionRoutes,
-    ...batchRoutes,
-    ...passthroughRoutes,
-    ...functionRoutes,
-    ...mcpRoutes,
     ...sampleRoutes,
     ...subscriptionRoutes,
     ...endpointRoutes,
     ...eventRoutes,
     ...deliveryRoutes,
-    ...flowsModule.routes,
-    ...syncRoutes,
     ...variableRoutes,
     ...adminRoutes(options.tokens),
     ...systemRoutes(options),

@@ -1,21 +1,25 @@
 import type { JsonSchema } from "../../core/json.ts";
-import { batchSchemas } from "./batches.ts";
+import { eventDetailsSchemas } from "../../deliver/event-details.ts";
+import { explanationSchemas } from "../../deliver/explain.ts";
+import { statsSchemas } from "../../deliver/stats.ts";
+import { deliverySchemas } from "../../model/deliveries.ts";
+import { endpointSchemas } from "../../model/endpoints.ts";
+import { eventSchemas } from "../../model/events.ts";
 import { connectionSchemas } from "./connections.ts";
-import { deliverySchemas } from "./deliveries.ts";
-import { flowsModule } from "../../flows/module.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncSchemas } from "./syncs.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
-/** Everything the API answers, by name. */
+/** Everything that the core's routes answer, by name. */
 export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...subscriptionSchemas,
+  ...endpointSchemas,
+  ...eventSchemas,
+  ...eventDetailsSchemas,
   ...deliverySchemas,
-  ...batchSchemas,
-  ...flowsModule.nouns,
-  ...syncSchemas,
+  ...explanationSchemas,
+  ...statsSchemas,
   ...variableSchemas,
   ...systemSchemas,
 };
