@@ -1,4 +1,4 @@
-import { anyObject, listOf, name, nullable, object, ref, text, time } from "../../model/schema.ts";
+import { anyObject, listOf, name, nullable, object, text, time } from "../../model/schema.ts";
 
 const apiKey = {
   id: text("Id.", "key_019a1f2e4c7b7d1a8b1c2d3e4f506172"),
