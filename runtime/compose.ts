@@ -1,11 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { createBatches, type Batches } from "./act/batches.ts";
-import { workBatches } from "./act/batch-work.ts";
-import { createActions, type Actions } from "./act/act.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
-import { createFunctions, type Functions } from "./act/functions.ts";
+import { actModule } from "./act/module.ts";
+import type { ActServices } from "./act/routes/services.ts";
+import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
-import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
@@ -28,196 +25,140 @@ import type { Runs } from "./flows/runs.ts";
 import { shippedTemplates } from "./flows/template-files.ts";
 import { flowTarget } from "./flows/target.ts";
 import type { Templates } from "./flows/templates.ts";
+<<<<<<< HEAD
 import { createSyncs, type Syncs } from "./sync/syncs.ts";
 import { syncTarget } from "./sync/target.ts";
+=======
+import { syncModule } from "./sync/module.ts";
+import type { Syncs } from "./sync/syncs.ts";
+>>>>>>> sync
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
-import { createMcp, type Mcp } from "./act/mcp.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
-import { purgeIdempotency } from "./act/model/idempotency.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 
-/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
-export interface ComposeOptions {
-  store: string;
-  connectors: readonly (string | object)[];
-  encryptionKeys: readonly string[];
-  clients: AccountsOptions["clients"];
-  servers: AccountsOptions["servers"];
-  network: NetworkPolicy;
-  baseUrl: string;
-  returnOrigins: readonly string[];
-  retention: { eventsDays: number; deliveriesDays: number };
-  concurrency: { polls: number; deliveries: number; perEndpoint: number };
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+/** What the rooms are made with; the rest of the options is HTTP's. */
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
-/** The rooms, opened and wired, with no work begun. */
-export interface Composed {
-  db: Database;
-  engine: Engine;
-  connectors: ReadonlyMap<string, Connector>;
-  vault: Vault;
+/** The core, opened and wired, with no work begun. */
+export interface Core extends Context {
   accounts: Accounts;
-  actions: Actions;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  mcp: Mcp;
   subscriptions: Subscriptions;
-  syncs: Syncs;
-  flows: FlowRoom["flows"];
-  runs: Runs;
-  templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
   events: Events;
   stats: ReadStats;
   consumers: Consumers;
   metrics: Metrics;
-  clock: Clock;
-  log: Log;
+  retention: ComposeOptions["retention"];
   close(): Promise<void>;
 }
+
+/** The core and the services of its modules. Those of a module that was left out are missing. */
+export type Composed = Core & ActServices & SyncServices & FlowServices;
 
 /** Between the hours, so as not to fall together with everybody's. */
 const UPKEEP = "17 * * * *";
 
 /**
- * Opens the store, loads the connectors and wires the rooms.
+ * Opens the store, loads the connectors, wires the rooms and opens the modules.
  * @throws HooklineError `store_locked`, `store_unusable`, `encryption_key`, `invalid_manifest` with all faults, `invalid_config`
  */
 export async function compose(options: ComposeOptions): Promise<Composed> {
-  const { clock, log } = options;
-  const connectors = await loadConnectors(options.connectors);
-  const shipped = await shippedTemplates(connectors);
+  const [connectors, modules] = await Promise.all([loadConnectors(options.connectors), loadModules(options.modules)]);
+  const opened: OpenModule<object>[] = [];
+  const core = await openCore(options, connectors, modules, opened);
+  const services: Partial<ActServices & SyncServices & FlowServices> = {};
+  const open = <Needed, Services extends object>(module: Module<Needed, Services> | undefined, needed: Needed): void => {
+    if (module === undefined) return;
+    const one = module.open(needed);
+    opened.push(one);
+    Object.assign(services, one.services);
+    for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
+  };
+  open(modules.act, core);
+  const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
+  open(modules.sync, withActions());
+  open(modules.flows, { ...withActions(), syncs: services.syncs });
+  // What is missing is missing on purpose; the library says so to whoever asks for it.
+  return { ...core, ...services } as Composed;
+}
+
+/** `opened` fills up with the modules that are opened on the core. */
+async function openCore(
+  options: ComposeOptions,
+  connectors: ReadonlyMap<string, Connector>,
+  modules: LoadedModules,
+  opened: readonly OpenModule<object>[],
+): Promise<Core> {
+  const { clock, log, random, retention } = options;
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
-    await migrate(db);
+    await migrate(db, log, tablesOf(modules));
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {
     await db.close();
     throw error;
   }
-
-  const metrics = createMetrics();
-  const emit = createDispatch({ engine, clock, log, targets: [flowTarget, syncTarget] });
-  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
-  const variables = createVariables({ db, vault, clock });
+  const targets = (): Target[] => opened.flatMap((module) => module.targets ?? []);
+  const emit = createDispatch({ engine, clock, log, targets });
+  const context: Context = { db, engine, connectors, vault, clock, random, log, emit, network };
+  const metrics = createMetrics();
+  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
+  const variables = createVariables(context);
   const accounts = createAccounts({
     ...options,
-    db,
-    connectors,
-    vault,
-    emit,
+    ...context,
     onStatus: async (tx, change) => {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
       if (status === "removed") await subscriptions.connectionRemoved(tx, id);
-      await flowRoom.followConnection(tx, change);
-      await syncs.connectionChanged(tx, change);
+      for (const module of opened) await module.connectionChanged?.(tx, change);
     },
   });
-  const actions = createActions({ accounts, variablesOf: variables.valuesOf, clock, log });
-  const syncs = createSyncs({
-    db,
-    engine,
-    connectors,
-    subscriptions,
-    openClient: accounts.client,
-    runAction: actions.run,
-    variablesOf: variables.valuesOf,
-    emit,
-    clock,
-    now: () => clock.now(),
-    log,
-  });
-  const flowRoom = createFlowRoom({
-    db,
-    engine,
-    connectors,
-    vault,
-    clock,
-    emit,
-    actions,
-    shipped,
-    createSync: syncs.create,
-    variablesOf: variables.valuesOf,
-    network,
-    retentionDays: options.retention.eventsDays,
-    random: options.random,
-  });
-  const functions = createFunctions({ connections: accounts, connectors });
-  const batches = createBatches({ db, engine, clock, openClient: accounts.client });
-  workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
-  const consumers = createConsumers({ db, connectors, clock, log });
+  const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
-    db,
-    engine,
-    connectors,
+    ...context,
     clientOf: accounts.client,
     variablesOf: variables.valuesOf,
-    emit,
-    clock,
-    log,
     concurrency: polls,
     onPoll: (poll) => metrics.polled(poll),
   });
   workDeliveries({
-    engine,
-    network,
-    vault,
-    clock,
-    emit,
+    ...context,
     consumers,
     concurrency: deliveries,
     perEndpoint,
-    random: options.random,
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
-  workRetention({ db, engine, clock }, options.retention);
+  workRetention(context, retention);
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.purgeAuthorizations();
-    await purgeIdempotency(db, clock.now());
-    await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
   });
   return {
-    db,
-    engine,
-    connectors,
-    vault,
+    ...context,
     accounts,
-    actions,
     variables,
-    functions,
-    batches,
-    mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
-    syncs,
-    flows: flowRoom.flows,
-    runs: flowRoom.runs,
-    templates: flowRoom.templates,
-    endpoints: createEndpoints({ db, engine, connectors, network, vault, clock, log }),
-    deliveries: createDeliveries({ db, engine, clock }),
-    events: createEvents({ db }),
-    stats: createStats({ db, clock }),
+    endpoints: createEndpoints(context),
+    deliveries: createDeliveries(context),
+    events: createEvents(context),
+    stats: createStats(context),
     consumers,
     metrics,
-    clock,
-    log,
+    retention,
     close: async () => {
       await Promise.all([accounts.close(), network.close()]);
       await db.close();

@@ -12,7 +12,7 @@ import type { Behind } from "./check.ts";
 import { resolveConnection, WORKSPACE_USER, type ConnectionRef } from "../accounts/resolve.ts";
 import { differences, type Difference } from "./difference.ts";
 import type { ChangedFlow, FlowKeeper } from "./flows.ts";
-import type { SyncInput, SyncStatus } from "../sync/syncs.ts";
+import type { NewSync, SyncView } from "../sync/model/syncs.ts";
 import { checkTemplate, fillSlots, flowOf, readSetup, type AnyTemplate, type SyncTemplate } from "./template.ts";
 
 /** A template as it is shown. */
@@ -58,7 +58,7 @@ export interface Templates {
   /** The values a property of the form can have for the connection in its slot. Throws `not_found`, `invalid_input`. */
   options(id: string, property: string, choices: Choices, user?: string): Promise<Option[]>;
   /** Makes a flow, or the sync it is a template of. Throws `invalid_input` with every fault, `not_found`, `conflict`. */
-  install(id: string, install: Install, user?: string): Promise<ChangedFlow | SyncStatus>;
+  install(id: string, install: Install, user?: string): Promise<ChangedFlow | SyncView>;
   /** What an upgrade to the template's present version would change, with other choices if wanted. Throws `conflict`. */
   preview(flow: string, choices?: Choices, user?: string): Promise<Upgrade>;
   /** Makes the flow what its template is now; also the way to change answers and connections. Throws like `install`. */
@@ -72,7 +72,7 @@ export interface TemplatesOptions {
   clock: Clock;
   flows: FlowKeeper;
   options: Actions["options"];
-  createSync: (given: SyncInput) => Promise<SyncStatus>;
+  createSync: (given: NewSync) => Promise<SyncView>;
 }
 
 export function createTemplates({
@@ -228,7 +228,7 @@ function syncOf(
   { sync }: SyncTemplate,
   connections: Record<string, string>,
   setup: Record<string, unknown>,
-): SyncInput {
+): NewSync {
   const chosen = Object.entries(setup).filter(([name]) => ["direction", "conflicts", "deletes"].includes(name));
   return { ...sync, ...Object.fromEntries(chosen), left: connections[sync.left]!, right: connections[sync.right]! };
 }

@@ -1,8 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http";
-import type { Batches } from "../act/batches.ts";
+import type { ActServices } from "../act/routes/services.ts";
 import type { Accounts } from "../accounts/accounts.ts";
-import type { Actions } from "../act/act.ts";
-import type { Functions } from "../act/functions.ts";
 import type { Variables } from "../accounts/variables.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
@@ -22,22 +19,13 @@ import type { Subscriptions } from "../poll/subscriptions.ts";
 import type { Database } from "../store/database.ts";
 
 /** The open rooms that HTTP speaks for. */
-export interface Services {
+export interface Services extends ActServices {
   db: Database;
   engine: Pick<Engine, "healthy">;
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
   accounts: Accounts;
-  actions: Actions;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  /** Answers one message of the Model Context Protocol. */
-  mcp: (message: {
-    user: string;
-    headers: IncomingHttpHeaders;
-    body: unknown;
-  }) => Promise<{ status: number; body?: unknown }>;
   subscriptions: Subscriptions;
   syncs: Syncs;
   flows: FlowRoom["flows"];

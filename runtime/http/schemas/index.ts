@@ -1,15 +1,15 @@
 import type { JsonSchema } from "../../core/json.ts";
+import { actModule } from "../../act/module.ts";
 import { eventDetailsSchemas } from "../../deliver/event-details.ts";
 import { explanationSchemas } from "../../deliver/explain.ts";
 import { statsSchemas } from "../../deliver/stats.ts";
 import { deliverySchemas } from "../../model/deliveries.ts";
 import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
-import { batchSchemas } from "./batches.ts";
 import { connectionSchemas } from "./connections.ts";
 import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncSchemas } from "./syncs.ts";
+import { syncModule } from "../../sync/module.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
@@ -21,11 +21,11 @@ export const components: Record<string, JsonSchema> = {
   ...eventSchemas,
   ...eventDetailsSchemas,
   ...deliverySchemas,
+  ...actModule.nouns,
   ...explanationSchemas,
   ...statsSchemas,
-  ...batchSchemas,
   ...flowSchemas,
-  ...syncSchemas,
+  ...syncModule.nouns,
   ...variableSchemas,
   ...systemSchemas,
 };
