@@ -1,47 +1,37 @@
 import { randomBytes } from "node:crypto";
-import { actModule } from "./act/module.ts";
-import type { ActServices } from "./act/routes/services.ts";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
+import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
-import type { Clock } from "./core/clock.ts";
-import { createVault, type Vault } from "./core/crypto.ts";
+import type { ActServices } from "./act/routes/services.ts";
+import { createVault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
-import type { Log } from "./core/log.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
-import { DAY } from "./core/time.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
 import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
 import { createEvents, type Events } from "./deliver/events.ts";
-import { createStats, type ReadStats } from "./deliver/stats.ts";
 import { workRetention } from "./deliver/retention.ts";
+import { createStats, type ReadStats } from "./deliver/stats.ts";
+import type { Context } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
+import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
-import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
-import type { Runs } from "./flows/runs.ts";
-import { shippedTemplates } from "./flows/template-files.ts";
-import { flowTarget } from "./flows/target.ts";
-import type { Templates } from "./flows/templates.ts";
-<<<<<<< HEAD
-import { createSyncs, type Syncs } from "./sync/syncs.ts";
-import { syncTarget } from "./sync/target.ts";
-=======
-import { syncModule } from "./sync/module.ts";
-import type { Syncs } from "./sync/syncs.ts";
->>>>>>> sync
+import type { FlowsServices } from "./flows/services.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
+import { getMeta, setMeta } from "./model/meta.ts";
+import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
-import type { Database } from "./store/database.ts";
-import { getMeta, setMeta } from "./model/meta.ts";
-import { migrate } from "./store/migrate.ts";
+import { migrate, migrateModule } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
+import type { SyncServices } from "./sync/syncs.ts";
 
 /** What the rooms are made with; the rest of the options is HTTP's. */
 export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
@@ -50,6 +40,8 @@ export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 export interface Core extends Context {
   accounts: Accounts;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
   endpoints: Endpoints;
   deliveries: Deliveries;
@@ -62,7 +54,7 @@ export interface Core extends Context {
 }
 
 /** The core and the services of its modules. Those of a module that was left out are missing. */
-export type Composed = Core & ActServices & SyncServices & FlowServices;
+export type Composed = Core & ActServices & SyncServices & FlowsServices;
 
 /** Between the hours, so as not to fall together with everybody's. */
 const UPKEEP = "17 * * * *";
@@ -74,36 +66,46 @@ const UPKEEP = "17 * * * *";
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const [connectors, modules] = await Promise.all([loadConnectors(options.connectors), loadModules(options.modules)]);
   const opened: OpenModule<object>[] = [];
-  const core = await openCore(options, connectors, modules, opened);
-  const services: Partial<ActServices & SyncServices & FlowServices> = {};
-  const open = <Needed, Services extends object>(module: Module<Needed, Services> | undefined, needed: Needed): void => {
+  const targets: Target[] = [];
+  const core = await openCore(options, { connectors, modules, opened, targets });
+  const services: Partial<ActServices & SyncServices & FlowsServices> = {};
+  const open = <Needed, Services extends object>(
+    module: Module<Needed, Services> | undefined,
+    needed: Needed,
+  ): void => {
     if (module === undefined) return;
     const one = module.open(needed);
     opened.push(one);
+    targets.push(...(one.targets ?? []));
     Object.assign(services, one.services);
     for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
   };
   open(modules.act, core);
   const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
   open(modules.sync, withActions());
-  open(modules.flows, { ...withActions(), syncs: services.syncs });
+  open(modules.flows, { ...withActions(), ...(services.syncs && { syncs: services.syncs }) });
   // What is missing is missing on purpose; the library says so to whoever asks for it.
   return { ...core, ...services } as Composed;
 }
 
-/** `opened` fills up with the modules that are opened on the core. */
-async function openCore(
-  options: ComposeOptions,
-  connectors: ReadonlyMap<string, Connector>,
-  modules: LoadedModules,
-  opened: readonly OpenModule<object>[],
-): Promise<Core> {
+interface Surroundings {
+  connectors: ReadonlyMap<string, Connector>;
+  modules: LoadedModules;
+  /** Fills up with the modules that are opened on the core. */
+  opened: readonly OpenModule<object>[];
+  /** Fills up with what events of subscriptions can be for. */
+  targets: readonly Target[];
+}
+
+async function openCore(options: ComposeOptions, surroundings: Surroundings): Promise<Core> {
+  const { connectors, modules, opened, targets } = surroundings;
   const { clock, log, random, retention } = options;
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
-    await migrate(db, log, tablesOf(modules));
+    await migrate(db, log);
+    for (const module of Object.values(modules)) await migrateModule(db, log, module);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {
@@ -111,15 +113,13 @@ async function openCore(
     throw error;
   }
   const network = createNetwork({ ...options.network, trusted: [] });
-  const targets = (): Target[] => opened.flatMap((module) => module.targets ?? []);
   const emit = createDispatch({ engine, clock, log, targets });
   const context: Context = { db, engine, connectors, vault, clock, random, log, emit, network };
   const metrics = createMetrics();
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const variables = createVariables(context);
-  const accounts = createAccounts({
+  const accounts = createAccounts(context, {
     ...options,
-    ...context,
     onStatus: async (tx, change) => {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
@@ -151,6 +151,8 @@ async function openCore(
     ...context,
     accounts,
     variables,
+    apiKeys: createApiKeys(context),
+    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     subscriptions,
     endpoints: createEndpoints(context),
     deliveries: createDeliveries(context),

@@ -4,6 +4,7 @@ import { HooklineError } from "./core/errors.ts";
 import { assertConsumer, type Consumer, type ConsumerOptions } from "./deliver/consumers.ts";
 import { createRouter } from "./http/router.ts";
 import { createLibrary, type Library } from "./library.ts";
+import { loadModules } from "./modules.ts";
 import { resolveOptions, type RuntimeOptions } from "./options.ts";
 
 /** An integration connector inside a process. Made at once; the store is opened by the first use, work begins with `start`. */
@@ -12,7 +13,9 @@ export interface Runtime extends Library, AsyncDisposable {
   readonly router: Router;
   /**
    * Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts.
-   * @throws HooklineError `invalid_input` at once for a pattern that matches no event type
+   * A pattern that nearly misses a type of event is refused once the connectors are loaded: by the first use, or `start`.
+   * @throws HooklineError `invalid_input` at once for a malformed pattern
+   * @throws TypeError at once for a handler that is not a function, and for an unknown option
    */
   on(pattern: string, handler: Consumer, options?: ConsumerOptions): void;
   /** Opens the store and begins to poll and deliver. */
@@ -37,19 +40,29 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const open = (): Promise<Composed> => {
     if (stopped) throw new HooklineError("stopped", "This runtime was stopped; make a new one");
     opened ??= (async () => {
-      composed = await compose(resolved);
-      for (const consumer of pending) composed.consumers.on(...consumer);
-      return composed;
+      const made = await compose(resolved);
+      try {
+        for (const consumer of pending) made.consumers.on(...consumer);
+      } catch (error) {
+        await made.engine.stop(0);
+        await made.close();
+        throw error;
+      }
+      return (composed = made);
     })();
     return opened;
   };
 
   return {
     ...createLibrary(open),
-    router: createRouter({ ...resolved, services: open, modules: async () => [], started: () => started }),
+    router: createRouter({
+      ...resolved,
+      services: open,
+      modules: async () => Object.values(await loadModules(resolved.modules)),
+      started: () => started,
+    }),
     on: (...consumer) => {
-      const [pattern, handler] = consumer;
-      assertConsumer(pattern, handler);
+      assertConsumer(...consumer);
       pending.push(consumer);
       composed?.consumers.on(...consumer);
     },

@@ -135,11 +135,8 @@ export class Table<F extends Fields> {
     where: string,
     params: readonly SqlValue[] = [],
   ): Promise<number> {
-    const given = this.#entries.filter(({ property }) => changes[property] !== undefined);
-    return this.changer(
-      given.map(({ property }) => property),
-      where,
-    )(sql, changes as RecordOf<F>, params);
+    const given = this.#entries.map(({ property }): keyof F => property).filter((name) => changes[name] !== undefined);
+    return this.changer(given, where)(sql, changes as RecordOf<F>, params);
   }
 
   /** `change` of certain properties, whose statement is written once: for what is changed all the time. */

@@ -28,7 +28,7 @@ export function readerOf(
     ({ definition }) => definition.kind === "get" && needsIdAlone(definition.input),
   );
   if (action) {
-    return (id) => ifFound(async () => (await actions.run(connection, action.name, { [idName]: id })).output);
+    return (id) => ifFound(async () => (await actions.perform(connection, action.name, { [idName]: id })).output);
   }
   const type = connector.streams.get(resource.definition.stream)?.resource?.type;
   const stream = [...connector.streams.values()].find(
@@ -40,7 +40,7 @@ export function readerOf(
     ifFound(async () => {
       const client = await accounts.client(connection);
       const signal = new AbortController().signal;
-      const values = await variables.valuesOf(client.user);
+      const values = await variables.valuesOf(client.user, stream);
       const input = { [idName]: id };
       const records = await readSample({
         client,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compilePatterns } from "../../runtime/core/event-patterns.ts";
-import { syncTarget } from "../../runtime/sync/target.ts";
+import { changeJob } from "../../runtime/sync/jobs.ts";
 import { makeHarness, quietLog, type Harness } from "./harness.ts";
 
 /** Whom each event was given to, as the names of endpoints in the order of the events. */
@@ -72,7 +72,7 @@ describe("an event", () => {
   it("for a target whose module is left out is stored and starts nothing; each target is logged once", async () => {
     const lines: unknown[] = [];
     const log = { ...quietLog, warn: (facts: Record<string, unknown>) => void lines.push(facts) };
-    const harness = await makeHarness({ targets: [syncTarget], log });
+    const harness = await makeHarness({ targets: [{ prefix: "sync_", job: changeJob }], log });
     await harness.endpoints.create({ url });
     const flow = (id: string) => ({ target: { flow: id } });
     await harness.emit(flow("flow_1"), flow("sync_1"), flow("flow_1"));

@@ -1,5 +1,12 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import type { HooklineError } from "../../runtime/core/errors.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
+import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
+import { notesManifest } from "./notes-vendor.ts";
 import { makeApi, type Api } from "./compose.ts";
 
 const url = "https://consumer.example/hook";
@@ -56,6 +63,16 @@ const CALLS: [
     "/v1/deliveries?status=delivring",
   ],
   ["a list by an unknown filter", (r) => r.deliveries.list({ evnt: "x" } as never), "GET", "/v1/deliveries?evnt=x"],
+  ["events since no time", (r) => r.events.list({ since: "monday" }), "GET", "/v1/events?since=monday"],
+  ["events by an unknown filter", (r) => r.events.list({ typ: "x" } as never), "GET", "/v1/events?typ=x"],
+  ["events with a bad cursor", (r) => r.events.list({ cursor: "x" }), "GET", "/v1/events?cursor=x"],
+  ["an event that does not exist", (r) => r.events.get("evt_1"), "GET", "/v1/events/evt_1"],
+  [
+    "an explanation of nothing",
+    (r) => r.events.explain({ connection: "con_1" } as never),
+    "GET",
+    "/v1/explain?connection=con_1",
+  ],
   ["a delivery that does not exist", (r) => r.deliveries.retry("dlv_1"), "POST", "/v1/deliveries/dlv_1/retry"],
 ];
 
@@ -90,6 +107,25 @@ describe("library and HTTP", () => {
       await runtime.endpoints.list({ limit: 1, cursor: page.nextCursor! }),
     );
     expect(await must("GET", "/v1/deliveries")).toEqual(await runtime.deliveries.list());
+  });
+});
+
+describe("a consumer", () => {
+  it("that nearly misses a type of event keeps the runtime from starting, and leaves the store free", async () => {
+    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
+    const options = { store, connectors: [notesManifest], encryptionKeys: [ENCRYPTION_KEY] };
+    const logger = pino({ level: "silent" });
+    const wrong = createRuntime({ ...options, logger });
+    wrong.on("note.craeted", () => {});
+    await expect(wrong.start()).rejects.toMatchObject({
+      code: "invalid_input",
+      message: 'on: "note.craeted" matches no event of a loaded connector; did you mean "note.created"?',
+    });
+    await using right = createRuntime({ ...options, logger });
+    right.on("note.created", () => {});
+    await right.start();
+    expect(() => right.on("notes.*", () => {})).toThrow(/did you mean "note\.\*"/);
+    expect(() => right.on("note", undefined as never)).toThrow(TypeError);
   });
 });
 
