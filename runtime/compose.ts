@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { actModule } from "./act/module.ts";
 import type { ActServices } from "./act/routes/services.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
+import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
-import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
@@ -26,6 +25,7 @@ import { createSyncs, type Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
@@ -33,23 +33,8 @@ import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 
-/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
-export interface ComposeOptions {
-  store: string;
-  connectors: readonly (string | object)[];
-  encryptionKeys: readonly string[];
-  clients: AccountsOptions["clients"];
-  servers: AccountsOptions["servers"];
-  network: NetworkPolicy;
-  baseUrl: string;
-  returnOrigins: readonly string[];
-  retention: { eventsDays: number; deliveriesDays: number };
-  concurrency: { polls: number; deliveries: number; perEndpoint: number };
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+/** What the rooms are made with; the rest of the options is HTTP's. */
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
 /** The rooms, opened and wired, with no work begun. */
 export interface Composed extends ActServices {
@@ -88,7 +73,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
-    await migrate(db);
+    await migrate(db, log);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {

@@ -36,6 +36,16 @@ interface Registration {
   consumer: Consumer;
 }
 
+/**
+ * Refuses at once what no open store is needed to refuse.
+ * @throws HooklineError `invalid_input` for a malformed pattern
+ * @throws TypeError when the consumer is not a function
+ */
+export function assertConsumer(pattern: string, consumer: Consumer): void {
+  assertEventPattern(pattern, "on");
+  if (typeof consumer !== "function") throw new TypeError(`on("${pattern}"): the consumer must be a function`);
+}
+
 export function createConsumers(options: { database: Database; clock: Clock; log: Pick<Log, "error"> }): Consumers {
   const { database, clock, log } = options;
   const registrations = new Map<string, Registration>();
@@ -43,7 +53,7 @@ export function createConsumers(options: { database: Database; clock: Clock; log
 
   return {
     on(pattern, consumer, { name } = {}) {
-      assertEventPattern(pattern, "on");
+      assertConsumer(pattern, consumer);
       const registration = { ...identify(registrations, pattern, name), pattern, consumer };
       registrations.set(registration.endpoint, registration);
       if (!started) return;

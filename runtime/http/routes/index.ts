@@ -19,7 +19,7 @@ import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
 /** The whole API, in the order it is described in. */
-export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
   return [
     ...connectorRoutes,
     ...connectionRoutes,
@@ -34,7 +34,7 @@ export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { 
     ...runRoutes,
     ...syncRoutes,
     ...flowTemplateRoutes,
-    ...hookRoutes(options),
+    ...hookRoutes,
     ...variableRoutes,
     ...adminRoutes(options.tokens),
     ...systemRoutes(options),
