@@ -188,12 +188,12 @@ describe("an action of another user's connection", () => {
     const { actions: made, id, vendor } = await connected(() => ({ json: {} }));
     const scope = { user: "u_2" };
     for (const done of [
-      made.run(id, "make", { name: "x" }, {}, scope),
-      made.run(id, "make", { name: "x" }, { idempotencyKey: "k1" }, scope),
-      made.options(id, "make", "list", { account: "acc" }, scope),
-      made.passthrough(id, { method: "GET", target: "things" }, scope),
+      () => made.run(id, "make", { name: "x" }, {}, scope),
+      () => made.run(id, "make", { name: "x" }, { idempotencyKey: "k1" }, scope),
+      () => made.options(id, "make", "list", { account: "acc" }, scope),
+      () => made.passthrough(id, { method: "GET", target: "things" }, scope),
     ]) {
-      await expect(done).rejects.toMatchObject({ code: "not_found" });
+      await expect(done()).rejects.toMatchObject({ code: "not_found" });
     }
     expect(vendor.seen).toHaveLength(0);
   });

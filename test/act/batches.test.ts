@@ -244,23 +244,27 @@ describe("batches", () => {
     const { batches } = runtime;
     const path = `/v1/connections/${connection}/actions/create_note/batch`;
     const create = (body: unknown, scope = {}) => batches.create(connection, "create_note", body as never, {}, scope);
-    const cases: [Promise<unknown>, ...Parameters<typeof ask>][] = [
-      [create({}), "POST", path],
-      [create(undefined), "POST", path],
-      [create({ inputs: [] }), "POST", path, { body: { inputs: [] } }],
-      [create({ inputs: [{}, 7], all: true }), "POST", path, { body: { inputs: [{}, 7], all: true } }],
-      [batches.get("bat_1"), "GET", "/v1/batches/bat_1"],
-      [batches.cancel("bat_1"), "DELETE", "/v1/batches/bat_1"],
+    const cases: [() => Promise<unknown>, ...Parameters<typeof ask>][] = [
+      [() => create({}), "POST", path],
+      [() => create(undefined), "POST", path],
+      [() => create({ inputs: [] }), "POST", path, { body: { inputs: [] } }],
+      [() => create({ inputs: [{}, 7], all: true }), "POST", path, { body: { inputs: [{}, 7], all: true } }],
+      [() => batches.get("bat_1"), "GET", "/v1/batches/bat_1"],
+      [() => batches.cancel("bat_1"), "DELETE", "/v1/batches/bat_1"],
     ];
     for (const [refused, ...request] of cases) {
-      const error = (await refused.catch((thrown: unknown) => thrown)) as HooklineError;
+      const error = (await refused().catch((thrown: unknown) => thrown)) as HooklineError;
       expect(error).toBeInstanceOf(HooklineError);
       const { body } = await ask(...request);
       expect([body.code, body.detail, body.errors ?? []]).toEqual([error.code, error.message, error.faults]);
     }
     const hers = { user: "u_2" };
-    for (const refused of [create({ inputs: [{}] }, hers), batches.get(id, {}, hers), batches.cancel(id, hers)]) {
-      await expect(refused).rejects.toMatchObject({ code: "not_found" });
+    for (const refused of [
+      () => create({ inputs: [{}] }, hers),
+      () => batches.get(id, {}, hers),
+      () => batches.cancel(id, hers),
+    ]) {
+      await expect(refused()).rejects.toMatchObject({ code: "not_found" });
     }
     for (const query of [{ cursor: "b3Bz" }, { limit: 0 }, { limit: 201 }, { all: true }]) {
       const fault = { code: "invalid_input", faults: [{ pointer: `/${Object.keys(query)[0]}` }] };

@@ -133,20 +133,20 @@ describe("functions in the library", () => {
     expect(vendor.count("POST /notes")).toBe(2);
 
     const call = "/v1/functions/notes-create_note/call";
-    const cases: [Promise<unknown>, ...Parameters<typeof ask>][] = [
-      [functions.list(), "GET", "/v1/functions"],
-      [functions.call("notes-create_note"), "POST", call],
-      [functions.call("notes-create_note", {}, { user: "u_1" }), "POST", `${call}?user=u_1`],
+    const cases: [() => Promise<unknown>, ...Parameters<typeof ask>][] = [
+      [() => functions.list(), "GET", "/v1/functions"],
+      [() => functions.call("notes-create_note"), "POST", call],
+      [() => functions.call("notes-create_note", {}, { user: "u_1" }), "POST", `${call}?user=u_1`],
       [
-        functions.call("notes-create_note", { titel: "a" }, { user: "u_1" }),
+        () => functions.call("notes-create_note", { titel: "a" }, { user: "u_1" }),
         "POST",
         `${call}?user=u_1`,
         { body: { titel: "a" } },
       ],
-      [functions.call("notes-make", {}, { user: "u_1" }), "POST", "/v1/functions/notes-make/call?user=u_1"],
+      [() => functions.call("notes-make", {}, { user: "u_1" }), "POST", "/v1/functions/notes-make/call?user=u_1"],
     ];
     for (const [refused, ...request] of cases) {
-      const error = (await refused.catch((thrown: unknown) => thrown)) as HooklineError;
+      const error = (await refused().catch((thrown: unknown) => thrown)) as HooklineError;
       expect(error).toBeInstanceOf(HooklineError);
       const { body } = await ask(...request);
       expect([body.code, body.detail, body.errors ?? []]).toEqual([error.code, error.message, error.faults]);
