@@ -1,20 +1,18 @@
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
-import type { ConnectionView } from "./accounts/view.ts";
+import type { ConnectionView } from "./model/connections.ts";
 import type { Actions } from "./act/act.ts";
-import type { ActionResult } from "./act/actions.ts";
 import type { Batches } from "./act/batches.ts";
 import type { Functions } from "./act/functions.ts";
 import type { Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
 import type { Endpoints } from "./deliver/endpoints.ts";
+import type { Events } from "./deliver/events.ts";
 import type { Flows } from "./flows/flows.ts";
-import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Templates } from "./flows/templates.ts";
 import type { ModuleName } from "./modules.ts";
-import type { Scope } from "./model/principal.ts";
 import type { Subscriptions } from "./poll/subscriptions.ts";
 import type { Syncs } from "./sync/syncs.ts";
 
@@ -22,22 +20,13 @@ import type { Syncs } from "./sync/syncs.ts";
 export interface ConnectionHandle extends ConnectionView {
   warnings: string[];
   /** Runs an action and gives its output. @throws HooklineError like {@link Actions.run} */
-  run(action: string, input?: Record<string, unknown>, options?: RunOptions): Promise<unknown>;
+  run(action: string, input?: unknown, options?: Parameters<Actions["run"]>[3]): Promise<unknown>;
 }
-
-type RunOptions = Parameters<Actions["run"]>[3];
 
 export interface Connections extends Pick<Accounts, "create" | "list" | "update" | "remove" | "test" | "reconnect"> {
   /** @throws HooklineError `not_found` */
   get(...given: Parameters<Accounts["get"]>): Promise<ConnectionHandle>;
-  /** @throws HooklineError like {@link Actions.run} */
-  runAction(
-    id: string,
-    action: string,
-    input?: Record<string, unknown>,
-    options?: RunOptions,
-    scope?: Scope,
-  ): Promise<ActionResult>;
+  runAction: Actions["run"];
 }
 
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
@@ -49,15 +38,16 @@ export interface Library {
   >;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
+  readonly events: Events;
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
   readonly batches: Omit<Batches, "purge">;
   /** Actions as functions of AI agents. */
   readonly functions: Functions;
-  readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
-  readonly runs: Omit<Runs, "forget">;
+  readonly flows: Flows;
+  readonly runs: Runs;
   readonly templates: Templates;
   /** Two connections kept alike in one resource. */
-  readonly syncs: Omit<Syncs, "connectionChanged">;
+  readonly syncs: Syncs;
 }
 
 /**
@@ -69,6 +59,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const actions = async () => present("act", (await open()).actions);
   const subscriptions = async () => (await open()).subscriptions;
   const endpoints = async () => (await open()).endpoints;
+  const events = async () => (await open()).events;
   const deliveries = async () => (await open()).deliveries;
   const variables = async () => (await open()).variables;
   const batches = async () => present("act", (await open()).batches);
@@ -118,6 +109,11 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       get: async (...given) => (await deliveries()).get(...given),
       retry: async (...given) => (await deliveries()).retry(...given),
     },
+    events: {
+      list: async (...given) => (await events()).list(...given),
+      get: async (...given) => (await events()).get(...given),
+      explain: async (...given) => (await events()).explain(...given),
+    },
     variables: {
       list: async (...given) => (await variables()).list(...given),
       get: async (...given) => (await variables()).get(...given),
@@ -146,6 +142,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
     },
     runs: {
       list: async (...given) => (await runs()).list(...given),
+      listOf: async (...given) => (await runs()).listOf(...given),
       get: async (...given) => (await runs()).get(...given),
       replay: async (...given) => (await runs()).replay(...given),
       cancel: async (...given) => (await runs()).cancel(...given),

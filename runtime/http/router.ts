@@ -3,17 +3,16 @@ import { Router, type ErrorRequestHandler, type Request, type RequestHandler, ty
 import helmet from "helmet";
 import { HooklineError, nearest } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { Problem } from "../core/problem.ts";
 import type { Module } from "../engine/module.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
 import { describeApi, TAGS } from "./openapi.ts";
-import type { Problem } from "../core/problem.ts";
 import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
 import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { coreRoutes } from "./routes/index.ts";
 import { components } from "./schemas/index.ts";
 import type { Services } from "./services.ts";
-import { createUserTokens } from "./user-tokens.ts";
 
 /** What HTTP needs to know of a module: its routes, and how the OpenAPI document describes them. */
 export type ServedModule = Pick<Module<never, unknown>, "routes" | "nouns" | "tags">;
@@ -55,8 +54,7 @@ export function createRouter(options: RouterOptions): Router {
 
 async function makeRoutes(options: RouterOptions): Promise<Router> {
   const { services, started, baseUrl, log } = options;
-  const tokens = createUserTokens({ secret: undefined, audience: baseUrl ?? "hookline" });
-  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate, tokens });
+  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();
@@ -65,7 +63,7 @@ async function makeRoutes(options: RouterOptions): Promise<Router> {
   const nouns = { ...components, ...Object.assign({}, ...modules.map((module) => module.nouns)) };
   const tags = { ...TAGS, ...Object.assign({}, ...modules.map((module) => module.tags)) };
   const routes: Route[] = [
-    ...coreRoutes({ tokens, describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
+    ...coreRoutes({ describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
     ...modules.flatMap((module) => module.routes),
   ];
   const router = Router();
@@ -163,6 +161,6 @@ function problemText(problem: Problem, requestId: string): string {
   try {
     return JSON.stringify(problem);
   } catch (error) {
-    return JSON.stringify({ ...toProblem(error, requestId), status: problem.status });
+    return JSON.stringify({ ...toProblem(error, requestId), requestId });
   }
 }

@@ -13,7 +13,7 @@ import { continueSequence, deleteStream, ensureStream, streamsByIds, streamsOfCo
 import * as store from "../model/subscriptions.ts";
 import type { FirstPoll, SubscriptionFilter, SubscriptionRecord } from "../model/subscriptions.ts";
 import { pollJob } from "./jobs.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 import { shortHash } from "../read/records.ts";
 import { assertCron } from "./schedule.ts";
 import {

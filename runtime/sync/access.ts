@@ -1,20 +1,19 @@
-import type { RunAction } from "../act/actions.ts";
-import type { VariablesOf } from "../accounts/variables.ts";
-import type { VendorClient } from "../accounts/client.ts";
 import { HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { CompiledAction, CompiledStream, Connector } from "../manifest/connector.ts";
-import type { Database } from "../store/database.ts";
-import type { Fields } from "./model/links.ts";
-import { lastEvent, type Side, type SyncRecord } from "./model/syncs.ts";
+import { connectionsByIds } from "../model/connections.ts";
+import type { SyncCore } from "./core.ts";
 import { acceptedInput, changedInput } from "./input.ts";
 import { keysOf } from "./keys.ts";
 import { listAll } from "./listing.ts";
 import { compileMapping, type Mapping } from "./mapping.ts";
+import type { LinkSide } from "./model/links.ts";
+import { lastEvent, type SyncRecord } from "./model/syncs.ts";
 import { idNameOf, readerOf } from "./reader.ts";
+import { bySide, type Fields, type Side } from "./sides.ts";
 
-/** One thing as one side has it now. */
-export interface Thing {
+/** One record as one side has it at a time. */
+export interface Snapshot {
   id: string;
   /** As the vendor sends it; undefined when only its fields are known. */
   record: unknown;
@@ -25,178 +24,159 @@ export interface Thing {
   changedAt: number | undefined;
 }
 
-/** What an event says of a thing: nothing when it was deleted. */
-export interface Told {
-  thing: Thing | undefined;
-  /** When the read began that found it, milliseconds since the epoch. */
-  readAt: number;
-}
-
-export interface AccessOptions {
-  db: Database;
-  connectors: ReadonlyMap<string, Connector>;
-  openClient: (connection: string) => Promise<VendorClient>;
-  runAction: RunAction;
-  variablesOf: VariablesOf;
-  now: () => number;
-}
-
-/** Reading and writing the things of one side of a sync, in common terms. */
+/** Reading and writing the records of one side of a sync, in common fields. */
 export interface Access {
-  readonly side: Side;
   /** Whether the connector has the action. */
   can(kind: "create" | "update" | "delete"): boolean;
-  /** What a record that the vendor sent is; undefined when it has no id. */
-  thing(record: unknown): Thing | undefined;
+  /** Whether the vendor can be asked for one record; if not, what is known of it may be older than our last write. */
+  readonly canRead: boolean;
   /**
-   * As it is now, undefined when it is gone; under its new id when the vendor has given it one. Where the vendor cannot be
-   * asked, as its stream told last after our own last write, else as it is `known`.
+   * A record as it is now, under its new id when the vendor has given it one; undefined when it does not exist. Where the
+   * vendor cannot be asked, as in the last event that was read after our own last write, else as it is known.
    */
-  read(id: string, known: Fields | null, writtenAt: number | null): Promise<Thing | undefined>;
-  /** Whether the vendor can be asked for one thing; if not, what is told of it was read before our write, or not. */
-  readonly asks: boolean;
-  /** Ids it had before, when the vendor tells. */
-  previousIds(thing: Thing): readonly string[];
-  /** What the last event of it says; undefined when there is none. */
-  lastTold(id: string): Promise<Told | undefined>;
+  read(known: LinkSide & { id: string }): Promise<Snapshot | undefined>;
+  /** Ids it had before, where the vendor says so. */
+  previousIds(snapshot: Snapshot): readonly string[];
+  /** The last event of a record: without a snapshot when it was deleted, and when the read began that found the change. */
+  lastEvent(id: string): Promise<{ snapshot: Snapshot | undefined; readAt: number } | undefined>;
   /** What the vendor finds by the resource's key. */
-  find(keys: readonly string[]): Promise<Thing[]>;
-  /** Everything there is, by id. */
-  all(signal: AbortSignal): Promise<Map<string, Thing>>;
-  /** Input of the action that gives a thing what it should have; undefined when it has all that the vendor can hold. */
-  changes(thing: Thing, wanted: Fields): Record<string, unknown> | undefined;
-  /** The input with which a thing would be created. */
+  find(keys: readonly string[]): Promise<Snapshot[]>;
+  /** Every record of the side. */
+  all(signal: AbortSignal): Promise<Snapshot[]>;
+  /** Input of the action that gives a record the desired fields; undefined when it has all that the vendor can hold. */
+  changes(snapshot: Snapshot, desired: Fields): Record<string, unknown> | undefined;
+  /** The input with which a record would be created. */
   creation(fields: Fields): Record<string, unknown>;
-  /** Writes; gives the thing as the vendor has it then, undefined when it does not tell. */
-  update(thing: Thing, input: Record<string, unknown>): Promise<Thing | undefined>;
-  create(fields: Fields, idempotencyKey: string): Promise<Thing | undefined>;
+  /** Writes; returns the record as the vendor has it afterwards, undefined when the vendor does not say. */
+  update(snapshot: Snapshot, input: Record<string, unknown>): Promise<Snapshot | undefined>;
+  create(fields: Fields, idempotencyKey: string): Promise<Snapshot | undefined>;
   remove(id: string): Promise<void>;
 }
 
-/** Opens one side of a sync whose connector declares the resource. */
-export function openAccess(sync: SyncRecord, side: Side, connectorName: string, options: AccessOptions): Access {
-  const { db, openClient, runAction, now } = options;
-  const connector = options.connectors.get(connectorName)!;
-  const resource = connector.resources.get(sync.resource)!;
-  const stream = connector.streams.get(resource.definition.stream)!;
+/** Opens both sides; undefined while a connection or its connector is missing. */
+export async function openSides(core: SyncCore, sync: SyncRecord): Promise<Record<Side, Access> | undefined> {
+  const rows = new Map((await connectionsByIds(core.db, [sync.left, sync.right])).map((row) => [row.id, row]));
+  const { left, right } = bySide((side) => {
+    const connector = core.connectors.get(rows.get(sync[side])?.connector ?? "");
+    return connector?.resources.has(sync.resource) ? openAccess(core, sync, side, connector) : undefined;
+  });
+  return left && right && { left, right };
+}
+
+function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Connector): Access {
   const connection = sync[side];
+  const resource = connector.resources.get(sync.resource)!;
+  const { definition } = resource;
+  const stream = connector.streams.get(definition.stream)!;
   const mapping = compileMapping(sync.fields, side);
   const idName = idNameOf(resource);
+  const reader = readerOf(core, connection, connector, resource);
+  const actionOf = (kind: "create" | "update" | "delete" | "find"): CompiledAction | undefined =>
+    connector.actions.get(definition[kind] ?? "");
   const actions = {
     create: actionOf("create"),
     update: actionOf("update"),
     delete: actionOf("delete"),
-    find: actionOf("find"),
+    find: definition.key === undefined ? undefined : actionOf("find"),
   };
-  const reader = readerOf(connector, resource);
-
-  function actionOf(kind: "create" | "update" | "delete" | "find"): CompiledAction | undefined {
-    const name = resource.definition[kind];
-    return name === undefined ? undefined : connector.actions.get(name);
-  }
   const run = async (action: CompiledAction, input: object, keySeed?: string): Promise<unknown> =>
-    (await runAction(connection, action.name, input, { keySeed })).output;
+    (await core.actions.perform(connection, action.name, input, { keySeed })).output;
 
-  const thing = (record: unknown): Thing | undefined => toThing(record, stream, mapping);
-  /** Answers of actions are the record, or hold it or a list of them. */
-  const thingsIn = (output: unknown): Thing[] => {
-    const itself = isObject(output) ? thing(output) : undefined;
-    if (itself || !isObject(output)) return itself ? [itself] : [];
-    return Object.values(output)
-      .flat()
-      .filter(isObject)
-      .flatMap((record) => thing(record) ?? []);
+  const snapshotOf = (record: unknown): Snapshot | undefined => toSnapshot(record, stream, mapping);
+  /** The output of an action is the record, or holds it or a list of records. */
+  const snapshotsIn = (output: unknown): Snapshot[] => {
+    if (!isObject(output)) return [];
+    const itself = snapshotOf(output);
+    if (itself) return [itself];
+    const held = Object.values(output).flat().filter(isObject);
+    return held.flatMap((record) => snapshotOf(record) ?? []);
   };
-  const inputOf = (fields: Fields, of?: Pick<Thing, "id" | "record">): Record<string, unknown> => {
+  const inputOf = (fields: Fields, of?: Snapshot): Record<string, unknown> => {
     const scope = { resource: { type: sync.resource, ...fields }, id: of?.id, record: of?.record };
     return { ...(resource.from(scope) as object), ...mapping.input(scope) };
   };
+  /** What an action has to be given besides the changes: the id, and what else it requires. */
+  const requiredInput = (action: CompiledAction, input: Record<string, unknown>, id: string) => {
+    const required = (action.definition.input?.["required"] ?? []) as string[];
+    const given = required.filter((name) => input[name] !== undefined).map((name) => [name, input[name]]);
+    return { ...Object.fromEntries(given), [idName]: id } as Record<string, unknown>;
+  };
+  const read = async (id: string): Promise<Snapshot | undefined> => {
+    const output = await reader!(id);
+    const [snapshot] = snapshotsIn(output);
+    if (snapshot || output === undefined || stream.deleted?.(output)) return snapshot;
+    // An answer without an id is no proof that the record is gone.
+    throw new HooklineError(
+      "vendor_error",
+      `${connector.name}: the record that was read as ${id} has no id; correct the manifest`,
+    );
+  };
+
   const access: Access = {
-    side,
-    thing,
     can: (kind) => actions[kind] !== undefined,
+    canRead: reader !== undefined || actions.find !== undefined,
     creation: (fields) => inputOf(fields),
     previousIds: ({ record }) => stream.previousKeys?.(record) ?? [],
 
-    asks: reader !== undefined || (actions.find !== undefined && resource.definition.key !== undefined),
-
-    read: async (id, known, writtenAt) => {
-      if (reader) {
-        const output = await reader.read(options, connection, id);
-        const [one] = thingsIn(output);
-        if (one || output === undefined || stream.deleted?.(output)) return one;
-        // Not to be taken for gone, which would delete the other half.
-        throw new HooklineError(
-          "vendor_error",
-          `${connectorName}: what was read as ${id} has no id; correct the manifest`,
-        );
-      }
-      const keys = known === null ? [] : keysOf(known);
+    read: async ({ id, fields, writtenAt }) => {
+      if (reader) return read(id);
+      const keys = fields === null ? [] : keysOf(fields);
       const found = (await access.find(keys)).find((one) => one.id === id);
       if (found) return found;
-      const told = await access.lastTold(id);
-      if (told && told.readAt > (writtenAt ?? 0)) return told.thing;
-      return { id, record: undefined, fields: known ?? {}, keys, changedAt: undefined };
+      const event = await access.lastEvent(id);
+      if (event && event.readAt > (writtenAt ?? 0)) return event.snapshot;
+      return { id, record: undefined, fields: fields ?? {}, keys, changedAt: undefined };
     },
 
-    lastTold: async (id) => {
-      const last = await lastEvent(db, sync.id, connection, id);
+    lastEvent: async (id) => {
+      const last = await lastEvent(core.db, sync.id, connection, id);
       if (last === undefined) return undefined;
       const { change, record } = JSON.parse(last.data) as { change: string; record?: unknown };
-      return { thing: change === "deleted" ? undefined : thing(record), readAt: last.readAt };
+      return { snapshot: change === "deleted" ? undefined : snapshotOf(record), readAt: last.readAt };
     },
 
     find: async (keys) => {
-      const { key } = resource.definition;
-      const known = keys.find((one) => one.startsWith(`${key}:`));
-      if (!actions.find || key === undefined || known === undefined) return [];
-      const output = await run(actions.find, { [key]: known.slice(key.length + 1) });
-      const found = new Map(thingsIn(output).map((one) => [one.id, one]));
-      return [...found.values()].filter((one) => one.keys.includes(known));
+      const prefix = `${definition.key}:`;
+      const key = keys.find((one) => one.startsWith(prefix));
+      if (!actions.find || key === undefined) return [];
+      const output = await run(actions.find, { [definition.key!]: key.slice(prefix.length) });
+      return unique(snapshotsIn(output)).filter((one) => one.keys.includes(key));
     },
 
     all: async (signal) => {
-      const client = await openClient(connection);
-      const { workspace, user } = await options.variablesOf(client.user);
+      const client = await core.accounts.client(connection);
+      const { workspace, user } = await core.variables.valuesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
-      const things = new Map<string, Thing>();
-      for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, now())) {
-        for (const record of records) {
-          const one = thing(record);
-          if (one) things.set(one.id, one);
-        }
+      const snapshots: Snapshot[] = [];
+      for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, core.clock.now())) {
+        snapshots.push(...records.flatMap((record) => snapshotOf(record) ?? []));
       }
-      return things;
+      return unique(snapshots);
     },
 
-    changes: (one, wanted) => {
+    changes: (snapshot, fields) => {
       if (!actions.update) return undefined;
-      const desired = inputOf(wanted, one);
-      const changed = changedInput(inputOf(one.fields, one), desired);
-      return changed && acceptedInput(actions.update, changed, neededOf(actions.update, desired, one.id));
+      const desired = inputOf(fields, snapshot);
+      const changed = changedInput(inputOf(snapshot.fields, snapshot), desired);
+      return changed && acceptedInput(actions.update, changed, requiredInput(actions.update, desired, snapshot.id));
     },
 
-    update: async (one, input) => {
-      const needed = neededOf(actions.update!, inputOf(one.fields, one), one.id);
-      const output = await run(actions.update!, { ...needed, ...input });
-      return thingsIn(output).find(({ id }) => id === one.id) ?? (reader && (await access.read(one.id, null, null)));
+    update: async (snapshot, input) => {
+      const { id } = snapshot;
+      const required = requiredInput(actions.update!, inputOf(snapshot.fields, snapshot), id);
+      const output = await run(actions.update!, { ...required, ...input });
+      return snapshotsIn(output).find((one) => one.id === id) ?? (reader && (await read(id)));
     },
 
-    create: async (fields, idempotencyKey) => thingsIn(await run(actions.create!, inputOf(fields), idempotencyKey))[0],
+    create: async (fields, idempotencyKey) =>
+      snapshotsIn(await run(actions.create!, inputOf(fields), idempotencyKey))[0],
 
     remove: async (id) => void (await run(actions.delete!, { [idName]: id })),
   };
   return access;
-
-  /** What an action must be given besides: the id, and what else it requires. */
-  function neededOf(action: CompiledAction, desired: Record<string, unknown>, id: string): Record<string, unknown> {
-    const required = (action.definition.input?.["required"] ?? []) as string[];
-    const given = required.filter((name) => desired[name] !== undefined).map((name) => [name, desired[name]]);
-    return { ...Object.fromEntries(given), [idName]: id };
-  }
 }
 
-function toThing(record: unknown, stream: CompiledStream, mapping: Mapping): Thing | undefined {
+function toSnapshot(record: unknown, stream: CompiledStream, mapping: Mapping): Snapshot | undefined {
   const id = stream.key(record);
   if (id === undefined || stream.deleted?.(record)) return undefined;
   const resource = mapping.read(stream.resource?.map(record) ?? {}, record);
@@ -208,4 +188,9 @@ function toThing(record: unknown, stream: CompiledStream, mapping: Mapping): Thi
     keys: keysOf(resource),
     changedAt: Number.isNaN(changedAt) ? undefined : changedAt,
   };
+}
+
+/** One snapshot per id, the last. */
+function unique(snapshots: readonly Snapshot[]): Snapshot[] {
+  return [...new Map(snapshots.map((one) => [one.id, one])).values()];
 }

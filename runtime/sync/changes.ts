@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Fields } from "./model/links.ts";
-import { identityOf, isNothing, sameItem } from "./values.ts";
+import type { Fields } from "./sides.ts";
+import { asList, identityOf, isEmpty, sameItem } from "./values.ts";
 
-/** What happened to a list: by identity, so that what one side cannot hold is not taken for removed. */
+/** A changed list, item by item, so that an item which one side cannot hold does not count as removed. */
 export interface ListChange {
   kind: "list";
-  /** New items, and items that say something else now. */
+  /** New items, and items that changed. */
   added: ReadonlyMap<string, unknown>;
   removed: ReadonlySet<string>;
   /** The item that has become the first. */
@@ -14,13 +14,13 @@ export interface ListChange {
 
 export interface ValueChange {
   kind: "value";
-  /** Undefined when there is none any more. */
+  /** Undefined when the value was removed. */
   to: unknown;
 }
 
 export type FieldChange = ListChange | ValueChange;
 
-/** What is different in `now`, by field. Without a `base`, everything there is counts as new. */
+/** What is different in `now`, by field. Without a `base`, everything counts as new. */
 export function changesBetween(base: Fields | null, now: Fields): Map<string, FieldChange> {
   const changes = new Map<string, FieldChange>();
   for (const field of new Set([...Object.keys(base ?? {}), ...Object.keys(now)])) {
@@ -32,7 +32,7 @@ export function changesBetween(base: Fields | null, now: Fields): Map<string, Fi
 
 function changeOf(field: string, before: unknown, after: unknown, isNew: boolean): FieldChange | undefined {
   if (Array.isArray(before) || Array.isArray(after)) return listChange(field, asList(before), asList(after), isNew);
-  if (isDeepStrictEqual(before, after) || (isNothing(before) && isNothing(after))) return undefined;
+  if (isDeepStrictEqual(before, after) || (isEmpty(before) && isEmpty(after))) return undefined;
   return { kind: "value", to: after };
 }
 
@@ -45,7 +45,7 @@ function listChange(field: string, before: unknown[], after: unknown[], isNew: b
   return added.size + removed.size > 0 || first !== undefined ? { kind: "list", added, removed, first } : undefined;
 }
 
-/** A list with a change made to it; what was there keeps its place. */
+/** A list with a change made to it; items that stay keep their places. */
 export function applyToList(field: string, list: unknown, change: ListChange): unknown[] {
   const items = byIdentity(field, asList(list));
   for (const id of change.removed) items.delete(id);
@@ -53,7 +53,7 @@ export function applyToList(field: string, list: unknown, change: ListChange): u
   return putFirst(items, change.first);
 }
 
-/** The items in their order, but for the one that is to be the first. */
+/** The items in their order, with one moved to the front. */
 export function putFirst(items: ReadonlyMap<string, unknown>, first: string | undefined): unknown[] {
   const front = first !== undefined && items.has(first) ? [items.get(first)] : [];
   return [...front, ...[...items].filter(([id]) => front.length === 0 || id !== first).map(([, item]) => item)];
@@ -67,5 +67,3 @@ export function byIdentity(field: string, items: readonly unknown[]): Map<string
   }
   return found;
 }
-
-export const asList = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);

@@ -1,35 +1,17 @@
-import { missingScopes } from "../accounts/scopes.ts";
-import { HooklineError, nearest, type Fault } from "../core/errors.ts";
-import type { Connector } from "../manifest/connector.ts";
-import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
-import type { Sql } from "../store/database.ts";
-import { SIDES, type Side, type SyncFields, type SyncRecord } from "./model/syncs.ts";
 import { WORKSPACE_USER } from "../accounts/resolve.ts";
-import { writesTo } from "./context.ts";
-import { mappingFaults } from "./mapping.ts";
-import { triggersOf } from "./triggers.ts";
+import { missingScopes } from "../accounts/scopes.ts";
+import { HooklineError, notFound, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
+import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
+import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
+import { isVisible, type Scope } from "../model/principal.ts";
+import type { Sql } from "../store/database.ts";
+import type { SyncRecord } from "./model/syncs.ts";
+import { bySide, SIDES, writesTo, type Side } from "./sides.ts";
 
-/** What a person chooses. */
-export interface SyncInput {
-  /** Type of the resource, as the manifests name it. */
-  resource: string;
-  /** Ids of two connections. */
-  left: string;
-  right: string;
-  /** Default `both`. */
-  direction?: SyncRecord["direction"];
-  /** Default `newest`: what the vendors say changed last; the left where one does not say. */
-  conflicts?: SyncRecord["conflicts"];
-  /** Default `propagate`. */
-  deletes?: SyncRecord["deletes"];
-  fields?: SyncFields;
-  /** Seconds between polls; default what each trigger's manifest says. */
-  everySeconds?: number | null;
-  /** Most writes in a minute, to both sides together; default no limit but the vendors'. */
-  writesPerMinute?: number | null;
-}
+/** What of a sync has to fit its connections. */
+type Given = Pick<SyncRecord, "resource" | "left" | "right" | "direction" | "deletes">;
 
-/** Both ends of a sync that may be made. */
+/** Both sides of a sync that may be made. */
 export interface CheckedSync {
   user: string;
   rows: Record<Side, ConnectionRow>;
@@ -37,78 +19,81 @@ export interface CheckedSync {
 }
 
 /**
- * Whether two connections can be kept alike so.
- * @throws HooklineError `invalid_input` with all faults, `scope_missing`
+ * Whether two connections can be kept alike so. `known` faults of the input are reported with those found here.
+ * @throws HooklineError `invalid_input` with every fault
+ * @throws HooklineError `not_found` for a connection that is not the caller's
+ * @throws HooklineError `scope_missing`
  */
 export async function checkSync(
   sql: Sql,
-  given: SyncInput & Pick<SyncRecord, "direction" | "deletes">,
+  given: Given,
   connectors: ReadonlyMap<string, Connector>,
+  scope: Scope = {},
+  known: readonly Fault[] = [],
 ): Promise<CheckedSync> {
   const found = new Map((await connectionsByIds(sql, [given.left, given.right])).map((row) => [row.id, row]));
-  const faults: Fault[] = mappingFaults(given.fields ?? {});
+  for (const side of SIDES) {
+    const owner = found.get(given[side])?.user;
+    if (scope.user !== undefined && (owner === undefined || !isVisible(owner, scope))) {
+      throw notFound("connection", given[side]);
+    }
+  }
+  const faults = [...known];
   if (given.left === given.right) {
     faults.push({ pointer: "/right", message: "is the left connection too; choose another" });
   }
   for (const side of SIDES) faults.push(...sideFaults(given, side, found.get(given[side]), connectors));
-  const users = new Set([...found.values()].map(({ user }) => user));
-  users.delete(WORKSPACE_USER);
+  const users = new Set([...found.values()].map(({ user }) => user).filter((user) => user !== WORKSPACE_USER));
   if (users.size > 1) {
     faults.push({ pointer: "/right", message: "belongs to another user than the left; choose two of one user" });
   }
-  if (faults.length > 0) {
-    throw new HooklineError("invalid_input", `The sync cannot be made: ${faults[0]!.message}`, { faults });
-  }
-  const rows = { left: found.get(given.left)!, right: found.get(given.right)! };
-  const checked = {
-    user: [...users][0] ?? WORKSPACE_USER,
-    rows,
-    connectors: { left: connectors.get(rows.left.connector)!, right: connectors.get(rows.right.connector)! },
-  };
+  refuseFaults("sync", faults);
+  const rows = bySide((side) => found.get(given[side])!);
+  const [user = WORKSPACE_USER] = users;
+  const checked = { user, rows, connectors: bySide((side) => connectors.get(rows[side].connector)!) };
   for (const side of SIDES) assertScopes(given, side, checked);
   return checked;
 }
 
-function sideFaults(
-  given: SyncInput & Pick<SyncRecord, "direction">,
+function* sideFaults(
+  given: Given,
   side: Side,
   row: ConnectionRow | undefined,
   connectors: ReadonlyMap<string, Connector>,
-): Fault[] {
+): Generator<Fault> {
   const pointer = `/${side}`;
-  if (!row) return [{ pointer, message: `there is no connection ${given[side]}` }];
-  if (row.status !== "active") {
-    return [{ pointer, message: `connection ${row.id} is ${row.status}; authorize it first` }];
+  const connector = row && connectors.get(row.connector);
+  if (!row) {
+    yield { pointer, message: notFound("connection", given[side]).message };
+  } else if (row.status !== "active") {
+    yield { pointer, message: `connection ${row.id} is ${row.status}; authorize it first` };
+  } else if (!connector) {
+    yield { pointer, message: `connector ${row.connector} is not loaded; load it, or choose another connection` };
+  } else {
+    yield* resourceFaults(given, side, connector);
   }
-  const connector = connectors.get(row.connector);
-  if (!connector) return [{ pointer, message: `connector ${row.connector} is not loaded` }];
-  const resource = connector.resources.get(given.resource)?.definition;
-  if (!resource) {
-    const near = nearest(given.resource, connector.resources.keys());
-    const all = [...connector.resources.keys()].join(", ") || "none";
-    const hint = near ? `did you mean "${near}"?` : `it has: ${all}`;
-    return [{ pointer: "/resource", message: `${connector.name} has no resource "${given.resource}"; ${hint}` }];
-  }
-  if (triggersOf(connector, given.resource).length === 0) {
-    return [{ pointer, message: `${connector.name} has no trigger that tells of changes of ${given.resource}` }];
-  }
-  if (writesTo(given, side) && !resource.create && !resource.update) {
-    const message = `${connector.name} cannot write ${given.resource}; choose a direction that only reads it`;
-    return [{ pointer: "/direction", message }];
-  }
-  return [];
 }
 
-function assertScopes(
-  given: Pick<SyncInput, "resource"> & Pick<SyncRecord, "direction" | "deletes">,
-  side: Side,
-  { rows, connectors }: CheckedSync,
-): void {
+function* resourceFaults(given: Given, side: Side, connector: Connector): Generator<Fault> {
+  const resource = connector.resources.get(given.resource)?.definition;
+  if (!resource) {
+    const message = `${connector.name}: ${unknownName("resource", given.resource, connector.resources.keys())}`;
+    yield { pointer: "/resource", message };
+  } else if (triggersOf(connector, given.resource).length === 0) {
+    const message = `${connector.name} has no trigger for changes of ${given.resource}; choose another connection`;
+    yield { pointer: `/${side}`, message };
+  } else if (writesTo(given, side) && !resource.create && !resource.update) {
+    const message = `${connector.name} cannot write ${given.resource}; choose a direction that only reads it`;
+    yield { pointer: "/direction", message };
+  }
+}
+
+function assertScopes(given: Given, side: Side, { rows, connectors }: CheckedSync): void {
   if (!writesTo(given, side)) return;
   const { definition } = connectors[side].resources.get(given.resource)!;
   const names = [definition.create, definition.update, given.deletes === "propagate" ? definition.delete : undefined];
   for (const name of names) {
-    const action = name === undefined ? undefined : connectors[side].actions.get(name);
+    const action = connectors[side].actions.get(name ?? "");
     const missing = missingScopes(action?.scopes ?? [], rows[side].scopes);
     if (missing.length === 0) continue;
     throw new HooklineError(
@@ -117,4 +102,25 @@ function assertScopes(
       { data: { missing } },
     );
   }
+}
+
+/**
+ * The triggers that together report every change of a resource: one for all changes of its stream, or the several that
+ * share them; and one of another stream of the same resource where its own does not report deletions.
+ */
+export function triggersOf(connector: Connector, resource: string): CompiledTrigger[] {
+  const { stream } = connector.resources.get(resource)!.definition;
+  const type = connector.streams.get(stream)?.resource?.type;
+  const inputless = [...connector.triggers.values()].filter(
+    ({ definition, on }) =>
+      typeof on === "string" && ((definition.input?.["required"] ?? []) as unknown[]).length === 0,
+  );
+  const own = inputless.filter((trigger) => trigger.stream === stream);
+  const all = own.find(({ on, where }) => on === "any" && where === undefined);
+  const deletions = inputless.find(
+    ({ on, stream: other }) =>
+      on === "deleted" && other !== stream && connector.streams.get(other)?.resource?.type === type,
+  );
+  const reportsDeletions = own.some(({ on }) => on === "deleted");
+  return [...(all ? [all] : own), ...(deletions && !reportsDeletions ? [deletions] : [])];
 }

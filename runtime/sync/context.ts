@@ -1,79 +1,62 @@
-import type { Clock } from "../core/clock.ts";
-import type { Engine, Outcome } from "../engine/engine.ts";
-import type { Database, Tx } from "../store/database.ts";
-import type { Emit } from "../model/events.ts";
-import type { Fields, LinkRecord } from "./model/links.ts";
-import { tally, type Side, type SyncRecord, type SyncTally } from "./model/syncs.ts";
-import type { Access, Thing } from "./access.ts";
+import { syncConflict } from "../model/operational.ts";
+import { newId } from "../core/ids.ts";
+import type { Outcome } from "../engine/engine.ts";
+import type { Tx } from "../store/database.ts";
+import type { Access, Snapshot } from "./access.ts";
+import type { SyncCore } from "./core.ts";
+import { conflicts, type ConflictField } from "./model/conflicts.ts";
+import type { LinkRecord } from "./model/links.ts";
+import { addCounts, nextWriteAt, type SyncRecord } from "./model/syncs.ts";
+import type { Side } from "./sides.ts";
 
-/** What the work on one link needs. */
-export interface LinkContext {
-  db: Database;
-  clock: Clock;
-  emit: Emit;
-  engine: Pick<Engine, "enqueue">;
-  sync: SyncRecord;
-  sides: Record<Side, Access>;
-  signal: AbortSignal;
-  /** Both sides were just listed: what was not paired has no other half. */
-  listed: boolean;
+/** One job of a sync, and what it was given. */
+export interface Work extends Pick<SyncCore, "db" | "engine" | "clock" | "log" | "emit"> {
+  readonly sync: SyncRecord;
+  readonly sides: Record<Side, Access>;
+  readonly signal: AbortSignal;
+  /** Both sides were just listed: what was not paired has no counterpart. */
+  readonly listed: boolean;
+  /** Commits at once, so that the next link sees it; every write of a job goes through it. */
+  transaction<T>(write: (tx: Tx) => Promise<T>): Promise<T>;
 }
 
-/** What comes of one step: an end, or the link as it is now, to go on with. */
-export type Step = Outcome | { next: LinkRecord; thing?: Thing };
+/** What a step leads to: an outcome, or the link as it is now, to be reconciled further. */
+export type Step = Outcome | { next: LinkRecord; snapshot?: Snapshot };
 
 export const DONE: Outcome = { done: true };
 
-/** Whether changes may be written to a side. */
-export function writesTo({ direction }: Pick<SyncRecord, "direction">, side: Side): boolean {
-  return direction === "both" || direction === (side === "right" ? "left-to-right" : "right-to-left");
+/** The job's last write. */
+export async function finish({ transaction }: Work, write: (tx: Tx) => Promise<void>): Promise<Outcome> {
+  await transaction(write);
+  return DONE;
 }
 
-/** Who wins where both changed the same: the source of a one-way sync, else as the sync says. */
-export function winnerOf({ direction, conflicts }: SyncRecord, left: Thing, right: Thing): Side {
-  if (direction !== "both") return direction === "left-to-right" ? "left" : "right";
-  if (conflicts !== "newest") return conflicts;
-  return (right.changedAt ?? 0) > (left.changedAt ?? 0) ? "right" : "left";
+/** The outcome that waits for the next minute when the writes of this one are used up; undefined while some are left. */
+export function waitForTurn({ sync, clock }: Work): Outcome | undefined {
+  const runAgainAt = nextWriteAt(sync, clock.now());
+  return runAgainAt === undefined ? undefined : { runAgainAt, attempt: "keep" };
 }
 
-/** The outcome that waits for the next minute when this one's writes are used up; undefined while some are left. */
-export function waitForTurn({ sync, clock }: LinkContext): Outcome | undefined {
-  const { writesPerMinute, windowStart, windowWrites } = sync;
-  const ends = windowStart + 60_000;
-  if (writesPerMinute === null || ends <= clock.now() || windowWrites < writesPerMinute) return undefined;
-  return { runAgainAt: ends, attempt: "keep" };
+/** A conflict between both sides, and which side's values are kept. */
+export interface Conflict {
+  fields: ConflictField[];
+  winner: Side;
 }
 
-export const idOf = (link: LinkRecord, side: Side): string | null => (side === "left" ? link.leftId : link.rightId);
-
-export const writtenAt = (link: LinkRecord, side: Side): number | null =>
-  side === "left" ? link.leftWrittenAt : link.rightWrittenAt;
-
-/** A link whose sides were just written to. */
-export function written(link: LinkRecord, sides: readonly Side[], now: number): LinkRecord {
-  return {
-    ...link,
-    ...(sides.includes("left") && { leftWrittenAt: now }),
-    ...(sides.includes("right") && { rightWrittenAt: now }),
-  };
-}
-
-/** A link with another id, and other fields, on one side. */
-export function withSide(link: LinkRecord, side: Side, id: string | null, fields: Fields | null): LinkRecord {
-  return side === "left" ? { ...link, leftId: id, left: fields } : { ...link, rightId: id, right: fields };
-}
-
-/** Adds what was written to each side, and the conflicts, to the sync's counts. */
-export async function count(
+/** Counts what was written to each side. A conflict is counted and kept, and reported as `sync.conflict`. */
+export async function recordReconciled(
   tx: Tx,
-  { sync, clock }: LinkContext,
+  { sync, clock, emit }: Work,
+  link: LinkRecord,
   writes: readonly Side[],
-  conflicts = 0,
+  conflict?: Conflict,
 ): Promise<void> {
-  const counted: SyncTally = {
-    pulled: writes.filter((side) => side === "left").length,
-    pushed: writes.filter((side) => side === "right").length,
-    conflicts,
-  };
-  await tally(tx, sync.id, counted, clock.now());
+  const at = clock.now();
+  await addCounts(tx, sync.id, { writes, conflicts: conflict ? 1 : 0 }, at);
+  if (!conflict) return;
+  const { fields, winner } = conflict;
+  const ids = { link: link.id, leftId: link.sides.left.id, rightId: link.sides.right.id };
+  await conflicts.insert(tx, { id: newId("cfl", at), sync: sync.id, ...ids, fields, winner, createdAt: at });
+  const details = { ...ids, winner, fields: fields.map(({ field }) => field) };
+  await emit(tx, [syncConflict(sync, details, at)]);
 }

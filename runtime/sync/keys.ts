@@ -1,9 +1,8 @@
-import type { Fields } from "./model/links.ts";
-import { asList } from "./changes.ts";
-import { phoneKey, plainText } from "./values.ts";
 import { isObject } from "../core/json.ts";
+import type { Fields } from "./sides.ts";
+import { asList, phoneKey, plainText } from "./values.ts";
 
-/** Something that may be the same as something on the other side. */
+/** A record that may be the same as one on the other side. */
 export interface Candidate {
   id: string;
   /** By what it can be recognised, see {@link keysOf}. */
@@ -12,19 +11,19 @@ export interface Candidate {
 
 export interface Pairing<Left, Right> {
   pairs: [Left, Right][];
-  leftOnly: Left[];
-  rightOnly: Right[];
+  /** Records without a counterpart. */
+  alone: { left: Left[]; right: Right[] };
 }
 
-/** By what two things can turn out to be one, the surest first. */
+/** By what two records can be recognised as one, the surest first. */
 const KINDS = ["email", "phone", "name"] as const;
 type Kind = (typeof KINDS)[number];
-/** Shorter numbers are extensions or service numbers, which many share. */
+/** Fewest digits; shorter numbers are extensions or service numbers, which many share. */
 const SHORTEST_PHONE = 7;
 
 /**
- * `email:`, `phone:` and `name:` keys of a thing in common terms: addresses without case, phone numbers without notation,
- * names without case and spaces. Things that are no people go by their title and time.
+ * `email:`, `phone:` and `name:` keys of a record's common fields: addresses without case, phone numbers without notation,
+ * names without case and spaces. Records that are not people go by their title and time.
  */
 export function keysOf(resource: Fields): string[] {
   const values = (field: string): string[] =>
@@ -45,8 +44,8 @@ export function keysOf(resource: Fields): string[] {
 }
 
 /**
- * Pairs things of two sides: first those with an e-mail address in common, then with a phone number, then of the same name.
- * Nothing is paired twice, and of several the first come first.
+ * Pairs records of two sides: first those with an e-mail address in common, then with a phone number, then of the same name.
+ * No record is paired twice; of several candidates the first is taken.
  */
 export function pairUp<Left extends Candidate, Right extends Candidate>(
   left: readonly Left[],
@@ -75,15 +74,14 @@ export function pairUp<Left extends Candidate, Right extends Candidate>(
   }
   return {
     pairs: [...partners],
-    leftOnly: left.filter((one) => !partners.has(one)),
-    rightOnly: right.filter((one) => !taken.has(one)),
+    alone: { left: left.filter((one) => !partners.has(one)), right: right.filter((one) => !taken.has(one)) },
   };
 }
 
 /**
- * An e-mail address is one person's. A phone number may be a household's: names of which neither is a part of the other tell
- * people apart. A name is many people's: when both have an e-mail address, or both a phone number, and none in common, they
- * are two.
+ * An e-mail address is one person's. A phone number may be a household's: two people when both have names and neither name
+ * is a part of the other. Many people share a name: two people when both have an e-mail address, or both a phone number, and
+ * share neither.
  */
 function agree(a: readonly string[], b: readonly string[], kind: Kind): boolean {
   const bothHave = (other: Kind): boolean => ofKind(a, other).length > 0 && ofKind(b, other).length > 0;

@@ -1,18 +1,9 @@
-import type { Fields } from "./model/links.ts";
-import type { ConflictRecord } from "./model/conflicts.ts";
-import { SIDES, type Side } from "./model/syncs.ts";
-import {
-  applyToList,
-  asList,
-  byIdentity,
-  changesBetween,
-  putFirst,
-  type FieldChange,
-  type ListChange,
-} from "./changes.ts";
-import { alike, identityOf, isNothing } from "./values.ts";
+import { applyToList, byIdentity, changesBetween, putFirst, type FieldChange, type ListChange } from "./changes.ts";
+import type { ConflictField } from "./model/conflicts.ts";
+import { bySide, otherSide, SIDES, type Fields, type Side } from "./sides.ts";
+import { alike, asList, identityOf, isEmpty } from "./values.ts";
 
-/** What both sides agreed on last, and what each had then; all null before they were first compared. */
+/** The fields of both sides together when they were last reconciled, and of each; all null before they were first compared. */
 export interface Base {
   agreed: Fields | null;
   left: Fields | null;
@@ -21,11 +12,11 @@ export interface Base {
 
 export interface Merged {
   agreed: Fields;
-  /** What each side ought to have: what it has, with what the other side changed. */
+  /** What each side should have: its own fields, with what the other side changed. */
   left: Fields;
   right: Fields;
   /** Fields that both sides changed, each in its own way. */
-  conflicts: ConflictRecord["fields"];
+  conflicts: ConflictField[];
 }
 
 /**
@@ -34,9 +25,9 @@ export interface Merged {
  * its own way changes none. When both changed the same, `winner` wins.
  */
 export function merge(base: Base, now: Record<Side, Fields>, winner: Side): Merged {
-  const changed = { left: changesBetween(base.left, now.left), right: changesBetween(base.right, now.right) };
+  const changed = bySide((side) => changesBetween(base[side], now[side]));
   const merged: Merged = { agreed: { ...base.agreed }, left: { ...now.left }, right: { ...now.right }, conflicts: [] };
-  const loser = winner === "left" ? "right" : "left";
+  const loser = otherSide(winner);
   for (const field of new Set([...changed.left.keys(), ...changed.right.keys()])) {
     const [theirs, ours] = [changed[winner].get(field), changed[loser].get(field)];
     const settled = theirs && ours && alike(field, now.left[field], now.right[field]);
@@ -51,7 +42,7 @@ export function merge(base: Base, now: Record<Side, Fields>, winner: Side): Merg
       const other = side === winner ? (clash ? undefined : ours) : theirs;
       if (!other && !clash) continue;
       const own = base[side] === null ? "all" : changed[side].get(field);
-      put(merged[side], field, wanted(field, value, now[side][field], other, own));
+      put(merged[side], field, desired(field, value, now[side][field], other, own));
     }
   }
   return merged;
@@ -72,7 +63,7 @@ function apply(field: string, value: unknown, change: FieldChange): unknown {
  * What a side should have in a field: its own words and order for what stays or both have come to, and what the other side
  * changed. `own` is what it changed itself; "all" when the two are first compared, and each keeps its words for what both have.
  */
-function wanted(
+function desired(
   field: string,
   value: unknown,
   has: unknown,
@@ -92,12 +83,12 @@ function wanted(
 }
 
 function put(fields: Fields, field: string, value: unknown): void {
-  if (isNothing(value)) delete fields[field];
+  if (isEmpty(value)) delete fields[field];
   else fields[field] = value;
 }
 
-/** What of the agreed fields a thing holds that was made from them: the base from which its later changes are told. */
-export function heldOf(agreed: Fields, now: Fields): Fields {
+/** What a record that was created from the agreed fields holds of them: the base that its later changes are compared with. */
+export function baselineOf(agreed: Fields, now: Fields): Fields {
   const held: Fields = {};
   for (const [field, value] of Object.entries(agreed)) {
     if (Array.isArray(value)) {

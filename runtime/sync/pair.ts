@@ -1,172 +1,126 @@
-import type { Tx } from "../store/database.ts";
-import { deleteLink, forgetKeys, linkOf, saveLink, type Fields, type LinkRecord } from "./model/links.ts";
-import { otherSide, SIDES, type Side } from "./model/syncs.ts";
-import type { Thing } from "./access.ts";
+import { awaitSides, otherSide, SIDES, winnerOf, writesTo, type Fields, type Side } from "./sides.ts";
+import type { Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
-import { recordConflict } from "./conflicts.ts";
-import {
-  count,
-  DONE,
-  idOf,
-  waitForTurn,
-  winnerOf,
-  withSide,
-  writesTo,
-  written,
-  writtenAt,
-  type LinkContext,
-  type Step,
-} from "./context.ts";
+import { DONE, finish, recordReconciled, waitForTurn, type Step, type Work } from "./context.ts";
 import { linkJob } from "./jobs.ts";
 import { merge } from "./merge.ts";
+import { deleteLink, linksOf, saveLink, withSide, type LinkRecord } from "./model/links.ts";
 
 /**
- * Brings both halves of a link together: reads both anew, merges, writes what either lacks. Nothing is taken from the event
- * that called for it, so an old one does no harm; and when a crash comes between write and commit, the next reading finds
- * that both have it already.
+ * Makes both records of a link alike: reads both, merges, writes what either lacks. Nothing is taken from the event that
+ * led here, so an old event does no harm; and when a crash comes between write and commit, the next read finds that both
+ * sides are alike already.
  */
-export async function bringPair(context: LinkContext, link: LinkRecord): Promise<Step> {
-  const { sync, sides, clock } = context;
-  const [left, right] = await Promise.all(SIDES.map((side) => current(context, link, side)));
-  if (!left && !right) return { done: true, commit: (tx) => deleteLink(tx, link.id) };
-  if (!left) return lost(context, link, "left", right!);
-  if (!right) return lost(context, link, "right", left);
+export async function reconcilePair(work: Work, link: LinkRecord): Promise<Step> {
+  const { sync, sides, clock, engine } = work;
+  const { left, right } = await awaitSides((side) => current(work, link, side));
+  if (!left && !right) return finish(work, (tx) => deleteLink(tx, link.id));
+  if (!left) return reconcileDeletion(work, link, "left", right!);
+  if (!right) return reconcileDeletion(work, link, "right", left);
 
-  const things = { left, right };
-  const winner = winnerOf(sync, left, right);
-  const merged = merge(link, { left: left.fields, right: right.fields }, winner);
-  const writes = SIDES.filter((side) => writesTo(sync, side)).flatMap((side) => {
-    const input = sides[side].changes(things[side], merged[side]);
-    return input ? [{ side, input }] : [];
-  });
-  const wait = writes.length > 0 ? waitForTurn(context) : undefined;
-  if (wait) return wait;
-  const has = { left: left.fields, right: right.fields };
-  for (const { side, input } of writes) {
-    const after = await sides[side].update(things[side], input);
-    has[side] = afterWrite(things[side].fields, merged[side], after?.fields);
-  }
-  const conflicts = sync.direction === "both" ? merged.conflicts : [];
-  const renamed = SIDES.filter((side) => things[side].id !== idOf(link, side));
-  const others = (await Promise.all(renamed.map((side) => linksBefore(context, side, things[side])))).flat();
-  return {
-    done: true,
-    commit: async (tx) => {
-      const { agreed } = merged;
-      const ids = { leftId: left.id, rightId: right.id };
-      const marked = written(
-        link,
-        writes.map(({ side }) => side),
-        clock.now(),
-      );
-      const saved = { ...marked, ...ids, agreed, ...has, state: "synced", error: null, dirty: false } as const;
-      await saveLink(tx, { ...saved, updatedAt: clock.now() });
-      await forgetKeys(tx, link.id);
-      await lookAtAnew(
-        tx,
-        context,
-        others.filter(({ id }) => id !== link.id),
-      );
-      if (conflicts.length > 0) await recordConflict(tx, context, saved, conflicts, winner);
-      await count(
-        tx,
-        context,
-        writes.map(({ side }) => side),
-        conflicts.length > 0 ? 1 : 0,
-      );
-    },
-  };
-}
-
-/** The links of ids that a thing had before: several when it was made of several. */
-export async function linksBefore({ db, sync, sides }: LinkContext, side: Side, thing: Thing): Promise<LinkRecord[]> {
-  const found = await Promise.all(sides[side].previousIds(thing).map((id) => linkOf(db, sync.id, side, id)));
-  return found.filter((link) => link !== undefined);
-}
-
-/** Links whose half was merged into another: nothing else tells of it. */
-export async function lookAtAnew(tx: Tx, { engine, sync }: LinkContext, links: readonly LinkRecord[]): Promise<void> {
-  await engine.enqueue(
-    tx,
-    links.map(({ id }) => linkJob(sync.id, id)),
+  const now = { left, right };
+  const winner = winnerOf(sync, now);
+  const base = { agreed: link.agreed, left: link.sides.left.fields, right: link.sides.right.fields };
+  const merged = merge(base, { left: left.fields, right: right.fields }, winner);
+  const inputs = new Map(
+    SIDES.filter((side) => writesTo(sync, side)).flatMap((side) => {
+      const input = sides[side].changes(now[side], merged[side]);
+      return input ? [[side, input] as const] : [];
+    }),
   );
+  const wait = inputs.size > 0 ? waitForTurn(work) : undefined;
+  if (wait) return wait;
+  let next: LinkRecord = { ...link, agreed: merged.agreed, state: "synced", error: null, dirty: false };
+  for (const side of SIDES) next = withSide(next, side, { id: now[side].id, fields: now[side].fields });
+  for (const [side, input] of inputs) {
+    const after = await sides[side].update(now[side], input);
+    const fields = fieldsAfterWrite(now[side].fields, merged[side], after?.fields);
+    next = withSide(next, side, { fields, writtenAt: clock.now() });
+  }
+  const renamed = SIDES.filter((side) => now[side].id !== link.sides[side].id);
+  const merges = (await Promise.all(renamed.map((side) => linksBefore(work, side, now[side])))).flat();
+  const { conflicts } = merged;
+  const conflict = sync.direction === "both" && conflicts.length > 0 ? { fields: conflicts, winner } : undefined;
+  return finish(work, async (tx) => {
+    await saveLink(tx, { ...next, updatedAt: clock.now() });
+    const others = merges.filter(({ id }) => id !== link.id);
+    await engine.enqueue(
+      tx,
+      others.map(({ id }) => linkJob(sync.id, id)),
+    );
+    await recordReconciled(tx, work, next, [...inputs.keys()], conflict);
+  });
 }
 
-/** A half as it is now. One that was merged into another, which is linked already, is gone. */
-async function current({ db, sync, sides }: LinkContext, link: LinkRecord, side: Side): Promise<Thing | undefined> {
-  const id = idOf(link, side)!;
-  const thing = await sides[side].read(id, link[side], writtenAt(link, side));
-  if (!thing || thing.id === id) return thing;
-  return (await linkOf(db, sync.id, side, thing.id)) ? undefined : thing;
+/** The links of ids that a record had before: several when it was merged from several. */
+export function linksBefore({ db, sync, sides }: Work, side: Side, snapshot: Snapshot): Promise<LinkRecord[]> {
+  return linksOf(db, sync.id, side, sides[side].previousIds(snapshot));
+}
+
+/** A side's record as it is now. One that was merged into another, which is linked itself, is gone. */
+async function current({ db, sync, sides }: Work, link: LinkRecord, side: Side): Promise<Snapshot | undefined> {
+  const known = link.sides[side];
+  const id = known.id!;
+  const snapshot = await sides[side].read({ ...known, id });
+  if (!snapshot || snapshot.id === id) return snapshot;
+  return (await linksOf(db, sync.id, side, [snapshot.id])).length > 0 ? undefined : snapshot;
 }
 
 /**
- * What a side is known to have after a write: of what was written, what the vendor made of it; of the rest, what it had
- * before, so that what a person changed at this very moment is still noticed.
+ * What a side is known to have after a write: of the written fields, what the vendor made of them; of the others, what it
+ * had before, so that what a person changed at this very moment is still noticed.
  */
-function afterWrite(before: Fields, wanted: Fields, after: Fields | undefined): Fields {
-  if (!after) return wanted;
+function fieldsAfterWrite(before: Fields, desired: Fields, after: Fields | undefined): Fields {
+  if (!after) return desired;
   const known = { ...before };
-  for (const field of changesBetween(before, wanted).keys()) {
+  for (const field of changesBetween(before, desired).keys()) {
     if (field in after) known[field] = after[field];
     else delete known[field];
   }
   return known;
 }
 
-/** One half is gone. */
-async function lost(context: LinkContext, link: LinkRecord, missing: Side, there: Thing): Promise<Step> {
-  const { db, sync, sides, clock } = context;
-  const side = otherSide(missing);
-  const half = {
-    ...withSide(link, missing, null, null),
+/** One side's record was deleted; `left` is the record that remains, on the other side. */
+async function reconcileDeletion(work: Work, link: LinkRecord, deleted: Side, remaining: Snapshot): Promise<Step> {
+  const { sync, sides, clock, transaction } = work;
+  const side = otherSide(deleted);
+  const unpaired: LinkRecord = {
+    ...withSide(link, deleted, { id: null, fields: null }),
     agreed: null,
     error: null,
     dirty: false,
     updatedAt: clock.now(),
   };
-  const changed = changesBetween(link[side], there.fields);
+  const changed = [...changesBetween(link.sides[side].fields, remaining.fields).keys()];
   if (!writesTo(sync, side)) {
-    // The source goes on; what it changes next is created anew.
-    const alone: LinkRecord = { ...half, state: "alone" };
-    await db.transaction((tx) => saveLink(tx, alone));
-    return changed.size > 0 ? { next: alone, thing: there } : DONE;
+    // The source keeps its record; the next change of it creates a counterpart again.
+    const alone: LinkRecord = { ...unpaired, state: "alone" };
+    await transaction((tx) => saveLink(tx, alone));
+    return changed.length > 0 ? { next: alone, snapshot: remaining } : DONE;
   }
-  if (sync.deletes === "ignore") return { done: true, commit: (tx) => saveLink(tx, { ...half, state: "detached" }) };
-  const conflict = sync.direction === "both" && changed.size > 0;
+  if (sync.deletes === "ignore") return finish(work, (tx) => saveLink(tx, { ...unpaired, state: "detached" }));
   const winner = sync.conflicts === "newest" ? side : sync.conflicts;
-  const fields = [...changed.keys()].map((field) => ({
-    field,
-    left: side === "left" ? (there.fields[field] ?? null) : null,
-    right: side === "right" ? (there.fields[field] ?? null) : null,
-  }));
+  const fields = changed.map((field) => ({ field, left: null, right: null, [side]: remaining.fields[field] ?? null }));
+  const conflict = sync.direction === "both" && changed.length > 0 ? { fields, winner } : undefined;
   if (conflict && winner === side) {
-    // A change is worth more than a deletion: nothing is lost that somebody still works on.
-    const again = withSide({ ...half, state: "new" }, side, there.id, there.fields);
-    await db.transaction(async (tx) => {
-      await saveLink(tx, again);
-      await recordConflict(tx, context, link, fields, winner);
-      await count(tx, context, [], 1);
+    // A change outweighs a deletion: what somebody still works on is created again.
+    const next = withSide({ ...unpaired, state: "new" }, side, { id: remaining.id, fields: remaining.fields });
+    await transaction(async (tx) => {
+      await saveLink(tx, next);
+      await recordReconciled(tx, work, link, [], conflict);
     });
-    return { next: again };
+    return { next };
   }
   if (!sides[side].can("delete")) {
-    const error = {
-      code: "invalid_input",
-      message: `The ${side} connector cannot delete; delete it by hand`,
-      at: clock.now(),
-    };
-    return { done: true, commit: (tx) => saveLink(tx, { ...half, state: "detached", error }) };
+    const message = `The ${side} connector cannot delete; delete the record by hand`;
+    const error = { code: "invalid_input", message, at: clock.now() };
+    return finish(work, (tx) => saveLink(tx, { ...unpaired, state: "detached", error }));
   }
-  const wait = waitForTurn(context);
+  const wait = waitForTurn(work);
   if (wait) return wait;
-  await sides[side].remove(there.id);
-  return {
-    done: true,
-    commit: async (tx) => {
-      await deleteLink(tx, link.id);
-      if (conflict) await recordConflict(tx, context, link, fields, winner);
-      await count(tx, context, [side], conflict ? 1 : 0);
-    },
-  };
+  await sides[side].remove(remaining.id);
+  return finish(work, async (tx) => {
+    await deleteLink(tx, link.id);
+    await recordReconciled(tx, work, link, [side], conflict);
+  });
 }

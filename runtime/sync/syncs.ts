@@ -1,124 +1,105 @@
-import type { StatusChange } from "../model/connections.ts";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Subscriptions } from "../poll/subscriptions.ts";
-import { connectionsByIds } from "../model/connections.ts";
+import { connectionsByIds, type StatusChange } from "../model/connections.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Tx } from "../store/database.ts";
-import { listConflicts, type ConflictRecord } from "./model/conflicts.ts";
-import { listLinks, type LinkFilter, type LinkRecord } from "./model/links.ts";
+import { openSides } from "./access.ts";
+import { checkSync, triggersOf, type CheckedSync } from "./check.ts";
+import type { SyncCore } from "./core.ts";
+import { enqueueLinks, matchJob } from "./jobs.ts";
+import { dryRun } from "./matching.ts";
+import { conflictQuery, conflicts, type ConflictView } from "./model/conflicts.ts";
+import { listLinks, type linkQuery, type LinkView } from "./model/links.ts";
 import {
   changeSync,
   deleteSync,
-  insertSync,
-  listSyncs,
-  SIDES,
+  newSync,
   subscriptionsOfSync,
-  syncById,
+  syncChanges,
+  syncQuery,
+  syncs,
+  syncsOfConnection,
+  type DryRun,
+  type NewSync,
   type SyncChanges,
-  type SyncFilter,
   type SyncProblem,
   type SyncRecord,
+  type SyncView,
 } from "./model/syncs.ts";
-import { checkSync, type CheckedSync, type SyncInput } from "./check.ts";
-import { linkJob, matchJob } from "./jobs.ts";
-import { dryRun, type DryRun } from "./matching.ts";
-import { statusOf, type SyncStatus } from "./status.ts";
-import { triggersOf } from "./triggers.ts";
-import { openSides, workSyncs, type WorkSyncsOptions } from "./work.ts";
+import { showSync } from "./status.ts";
+import { SIDES } from "./sides.ts";
 
-export type { SyncInput } from "./check.ts";
-export type { DryRun } from "./matching.ts";
-export type { SideStatus, SyncStatus } from "./status.ts";
-
-export interface SyncsOptions extends WorkSyncsOptions {
-  engine: Pick<Engine, "work" | "enqueue">;
-  subscriptions: Pick<Subscriptions, "create" | "remove" | "poll">;
-}
-
-/** What of a sync can be changed later. */
-export type SyncUpdate = Partial<Pick<SyncInput, "direction" | "conflicts" | "deletes" | "writesPerMinute">>;
-
-/** Syncs as people make, change and watch them. With a user given, those of others do not exist: `not_found`. */
+/** Syncs, as people manage them. All but `create`, `preview` and `list` throw `not_found` for one that does not exist. */
 export interface Syncs {
   /**
-   * Makes a sync, and compares both sides as soon as their streams have a place to tell changes from.
-   * @throws HooklineError `invalid_input` with all faults, `scope_missing`
+   * Makes a sync. Both sides are compared as soon as their streams have a cursor from which changes are read.
+   * @throws HooklineError `invalid_input` with every fault
+   * @throws HooklineError `not_found` for a connection that is not the caller's
+   * @throws HooklineError `scope_missing`
    */
-  create(given: SyncInput): Promise<SyncStatus>;
+  create(sync: NewSync, scope?: Scope): Promise<SyncView>;
   /** What the first comparison would do; writes nothing, keeps nothing. Throws like `create`, or what a vendor answers. */
-  preview(given: SyncInput, signal?: AbortSignal): Promise<DryRun>;
-  get(id: string, user?: string): Promise<SyncStatus>;
-  list(filter: SyncFilter, after?: string, limit?: number): Promise<SyncStatus[]>;
-  update(id: string, changes: SyncUpdate, user?: string): Promise<SyncStatus>;
+  preview(sync: NewSync, scope?: Scope, options?: { signal?: AbortSignal }): Promise<DryRun>;
+  get(id: string, scope?: Scope): Promise<SyncView>;
+  list(query?: InputOf<typeof syncQuery>, scope?: Scope): Promise<Page<SyncView>>;
+  /** Throws like `create`. */
+  update(id: string, changes: SyncChanges, scope?: Scope): Promise<SyncView>;
   /** Forgets the sync; what it has written stays with the vendors. */
-  remove(id: string, user?: string): Promise<void>;
-  /** Writes nothing until it is resumed; changes are noted. */
-  pause(id: string, user?: string): Promise<SyncStatus>;
-  /** Throws `conflict` while one of its connections does not work. */
-  resume(id: string, user?: string): Promise<SyncStatus>;
-  /** Reads both sides as soon as slots are free, and tries again what has failed. Throws `conflict` while it is paused. */
-  run(id: string, user?: string): Promise<void>;
-  links(id: string, filter: LinkFilter, after?: string, limit?: number, user?: string): Promise<LinkRecord[]>;
-  conflicts(id: string, before?: string, limit?: number, user?: string): Promise<ConflictRecord[]>;
-  /** Pauses the syncs of a connection that does not work any more, and lets them go on when it does again. */
-  connectionChanged(tx: Tx, change: StatusChange): Promise<void>;
+  remove(id: string, scope?: Scope): Promise<void>;
+  /** Writes nothing until it is resumed; what changes meanwhile is remembered. */
+  pause(id: string, scope?: Scope): Promise<SyncView>;
+  /** @throws HooklineError `conflict` while one of its connections does not work */
+  resume(id: string, scope?: Scope): Promise<SyncView>;
+  /**
+   * Reads both sides as soon as there are slots, and tries again what has failed.
+   * @throws HooklineError `conflict` while it is paused
+   */
+  run(id: string, scope?: Scope): Promise<{ id: string }>;
+  /** Links, oldest first. */
+  links(id: string, query?: InputOf<typeof linkQuery>, scope?: Scope): Promise<Page<LinkView>>;
+  /** Conflicts, newest first. */
+  conflicts(id: string, query?: InputOf<typeof conflictQuery>, scope?: Scope): Promise<Page<ConflictView>>;
 }
 
-/** Links looked at in one go. */
-const BATCH = 500;
+/** What the module gives to hosts and other modules. */
+export interface SyncServices {
+  readonly syncs: Syncs;
+}
 
-/** Makes the syncs of a runtime, and has the engine work on them. */
-export function createSyncs(options: SyncsOptions): Syncs {
-  const { db, engine, clock, connectors, subscriptions } = options;
-  workSyncs(options);
+export function createSyncs(core: SyncCore): Syncs {
+  const { db, engine, clock, connectors, subscriptions } = core;
 
-  const find = async (id: string, user?: string): Promise<SyncRecord> => {
-    const sync = await syncById(db, id);
-    if (sync && (user === undefined || sync.user === user)) return sync;
-    throw new HooklineError("not_found", `There is no sync ${id}; check the id`);
+  const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
+    const sync = await syncs.find(db, id);
+    if (sync && isVisible(sync.user, scope)) return sync;
+    throw notFound("sync", id);
   };
-  const show = async (id: string): Promise<SyncStatus> => statusOf(db, await find(id), connectors);
-
-  const change = async (id: string, changes: SyncChanges): Promise<SyncStatus> => {
-    await db.transaction((tx) => changeSync(tx, id, changes, clock.now()));
+  const show = async (id: string): Promise<SyncView> => showSync(db, await find(id), connectors);
+  const change = async (id: string, changes: Partial<SyncRecord>): Promise<SyncView> => {
+    await changeSync(db, id, changes, clock.now());
     return show(id);
   };
 
-  const prepare = async (given: SyncInput): Promise<{ sync: SyncRecord; checked: CheckedSync }> => {
-    const chosen = { direction: "both", conflicts: "newest", deletes: "propagate", ...given } as const;
-    const checked = await checkSync(db, chosen, connectors);
-    return { sync: newSync(chosen, checked.user, clock.now()), checked };
+  const prepare = async (given: NewSync, scope?: Scope): Promise<{ sync: SyncRecord; checked: CheckedSync }> => {
+    const faults = newSync.faults(given);
+    // When only the templates are faulty, the connections are checked as well: all faults are shown at once.
+    const isOfFields = faults.length > 0 && faults.every(({ pointer }) => pointer.startsWith("/fields/"));
+    const { dryRun: _, ...chosen } = newSync.check(isOfFields ? { ...given, fields: {} } : given);
+    const settings = { direction: "both", conflicts: "newest", deletes: "propagate", ...chosen } as const;
+    const checked = await checkSync(db, settings, connectors, scope, isOfFields ? faults : []);
+    return { sync: newRecord(settings, checked.user, clock.now()), checked };
   };
 
-  const subscribe = async (sync: SyncRecord, { connectors: both }: CheckedSync): Promise<void> => {
+  const subscribe = async (sync: SyncRecord, checked: CheckedSync): Promise<void> => {
     for (const side of SIDES) {
-      for (const { name, definition } of triggersOf(both[side], sync.resource)) {
-        const everySeconds =
-          sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, definition.schedule?.minSeconds ?? 60);
+      for (const { name, definition } of triggersOf(checked.connectors[side], sync.resource)) {
+        const least = definition.schedule?.minSeconds ?? 60;
+        const everySeconds = sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, least);
         await subscriptions.create({ connection: sync[side], trigger: name, everySeconds, flow: sync.id });
       }
     }
-  };
-
-  /** Enqueues the links that wait: changed while the sync was paused, or failed. */
-  const callUp = async (tx: Tx, sync: string, filter: LinkFilter): Promise<void> => {
-    for (let after = ""; ;) {
-      const links = await listLinks(tx, sync, filter, after, BATCH);
-      await engine.enqueue(
-        tx,
-        links.map(({ id }) => linkJob(sync, id)),
-      );
-      if (links.length < BATCH) return;
-      after = links.at(-1)!.id;
-    }
-  };
-
-  const goOn = async (tx: Tx, sync: SyncRecord): Promise<void> => {
-    await changeSync(tx, sync.id, { status: "active", problem: null }, clock.now());
-    if (sync.phase === "matching") await engine.enqueue(tx, [matchJob(sync.id)]);
-    await callUp(tx, sync.id, { dirty: true });
-    await callUp(tx, sync.id, { failed: true });
   };
 
   const forget = async (sync: string): Promise<void> => {
@@ -127,9 +108,13 @@ export function createSyncs(options: SyncsOptions): Syncs {
   };
 
   return {
-    create: async (given) => {
-      const { sync, checked } = await prepare(given);
-      await db.transaction((tx) => insertSync(tx, sync));
+    async create(given, scope) {
+      const { sync, checked } = await prepare(given, scope);
+      if (given.dryRun === true) {
+        const message = "only `preview` makes a dry run; call it, or leave `dryRun` out";
+        refuseFaults("sync", [{ pointer: "/dryRun", message }]);
+      }
+      await syncs.insert(db, sync);
       try {
         await subscribe(sync, checked);
       } catch (error) {
@@ -140,97 +125,113 @@ export function createSyncs(options: SyncsOptions): Syncs {
       return show(sync.id);
     },
 
-    preview: async (given, signal = new AbortController().signal) => {
-      const { sync } = await prepare(given);
-      return dryRun(sync, (await openSides(db, sync, options))!, signal);
+    async preview(given, scope, { signal = new AbortController().signal } = {}) {
+      const { sync } = await prepare(given, scope);
+      return dryRun(sync, (await openSides(core, sync))!, signal);
     },
 
-    get: async (id, user) => statusOf(db, await find(id, user), connectors),
+    get: async (id, scope) => showSync(db, await find(id, scope), connectors),
 
-    list: async (filter, after = "", limit = 50) => {
-      const found = await listSyncs(db, filter, after, limit);
-      return Promise.all(found.map((sync) => statusOf(db, sync, connectors)));
+    async list(query, scope = {}) {
+      const { user, connection, ...page } = syncQuery.check(query);
+      const { limit, after } = readPage(page);
+      const found = await syncs.page(
+        db,
+        { user: ownerIn(scope, user) },
+        {
+          after,
+          limit: limit + 1,
+          where: connection === undefined ? [] : [["? in (left_connection, right_connection)", connection]],
+        },
+      );
+      const { data, nextCursor } = toPage(found, limit, (sync) => showSync(db, sync, connectors));
+      return { data: await Promise.all(data), nextCursor };
     },
 
-    update: async (id, changes, user) => {
-      const sync = await find(id, user);
+    async update(id, given, scope) {
+      const changes = syncChanges.check(given);
+      const sync = await find(id, scope);
       await checkSync(db, { ...sync, ...changes }, connectors);
       return change(id, changes);
     },
 
-    remove: async (id, user) => forget((await find(id, user)).id),
+    remove: async (id, scope) => forget((await find(id, scope)).id),
 
-    pause: async (id, user) => change((await find(id, user)).id, { status: "paused" }),
+    pause: async (id, scope) => change((await find(id, scope)).id, { status: "paused" }),
 
-    resume: async (id, user) => {
-      const sync = await find(id, user);
-      if (sync.problem) {
-        throw new HooklineError("conflict", `Sync ${id} cannot go on: ${sync.problem.message}`);
-      }
-      await db.transaction((tx) => goOn(tx, sync));
+    async resume(id, scope) {
+      const sync = await find(id, scope);
+      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot go on: ${sync.problem.message}`);
+      await db.transaction((tx) => activate(tx, core, sync));
       return show(id);
     },
 
-    run: async (id, user) => {
-      const sync = await find(id, user);
+    async run(id, scope) {
+      const sync = await find(id, scope);
       if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
       for (const subscription of await subscriptionsOfSync(db, id)) await subscriptions.poll(subscription.id);
-      await db.transaction((tx) => callUp(tx, id, { failed: true }));
+      await db.transaction((tx) => enqueueLinks(tx, engine, id, "failed"));
+      return { id };
     },
 
-    links: async (id, filter, after = "", limit = 50, user) =>
-      listLinks(db, (await find(id, user)).id, filter, after, limit),
+    links: async (id, query, scope) => listLinks(db, (await find(id, scope)).id, query),
 
-    conflicts: async (id, before, limit = 50, user) => listConflicts(db, (await find(id, user)).id, before, limit),
-
-    connectionChanged: async (tx, { id, status }) => {
-      for (const sync of await listSyncs(tx, { connection: id }, "", 10_000)) {
-        const pausedByHand = sync.status === "paused" && !sync.problem;
-        if (pausedByHand && status !== "removed") continue;
-        const problem = await problemOf(tx, sync, clock.now());
-        if (problem) await changeSync(tx, sync.id, { status: "paused", problem }, clock.now());
-        else if (sync.problem) await goOn(tx, sync);
-      }
+    async conflicts(id, query, scope) {
+      const { limit, after } = readPage(conflictQuery.check(query));
+      const sync = (await find(id, scope)).id;
+      const found = await conflicts.page(db, { sync }, { after, limit: limit + 1, order: "newest" });
+      return toPage(found, limit, (conflict) => conflicts.view(conflict));
     },
   };
 }
 
-/** What is wrong with one of a sync's connections. */
-async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProblem | null> {
-  const rows = new Map((await connectionsByIds(tx, [sync.left, sync.right])).map((row) => [row.id, row]));
-  for (const connection of [sync.left, sync.right]) {
-    const row = rows.get(connection);
-    if (!row)
-      return { code: "not_found", message: `connection ${connection} was removed; make a new sync`, connection, at };
-    if (row.status === "active") continue;
-    return {
-      code: "reauth_required",
-      message: `the grant of connection ${connection} is gone; reconnect it`,
-      connection,
-      at,
-    };
+/** Pauses the syncs of a connection that no longer works, and resumes them when it works again. */
+export async function followConnection(tx: Tx, core: SyncCore, { id, status }: StatusChange): Promise<void> {
+  const now = core.clock.now();
+  for (const sync of await syncsOfConnection(tx, id)) {
+    const isPausedByHand = sync.status === "paused" && !sync.problem;
+    if (isPausedByHand && status !== "removed") continue;
+    const problem = await problemOf(tx, sync, now);
+    if (problem) await changeSync(tx, sync.id, { status: "paused", problem }, now);
+    else if (sync.problem) await activate(tx, core, sync);
   }
-  return null;
 }
 
-function newSync(
-  given: SyncInput & Pick<SyncRecord, "direction" | "conflicts" | "deletes">,
+async function activate(tx: Tx, { engine, clock }: SyncCore, sync: SyncRecord): Promise<void> {
+  await changeSync(tx, sync.id, { status: "active", problem: null }, clock.now());
+  if (sync.phase === "matching") await engine.enqueue(tx, [matchJob(sync.id)]);
+  await enqueueLinks(tx, engine, sync.id, "failedOrDirty");
+}
+
+/** What is wrong with one of a sync's connections. */
+async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProblem | undefined> {
+  const rows = new Map((await connectionsByIds(tx, [sync.left, sync.right])).map((row) => [row.id, row]));
+  for (const side of SIDES) {
+    const connection = sync[side];
+    const status = rows.get(connection)?.status;
+    if (status === undefined) {
+      return { code: "not_found", message: `connection ${connection} was removed; make a new sync`, connection, at };
+    }
+    if (status !== "active") {
+      const message = `the grant of connection ${connection} is gone; reconnect it`;
+      return { code: "reauth_required", message, connection, at };
+    }
+  }
+  return undefined;
+}
+
+function newRecord(
+  given: NewSync & Pick<SyncRecord, "direction" | "conflicts" | "deletes">,
   user: string,
   now: number,
 ): SyncRecord {
-  const { resource, left, right, direction, conflicts, deletes } = given;
   return {
+    fields: {},
+    everySeconds: null,
+    writesPerMinute: null,
+    ...given,
     id: newId("sync", now),
     user,
-    resource,
-    left,
-    right,
-    direction,
-    conflicts,
-    deletes,
-    fields: given.fields ?? {},
-    everySeconds: given.everySeconds ?? null,
-    writesPerMinute: given.writesPerMinute ?? null,
     phase: "matching",
     status: "active",
     problem: null,

@@ -1,150 +1,130 @@
-import type { Log } from "../core/log.ts";
 import { HooklineError } from "../core/errors.ts";
-import type { Engine, Job, Outcome } from "../engine/engine.ts";
+import type { Job, Outcome } from "../engine/engine.ts";
 import { retryDelay } from "../engine/retry.ts";
-import { connectionsByIds } from "../model/connections.ts";
-import type { Sql, Tx } from "../store/database.ts";
-import { linkById, linkOf, noteKeys, saveLink, type LinkRecord } from "./model/links.ts";
-import { SIDES, syncById, type Side, type SyncRecord } from "./model/syncs.ts";
-import { openAccess, type Access, type AccessOptions, type Thing } from "./access.ts";
+import { openSides, type Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
-import { DONE, withSide, writtenAt, type LinkContext } from "./context.ts";
-import { bringHalf } from "./half.ts";
-import { matchAll, newLink } from "./matching.ts";
-import { bringPair, linksBefore, lookAtAnew } from "./pair.ts";
+import { DONE, finish, type Step, type Work } from "./context.ts";
+import type { SyncCore } from "./core.ts";
+import { linkJob } from "./jobs.ts";
+import { matchAll } from "./matching.ts";
+import {
+  changeLink,
+  isPaired,
+  linkById,
+  linksOf,
+  newLink,
+  saveLink,
+  withSide,
+  type LinkRecord,
+} from "./model/links.ts";
+import { syncs } from "./model/syncs.ts";
+import { linksBefore, reconcilePair } from "./pair.ts";
+import type { Side } from "./sides.ts";
+import { reconcileUnpaired } from "./unpaired.ts";
 
-export interface WorkSyncsOptions extends AccessOptions, Pick<LinkContext, "db" | "clock" | "emit"> {
-  engine: Pick<Engine, "work" | "enqueue">;
-  log: Pick<Log, "warn" | "info">;
-}
-
-/** Syncs at work at once in this process. The links of one sync are brought over one at a time. */
+/** Syncs at work at once in this process. The links of one sync are reconciled one at a time. */
 const CONCURRENCY = 16;
-/** How long a change waits while all there is is still being compared, milliseconds. */
+/** How long a change waits while both sides are still compared for the first time, milliseconds. */
 const MATCHING_WAIT = 2000;
 const PAUSED_WAIT = 60_000;
-/** A vendor that limits us without saying for how long. */
+/** How long a link waits for a vendor that limits us without saying how long, milliseconds. */
 const LIMITED_WAIT = 60_000;
 
-/** Makes the engine work on syncs: the first comparison, changes that streams tell of, and links left to do. */
-export function workSyncs(options: WorkSyncsOptions): void {
-  options.engine.work("sync", { concurrency: CONCURRENCY, perGroup: 1 }, async (job, _, signal) => {
-    const { commit, ...outcome } = await take(job, options, signal);
-    // The slot is free as soon as this returns, and the next link has to see what became of this one.
-    if (commit) await options.db.transaction(commit);
-    return outcome;
+/** Has the engine work on syncs: first comparisons, changes that streams report, and links to be reconciled. */
+export function workSyncs(core: SyncCore): void {
+  core.engine.work("sync", { concurrency: CONCURRENCY, perGroup: 1 }, async (job, _, signal) => {
+    const sync = await syncs.find(core.db, String(job.data["sync"]));
+    const sides = sync && (await openSides(core, sync));
+    if (!sync || !sides) return DONE;
+    const work: Work = {
+      ...core,
+      sync,
+      sides,
+      signal,
+      listed: job.data["listed"] === true,
+      transaction: (write) => core.db.transaction(write),
+    };
+    if ("record" in job.data) return takeChange(work, job);
+    if ("link" in job.data) return takeLink(work, job);
+    return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
   });
 }
 
-async function take(job: Job, options: WorkSyncsOptions, signal: AbortSignal): Promise<Outcome> {
-  const sync = await syncById(options.db, String(job.data["sync"]));
-  const sides = sync && (await openSides(options.db, sync, options));
-  if (!sync || !sides) return DONE;
-  const context: LinkContext = { ...options, sync, sides, signal, listed: job.data["listed"] === true };
-  if ("record" in job.data) return takeChange(context, job, options);
-  if ("link" in job.data) return takeLink(context, job, options);
-  if (sync.status === "paused") return DONE;
-  return matchAll(context, job.attempt);
-}
-
-/** Both sides; undefined while a connection, or its connector, is not there. */
-export async function openSides(
-  sql: Sql,
-  sync: SyncRecord,
-  options: AccessOptions,
-): Promise<Record<Side, Access> | undefined> {
-  const rows = new Map((await connectionsByIds(sql, [sync.left, sync.right])).map((row) => [row.id, row]));
-  const [left, right] = SIDES.map((side) => {
-    const connector = rows.get(sync[side])?.connector;
-    const declared = connector !== undefined && options.connectors.get(connector)?.resources.has(sync.resource);
-    return declared ? openAccess(sync, side, connector, options) : undefined;
-  });
-  return left && right && { left, right };
-}
-
-/** A stream told that a record changed. What it has now is asked of the vendor; that it is our own write is seen at once. */
-async function takeChange(context: LinkContext, job: Job, options: WorkSyncsOptions): Promise<Outcome> {
-  const { db, sync, sides, clock } = context;
-  const paused = sync.status === "paused";
+/** A stream reported that a record changed. Its own writes are recognised at once; else both sides are read again. */
+async function takeChange(work: Work, job: Job): Promise<Outcome> {
+  const { db, sync, sides, clock } = work;
+  const isPaused = sync.status === "paused";
   if (sync.phase === "matching") {
-    return { runAgainAt: clock.now() + (paused ? PAUSED_WAIT : MATCHING_WAIT), attempt: "keep" };
+    return { runAgainAt: clock.now() + (isPaused ? PAUSED_WAIT : MATCHING_WAIT), attempt: "keep" };
   }
   const side: Side = job.data["connection"] === sync.left ? "left" : "right";
   const id = String(job.data["record"]);
-  const told = await sides[side].lastTold(id);
-  const thing = told?.thing;
-  let link = (await linkOf(db, sync.id, side, id)) ?? (thing && (await renamed(context, side, thing)));
-  if (!link && !thing) return DONE;
-  if (link && thing && isEcho(link, side, thing)) return DONE;
-  // Read before our last write, which will be told of once more: then with all that is there.
-  if (link && thing && !sides[side].asks && told.readAt <= (writtenAt(link, side) ?? 0)) return DONE;
-  const half = !link || link.leftId === null || link.rightId === null;
-  if (thing && half && (!link || link.state === "new")) {
-    const fresh = withSide(link ?? newLink(context), side, id, thing.fields);
-    await db.transaction(async (tx) => {
-      await saveLink(tx, fresh);
-      await noteKeys(tx, fresh, side, thing.keys);
-    });
-    link = fresh;
+  const event = await sides[side].lastEvent(id);
+  const snapshot = event?.snapshot;
+  const [linked] = await linksOf(db, sync.id, side, [id]);
+  const known = linked ?? (snapshot && (await followRename(work, side, snapshot)));
+  if (!known && !snapshot) return DONE;
+  if (known && snapshot && isEcho(known, side, snapshot)) return DONE;
+  // Read before our last write, so a later event will show the record with that write in it.
+  const isStale = known && snapshot && !sides[side].canRead && event.readAt <= (known.sides[side].writtenAt ?? 0);
+  if (isStale) return DONE;
+  const unpaired = known && isPaired(known) ? undefined : snapshot;
+  let link = known ?? newLink(sync.id, clock.now());
+  if (unpaired && link.state === "new") {
+    link = { ...withSide(link, side, { id, fields: unpaired.fields }), dirty: isPaused || link.dirty };
+    await work.transaction((tx) => saveLink(tx, link, { side, keys: unpaired.keys }));
+  } else if (isPaused) {
+    await work.transaction((tx) => changeLink(tx, link.id, { dirty: true, updatedAt: clock.now() }));
   }
-  if (paused) return { done: true, commit: (tx) => saveLink(tx, { ...link!, dirty: true, updatedAt: clock.now() }) };
-  return bringOver(context, link!, half ? thing : undefined, job, options);
+  return isPaused ? DONE : reconcile(work, link, unpaired, job);
 }
 
-async function takeLink(context: LinkContext, job: Job, options: WorkSyncsOptions): Promise<Outcome> {
-  const link = await linkById(context.db, String(job.data["link"]));
+async function takeLink(work: Work, job: Job): Promise<Outcome> {
+  const link = await linkById(work.db, String(job.data["link"]));
   if (!link) return DONE;
-  if (context.sync.status === "paused") return { done: true, commit: (tx) => saveLink(tx, { ...link, dirty: true }) };
-  return bringOver(context, link, undefined, job, options);
+  if (work.sync.status === "paused") return finish(work, (tx) => changeLink(tx, link.id, { dirty: true }));
+  return reconcile(work, link, undefined, job);
 }
 
 /** Whether a side has nothing but what it is known to have. */
-function isEcho(link: LinkRecord, side: Side, { fields }: Thing): boolean {
-  return link.state === "synced" && link[side] !== null && changesBetween(link[side], fields).size === 0;
+function isEcho(link: LinkRecord, side: Side, { fields }: Snapshot): boolean {
+  const known = link.sides[side].fields;
+  return link.state === "synced" && known !== null && changesBetween(known, fields).size === 0;
 }
 
-/** The link of a thing under an id it had before, now under its new one. */
-async function renamed(context: LinkContext, side: Side, thing: Thing): Promise<LinkRecord | undefined> {
-  const [first, ...merged] = await linksBefore(context, side, thing);
+/** The link of a record under an id it had before, now under its new id. */
+async function followRename(work: Work, side: Side, { id, ...snapshot }: Snapshot): Promise<LinkRecord | undefined> {
+  const [first, ...merged] = await linksBefore(work, side, { id, ...snapshot });
   if (!first) return undefined;
-  const moved = withSide(first, side, thing.id, first[side]);
-  await context.db.transaction(async (tx) => {
+  const moved = withSide(first, side, { id });
+  await work.transaction(async (tx) => {
     await saveLink(tx, moved);
-    await lookAtAnew(tx, context, merged);
+    await work.engine.enqueue(
+      tx,
+      merged.map((link) => linkJob(work.sync.id, link.id)),
+    );
   });
   return moved;
 }
 
-async function bringOver(
-  context: LinkContext,
-  start: LinkRecord,
-  given: Thing | undefined,
-  job: Job,
-  { log }: WorkSyncsOptions,
-): Promise<Outcome> {
-  let link = start;
-  let thing = given;
+async function reconcile(work: Work, link: LinkRecord, given: Snapshot | undefined, job: Job): Promise<Outcome> {
   try {
-    for (;;) {
-      if (link.state === "detached") return { done: true, commit: (tx) => saveLink(tx, { ...link, dirty: false }) };
-      const whole = link.leftId !== null && link.rightId !== null;
-      const step = await (whole ? bringPair(context, link) : bringHalf(context, link, thing));
-      if (!("next" in step)) return step;
-      ({ next: link, thing } = { thing: undefined, ...step });
-    }
+    let step: Step = { next: link, snapshot: given };
+    while ("next" in step) step = await reconcileStep(work, step.next, step.snapshot);
+    return step;
   } catch (error) {
-    return failed(context, link.id, job, error, log);
+    return failed(work, link.id, job, error);
   }
 }
 
-/** What a failure leads to: limits are waited for, what may pass is tried again, all else stands in the link. */
-function failed(
-  { clock, sync, signal }: LinkContext,
-  id: string,
-  job: Job,
-  error: unknown,
-  log: WorkSyncsOptions["log"],
-): Outcome {
+async function reconcileStep(work: Work, link: LinkRecord, snapshot: Snapshot | undefined): Promise<Step> {
+  if (link.state === "detached") return finish(work, (tx) => changeLink(tx, link.id, { dirty: false }));
+  return isPaired(link) ? reconcilePair(work, link) : reconcileUnpaired(work, link, snapshot);
+}
+
+/** Limits are waited for, what may pass is tried again, anything else is kept in the link. */
+async function failed(work: Work, link: string, job: Job, error: unknown): Promise<Outcome> {
+  const { clock, sync, signal, log } = work;
   const now = clock.now();
   if (signal.aborted) return { runAgainAt: now, attempt: "keep" };
   if (!(error instanceof HooklineError)) throw error;
@@ -152,10 +132,7 @@ function failed(
   if (code === "rate_limited" || code === "quota_exceeded") {
     return { runAgainAt: now + (retry ? (retry.after ?? LIMITED_WAIT) : LIMITED_WAIT), attempt: "keep" };
   }
-  log.warn({ sync: sync.id, link: id, error }, "a thing could not be brought over");
-  const commit = async (tx: Tx): Promise<void> => {
-    const link = await linkById(tx, id);
-    if (link) await saveLink(tx, { ...link, error: { code, message, at: now }, updatedAt: now });
-  };
-  return retry ? { runAgainAt: now + retryDelay(job.attempt), attempt: "count", commit } : { done: true, commit };
+  log.warn({ sync: sync.id, link, error }, "a record could not be reconciled");
+  await work.transaction((tx) => changeLink(tx, link, { error: { code, message, at: now }, updatedAt: now }));
+  return retry ? { runAgainAt: now + retryDelay(job.attempt), attempt: "count" } : DONE;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ConnectionView } from "../../runtime/accounts/view.ts";
+import type { ConnectionView } from "../../runtime/model/connections.ts";
 import { nameFunctions } from "../../runtime/act/function-names.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { compileSchema } from "../../runtime/manifest/validate.ts";

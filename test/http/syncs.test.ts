@@ -95,7 +95,7 @@ describe("/v1/syncs", () => {
     expect((await api.ask("DELETE", `/v1/syncs/${id}`)).status).toBe(204);
     expect((await api.ask("GET", `/v1/syncs/${id}`)).body).toMatchObject({
       code: "not_found",
-      detail: `There is no sync ${id}; check the id`,
+      detail: `Sync ${id} does not exist; list them to find the right id`,
     });
     expect((await api.must("GET", "/v1/subscriptions")).data).toEqual([]);
     expect(right.cards.size).toBe(3);
@@ -119,7 +119,9 @@ describe("/v1/syncs", () => {
     });
     expect(unknown).toMatchObject({
       status: 400,
-      body: { errors: [{ pointer: "/left", message: "there is no connection con_x" }] },
+      body: {
+        errors: [{ pointer: "/left", message: "Connection con_x does not exist; list them to find the right id" }],
+      },
     });
     expect(
       (await api.ask("POST", "/v1/syncs", { body: { resource: "contact", ...mine, conflicts: "oldest" } })).status,

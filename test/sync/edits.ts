@@ -1,6 +1,6 @@
 import { constantFrom, nat, record } from "fast-check";
 import type { Arbitrary } from "fast-check";
-import type { Side } from "../../runtime/sync/model/syncs.ts";
+import type { Side } from "../../runtime/sync/sides.ts";
 import type { Card, ContactsVendor } from "./vendors.ts";
 
 /** What a person does, before it is known to which contact. */

@@ -1,7 +1,7 @@
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
-import type { SyncInput, SyncStatus } from "../../runtime/sync/syncs.ts";
+import type { NewSync, SyncView } from "../../runtime/sync/model/syncs.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
@@ -15,12 +15,12 @@ export interface Bench extends AsyncDisposable {
   clock: ManualClock;
   connections: { left: string; right: string };
   /** Makes a sync, and lets its first comparison come to its end. */
-  sync(more?: Partial<SyncInput>): Promise<SyncStatus>;
+  sync(more?: Partial<NewSync>): Promise<SyncView>;
   /** Reads both sides, and does all that follows. */
-  run(sync: SyncStatus): Promise<void>;
+  run(sync: SyncView): Promise<void>;
   /** Does all that can be done now, and what follows while `waitMs` pass. */
   settle(waitMs?: number): Promise<void>;
-  get(sync: SyncStatus): Promise<SyncStatus>;
+  get(sync: SyncView): Promise<SyncView>;
   /** Operational events so far, by type. */
   events: WebhookEvent[];
   /** How many writes both vendors have taken. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { array, sample } from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose } from "../../runtime/compose.ts";
-import { otherSide, SIDES, type Side } from "../../runtime/sync/model/syncs.ts";
+import { otherSide, SIDES, type Side } from "../../runtime/sync/sides.ts";
 import { temporaryFolder } from "../faults/scenes.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { FastClock } from "../fixtures/fast-clock.ts";

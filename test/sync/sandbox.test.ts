@@ -160,7 +160,8 @@ describe("two Google accounts", () => {
     const status = await world.runtime.syncs.get(sync.id);
     expect(status).toMatchObject({
       links: { synced: 1, failed: 0 },
-      sides: { left: { account: "alex.morgan@example.com", cursor: { known: true } }, right: { account: second } },
+      left: { account: "alex.morgan@example.com", syncToken: { known: true } },
+      right: { account: second },
     });
     expect(status.conflictCount).toBe(0);
   });
@@ -183,7 +184,8 @@ describe("two Google accounts", () => {
     expect(await world.runtime.syncs.get(id)).toMatchObject({
       enabled: false,
       problem: { code: "reauth_required", message: `the grant of connection ${right} is gone; reconnect it` },
-      sides: { left: { authorized: true }, right: { authorized: false } },
+      left: { authorized: true },
+      right: { authorized: false },
     });
     await world.runtime.actions.run(left, "create_contact", { givenName: "Ada" });
     await world.settle();

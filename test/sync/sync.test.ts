@@ -15,7 +15,7 @@ describe("a two-way sync", () => {
     const sync = await bench.sync();
     expect(bench.right.contents(({ first }) => first)).toEqual(['"Ada"', '"Mary"']);
     expect(bench.left.contents(({ first }) => first)).toEqual(['"Ada"', '"Mary"']);
-    expect(sync).toMatchObject({ phase: "syncing", pulled: 1, pushed: 1, links: { synced: 2, failed: 0 } });
+    expect(sync).toMatchObject({ status: "active", pulled: 1, pushed: 1, links: { synced: 2, failed: 0 } });
     await bench.run(sync);
     expect(bench.writes()).toBe(2);
   });
@@ -115,7 +115,9 @@ describe("conflicts", () => {
     await bench.run(sync);
     expect(bench.left.cards.get(ada)!.last).toBe(last);
     expect(bench.right.cards.get(copy!)!.last).toBe(last);
-    const [conflict] = await bench.runtime.syncs.conflicts(sync.id);
+    const {
+      data: [conflict],
+    } = await bench.runtime.syncs.conflicts(sync.id);
     expect(conflict).toMatchObject({ winner, fields: [{ field: "lastName", left: "Left", right: "Right" }] });
     expect(bench.events).toMatchObject([
       {
@@ -159,7 +161,7 @@ describe("conflicts", () => {
       left: expected.left,
       right: expected.right,
     });
-    expect(await bench.runtime.syncs.conflicts(sync.id)).toMatchObject([
+    expect((await bench.runtime.syncs.conflicts(sync.id)).data).toMatchObject([
       {
         fields: [{ field: "lastName", left: null, right: "Right" }],
         winner: expected.conflicts === "left" ? "left" : "right",
@@ -246,7 +248,7 @@ describe("the first comparison", () => {
       alone: { left: 0, right: 0 },
     });
     expect(bench.writes()).toBe(0);
-    expect(await bench.runtime.syncs.list({})).toEqual([]);
+    expect(await bench.runtime.syncs.list()).toEqual({ data: [], nextCursor: null });
     const oneWay = { resource: "contact", ...bench.connections, direction: "left-to-right" } as const;
     expect(await bench.runtime.syncs.preview(oneWay)).toMatchObject({
       create: { left: 0, right: 2 },
@@ -299,7 +301,7 @@ describe("the fields of a sync", () => {
     });
     await expect(bench.runtime.syncs.create({ resource: "contacts", ...bench.connections })).rejects.toMatchObject({
       code: "invalid_input",
-      message: 'The sync cannot be made: rolo has no resource "contacts"; did you mean "contact"?',
+      message: 'sync/resource: rolo: Resource "contacts" does not exist; did you mean "contact"? (and 1 more)',
     });
   });
 });
@@ -331,12 +333,12 @@ describe("a sync that rests", () => {
     await using bench = await openBench();
     const sync = await bench.sync();
     await bench.runtime.accounts.remove(bench.connections.right);
-    const { enabled, status, problem, sides } = await bench.get(sync);
-    expect({ enabled, status, problem, sides }).toMatchObject({
+    expect(await bench.get(sync)).toMatchObject({
       enabled: false,
       status: "paused",
       problem: { code: "not_found", message: `connection ${bench.connections.right} was removed; make a new sync` },
-      sides: { left: { authorized: true }, right: { authorized: false, connector: null } },
+      left: { authorized: true },
+      right: { authorized: false, connector: null },
     });
     await expect(bench.runtime.syncs.resume(sync.id)).rejects.toMatchObject({
       code: "conflict",
@@ -391,7 +393,9 @@ describe("a write whose answer is lost", () => {
       return true;
     };
     await bench.run(sync);
-    const [link] = await bench.runtime.syncs.links(sync.id, { failed: true });
+    const {
+      data: [link],
+    } = await bench.runtime.syncs.links(sync.id, { state: "failed" });
     expect(link).toMatchObject({
       state: "new",
       error: {
@@ -438,10 +442,12 @@ describe("what happens between reading and writing", () => {
     bench.left.edit(ada, { last: "Lovelace" });
     await bench.run(sync);
     expect([bench.left.cards.size, bench.right.cards.size]).toEqual([1, 1]);
-    const [link] = await bench.runtime.syncs.links(sync.id, { failed: true });
+    const {
+      data: [link],
+    } = await bench.runtime.syncs.links(sync.id, { state: "failed" });
     expect(link!.error).toMatchObject({
       code: "vendor_error",
-      message: "crm: what was read as crm1 has no id; correct the manifest",
+      message: "crm: the record that was read as crm1 has no id; correct the manifest",
     });
   });
 });
@@ -482,7 +488,7 @@ describe("a contact that its vendor gives another id", () => {
     await bench.run(sync);
     expect([...bench.right.cards.values()]).toMatchObject([{ first: "Ada", emails: { length: 2 } }]);
     expect(bench.left.cards.size).toBe(1);
-    expect((await bench.runtime.syncs.links(sync.id, {})).map(({ leftId }) => leftId)).toEqual(["merged1"]);
+    expect((await bench.runtime.syncs.links(sync.id)).data.map(({ leftId }) => leftId)).toEqual(["merged1"]);
   });
 });
 

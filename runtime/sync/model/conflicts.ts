@@ -1,54 +1,39 @@
-import type { Sql, Tx } from "../../store/database.ts";
-import type { Side } from "./syncs.ts";
+import { fixed, hidden, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import { listQuery } from "../../model/page.ts";
+import { listOf, object, text as textSchema } from "../../model/schema.ts";
+import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import { SIDES } from "../sides.ts";
 
-/** A change that both sides made to one thing, or one changed and the other deleted, and who won. */
-export interface ConflictRecord {
-  id: string;
-  sync: string;
-  link: string;
-  leftId: string | null;
-  rightId: string | null;
-  /** What either side had; a side that deleted the thing has null. */
-  fields: { field: string; left: unknown; right: unknown }[];
-  winner: Side;
-  createdAt: number;
+/** A field and what either side had in it; a side that deleted the record has null. */
+export interface ConflictField {
+  field: string;
+  left: unknown;
+  right: unknown;
 }
 
-interface ConflictRow {
-  id: string;
-  sync: string;
-  link: string;
-  left_id: string | null;
-  right_id: string | null;
-  fields: string;
-  winner: Side;
-  created_at: number;
-}
+/** A change that both sides made to one record, or one side made while the other deleted it, and which side won. */
+export const conflicts = new Table("sync_conflicts", {
+  id: text("Id.", { example: "cfl_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  sync: fixed(hidden(text("Id of the sync."))),
+  link: text("Id of the link."),
+  leftId: nullable(text("The vendor's id on the left.", { example: "people/c1" })),
+  rightId: nullable(text("The vendor's id on the right.")),
+  fields: value<ConflictField[]>(
+    listOf(
+      object("A field.", {
+        field: textSchema("Its name.", "firstName"),
+        left: { description: "What the left had; null when the left deleted the record." },
+        right: { description: "What the right had; null when the right deleted the record." },
+      }),
+      "The fields in conflict.",
+    ),
+  ),
+  winner: oneOf(SIDES, "Which side's values were kept."),
+  createdAt: time("When the conflict was found."),
+});
 
-export async function insertConflict(tx: Tx, c: ConflictRecord): Promise<void> {
-  await tx.run(
-    `insert into sync_conflicts (id, sync, link, left_id, right_id, fields, winner, created_at) values (?, ?, ?, ?, ?, ?, ?, ?)`,
-    [c.id, c.sync, c.link, c.leftId, c.rightId, JSON.stringify(c.fields), c.winner, c.createdAt],
-  );
-}
+type ConflictRecord = RecordOf<typeof conflicts.fields>;
+export type ConflictView = ViewOf<typeof conflicts.fields>;
 
-/** One page, newest first. */
-export async function listConflicts(
-  sql: Sql,
-  sync: string,
-  before: string | undefined,
-  limit: number,
-): Promise<ConflictRecord[]> {
-  const older = before === undefined ? "" : "and id < ?";
-  const rows = await sql.all<ConflictRow>(
-    `select * from sync_conflicts where sync = ? ${older} order by id desc limit ?`,
-    [sync, ...(before === undefined ? [] : [before]), limit],
-  );
-  return rows.map(({ left_id, right_id, created_at, fields, ...rest }) => ({
-    ...rest,
-    leftId: left_id,
-    rightId: right_id,
-    fields: JSON.parse(fields) as ConflictRecord["fields"],
-    createdAt: created_at,
-  }));
-}
+export const conflictQuery = listQuery("conflicts", {});
+export const conflictSchemas = { SyncConflict: conflicts.schema("A change that both sides made in different ways.") };

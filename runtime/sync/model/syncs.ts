@@ -1,216 +1,199 @@
-import type { Sql, SqlValue, Tx } from "../../store/database.ts";
+import type { JsonSchema } from "../../core/json.ts";
+import { checked, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import { input, type InputOf } from "../../model/input.ts";
+import { listQuery } from "../../model/page.ts";
+import * as schema from "../../model/schema.ts";
+import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import type { Sql, Tx } from "../../store/database.ts";
+import { mappingFaults, syncFieldsSchema, type SyncFields } from "../mapping.ts";
+import { bySide, DIRECTIONS, WINNERS, type Side } from "../sides.ts";
+import { failure, failureSchema, type Failure, type FailureView } from "./failure.ts";
+import { linkCountsSchema, type LinkCounts } from "./links.ts";
 
-export type Side = "left" | "right";
-export const SIDES = ["left", "right"] as const;
-export const otherSide = (side: Side): Side => (side === "left" ? "right" : "left");
-
-export type SyncDirection = "both" | "left-to-right" | "right-to-left";
-
-/** What of a resource is kept alike, and how it is read and written where the common terms do not do. */
-export interface SyncFields {
-  /** Only these common fields. */
-  include?: string[];
-  /** All common fields but these. */
-  exclude?: string[];
-  /** By side: a template over {resource, record} whose properties are laid over the common terms of what is read there. */
-  map?: Partial<Record<Side, Record<string, unknown>>>;
-  /** By side: a template over {resource, id, record} whose properties are laid over the input of the action that writes there. */
-  input?: Partial<Record<Side, Record<string, unknown>>>;
-}
-
-/** Why a sync rests although nobody paused it. */
-export interface SyncProblem {
-  code: string;
-  message: string;
-  connection: string;
-  /** Milliseconds since the epoch. */
-  at: number;
-}
+const MINUTE = 60_000;
+const MOST_WRITES_PER_MINUTE = 100_000;
 
 /** Two connections kept alike in one resource. */
-export interface SyncRecord {
-  id: string;
-  user: string;
-  resource: string;
-  /** Ids of the connections. */
-  left: string;
-  right: string;
-  direction: SyncDirection;
-  /** Who wins when both sides changed the same. */
-  conflicts: "newest" | Side;
-  deletes: "propagate" | "ignore";
-  fields: SyncFields;
-  everySeconds: number | null;
-  writesPerMinute: number | null;
-  /** matching: what is there is still being compared for the first time. */
-  phase: "matching" | "syncing";
-  status: "active" | "paused";
-  problem: SyncProblem | null;
-  /** Writes to the left, and to the right, since it was made. */
-  pulled: number;
-  pushed: number;
-  conflictCount: number;
-  lastSyncAt: number | null;
-  /** The minute whose writes are counted: when it began, and how many. */
-  windowStart: number;
-  windowWrites: number;
-  createdAt: number;
-  updatedAt: number;
-}
-
-interface Row {
-  id: string;
-  user_id: string;
-  resource: string;
-  left_connection: string;
-  right_connection: string;
-  direction: SyncDirection;
-  conflicts: SyncRecord["conflicts"];
-  deletes: SyncRecord["deletes"];
-  fields: string;
-  every_seconds: number | null;
-  writes_per_minute: number | null;
-  phase: SyncRecord["phase"];
-  status: SyncRecord["status"];
-  problem: string | null;
-  pulled: number;
-  pushed: number;
-  conflict_count: number;
-  last_sync_at: number | null;
-  window_start: number;
-  window_writes: number;
-  created_at: number;
-  updated_at: number;
-}
-
-const toRecord = (row: Row): SyncRecord => ({
-  id: row.id,
-  user: row.user_id,
-  resource: row.resource,
-  left: row.left_connection,
-  right: row.right_connection,
-  direction: row.direction,
-  conflicts: row.conflicts,
-  deletes: row.deletes,
-  fields: JSON.parse(row.fields) as SyncFields,
-  everySeconds: row.every_seconds,
-  writesPerMinute: row.writes_per_minute,
-  phase: row.phase,
-  status: row.status,
-  problem: row.problem === null ? null : (JSON.parse(row.problem) as SyncProblem),
-  pulled: row.pulled,
-  pushed: row.pushed,
-  conflictCount: row.conflict_count,
-  lastSyncAt: row.last_sync_at,
-  windowStart: row.window_start,
-  windowWrites: row.window_writes,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
+export const syncs = new Table("syncs", {
+  id: text("Id.", { example: "sync_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  user: fixed(text("The user it belongs to.", { column: "user_id" })),
+  resource: fixed(name("Type of the resource, as both manifests name it.", { example: "contact" })),
+  left: fixed(name("Id of a connection.", { column: "left_connection" })),
+  right: fixed(name("Id of the other connection.", { column: "right_connection" })),
+  direction: oneOf(DIRECTIONS, "Which side's changes are written to the other; default both."),
+  conflicts: oneOf(
+    WINNERS,
+    "Which side wins when both changed the same; default newest: the side that its vendor says changed last, and the left when no vendor says so.",
+  ),
+  deletes: oneOf(
+    ["propagate", "ignore"],
+    "Whether a record deleted on one side is deleted on the other; default propagate.",
+  ),
+  fields: checked(value<SyncFields>(syncFieldsSchema), mappingFaults),
+  everySeconds: nullable(
+    count("Seconds between reads of either side; null for what the triggers' manifests say.", {
+      schema: { minimum: 1 },
+    }),
+  ),
+  writesPerMinute: nullable(
+    count("Most writes in a minute, to both sides together; null for no limit but the vendors'.", {
+      schema: { minimum: 1, maximum: MOST_WRITES_PER_MINUTE },
+    }),
+  ),
+  phase: hidden(oneOf(["matching", "syncing"], "matching: both sides are being compared for the first time.")),
+  status: hidden(oneOf(["active", "paused"], "Whether changes are written.")),
+  problem: nullable(
+    failure<Failure & { connection: string }>("Why it is paused although nobody paused it.", {
+      connection: schema.text("Id of the connection."),
+    }),
+  ),
+  pulled: count("Writes to the left so far."),
+  pushed: count("Writes to the right so far."),
+  conflictCount: count("Conflicts so far."),
+  lastSyncAt: nullable(time("When a change was last written, or found to need no write.")),
+  windowStart: hidden(time("When the minute began whose writes are counted.")),
+  windowWrites: hidden(count("Writes in that minute.")),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
 });
 
-export async function insertSync(tx: Tx, s: SyncRecord): Promise<void> {
-  await tx.run(
-    `insert into syncs (id, user_id, resource, left_connection, right_connection, direction, conflicts, deletes, fields,
-       every_seconds, writes_per_minute, phase, status, problem, pulled, pushed, conflict_count, last_sync_at, window_start,
-       window_writes, created_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null, 0, 0, 0, null, 0, 0, ?, ?)`,
-    [
-      s.id,
-      s.user,
-      s.resource,
-      s.left,
-      s.right,
-      s.direction,
-      s.conflicts,
-      s.deletes,
-      JSON.stringify(s.fields),
-      s.everySeconds,
-      s.writesPerMinute,
-      s.phase,
-      s.status,
-      s.createdAt,
-      s.updatedAt,
-    ],
-  );
+export type SyncRecord = RecordOf<typeof syncs.fields>;
+export type SyncProblem = NonNullable<SyncRecord["problem"]>;
+
+/** How one side of a sync fares. */
+export interface SideView {
+  connection: string;
+  connector: string | null;
+  account: string | null;
+  authorized: boolean;
+  lastReadAt: string | null;
+  nextReadAt: string | null;
+  syncToken: { known: boolean; since: string | null };
+  lastError: FailureView | null;
 }
 
-const COLUMNS = {
-  direction: "direction",
-  conflicts: "conflicts",
-  deletes: "deletes",
-  writesPerMinute: "writes_per_minute",
-  phase: "phase",
-  status: "status",
-  problem: "problem",
-} as const;
-
-export type SyncChanges = Partial<Pick<SyncRecord, keyof typeof COLUMNS>>;
-
-export async function changeSync(tx: Tx, id: string, changes: SyncChanges, now: number): Promise<void> {
-  const names = Object.keys(changes) as (keyof SyncChanges)[];
-  const values = names.map((name): SqlValue => {
-    const value = changes[name] ?? null;
-    return typeof value === "object" && value !== null ? JSON.stringify(value) : value;
-  });
-  const assignments = names.map((name) => `${COLUMNS[name]} = ?, `).join("");
-  await tx.run(`update syncs set ${assignments}updated_at = ? where id = ?`, [...values, now, id]);
+/** A sync as it is shown. */
+export interface SyncView extends Omit<ViewOf<typeof syncs.fields>, Side> {
+  enabled: boolean;
+  status: "matching" | "active" | "paused";
+  left: SideView;
+  right: SideView;
+  links: LinkCounts;
 }
 
-/** What one piece of work adds to a sync's counts. */
-export interface SyncTally {
-  pulled: number;
-  pushed: number;
+const { resource, left, right, direction, conflicts, deletes, fields, everySeconds, writesPerMinute } = syncs.fields;
+const settings = { direction, conflicts, deletes, writesPerMinute };
+
+export const newSync = input(
+  "sync",
+  "Two connections to be kept alike.",
+  { resource, left, right },
+  {
+    ...settings,
+    fields,
+    everySeconds,
+    dryRun: flag("Only shows what would be done first; nothing is made or written.", { schema: { default: false } }),
+  },
+);
+export type NewSync = InputOf<typeof newSync>;
+
+export const syncChanges = input("sync", "What changes.", {}, settings, { minProperties: 1 });
+export type SyncChanges = InputOf<typeof syncChanges>;
+
+export const syncQuery = listQuery("syncs", {
+  user: name("Only this user's."),
+  connection: name("Only of this connection."),
+});
+
+/** What the first comparison would do. */
+export interface DryRun {
+  link: number;
+  create: Record<Side, number>;
+  update: Record<Side, number>;
   conflicts: number;
+  alone: Record<Side, number>;
 }
 
-/** Adds to the counts of a sync, and to the writes of the running minute; a new minute begins when the last is over. */
-export async function tally(tx: Tx, id: string, { pulled, pushed, conflicts }: SyncTally, now: number): Promise<void> {
-  const writes = pulled + pushed;
+const counts = (description: string): JsonSchema =>
+  schema.object(
+    description,
+    bySide((side) => schema.count(`On the ${side}.`)),
+  );
+
+const sideSchema = schema.object("One side.", {
+  connection: schema.text("Id of the connection."),
+  connector: schema.nullable(schema.text("Its connector; null when the connection was removed.", "google-contacts")),
+  account: schema.nullable(schema.text("Label of the account.", "ada@example.com")),
+  authorized: { type: "boolean", description: "Whether the vendor still accepts the connection." },
+  lastReadAt: schema.nullable(schema.time("When its changes were last read.")),
+  nextReadAt: schema.nullable(schema.time("When its changes are read next.")),
+  syncToken: schema.object("The cursor from which the next read lists changes.", {
+    known: { type: "boolean", description: "Whether there is a cursor; without one, everything is read and compared." },
+    since: schema.nullable(schema.time("When the vendor gave it.")),
+  }),
+  lastError: schema.nullable(failureSchema("Why the last read failed; null after a success.")),
+});
+
+export const syncSchemas = {
+  Sync: syncs.schema("Two connections kept alike in one resource.", {
+    enabled: { type: "boolean", description: "Whether changes are written." },
+    status: schema.oneOf(
+      ["matching", "active", "paused"],
+      "matching: both sides are being compared for the first time.",
+    ),
+    left: sideSchema,
+    right: sideSchema,
+    links: linkCountsSchema,
+  }),
+  SyncDryRun: schema.object("What a sync would do first.", {
+    link: schema.count("Pairs recognised as the same record."),
+    create: counts("Records that would be created."),
+    update: counts("Records that would be updated."),
+    conflicts: schema.count("Pairs in which both sides have different values in one field."),
+    alone: counts("Records that would not be copied, because of the direction or because the connector cannot create."),
+  }),
+};
+
+/** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last is over. */
+export async function addCounts(
+  tx: Tx,
+  id: string,
+  { writes, conflicts }: { writes: readonly Side[]; conflicts: number },
+  now: number,
+): Promise<void> {
+  const pulled = writes.filter((side) => side === "left").length;
   await tx.run(
     `update syncs set pulled = pulled + ?, pushed = pushed + ?, conflict_count = conflict_count + ?, last_sync_at = ?,
        window_writes = case when window_start > ? then window_writes + ? else ? end,
        window_start = case when window_start > ? then window_start else ? end where id = ?`,
-    [pulled, pushed, conflicts, now, now - 60_000, writes, writes, now - 60_000, now, id],
+    [pulled, writes.length - pulled, conflicts, now, now - MINUTE, writes.length, writes.length, now - MINUTE, now, id],
   );
 }
 
-export async function syncById(sql: Sql, id: string): Promise<SyncRecord | undefined> {
-  const row = await sql.get<Row>("select * from syncs where id = ?", [id]);
-  return row && toRecord(row);
+/** When more may be written: undefined while the current minute has writes left. */
+export function nextWriteAt({ writesPerMinute, windowStart, windowWrites }: SyncRecord, now: number) {
+  const end = windowStart + MINUTE;
+  return writesPerMinute === null || end <= now || windowWrites < writesPerMinute ? undefined : end;
 }
 
-export interface SyncFilter {
-  user?: string;
-  connection?: string;
+export async function changeSync(sql: Sql, id: string, changes: Partial<SyncRecord>, now: number): Promise<void> {
+  await syncs.change(sql, { ...changes, updatedAt: now }, "id = ?", [id]);
 }
 
-/** One page in the order of their ids. */
-export async function listSyncs(sql: Sql, filter: SyncFilter, after: string, limit: number): Promise<SyncRecord[]> {
-  const conditions = ["id > ?"];
-  const params: SqlValue[] = [after];
-  if (filter.user !== undefined) {
-    conditions.push("user_id = ?");
-    params.push(filter.user);
-  }
-  if (filter.connection !== undefined) {
-    conditions.push("? in (left_connection, right_connection)");
-    params.push(filter.connection);
-  }
-  const rows = await sql.all<Row>(`select * from syncs where ${conditions.join(" and ")} order by id limit ?`, [
-    ...params,
-    limit,
-  ]);
-  return rows.map(toRecord);
+/** All syncs of a connection, oldest first. */
+export function syncsOfConnection(sql: Sql, connection: string): Promise<SyncRecord[]> {
+  return syncs.all(sql, "where left_connection = ? or right_connection = ? order by id", [connection, connection]);
 }
 
 /** Forgets a sync with its links, keys and conflicts. */
 export async function deleteSync(tx: Tx, id: string): Promise<void> {
   for (const table of ["sync_keys", "sync_links", "sync_conflicts"])
     await tx.run(`delete from ${table} where sync = ?`, [id]);
-  await tx.run("delete from syncs where id = ?", [id]);
+  await syncs.delete(tx, id);
 }
 
-/** The subscriptions that tell a sync of changes, and the streams they read. */
-export async function subscriptionsOfSync(
+/** The subscriptions by which a sync learns of changes, and the streams they read. */
+export function subscriptionsOfSync(
   sql: Sql,
   sync: string,
 ): Promise<{ id: string; connection: string; stream: number; backfill: string }[]> {
@@ -218,7 +201,7 @@ export async function subscriptionsOfSync(
 }
 
 /**
- * The data of the last event of a record, of all streams that tell a sync of it, and when the read began that found it.
+ * The data of the last event of a record, in all streams that a sync subscribes to, and when the read began that found it.
  * Within a stream the sequence says which is the last: ids come from the clock, which may be set back.
  */
 export async function lastEvent(
