@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { actModule } from "../../runtime/act/module.ts";
+import { createLog } from "../../runtime/core/log.ts";
+import { migrateModule } from "../../runtime/store/migrate.ts";
 import type { Action, Trigger } from "../../schemas/manifest.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "../accounts/harness.ts";
 
@@ -67,6 +70,7 @@ async function connected(answer: (request: Seen, count: number) => Reply | Promi
     url: vendor.url,
     variablesOf: async (user) => ({ workspace: {}, user: { owner: `owner of ${user}` } }),
   });
+  await migrateModule(h.db, createLog({ level: "silent" }), actModule);
   const { id } = await h.accounts.create({
     connector: "acme",
     user: "u_1",
