@@ -2,6 +2,7 @@ import type { Variables } from "../accounts/variables.ts";
 import type { Actions } from "../act/act.ts";
 import type { Context } from "../engine/context.ts";
 import type { Module } from "../engine/module.ts";
+import type { Wiring } from "../poll/wiring.ts";
 import type { Syncs } from "../sync/syncs.ts";
 import { createFollowConnection } from "./broken.ts";
 import { createPrepareCall } from "./calls.ts";
@@ -30,6 +31,7 @@ import { workFlows } from "./work.ts";
 export interface FlowsCore extends Context {
   readonly actions: Pick<Actions, "perform" | "options">;
   readonly variables: Pick<Variables, "valuesOf">;
+  readonly wiring: Wiring;
   /** Makes the syncs of templates; without, templates of syncs cannot be installed. */
   readonly syncs?: Pick<Syncs, "create">;
   readonly retention: {

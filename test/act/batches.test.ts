@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
@@ -199,17 +200,18 @@ describe("a batch", () => {
     const { must, connect, vendor } = await makeApi({
       connectors: [{ ...notesManifest, actions: { ...notesManifest.actions, one_by_one } }],
     });
-    let [now, most] = [0, 0];
+    const open: ServerResponse[] = [];
+    /** How many requests the vendor has at once before it answers; the most it has had. */
+    let [wide, most] = [1, 0];
     vendor.write = (_request, response) => {
-      most = Math.max(most, ++now);
-      setTimeout(() => {
-        now--;
-        response.setHeader("content-type", "application/json").end("{}");
-      }, 5);
+      most = Math.max(most, open.push(response));
+      if (open.length < wide) return;
+      for (const one of open.splice(0)) one.setHeader("content-type", "application/json").end("{}");
     };
     const connection = await connect("u_1");
     await finished(must, (await startBatch(must, connection, "one_by_one", titles(5))).id);
     expect(most).toBe(1);
+    wide = 4;
     await finished(must, (await startBatch(must, connection, "create_note", titles(12))).id);
     expect(most).toBe(4);
   });
