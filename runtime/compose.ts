@@ -1,74 +1,55 @@
 import { randomBytes } from "node:crypto";
-import { createBatches, type Batches } from "./act/batches.ts";
-import { workBatches } from "./act/batch-work.ts";
-import { createActions, type Actions } from "./act/act.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "./accounts/accounts.ts";
-import { createFunctions, type Functions } from "./act/functions.ts";
+import { actModule } from "./act/module.ts";
+import type { ActServices } from "./act/routes/services.ts";
+import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
-import type { NetworkPolicy } from "./core/addresses.ts";
 import type { Clock } from "./core/clock.ts";
 import { createVault, type Vault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
 import type { Log } from "./core/log.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
+import { DAY } from "./core/time.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
 import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
-import { DAY } from "./deliver/schedule.ts";
+import { createEvents, type Events } from "./deliver/events.ts";
+import { createStats, type ReadStats } from "./deliver/stats.ts";
 import { workRetention } from "./deliver/retention.ts";
 import type { Engine } from "./engine/engine.ts";
 import { openEngine } from "./engine/open.ts";
 import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import { shippedTemplates } from "./flows/template-files.ts";
+import { flowTarget } from "./flows/target.ts";
 import type { Templates } from "./flows/templates.ts";
+import { syncTarget } from "./sync/jobs.ts";
 import { syncModule } from "./sync/module.ts";
 import type { Syncs } from "./sync/syncs.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
-import { createMcp, type Mcp } from "./act/mcp.ts";
+import type { ResolvedOptions } from "./options.ts";
 import { Poller } from "./poll/poller.ts";
 import { Subscriptions } from "./poll/subscriptions.ts";
 import type { Database } from "./store/database.ts";
-import { purgeIdempotency } from "./act/model/idempotency.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { migrate } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 
-/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
-export interface ComposeOptions {
-  store: string;
-  connectors: readonly (string | object)[];
-  encryptionKeys: readonly string[];
-  clients: AccountsOptions["clients"];
-  servers: AccountsOptions["servers"];
-  network: NetworkPolicy;
-  baseUrl: string;
-  returnOrigins: readonly string[];
-  retention: { eventsDays: number; deliveriesDays: number };
-  concurrency: { polls: number; deliveries: number; perEndpoint: number };
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+/** What the rooms are made with; the rest of the options is HTTP's. */
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
 /** The rooms, opened and wired, with no work begun. */
-export interface Composed {
+export interface Composed extends ActServices {
   db: Database;
   engine: Engine;
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
   accounts: Accounts;
-  actions: Actions;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  mcp: Mcp;
   subscriptions: Subscriptions;
   syncs: Syncs;
   flows: FlowRoom["flows"];
@@ -76,6 +57,8 @@ export interface Composed {
   templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   consumers: Consumers;
   metrics: Metrics;
   clock: Clock;
@@ -98,7 +81,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
-    await migrate(db);
+    await migrate(db, log);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {
@@ -107,7 +90,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
   }
 
   const metrics = createMetrics();
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [flowTarget, syncTarget] });
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
   const variables = createVariables({ db, vault, clock });
@@ -125,19 +108,10 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
       await sync.connectionChanged?.(tx, change);
     },
   });
-  const actions = createActions({ accounts, variablesOf: variables.valuesOf, clock, log });
-  const sync = syncModule.open({
-    db,
-    engine,
-    connectors,
-    subscriptions,
-    accounts,
-    actions,
-    variables,
-    emit,
-    clock,
-    log,
-  });
+  const context = { db, engine, connectors, vault, clock, random: options.random, log, emit, network };
+  const act = actModule.open({ ...context, accounts, variables, retention: options.retention });
+  const { actions } = act.services;
+  const sync = syncModule.open({ ...context, subscriptions, accounts, actions, variables });
   const flowRoom = createFlowRoom({
     db,
     engine,
@@ -153,10 +127,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     retentionDays: options.retention.eventsDays,
     random: options.random,
   });
-  const functions = createFunctions({ connections: accounts, connectors });
-  const batches = createBatches({ db, engine, clock, openClient: accounts.client });
-  workBatches({ db, engine, clock, log, openClient: accounts.client, runAction: actions.run });
-  const consumers = createConsumers({ database: db, clock, log });
+  const consumers = createConsumers({ db, connectors, clock, log });
   const { polls, deliveries, perEndpoint } = options.concurrency;
   new Poller({
     db,
@@ -182,30 +153,28 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     random: options.random,
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
-  workRetention({ engine, database: db, clock, ...options.retention });
+  workRetention({ db, engine, clock }, options.retention);
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.purgeAuthorizations();
-    await purgeIdempotency(db, clock.now());
-    await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
   });
+  for (const { name, cron, work } of act.upkeep ?? []) engine.cron(name, cron, work);
   return {
     db,
     engine,
     connectors,
     vault,
     accounts,
-    actions,
+    ...act.services,
     variables,
-    functions,
-    batches,
-    mcp: createMcp({ functions, runAction: actions.run, log }),
     subscriptions,
     syncs: sync.services.syncs,
     flows: flowRoom.flows,
     runs: flowRoom.runs,
     templates: flowRoom.templates,
-    endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
-    deliveries: createDeliveries({ database: db, engine, clock }),
+    endpoints: createEndpoints({ db, engine, connectors, network, vault, clock, log }),
+    deliveries: createDeliveries({ db, engine, clock }),
+    events: createEvents({ db }),
+    stats: createStats({ db, clock }),
     consumers,
     metrics,
     clock,

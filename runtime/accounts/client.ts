@@ -62,8 +62,6 @@ const codecs = () => import("../vendor/codecs/codecs.ts");
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const DEFAULT_RETRY = { max: 3, on: RETRIED };
 const DEFAULT_WITHIN_MS = 30_000;
-/** When a vendor limits without saying for how long. */
-const DEFAULT_HOLD_MS = 10_000;
 
 /** Throws like {@link Tokens.usable}. */
 export async function openClient(id: string, options: ClientOptions): Promise<VendorClient> {
@@ -119,7 +117,7 @@ async function attempt(
     const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, answer, fault);
     const { credentials, row } = usable;
     if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
-      vendor.limits.hold(caller, fault.retryAfterMs ?? DEFAULT_HOLD_MS);
+      vendor.limits.hold(caller, fault.retryAfterMs);
     }
     if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewed) {
       usable = await tokens.usable(id, row.version);

@@ -8,6 +8,7 @@ import {
 } from "../model/connections.ts";
 import type { Database, Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
+import { connectionEvent } from "../model/operational.ts";
 
 /** Told of every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
 export type OnStatus = (tx: Tx, change: StatusChange) => Promise<void>;
@@ -42,22 +43,9 @@ export interface Status {
 export function createStatus({ db, clock, emit, onStatus }: StatusOptions): Status {
   const tell = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);
-    if (news === undefined) return;
-    const { id: connection, connector, user } = change;
-    await emit(tx, [
-      {
-        type: `connection.${change.status}`,
-        connection,
-        user,
-        subscription: null,
-        stream: null,
-        recordKey: null,
-        sequence: null,
-        at: clock.now(),
-        data: { ...news, connector, connection, user },
-        target: {},
-      },
-    ]);
+    const { status } = change;
+    if (news === undefined || status === "removed") return;
+    await emit(tx, [connectionEvent({ ...change, status }, news, clock.now())]);
   };
 
   const change = (

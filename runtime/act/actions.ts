@@ -1,4 +1,4 @@
-import { HooklineError, nearest, type Fault } from "../core/errors.ts";
+import { HooklineError, unknownName, type Fault } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledAction, CompiledStep, Connector } from "../manifest/connector.ts";
 import type { Getter } from "../manifest/expressions.ts";
@@ -6,21 +6,20 @@ import type { RequestParts } from "../manifest/targets.ts";
 import type { VendorClient } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import { errorClass, VendorError } from "../vendor/errors.ts";
-import type { Lanes } from "./lanes.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
 import type { VendorResponse } from "../vendor/response.ts";
+import { KeyedMutex } from "./mutex.ts";
 import { runKey } from "./run-key.ts";
 
 export interface ActionsOptions {
   openClient: (connection: string) => Promise<VendorClient>;
   variablesOf: VariablesOf;
-  lanes: Lanes;
   log: Log;
 }
 
 export interface ActionResult {
   output: unknown;
-  /** Where the output differs from what the manifest describes; the output is given as it came. */
+  /** Where the output differs from the manifest's description; the output is given as it came. */
   warnings?: Fault[];
 }
 
@@ -33,49 +32,64 @@ export type RunAction = (
 
 export interface RunOptions {
   signal?: AbortSignal;
-  /** Runs with the same key are the same to a vendor that lets clients choose ids; see {@link runKey}. */
-  idempotencyKey?: string;
-  /** Takes the place of the action's own result, over the same scope; what it gives is not checked. */
+  /**
+   * Runs of one action of one connection with equal seeds are the same run to a vendor that lets clients choose ids; see
+   * {@link runKey}. Nothing is stored: every run is done. Default a random one.
+   */
+  keySeed?: string;
+  /** Takes the place of the action's own result, with the same scope; its value is not checked. */
   result?: Getter;
 }
 
 /**
- * Runs one action of a connection. Throws `not_found` (action), `invalid_input` with every fault before any call,
- * `scope_missing` and `conflict` (a connection of the wrong kind) likewise, or what {@link VendorClient.send} throws.
+ * Makes the function that runs one action of a connection.
+ * @throws HooklineError `not_found` (action), `invalid_input` with every fault, `scope_missing` and `conflict` (a connection
+ *   of the wrong kind) before any call; and what {@link VendorClient.send} throws
  */
-export function createRunAction({ openClient, variablesOf, lanes, log }: ActionsOptions): RunAction {
-  return async (connection, name, input, { signal, idempotencyKey, result } = {}) => {
+export function createRunAction({ openClient, variablesOf, log }: ActionsOptions): RunAction {
+  const serially = new KeyedMutex();
+  return async (connection, name, input, { signal, keySeed, result } = {}) => {
     const client = await openClient(connection);
     const action = findAction(client.connector, name);
     const faults = action.validateInput(input);
-    if (faults.length > 0) {
-      throw new HooklineError(
-        "invalid_input",
-        `${client.connector.name}.${name}: the input does not match its schema: see errors`,
-        { faults },
-      );
-    }
-    client.requireScopes(action.scopes);
-    assertRequirement(`${client.connector.name}.${name}`, action.requires, client.values);
+    if (faults.length > 0) throw inputRefused(client.connector, name, faults);
+    assertUsable(client, action);
     const { workspace, user } = await variablesOf(client.user);
-    const run = { key: runKey(connection, name, idempotencyKey) };
+    const run = { key: runKey(connection, name, keySeed) };
     const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
     const work = () => runSteps(client, { ...action, result: result ?? action.result }, scope, signal);
-    const output = action.serial ? await lanes.run(connection, work) : await work();
+    const output = action.serial ? await serially.run(connection, work) : await work();
     const mismatches = result ? [] : (action.validateOutput?.(output) ?? []);
-    if (mismatches.length === 0) return { output };
+    if (mismatches.length === 0) return { output: output ?? null };
     log.warn({ connection, action: name, mismatches }, "an output differs from its schema");
-    return { output, warnings: mismatches };
+    return { output: output ?? null, warnings: mismatches };
   };
 }
 
-/** Throws `not_found` with the nearest name. */
+/**
+ * The action of this name.
+ * @throws HooklineError `not_found` with the nearest name
+ */
 export function findAction(connector: Connector, name: string): CompiledAction {
   const action = connector.actions.get(name);
   if (action) return action;
-  const near = nearest(name, connector.actions.keys());
-  const hint = near ? `did you mean "${near}"?` : `there are: ${[...connector.actions.keys()].join(", ")}`;
-  throw new HooklineError("not_found", `${connector.name} has no action "${name}"; ${hint}`);
+  throw new HooklineError("not_found", `${connector.name}: ${unknownName("action", name, connector.actions.keys())}`);
+}
+
+/** An input that its action refuses. */
+export function inputRefused({ name }: Connector, action: string, faults: Fault[]): HooklineError {
+  return new HooklineError("invalid_input", `${name}.${action}: the input does not match its schema: see errors`, {
+    faults,
+  });
+}
+
+/**
+ * Refuses an action that the connection was not granted, or is not of the kind for.
+ * @throws HooklineError `scope_missing`, `conflict`
+ */
+export function assertUsable(client: VendorClient, { name, scopes, requires }: CompiledAction): void {
+  client.requireScopes(scopes);
+  assertRequirement(`${client.connector.name}.${name}`, requires, client.values);
 }
 
 async function runSteps(

@@ -1,34 +1,31 @@
-import type { Clock } from "../core/clock.ts";
 import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import type { Log } from "../core/log.ts";
-import type { Engine, Job, Outcome } from "../engine/engine.ts";
+import type { Context } from "../engine/context.ts";
+import type { Job, Outcome } from "../engine/engine.ts";
 import type { CompiledAction, CompiledBatch, Connector } from "../manifest/connector.ts";
+import type { Tx } from "../store/database.ts";
+import { VendorError } from "../vendor/errors.ts";
+import type { ActAccounts } from "./act.ts";
+import { findAction, type RunAction } from "./actions.ts";
+import { failureOf, internalError } from "./failure.ts";
 import {
+  batches,
   endBatch,
-  findBatch,
   listItems,
   moveItems,
   settleItems,
   type BatchItem,
-  type BatchRow,
+  type BatchRecord,
 } from "./model/batches.ts";
-import type { Database, Tx } from "../store/database.ts";
-import { findAction, type RunAction } from "./actions.ts";
-import { failureOf, INTERRUPTED } from "./batch-failure.ts";
-import type { VendorClient } from "../accounts/client.ts";
-import { VendorError } from "../vendor/errors.ts";
 
-export interface BatchWorkOptions {
-  db: Database;
-  engine: Pick<Engine, "work">;
-  clock: Clock;
-  log: Log;
-  openClient: (connection: string) => Promise<VendorClient>;
-  runAction: RunAction;
+type WorkContext = Pick<Context, "db" | "engine" | "clock" | "log">;
+
+interface WorkNeeds {
+  accounts: Pick<ActAccounts, "client">;
+  perform: RunAction;
 }
 
-/** At once in this process; of one connection one. */
+/** Batches at once in this process; of one connection one. */
 const CONCURRENCY = 8;
 /** Single calls of one batch at once, where the vendor does not want them one by one. */
 const WIDTH = 4;
@@ -44,35 +41,48 @@ type Settled = Pick<BatchItem, "position" | "status" | "result">;
 /** `again`: items that were not done, and when to try; `alone`: because the vendor refused them together. */
 type Attempt = Settled[] | { again: number } | { alone: true } | { hopeless: HooklineError };
 
+/** Of an item whose process ended between asking the vendor and storing the answer. */
+const INTERRUPTED = new HooklineError(
+  "idempotency_conflict",
+  "The process ended while the vendor was asked, and what the vendor did is unknown; look at the vendor's side, and send the item again if its result is not there",
+);
+
 /**
- * Makes the engine do batches. An item is noted as running before the vendor is asked, and with its result afterwards, so that
- * after a crash only those at work are in doubt: they run again where that is harmless, and have failed where it is not.
+ * Has the engine do batches. An item is stored as running before the vendor is asked, and with its result afterwards, so that
+ * after a crash only the running ones are in doubt: they run again where that is harmless, and have failed where it is not.
  */
-export function workBatches(options: BatchWorkOptions): void {
-  options.engine.work("batch", { concurrency: CONCURRENCY, perGroup: 1 }, (job, _loaded, signal) =>
-    workBatch(options, job, signal),
+export function workBatches(context: WorkContext, needs: WorkNeeds): void {
+  context.engine.work("batch", { concurrency: CONCURRENCY, perGroup: 1 }, (job, _loaded, signal) =>
+    workBatch(context, needs, job, signal),
   );
 }
 
-async function workBatch(options: BatchWorkOptions, job: Job, signal: AbortSignal): Promise<Outcome> {
-  const { db, clock, openClient } = options;
-  const batch = await findBatch(db, job.data["batch"] as string);
+async function workBatch(context: WorkContext, needs: WorkNeeds, job: Job, signal: AbortSignal): Promise<Outcome> {
+  const { db, clock } = context;
+  const batch = await batches.find(db, job.data["batch"] as string);
   if (batch?.status !== "running") return { done: true };
+  const end = (commit: (tx: Tx) => Promise<void>): Outcome => ({
+    done: true,
+    commit: async (tx) => {
+      await commit(tx);
+      await endBatch(tx, batch.id, "done", clock.now());
+    },
+  });
   let run: BatchRun;
   try {
-    run = new BatchRun(options, batch, (await openClient(batch.connection)).connector, signal);
+    const { connector } = await needs.accounts.client(batch.connection);
+    run = new BatchRun(context, needs, batch, connector, signal);
   } catch (error) {
-    if (error instanceof HooklineError && HOPELESS.has(error.code))
-      return { done: true, commit: giveUp(batch, error, clock) };
+    if (error instanceof HooklineError && HOPELESS.has(error.code)) return end((tx) => failRest(tx, batch.id, error));
     throw error;
   }
   await run.recover();
-  const end = clock.now() + SLICE_MS;
+  const pause = clock.now() + SLICE_MS;
   do {
     const items = await run.take();
-    if (items.length === 0) return { done: true, commit: (tx) => endBatch(tx, batch.id, "done", clock.now()) };
+    if (items.length === 0) return end(async () => {});
     const attempt = await run.attempt(items);
-    if ("hopeless" in attempt) return { done: true, commit: giveUp(batch, attempt.hopeless, clock) };
+    if ("hopeless" in attempt) return end((tx) => failRest(tx, batch.id, attempt.hopeless));
     if ("again" in attempt) {
       return {
         runAgainAt: clock.now() + attempt.again,
@@ -81,23 +91,23 @@ async function workBatch(options: BatchWorkOptions, job: Job, signal: AbortSigna
       };
     }
     await run.settle(items, attempt);
-  } while (clock.now() < end && !signal.aborted);
+  } while (clock.now() < pause && !signal.aborted);
   return { runAgainAt: clock.now(), attempt: "reset" };
 }
 
-const giveUp =
-  (batch: BatchRow, error: HooklineError, clock: Clock) =>
-  async (tx: Tx): Promise<void> => {
-    for (const status of ["waiting", "running"] as const) {
-      await moveItems(tx, batch.id, status, "failed", failureOf(error));
-    }
-    await endBatch(tx, batch.id, "done", clock.now());
-  };
+async function failRest(tx: Tx, batch: string, error: HooklineError): Promise<void> {
+  for (const status of ["waiting", "running"] as const) await fail(tx, batch, status, error);
+}
+
+function fail(tx: Tx, batch: string, from: "waiting" | "running", error: HooklineError): Promise<void> {
+  return moveItems(tx, batch, from, "failed", { error: failureOf(error) });
+}
 
 /** One batch at work, from one start of its job to the next. */
 class BatchRun {
-  readonly #o: BatchWorkOptions;
-  readonly #batch: BatchRow;
+  readonly #context: WorkContext;
+  readonly #perform: RunAction;
+  readonly #batch: BatchRecord;
   readonly #action: CompiledAction;
   /** The vendor's call for many, where there is one. */
   readonly #many: CompiledBatch | undefined;
@@ -106,9 +116,16 @@ class BatchRun {
   /** Up to this position items go one by one: together, the vendor refused them. */
   #aloneUntil = -1;
 
-  /** Throws `not_found` when the manifest no longer has the action. */
-  constructor(options: BatchWorkOptions, batch: BatchRow, connector: Connector, signal: AbortSignal) {
-    this.#o = options;
+  /** @throws HooklineError `not_found` when the manifest no longer has the action */
+  constructor(
+    context: WorkContext,
+    { perform }: WorkNeeds,
+    batch: BatchRecord,
+    connector: Connector,
+    signal: AbortSignal,
+  ) {
+    this.#context = context;
+    this.#perform = perform;
     this.#batch = batch;
     this.#action = findAction(connector, batch.action);
     this.#many = this.#action.batch;
@@ -120,16 +137,17 @@ class BatchRun {
 
   /** Decides about the items at which an earlier process ended. */
   async recover(): Promise<void> {
-    const { db } = this.#o;
-    if (this.#repeatable) await moveItems(db, this.#batch.id, "running", "waiting");
-    else await moveItems(db, this.#batch.id, "running", "failed", INTERRUPTED);
+    const { id } = this.#batch;
+    await this.#write((tx) =>
+      this.#repeatable ? moveItems(tx, id, "running", "waiting") : fail(tx, id, "running", INTERRUPTED),
+    );
   }
 
-  /** The next items, noted as running; none when all are done or the rest is cancelled. */
+  /** The next items, stored as running; none when all are done or the rest is cancelled. */
   async take(): Promise<BatchItem[]> {
     const { id } = this.#batch;
     const width = this.#action.serial ? 1 : WIDTH;
-    return this.#o.db.transaction(async (tx) => {
+    return this.#write(async (tx) => {
       const waiting = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
       const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
       const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);
@@ -154,12 +172,16 @@ class BatchRun {
     return failed;
   }
 
-  /** Notes what became of items. */
+  /** Stores what became of items. */
   async settle(items: readonly BatchItem[], attempt: Settled[] | { alone: true }): Promise<void> {
-    const { db } = this.#o;
-    if (Array.isArray(attempt)) return settleItems(db, this.#batch.id, attempt);
+    const { id } = this.#batch;
+    if (Array.isArray(attempt)) return this.#write((tx) => settleItems(tx, id, attempt));
     this.#aloneUntil = items.at(-1)!.position;
-    await moveItems(db, this.#batch.id, "running", "waiting");
+    await this.#write((tx) => moveItems(tx, id, "running", "waiting"));
+  }
+
+  #write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#context.db.transaction(work);
   }
 
   async #together(many: CompiledBatch, items: readonly BatchItem[]): Promise<Attempt> {
@@ -176,7 +198,7 @@ class BatchRun {
 
   async #one(item: BatchItem): Promise<Attempt> {
     try {
-      const { output = null, warnings } = await this.#run(this.#action.name, item.input, [item]);
+      const { output, warnings } = await this.#run(this.#action.name, item.input, [item]);
       return [{ position: item.position, status: "succeeded", result: { output, ...(warnings ? { warnings } : {}) } }];
     } catch (error) {
       return this.#failed([item], error);
@@ -185,8 +207,8 @@ class BatchRun {
 
   #run(action: string, input: unknown, items: readonly BatchItem[], result?: CompiledBatch["results"]) {
     const { id, connection } = this.#batch;
-    return this.#o.runAction(connection, action, input, {
-      idempotencyKey: `${id}:${items.map(({ position }) => position).join(",")}`,
+    return this.#perform(connection, action, input, {
+      keySeed: `${id}:${items.map(({ position }) => position).join(",")}`,
       result,
       // What cannot be done twice is better waited for than left in doubt.
       signal: this.#repeatable ? this.#signal : undefined,
@@ -196,18 +218,15 @@ class BatchRun {
   #failed(items: readonly BatchItem[], error: unknown): Attempt {
     if (this.#repeatable && this.#signal.aborted) return { again: 0 };
     if (!(error instanceof HooklineError)) {
-      this.#o.log.error({ error, batch: this.#batch.id }, "an item of a batch failed");
-      return this.#failed(
-        items,
-        new HooklineError("internal", "Something went wrong inside Hookline; its log tells more"),
-      );
+      this.#context.log.error({ error, batch: this.#batch.id }, "an item of a batch failed");
+      return this.#failed(items, internalError());
     }
     if (error.code === "rate_limited" || error.code === "quota_exceeded") {
       return { again: (error.retry && error.retry.after) || DEFAULT_WAIT_MS };
     }
     if (error.data["sent"] === false) return { again: DEFAULT_WAIT_MS };
     if (HOPELESS.has(error.code)) return { hopeless: error };
-    return items.map(({ position }) => ({ position, status: "failed", result: failureOf(error) }));
+    return items.map(({ position }) => ({ position, status: "failed", result: { error: failureOf(error) } }));
   }
 }
 
@@ -224,7 +243,8 @@ function firstOfEach(items: readonly BatchItem[], distinct: CompiledBatch["disti
 function toSettled(position: number, result: unknown): Settled {
   const { output = null, error } = isObject(result) ? result : {};
   if (output === null && typeof error === "string") {
-    return { position, status: "failed", result: failureOf(new HooklineError("vendor_error", error)) };
+    const failed = failureOf(new HooklineError("vendor_error", error));
+    return { position, status: "failed", result: { error: failed } };
   }
   return { position, status: "succeeded", result: { output } };
 }

@@ -1,149 +1,165 @@
-import type { Clock } from "../core/clock.ts";
-import { HooklineError } from "../core/errors.ts";
+import { notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Context } from "../engine/context.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page, type PageQuery } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Sql } from "../store/database.ts";
+import type { ActAccounts } from "./act.ts";
+import { assertUsable, findAction, inputRefused } from "./actions.ts";
+import { failureOf } from "./failure.ts";
+import { createOnce, type IdempotencyOptions } from "./idempotency.ts";
 import {
+  batches,
+  batchItems,
+  batchQuery,
   countItems,
+  deleteBatches,
   endBatch,
-  findBatch,
-  forgetBatches,
-  insertBatch,
   listItems,
   moveItems,
+  newBatch,
+  resultQuery,
   type BatchItem,
-  type BatchRow,
-  type ItemStatus,
+  type BatchRecord,
+  type BatchResult,
+  type BatchView,
+  type NewBatch,
 } from "./model/batches.ts";
-import type { Database } from "../store/database.ts";
-import { findAction } from "./actions.ts";
-import { failureOf } from "./batch-failure.ts";
-import type { VendorClient } from "../accounts/client.ts";
-import { assertRequirement } from "../accounts/requirement.ts";
 
-/** A batch as it is shown. Times are RFC 3339. */
-export interface BatchView {
-  id: string;
-  connection: string;
-  action: string;
-  status: BatchRow["status"];
-  total: number;
-  /** How many items are in each state. */
-  counts: Record<ItemStatus, number>;
-  createdAt: string;
-  finishedAt: string | null;
-}
-
-/** What became of one input. */
-export interface BatchResult {
-  /** In the list of inputs, from 0. */
-  position: number;
-  status: ItemStatus;
-  output?: unknown;
-  warnings?: unknown;
-  error?: unknown;
-}
-
-/** An action over many inputs, as work of the engine. With a user given, the batches of others do not exist: `not_found`. */
+/** Actions over many inputs, as work of the engine. Batches that the scope does not show are `not_found`. */
 export interface Batches {
   /**
-   * Takes the inputs on. Those that do not match the action's schema have failed at once; the others are done one after another.
-   * @throws HooklineError `not_found`, `scope_missing`, `conflict`, `reauth_required`
+   * Takes the inputs on. Those that do not match the action's schema fail at once; the others are done one after another.
+   * @throws HooklineError `invalid_input`, `not_found`, `scope_missing`, `conflict`, `reauth_required`; `idempotency_conflict`
+   *   for an idempotency key that is in use
    */
-  create(connection: string, action: string, inputs: readonly Record<string, unknown>[]): Promise<BatchView>;
-  /** How far it is, with a page of results in the order of the inputs. */
+  create(
+    connection: string,
+    action: string,
+    batch: NewBatch,
+    options?: IdempotencyOptions,
+    scope?: Scope,
+  ): Promise<BatchView>;
+  /** Newest first. @throws HooklineError `invalid_input`, `forbidden` */
+  list(query?: InputOf<typeof batchQuery>, scope?: Scope): Promise<Page<BatchView>>;
+  /** Its progress, with a page of results in the order of the inputs. @throws HooklineError `invalid_input`, `not_found` */
   get(
     id: string,
-    page: { after?: number; limit: number },
-    user?: string,
-  ): Promise<BatchView & { results: BatchResult[]; next: number | null }>;
-  /** Gives up what waits; what runs is ended. One that has ended stays as it is. */
-  cancel(id: string, user?: string): Promise<BatchView>;
-  /** Forgets batches that ended before a time, milliseconds since the epoch. */
+    query?: PageQuery,
+    scope?: Scope,
+  ): Promise<BatchView & { results: BatchResult[]; nextCursor: string | null }>;
+  /** Cancels what waits; what runs is ended. One that has ended stays as it is. @throws HooklineError `not_found` */
+  cancel(id: string, scope?: Scope): Promise<BatchView>;
+  /** Deletes batches that ended before a time, milliseconds since the epoch. */
   purge(before: number): Promise<void>;
 }
 
-export interface BatchesOptions {
-  db: Database;
-  engine: Pick<Engine, "enqueue">;
-  clock: Clock;
-  openClient: (connection: string) => Promise<VendorClient>;
-}
+/** Batches per transaction when they are deleted. */
+const PURGED_AT_ONCE = 20;
 
-/** Batches per transaction when they are forgotten. */
-const FORGOTTEN = 20;
-
-export function createBatches({ db, engine, clock, openClient }: BatchesOptions): Batches {
-  const find = async (id: string, user?: string): Promise<BatchRow> => {
-    const row = await findBatch(db, id);
-    if (row && (user === undefined || row.user === user)) return row;
-    throw new HooklineError("not_found", `There is no batch ${id}; check the id`);
+export function createBatches(
+  context: Pick<Context, "db" | "engine" | "clock" | "log">,
+  accounts: Pick<ActAccounts, "get" | "client">,
+): Batches {
+  const { db, engine, clock } = context;
+  const once = createOnce(context);
+  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<BatchRecord> => {
+    const batch = await batches.find(sql, id);
+    if (batch && isVisible(batch.user, scope)) return batch;
+    throw notFound("batch", id);
   };
-  const view = async (row: BatchRow): Promise<BatchView> => ({
-    id: row.id,
-    connection: row.connection,
-    action: row.action,
-    status: row.status,
-    total: row.total,
-    counts: await countItems(db, row.id),
-    createdAt: new Date(row.createdAt).toISOString(),
-    finishedAt: row.finishedAt === null ? null : new Date(row.finishedAt).toISOString(),
-  });
+  const view = async (batch: BatchRecord): Promise<BatchView> => {
+    const countsOf = await countItems(db, [batch.id]);
+    return { ...batches.view(batch), counts: countsOf(batch.id) };
+  };
+
+  const take = async (connection: string, name: string, inputs: NewBatch["inputs"]): Promise<BatchView> => {
+    const client = await accounts.client(connection);
+    const action = findAction(client.connector, name);
+    assertUsable(client, action);
+    const now = clock.now();
+    const id = newId("bat", now);
+    const items = inputs.map((input, position): BatchItem => {
+      const faults = action.validateInput(input);
+      if (faults.length === 0) return { batch: id, position, status: "waiting", input, result: null };
+      const error = failureOf(inputRefused(client.connector, name, faults));
+      return { batch: id, position, status: "failed", input, result: { error } };
+    });
+    const runs = items.some(({ status }) => status === "waiting");
+    const batch: BatchRecord = {
+      id,
+      connection,
+      user: client.user,
+      action: name,
+      status: runs ? "running" : "done",
+      total: items.length,
+      createdAt: now,
+      finishedAt: runs ? null : now,
+    };
+    await db.transaction(async (tx) => {
+      await batches.insert(tx, batch);
+      await batchItems.insert(tx, ...items);
+      if (runs) await engine.enqueue(tx, [{ queue: "batch", data: { batch: id }, group: connection, unique: id }]);
+    });
+    return view(batch);
+  };
 
   return {
-    create: async (connection, name, inputs) => {
-      const client = await openClient(connection);
-      const action = findAction(client.connector, name);
-      const where = `${client.connector.name}.${name}`;
-      client.requireScopes(action.scopes);
-      assertRequirement(where, action.requires, client.values);
-      const items = inputs.map((input, position): BatchItem => {
-        const faults = action.validateInput(input);
-        if (faults.length === 0) return { position, status: "waiting", input, result: null };
-        const error = new HooklineError("invalid_input", `${where}: the input does not match its schema: see errors`, {
-          faults,
-        });
-        return { position, status: "failed", input, result: failureOf(error) };
-      });
-      const now = clock.now();
-      const runs = items.some(({ status }) => status === "waiting");
-      const row: BatchRow = {
-        id: newId("bat", now),
-        connection,
-        user: client.user,
-        action: name,
-        status: runs ? "running" : "done",
-        total: items.length,
-        createdAt: now,
-        finishedAt: runs ? null : now,
-      };
-      await db.transaction(async (tx) => {
-        await insertBatch(tx, row, items);
-        if (runs)
-          await engine.enqueue(tx, [{ queue: "batch", data: { batch: row.id }, group: connection, unique: row.id }]);
-      });
-      return view(row);
+    create: async (connection, action, given, options = {}, scope = {}) => {
+      const { inputs } = newBatch.check(given);
+      const { id } = await accounts.get(connection, scope.user);
+      const request = { id, action, inputs };
+      return once({ ...options, scope, request, repeatable: false, calls: 1, status: 202 }, () =>
+        take(id, action, inputs),
+      );
     },
 
-    get: async (id, { after, limit }, user) => {
-      const row = await find(id, user);
-      const items = await listItems(db, id, { after, limit: limit + 1 });
-      const results = items.slice(0, limit).map(({ position, status, result }) => ({ position, status, ...result }));
-      return { ...(await view(row)), results, next: items.length > limit ? results.at(-1)!.position : null };
+    list: async (query, scope = {}) => {
+      const { user, connection, status, ...page } = batchQuery.check(query);
+      const { limit, after } = readPage(page);
+      const owned = { connection, status, user: ownerIn(scope, user) };
+      const found = await batches.page(db, owned, { after, limit: limit + 1, order: "newest" });
+      const countsOf = await countItems(
+        db,
+        found.map(({ id }) => id),
+      );
+      return toPage(found, limit, (batch) => ({ ...batches.view(batch), counts: countsOf(batch.id) }));
     },
 
-    cancel: async (id, user) => {
-      await find(id, user);
-      await db.transaction(async (tx) => {
-        const row = await findBatch(tx, id);
-        if (row?.status !== "running") return;
+    get: async (id, query, scope) => {
+      const { limit, after } = readPage(resultQuery.check(query));
+      const batch = await find(db, id, scope);
+      const place = after === undefined ? undefined : positionIn(after);
+      const found = await listItems(db, id, { after: place, limit: limit + 1 });
+      const { data, nextCursor } = toPage(
+        found.map((item) => ({ ...item, id: cursorAt(item.position) })),
+        limit,
+        (item) => ({ ...batchItems.view(item), ...item.result }),
+      );
+      return { ...(await view(batch)), results: data, nextCursor };
+    },
+
+    cancel: async (id, scope) => {
+      const cancelled = await db.transaction(async (tx) => {
+        const batch = await find(tx, id, scope);
+        if (batch.status !== "running") return batch;
         await moveItems(tx, id, "waiting", "cancelled");
         await endBatch(tx, id, "cancelled", clock.now());
+        return find(tx, id);
       });
-      return view(await find(id));
+      return view(cancelled);
     },
 
     purge: async (before) => {
-      while ((await db.transaction((tx) => forgetBatches(tx, before, FORGOTTEN))) === FORGOTTEN);
+      const purgeSome = () => db.transaction((tx) => deleteBatches(tx, before, PURGED_AT_ONCE));
+      while ((await purgeSome()) === PURGED_AT_ONCE);
     },
   };
 }
+
+/** A position in the form that cursors have. */
+const cursorAt = (position: number): string => `item_${position.toString(16).padStart(32, "0")}`;
+/** A cursor of another list lies behind every position. */
+const positionIn = (cursor: string): number =>
+  Math.min(Number.parseInt(cursor.slice(-32), 16), Number.MAX_SAFE_INTEGER);

@@ -1,9 +1,6 @@
-import type { AgentFunction } from "./functions.ts";
+import type { AgentFunction } from "./function-catalog.ts";
 import { withoutTopUnions } from "./function-schemas.ts";
-
-/** How functions are written for: OpenAI's chat completions, Anthropic's messages, the Model Context Protocol. */
-export const FUNCTION_FORMATS = ["mcp", "openai", "anthropic"] as const;
-export type FunctionFormat = (typeof FUNCTION_FORMATS)[number];
+import type { FunctionFormat } from "./model/functions.ts";
 
 export interface McpTool {
   name: string;

@@ -7,18 +7,54 @@ import {
   McpError,
   type CallToolResult,
 } from "@modelcontextprotocol/sdk/types.js";
-import { asMcpTool } from "./function-formats.ts";
 import { HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import type { McpOptions, McpReply, McpRequest } from "./mcp.ts";
+import type { Log } from "../core/log.ts";
 import { packageVersion } from "../manifest/version.ts";
+import type { Scope } from "../model/principal.ts";
+import type { Actions } from "./act.ts";
+import { failureOf, internalError } from "./failure.ts";
+import type { Catalog } from "./function-catalog.ts";
+import { asMcpTool } from "./function-formats.ts";
+import { agentUser } from "./model/functions.ts";
+
+export interface McpNeeds {
+  catalog: Catalog;
+  actions: Pick<Actions, "run">;
+  log: Log;
+}
+
+/** A message of a client, as HTTP has received it. */
+export interface McpRequest {
+  /** The user whose connections are the tools; a user's own scope need not name it. */
+  user?: string;
+  /** Names in lower case. */
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** A JSON-RPC message, parsed. */
+  body: unknown;
+}
+
+export interface McpReply {
+  status: number;
+  /** JSON; undefined for a notification. */
+  body?: unknown;
+}
 
 /** Tools on one page of `tools/list`. */
 const PAGE = 100;
 
-/** One message of a client, answered by a server that remembers nothing of it. */
-export async function answer(options: McpOptions, { user, headers, body }: McpRequest): Promise<McpReply> {
-  const server = createServer(options, user);
+/** In `_meta` of a call: the idempotency key of the action. */
+const KEY = "hookline/idempotencyKey";
+/** In `_meta` of a result. */
+const REPLAYED = "hookline/replayed";
+const WARNINGS = "hookline/warnings";
+
+/**
+ * Answers one message of a client, by a server that remembers nothing of it.
+ * @throws HooklineError `invalid_input` when no user is named, `forbidden` for another user's connections
+ */
+export async function answer(needs: McpNeeds, { user, headers, body }: McpRequest, scope: Scope): Promise<McpReply> {
+  const server = createServer(needs, agentUser(user, scope), scope);
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
   try {
     await server.connect(transport);
@@ -36,11 +72,11 @@ export async function answer(options: McpOptions, { user, headers, body }: McpRe
   }
 }
 
-function createServer({ functions, runAction, log }: McpOptions, user: string): Server {
+function createServer({ catalog, actions, log }: McpNeeds, user: string, scope: Scope): Server {
   const server = new Server({ name: "hookline", version: packageVersion() }, { capabilities: { tools: {} } });
 
   server.setRequestHandler(ListToolsRequestSchema, async ({ params }) => {
-    const all = await functions.list(user);
+    const all = await catalog.list(user);
     const start = readCursor(params?.cursor);
     const next = start + PAGE;
     return {
@@ -50,44 +86,48 @@ function createServer({ functions, runAction, log }: McpOptions, user: string): 
   });
 
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, { signal }) => {
-    const { name, arguments: input = {} } = params;
-    const tool = await functions.find(user, name).catch((error: unknown) => {
+    const { name, arguments: input, _meta } = params;
+    const { connection, action } = await catalog.find(name, user).catch((error: unknown) => {
       if (error instanceof HooklineError) throw new McpError(ErrorCode.InvalidParams, error.message);
       throw error;
     });
+    const meta: Record<string, unknown> = {};
+    const options = {
+      signal,
+      idempotencyKey: _meta?.[KEY] as string | undefined,
+      onReplay: () => void (meta[REPLAYED] = true),
+    };
     try {
-      const { output = null, warnings } = await runAction(tool.connection, tool.action, input, { signal });
-      return resultOf(output, warnings === undefined ? {} : { _meta: { "hookline/warnings": warnings } });
+      const { output, warnings } = await actions.run(connection, action, input, options, scope);
+      if (warnings !== undefined) meta[WARNINGS] = warnings;
+      return resultOf(output, { _meta: meta });
     } catch (error) {
-      if (!(error instanceof HooklineError)) {
-        log.error({ error, tool: name }, "a tool failed");
-        throw new McpError(ErrorCode.InternalError, "Something went wrong inside Hookline; its log tells more");
-      }
-      return resultOf(errorOf(error), { isError: true });
+      if (error instanceof HooklineError) return resultOf(errorOf(error), { isError: true, _meta: meta });
+      log.error({ error, tool: name }, "a tool failed");
+      throw new McpError(ErrorCode.InternalError, internalError().message);
     }
   });
   return server;
 }
 
-function resultOf(value: unknown, rest: Partial<CallToolResult>): CallToolResult {
-  const structured = isObject(value) ? { structuredContent: value } : {};
-  return { content: [{ type: "text", text: JSON.stringify(value) }], ...structured, ...rest };
+function resultOf(value: unknown, { _meta, ...rest }: Partial<CallToolResult>): CallToolResult {
+  return {
+    content: [{ type: "text", text: JSON.stringify(value) }],
+    ...(isObject(value) ? { structuredContent: value } : {}),
+    ...(isObject(_meta) && Object.keys(_meta).length > 0 ? { _meta } : {}),
+    ...rest,
+  };
 }
 
-/** What a model needs to do it right the next time: the code, the words, and every place that is wrong. */
-function errorOf({ code, message, data, faults, retry }: HooklineError): Record<string, unknown> {
-  return {
-    code,
-    message,
-    ...(faults.length > 0 ? { errors: faults.map(({ pointer, message }) => ({ pointer, message })) } : {}),
-    ...("vendor" in data ? { vendor: data["vendor"] } : {}),
-    ...(retry && retry.after !== undefined ? { retryAfterSeconds: Math.ceil(retry.after / 1000) } : {}),
-  };
+/** What a model needs to do it right the next time. */
+function errorOf(error: HooklineError): Record<string, unknown> {
+  const after = error.retry ? error.retry.after : undefined;
+  return { ...failureOf(error), ...(after === undefined ? {} : { retryAfterSeconds: Math.ceil(after / 1000) }) };
 }
 
 function readCursor(cursor: string | undefined): number {
   if (cursor === undefined) return 0;
   const text = Buffer.from(cursor, "base64url").toString("latin1");
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-  throw new McpError(ErrorCode.InvalidParams, "cursor: is none; use nextCursor of the page before, or leave it out");
+  throw new McpError(ErrorCode.InvalidParams, "cursor: is not valid; pass the `nextCursor` of the previous page");
 }

@@ -1,4 +1,4 @@
-import { HooklineError, nearest } from "../core/errors.ts";
+import { HooklineError, unknownName } from "../core/errors.ts";
 import { atPointer, isObject, joinPointer, pointerTokens } from "../core/json.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import { compileTarget } from "../manifest/targets.ts";
@@ -12,11 +12,11 @@ export interface Option {
   label: string;
 }
 
-export type ListOptions = (
+type ListOptions = (
   connection: string,
   target: string,
   property: string,
-  input?: Record<string, unknown>,
+  input: Record<string, unknown>,
 ) => Promise<Option[]>;
 
 /** A manifest's `dynamicValues`: the action or stream that lists, and where in each item value and label stand. */
@@ -29,17 +29,12 @@ interface DynamicValues {
   dependsOn?: string[];
 }
 
-/**
- * The values a property of an action's or trigger's input can have, as the vendor lists them now; `a.b` is the property `b`
- * of `a`, or of each item of `a`. `input` is what has been
- * filled in so far. Throws `not_found` when there is no such target or property, `invalid_input` when a value it depends on
- * is missing, or what running the listing action throws.
- */
+/** See `Actions.options`. */
 export function createListOptions(
   openClient: (connection: string) => Promise<VendorClient>,
   runAction: RunAction,
 ): ListOptions {
-  return async (connection, target, property, input = {}) => {
+  return async (connection, target, property, input) => {
     const client = await openClient(connection);
     const source = findDynamicValues(client.connector, target, property);
     const given = dependencies(source, input);
@@ -69,11 +64,8 @@ function findDynamicValues(connector: Connector, target: string, property: strin
   const { actions, triggers } = connector;
   const definition = actions.get(target)?.definition ?? triggers.get(target)?.definition;
   if (!definition) {
-    const near = nearest(target, [...actions.keys(), ...triggers.keys()]);
-    throw new HooklineError(
-      "not_found",
-      `${connector.name} has no action or trigger "${target}"${near ? `; did you mean "${near}"?` : ""}`,
-    );
+    const known = [...actions.keys(), ...triggers.keys()];
+    throw new HooklineError("not_found", `${connector.name}: ${unknownName("action or trigger", target, known)}`);
   }
   const schema = property
     .split(".")

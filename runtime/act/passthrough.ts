@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import type { Clock } from "../core/clock.ts";
+import type { Accounts } from "../accounts/accounts.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import { bodyTooLarge, type StreamResponse } from "../core/network-stream.ts";
@@ -7,8 +7,9 @@ import { parseRetryAfter } from "../core/retry-after.ts";
 import { connectionValues, methodOf, presentCredentials } from "../accounts/credentials.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
+import type { Context } from "../engine/context.ts";
 import type { Tokens, Usable } from "../accounts/tokens.ts";
-import type { Vendor, VendorOf } from "../accounts/vendors.ts";
+import type { Vendor } from "../accounts/vendors.ts";
 
 /** A caller's request for the vendor's own API. */
 export interface PassthroughRequest {
@@ -16,39 +17,29 @@ export interface PassthroughRequest {
   method: string;
   /** Below the vendor's base URL, as it was sent: still escaped, without the slash in front, with its query. */
   target: string;
-  /** Names in lower case. */
-  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names in lower case. Default none. */
+  headers?: Readonly<Record<string, string | string[] | undefined>>;
   body?: Readable | Buffer;
   signal?: AbortSignal;
 }
 
-/**
- * Sends a request to the vendor with a connection's credentials and gives its answer of any status, unread. Waits within the
- * vendor's limits; never follows a redirect; without a body, credentials that have run out are renewed and used at once.
- * Throws `invalid_url` (a target that leaves the vendor's API), `invalid_input` (method), `not_found`, `conflict`,
- * `reauth_required`, `rate_limited` before any call, and what `Network.stream` throws.
- */
-export type Passthrough = (connection: string, request: PassthroughRequest) => Promise<StreamResponse>;
-
-export interface PassthroughOptions {
-  vendorOf: VendorOf;
-  tokens: Tokens;
-  network: Network;
-  clock: Clock;
-}
+/** The vendor's answer; the body is to be read, or destroyed. */
+export type PassthroughAnswer = StreamResponse;
 
 export const PASSTHROUGH_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** Of a body, in either direction. */
 export const MAX_PASSTHROUGH_BYTES = 100 * 1024 * 1024;
 /** Milliseconds to the last byte of the answer. */
 const DEADLINE_MS = 300_000;
-/** When a vendor limits without saying for how long. */
-const DEFAULT_HOLD_MS = 10_000;
 
-export function createPassthrough({ vendorOf, tokens, network, clock }: PassthroughOptions): Passthrough {
+/** See `Actions.passthrough`. */
+export function createPassthrough(
+  { clock }: Pick<Context, "clock">,
+  { vendorOf, tokens, network }: Pick<Accounts, "vendorOf" | "tokens" | "network">,
+): (connection: string, request: PassthroughRequest) => Promise<PassthroughAnswer> {
   return async (connection, request) => {
     assertMethod(request.method);
-    if (Number(request.headers["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
+    if (Number(request.headers?.["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
       throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
     let usable = await tokens.usable(connection);
     const vendor = vendorOf(usable.row.connector);
@@ -67,7 +58,7 @@ export function createPassthrough({ vendorOf, tokens, network, clock }: Passthro
     }
     vendor.limits.learn(caller, answer.headers);
     if (answer.status === 429) {
-      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()) ?? DEFAULT_HOLD_MS);
+      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()));
     }
     return { ...answer, headers: answerHeaders(answer.headers) };
   };
@@ -85,7 +76,7 @@ async function send(
   const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
   return network.stream(passthroughUrl(vendor, request.target, presented.query), {
     method: request.method,
-    headers: vendorHeaders(request.headers, { ...own, ...presented.headers }, request.body instanceof Readable),
+    headers: vendorHeaders(request.headers ?? {}, { ...own, ...presented.headers }, request.body instanceof Readable),
     body: request.body,
     deadlineMs: DEADLINE_MS,
     maxBytes: MAX_PASSTHROUGH_BYTES,
@@ -104,5 +95,5 @@ async function renewed(tokens: Tokens, { row }: Usable, answer: StreamResponse):
 
 function assertMethod(method: string): void {
   if ((PASSTHROUGH_METHODS as readonly string[]).includes(method)) return;
-  throw new HooklineError("invalid_input", `${method} is not passed through; use ${PASSTHROUGH_METHODS.join(", ")}`);
+  throw new HooklineError("invalid_input", `Method ${method} is not supported; use ${PASSTHROUGH_METHODS.join(", ")}`);
 }

@@ -14,6 +14,10 @@ export interface Backoff {
  * that what failed together does not return together.
  */
 export function backoff(failures: number, { firstMs, longestMs, spread, random = Math.random }: Backoff): number {
-  const pause = Math.min(firstMs * 2 ** (failures - 1), longestMs);
-  return Math.round(pause * (1 + spread * (2 * random() - 1)));
+  return spreadApart(Math.min(firstMs * 2 ** (failures - 1), longestMs), spread, random);
+}
+
+/** A pause that varies at random by a part of it, up and down, in whole milliseconds. */
+export function spreadApart(pause: number, part: number, random: () => number): number {
+  return Math.round(pause * (1 + part * (2 * random() - 1)));
 }

@@ -70,3 +70,28 @@ export function plainJson(value: unknown): unknown {
     return undefined;
   }
 }
+
+const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+
+/**
+ * The first property that an object of a valid JSON text names twice; undefined when there is none. `JSON.parse` keeps the last
+ * of them, other readers the first, so two readers of one text would not agree (RFC 8259 §4).
+ */
+export function repeatedKey(text: string): string | undefined {
+  /** The names of the objects that are open, innermost last; null for a list. */
+  const open: (Set<string> | null)[] = [];
+  let expectsName = false;
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(null);
+    else if (token === "}" || token === "]") open.pop();
+    else if (expectsName && token.startsWith('"')) {
+      const names = open.at(-1);
+      const name = token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
+      if (names!.has(name)) return name;
+      names!.add(name);
+    }
+    expectsName = token === "{" || (token === "," && open.at(-1) !== null);
+  }
+  return undefined;
+}

@@ -11,8 +11,10 @@ export interface Claim {
   job: Job;
   /** pg-boss's own. */
   id: string;
-  /** Which claim of the job this is: another process that took it over has the next. */
+  /** Which fetch of pg-boss's job this is. */
   retryCount: number;
+  /** Grows with every claim of any job, and so is never that of another claim, whatever became of the job meanwhile. */
+  number: number;
   envelope: Envelope;
 }
 
@@ -39,8 +41,8 @@ export async function settle(
 ): Promise<Claim[]> {
   const all = async (tx: PostgresTx, one: (mine: readonly Finished[]) => Promise<void>): Promise<Claim[]> => {
     const lost: Claim[] = [];
-    for (const [queue, some] of Map.groupBy(batch, ({ claim }) => claim.job.queue)) {
-      const mine = await stillHeld(tx, queue, some);
+    for (const some of Map.groupBy(batch, ({ claim }) => claim.job.queue).values()) {
+      const mine = await stillHeld(tx, some);
       lost.push(...some.filter((finished) => !mine.has(finished)).map(({ claim }) => claim));
       await one([...mine]);
     }
@@ -70,21 +72,28 @@ export async function settle(
 }
 
 /** Whether a claim is still this process's; if so it stays that until the transaction ends. */
-export async function isHeld(tx: PostgresTx, { id, job, retryCount }: Claim): Promise<boolean> {
-  const { rows } = await tx.query(
-    `select 1 from ${SCHEMA}.job where name = $1 and id = $2 and retry_count = $3 and state = 'active' for share`,
-    [job.queue, id, retryCount],
-  );
+export async function isHeld(tx: PostgresTx, { id, number }: Claim): Promise<boolean> {
+  const { rows } = await tx.query("select 1 from job_claims where id = $1 and claim = $2 for share", [id, number]);
   return rows.length > 0;
 }
 
-/** Those whose claim is still this process's, locked. */
-async function stillHeld(tx: PostgresTx, queue: Queue, batch: readonly Finished[]): Promise<Set<Finished>> {
+/** Numbers claims that have just been made: from now on those before them are worth nothing. */
+export async function numberClaims(tx: PostgresTx, ids: readonly string[]): Promise<Map<string, number>> {
   const { rows } = await tx.query(
-    `select j.id::text as id from ${SCHEMA}.job j
-     join unnest($2::uuid[], $3::integer[]) as x (id, retry_count) on j.id = x.id and j.retry_count = x.retry_count
-     where j.name = $1 and j.state = 'active' order by j.id for update of j`,
-    [queue, batch.map(({ claim }) => claim.id), batch.map(({ claim }) => claim.retryCount)],
+    `insert into job_claims (id, claim) select id, nextval('job_claim_numbers') from unnest($1::uuid[]) as x (id) order by id
+     on conflict (id) do update set claim = excluded.claim returning id::text as id, claim`,
+    [ids],
+  );
+  return new Map(rows.map(({ id, claim }: { id: string; claim: number }) => [id, claim]));
+}
+
+/** Those whose claim is still this process's, locked. */
+async function stillHeld(tx: PostgresTx, batch: readonly Finished[]): Promise<Set<Finished>> {
+  const { rows } = await tx.query(
+    `select c.id::text as id from job_claims c
+     join unnest($1::uuid[], $2::bigint[]) as x (id, claim) on c.id = x.id and c.claim = x.claim
+     order by c.id for update of c`,
+    [batch.map(({ claim }) => claim.id), batch.map(({ claim }) => claim.number)],
   );
   const held = new Set(rows.map((row: { id: string }) => row.id));
   return new Set(batch.filter(({ claim }) => held.has(claim.id)));
@@ -108,6 +117,7 @@ async function end(boss: PgBoss, tx: PostgresTx, batch: readonly Finished[], now
   );
   if (ended.length === 0) return;
   for (const { outcome } of ended) await outcome.commit?.(tx);
+  await tx.query("delete from job_claims where id = any($1::uuid[])", [ended.map(({ claim }) => claim.id)]);
   // A row that has been claimed before counts as interrupted at its next claim: so a job that goes on gets a new row.
   const { rows } = await tx.query(
     `delete from ${SCHEMA}.job where name = $1 and id = any($2::uuid[]) returning id::text as id, (data->>'again')::bigint as again`,
@@ -136,9 +146,14 @@ function entry({ id, job, envelope }: Claim, runAt: number, attempt: number): En
 
 /** Gives jobs back unfinished, without counting an attempt. */
 export async function release(boss: PgBoss, tx: PostgresTx, queue: Queue, claims: readonly Claim[]): Promise<void> {
+  const { rows } = await tx.query(
+    `delete from job_claims c using unnest($1::uuid[], $2::bigint[]) as x (id, claim)
+     where c.id = x.id and c.claim = x.claim returning c.id::text as id`,
+    [claims.map(({ id }) => id), claims.map(({ number }) => number)],
+  );
   await boss.fail(
     queue,
-    claims.map(({ id, retryCount }) => ({ id, retryCount })),
+    rows.map(({ id }: { id: string }) => id),
     null,
     { db: inside(tx) },
   );

@@ -3,7 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { PostgresDatabase } from "../store/postgres.ts";
 import { inside, postgresTx, type Envelope } from "./distributed-boss.ts";
-import type { Claim, Finished } from "./distributed-settle.ts";
+import { numberClaims, type Claim, type Finished } from "./distributed-settle.ts";
 import type { Handler, Outcome, Queue, WorkOptions } from "./engine.ts";
 import { retryDelay } from "./retry.ts";
 
@@ -98,6 +98,10 @@ export class DistributedWorker {
         });
         if (fetched.length === 0) break;
         fetched.sort((a, b) => a.createdOn.getTime() - b.createdOn.getTime() || a.data.place - b.data.place);
+        const numbers = await numberClaims(
+          tx,
+          fetched.map(({ id }) => id),
+        );
         for (const { id, retryCount, data: envelope, groupId } of fetched) {
           const job = {
             id: ++lastId,
@@ -107,7 +111,7 @@ export class DistributedWorker {
             attempt: envelope.attempt,
             interrupted: retryCount > 0,
           };
-          batch.push({ job, id, retryCount, envelope });
+          batch.push({ job, id, retryCount, number: numbers.get(id)!, envelope });
         }
       }
       return batch;

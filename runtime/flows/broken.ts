@@ -4,7 +4,7 @@ import type { Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
 import { flowsInReach, saveFlow, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { triggersOf } from "./definition.ts";
-import { flowBroken } from "./operational.ts";
+import { flowBroken } from "../model/operational.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
 

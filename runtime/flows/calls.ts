@@ -56,8 +56,8 @@ export function createPrepareCall({ db, connectors, runAction, network }: CallsO
       input,
       repeatable: action.idempotency !== "none",
       faults: () => action.validateInput(input),
-      run: async (signal, idempotencyKey) => {
-        const { output } = await runAction(row.id, work.action, input, { signal, idempotencyKey });
+      run: async (signal, keySeed) => {
+        const { output } = await runAction(row.id, work.action, input, { signal, keySeed });
         return output;
       },
     };

@@ -3,7 +3,7 @@ import type { Outcome } from "../engine/engine.ts";
 import type { Database } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
 import { moveRun, saveStep, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
-import { runFailed } from "./operational.ts";
+import { runFailed } from "../model/operational.ts";
 
 export interface ProgressOptions {
   db: Database;

@@ -28,7 +28,7 @@ export interface FlowRoomOptions {
   vault: Vault;
   clock: Clock;
   emit: Emit;
-  actions: Pick<Actions, "run" | "options">;
+  actions: Pick<Actions, "perform" | "options">;
   /** See {@link shippedTemplates}. */
   shipped: ReadonlyMap<string, AnyTemplate>;
   /** Makes the sync of a template. */
@@ -62,7 +62,7 @@ export function createFlowRoom(options: FlowRoomOptions): FlowRoom {
   const compiled = new CompiledFlows();
   const start = createStart({ engine, vault, clock, emit, compiled });
   const triggers = createFlowTriggers({ db, engine, connectors, emit, clock });
-  const prepare = createPrepareCall({ ...options, runAction: actions.run });
+  const prepare = createPrepareCall({ ...options, runAction: actions.perform });
   const flows = createFlows({ db, connectors, vault, clock, triggers, start });
   const runs = createRuns({ db, engine, vault, clock });
   workFlows({ ...options, compiled, start, prepare });

@@ -8,7 +8,7 @@ import type { Emit } from "../model/events.ts";
 import type { FlowRecord } from "./model/flows.ts";
 import { insertRuns, type RunError, type RunRecord } from "./model/runs.ts";
 import type { CompiledFlows } from "./definition.ts";
-import { runFailed } from "./operational.ts";
+import { runFailed } from "../model/operational.ts";
 import { sealTrigger } from "./records.ts";
 
 /** What starts a run. */

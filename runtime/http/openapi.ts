@@ -4,12 +4,12 @@ import { isObject } from "../core/json.ts";
 import type { JsonSchema } from "../core/json.ts";
 import type { Route } from "./compat.ts";
 import { bodyOf, queryOf } from "./serve.ts";
-import { components } from "./schemas/index.ts";
 
 /** Of the API, not of the package: what `/v1` stands for. */
 const API_VERSION = "1.0.0";
 
-const TAGS: Record<string, string> = {
+/** What the tags of the core mean. */
+export const TAGS: Record<string, string> = {
   connectors: "What can be connected.",
   connections: "Accounts of users at vendors, and what can be done with them.",
   subscriptions: "Triggers of connections, wired to targets.",
@@ -24,8 +24,15 @@ const TAGS: Record<string, string> = {
   system: "The service itself.",
 };
 
+export interface Described {
+  routes: readonly Route[];
+  /** JSON Schemas of what is answered, by name. */
+  nouns: Readonly<Record<string, JsonSchema>>;
+  tags: Readonly<Record<string, string>>;
+}
+
 /** OpenAPI 3.1 of exactly these routes, and of the webhooks that endpoints get. `base` is the API's address. */
-export function describeApi(routes: readonly Route[], base: string): object {
+export function describeApi({ routes, nouns, tags }: Described, base: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) (paths[route.path.replace("{+", "{")] ??= {})[route.method] = describeRoute(route);
   return {
@@ -37,7 +44,7 @@ export function describeApi(routes: readonly Route[], base: string): object {
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: base === "" ? "/" : base }],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     security: [{ bearer: [] }],
     paths,
     webhooks: {
@@ -52,7 +59,7 @@ export function describeApi(routes: readonly Route[], base: string): object {
           description: "An API key (`hl_…`), or a user token from `POST /v1/users/{user}/tokens`.",
         },
       },
-      schemas: { ...components, ...eventComponents() },
+      schemas: { ...nouns, ...eventComponents() },
     },
   };
 }

@@ -6,7 +6,7 @@ import type { JsonSchema } from "../core/json.ts";
 import { compileSchema, type Validator } from "../manifest/validate.ts";
 import { scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
-import { readBody } from "./body.ts";
+import { readBody, readBytes } from "./body.ts";
 
 export interface ServeOptions {
   open: () => Promise<unknown>;
@@ -93,7 +93,9 @@ function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
     ];
     refuseFaults(route.operationId + " ", faults);
     const params = request.params as Record<string, string>;
-    return { params, query: asked, body: sent, headers: request.headers, base: base ?? request.baseUrl, request };
+    const { headers, baseUrl: mountedAt } = request;
+    const bytes = (maxBytes?: number) => readBytes(request, maxBytes);
+    return { params, query: asked, body: sent, headers, base: base ?? mountedAt, request, bytes };
   };
 }
 

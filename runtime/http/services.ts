@@ -1,8 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http";
-import type { Batches } from "../act/batches.ts";
+import type { ActServices } from "../act/routes/services.ts";
 import type { Accounts } from "../accounts/accounts.ts";
-import type { Actions } from "../act/act.ts";
-import type { Functions } from "../act/functions.ts";
 import type { Variables } from "../accounts/variables.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Vault } from "../core/crypto.ts";
@@ -10,6 +7,8 @@ import type { Log } from "../core/log.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
+import type { Events } from "../deliver/events.ts";
+import type { ReadStats } from "../deliver/stats.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { FlowRoom } from "../flows/room.ts";
 import type { Syncs } from "../sync/syncs.ts";
@@ -20,22 +19,13 @@ import type { Subscriptions } from "../poll/subscriptions.ts";
 import type { Database } from "../store/database.ts";
 
 /** The open rooms that HTTP speaks for. */
-export interface Services {
+export interface Services extends ActServices {
   db: Database;
   engine: Pick<Engine, "healthy">;
   connectors: ReadonlyMap<string, Connector>;
   vault: Vault;
   accounts: Accounts;
-  actions: Actions;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  /** Answers one message of the Model Context Protocol. */
-  mcp: (message: {
-    user: string;
-    headers: IncomingHttpHeaders;
-    body: unknown;
-  }) => Promise<{ status: number; body?: unknown }>;
   subscriptions: Subscriptions;
   syncs: Syncs;
   flows: FlowRoom["flows"];
@@ -43,6 +33,8 @@ export interface Services {
   templates: Templates;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   metrics: Metrics;
   clock: Clock;
   log: Log;

@@ -1,6 +1,5 @@
 import type { SubscriptionHealth } from "../poll/subscriptions.ts";
 import type { ApiKeyRecord } from "../model/api-keys.ts";
-import type { EventRecord } from "../model/events.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 
 /** RFC 3339, or null for no time. */
@@ -40,11 +39,6 @@ export function healthView(health: SubscriptionHealth): object {
     nextPollAt: isoTime(nextPollAt),
     lastError: lastError && { ...lastError, at: isoTime(lastError.at) },
   };
-}
-
-export function eventView(event: EventRecord): object {
-  const { id, type, connection, user, subscription, createdAt, data } = event;
-  return { id, type, timestamp: isoTime(createdAt), connection, user, subscription, data: JSON.parse(data) as unknown };
 }
 
 /** An admin key as it is shown, without its hash. */

@@ -1,9 +1,15 @@
 import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import { endpoints, type EndpointRecord } from "./endpoints.ts";
-import type { EventRecord } from "./events.ts";
+import { events, type EventRecord } from "./events.ts";
+import { fixed, name, nullable, oneOf, text, time, value } from "./field.ts";
+import { listQuery } from "./page.ts";
+import * as schema from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
+
+const STATUSES = ["pending", "delivered", "dead", "cancelled"] as const;
 
 /** pending: due or waiting for its next attempt; dead: all attempts failed; cancelled: its endpoint was turned off. */
-export type DeliveryStatus = "pending" | "delivered" | "dead" | "cancelled";
+export type DeliveryStatus = (typeof STATUSES)[number];
 
 /** One POST of a webhook, or one call of a consumer in the process. */
 export interface Attempt {
@@ -19,43 +25,40 @@ export interface Attempt {
   answer: string | null;
 }
 
+const status = oneOf(STATUSES, "dead: every attempt failed; cancelled: its endpoint was disabled or deleted.");
+
 /** One event for one endpoint. */
-export interface DeliveryRecord {
-  id: string;
-  event: string;
-  endpoint: string;
-  status: DeliveryStatus;
-  attempts: Attempt[];
-  nextAttemptAt: number | null;
-  createdAt: number;
-  finishedAt: number | null;
-}
-
-interface Row {
-  id: string;
-  event: string;
-  endpoint: string;
-  status: DeliveryStatus;
-  attempts: string;
-  next_attempt_at: number | null;
-  created_at: number;
-  finished_at: number | null;
-}
-
-const columns = ["id", "event", "endpoint", "status", "attempts", "next_attempt_at", "created_at", "finished_at"]
-  .map((name) => `d.${name}`)
-  .join(", ");
-
-const toRecord = (row: Row): DeliveryRecord => ({
-  id: row.id,
-  event: row.event,
-  endpoint: row.endpoint,
-  status: row.status,
-  attempts: JSON.parse(row.attempts) as Attempt[],
-  nextAttemptAt: row.next_attempt_at,
-  createdAt: row.created_at,
-  finishedAt: row.finished_at,
+export const deliveries = new Table("deliveries", {
+  id: text("Id.", { example: "dlv_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  event: fixed(text("Id of the event.")),
+  endpoint: fixed(text("Id of the endpoint.")),
+  status,
+  attempts: value<Attempt[]>(schema.listOf(schema.ref("Attempt"), "All attempts, oldest first.")),
+  nextAttemptAt: nullable(time("When the next attempt is due; null when none is.")),
+  createdAt: fixed(time("When the delivery was created.")),
+  finishedAt: nullable(time("When the delivery ended; null while it is pending.")),
 });
+
+export type DeliveryRecord = RecordOf<typeof deliveries.fields>;
+/** A delivery with every attempt, as it is shown. */
+export type DeliveryView = ViewOf<typeof deliveries.fields>;
+
+export const deliveryQuery = listQuery("deliveries", {
+  status,
+  endpoint: name("Only to this endpoint."),
+  event: name("Only of this event."),
+});
+
+export const deliverySchemas = {
+  Attempt: schema.object("One POST.", {
+    at: schema.time("When it began."),
+    status: schema.nullable({ type: "integer", description: "HTTP status; null when no answer came." }),
+    durationMs: schema.nullable({ type: "number", description: "Milliseconds; null when it was interrupted." }),
+    error: schema.nullable(schema.text("Class of the failure; null for a success.")),
+    answer: schema.nullable(schema.text("The first kilobyte of the answer.")),
+  }),
+  Delivery: deliveries.schema("One event for one endpoint."),
+};
 
 /** A delivery and the record its event is about: what decides the order it is sent in. */
 export interface DeliveryToSend {
@@ -67,14 +70,11 @@ export interface DeliveryToSend {
 /** Inserts deliveries that are due at `now`. */
 export async function insertDeliveries(
   tx: Tx,
-  deliveries: readonly { id: string; event: string; endpoint: string }[],
+  made: readonly Pick<DeliveryRecord, "id" | "event" | "endpoint">[],
   now: number,
 ): Promise<void> {
-  await tx.many(
-    `insert into deliveries (id, event, endpoint, status, attempts, next_attempt_at, created_at, finished_at)
-     values (?, ?, ?, 'pending', '[]', ?, ?, null)`,
-    deliveries.map(({ id, event, endpoint }) => [id, event, endpoint, now, now]),
-  );
+  const due = { status: "pending", nextAttemptAt: now, createdAt: now, finishedAt: null } as const;
+  await deliveries.insert(tx, ...made.map((one) => ({ ...one, ...due, attempts: [] })));
 }
 
 /** A delivery with the event and the endpoint it needs; no endpoint when that was deleted. */
@@ -83,63 +83,25 @@ export interface Deliverable extends DeliveryRecord {
   to: EndpointRecord | undefined;
 }
 
-interface DeliverableRow extends Row {
-  type: string;
-  connection: string | null;
-  user_id: string | null;
-  subscription: string | null;
-  stream: number | null;
-  record_key: string | null;
-  sequence: number | null;
-  detected_at: number;
-  data: string;
-}
+const WITH_EVENT = `select ${deliveries.columnsOf("d")}, ${events.columnsOf("e", "e_")}
+  from deliveries d join events e on e.id = d.event`;
 
 /** What these deliveries need to be sent, in two statements. */
 export async function deliverables(sql: Sql, ids: readonly string[]): Promise<Deliverable[]> {
-  const rows = await sql.all<DeliverableRow>(
-    `select ${columns}, e.type, e.connection, e.user_id, e.subscription, e.stream, e.record_key, e.sequence,
-       e.created_at as detected_at, e.data
-     from deliveries d join events e on e.id = d.event where ${sql.oneOf("d.id")}`,
-    [JSON.stringify(ids)],
-  );
-  const named = await endpoints.byIds(sql, [...new Set(rows.map((row) => row.endpoint))]);
+  const wanted = `${WITH_EVENT} where ${sql.oneOf("d.id")}`;
+  const rows = await sql.all<Record<string, SqlValue>>(wanted, [JSON.stringify(ids)]);
+  const read = rows.map((row) => ({ ...deliveries.read(row), message: events.read(row, "e_") }));
+  const named = await endpoints.byIds(sql, [...new Set(read.map(({ endpoint }) => endpoint))]);
   const byId = new Map(named.map((endpoint) => [endpoint.id, endpoint]));
-  return rows.map((row) => ({
-    ...toRecord(row),
-    message: {
-      id: row.event,
-      type: row.type,
-      connection: row.connection,
-      user: row.user_id,
-      subscription: row.subscription,
-      stream: row.stream,
-      recordKey: row.record_key,
-      sequence: row.sequence,
-      createdAt: row.detected_at,
-      data: row.data,
-    },
-    to: byId.get(row.endpoint),
-  }));
+  return read.map((delivery) => ({ ...delivery, to: byId.get(delivery.endpoint) }));
 }
 
 /** What became of a delivery after an attempt. */
-export interface DeliveryProgress {
-  status: DeliveryStatus;
-  attempts: readonly Attempt[];
-  nextAttemptAt: number | null;
-  finishedAt: number | null;
-}
+export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
 
-/** Notes an attempt and what follows from it. */
-export async function recordProgress(tx: Tx, id: string, p: DeliveryProgress): Promise<void> {
-  await tx.run(`update deliveries set status = ?, attempts = ?, next_attempt_at = ?, finished_at = ? where id = ?`, [
-    p.status,
-    JSON.stringify(p.attempts),
-    p.nextAttemptAt,
-    p.finishedAt,
-    id,
-  ]);
+/** Records an attempt and what follows from it. */
+export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
+  await deliveries.change(tx, progress, "id = ?", [id]);
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */
@@ -155,10 +117,8 @@ export async function cancelDeliveries(tx: Tx, endpoint: string, now: number): P
 
 /** Makes deliveries due again, whatever became of them. */
 export async function reviveDeliveries(tx: Tx, ids: readonly string[], now: number): Promise<void> {
-  await tx.run(
-    `update deliveries set status = 'pending', next_attempt_at = ?, finished_at = null where ${tx.oneOf("id")}`,
-    [now, JSON.stringify(ids)],
-  );
+  const due = { status: "pending", nextAttemptAt: now, finishedAt: null } as const;
+  await deliveries.change(tx, due, tx.oneOf("id"), [JSON.stringify(ids)]);
 }
 
 /** The dead and cancelled deliveries of an endpoint created at or after a time, oldest first. */
@@ -175,37 +135,22 @@ export async function lostDeliveries(
   );
 }
 
-export async function deliveryById(sql: Sql, id: string): Promise<Deliverable | undefined> {
-  return (await deliverables(sql, [id]))[0];
-}
-
-export interface DeliveryFilter {
-  status?: DeliveryStatus;
-  endpoint?: string;
-  event?: string;
-  /** Only those of this user's own endpoints. */
+export interface DeliveryPage {
+  filter?: Partial<Pick<DeliveryRecord, "status" | "endpoint" | "event">>;
+  /** Only those to this user's own endpoints; default to all. */
   user?: string;
+  limit: number;
+  /** Id after which the page starts. */
+  after?: string;
 }
 
-/** One page, newest first. `before` is the last id of the page before it; undefined for the first page. */
-export async function listDeliveries(
+/** One page, newest first. */
+export async function pageOfDeliveries(
   sql: Sql,
-  filter: DeliveryFilter,
-  before: string | undefined,
-  limit: number,
+  { filter = {}, user, limit, after }: DeliveryPage,
 ): Promise<DeliveryRecord[]> {
-  const conditions: [string, SqlValue | undefined][] = [
-    ["d.id < ?", before],
-    ["d.status = ?", filter.status],
-    ["d.endpoint = ?", filter.endpoint],
-    ["d.event = ?", filter.event],
-    ["d.endpoint in (select id from endpoints where user_id = ?)", filter.user],
-  ];
-  const given = conditions.filter((condition): condition is [string, SqlValue] => condition[1] !== undefined);
-  const where = given.length === 0 ? "" : `where ${given.map(([text]) => text).join(" and ")}`;
-  const params = [...given.map(([, value]) => value), limit];
-  const rows = await sql.all<Row>(`select ${columns} from deliveries d ${where} order by d.id desc limit ?`, params);
-  return rows.map(toRecord);
+  const where = user === undefined ? [] : [["endpoint in (select id from endpoints where user_id = ?)", user] as const];
+  return deliveries.page(sql, filter, { limit, after, order: "newest", where });
 }
 
 /** How many deliveries of an endpoint there are of each status. */

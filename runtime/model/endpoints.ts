@@ -103,6 +103,15 @@ export const endpointChanges = input(
 );
 export type EndpointChanges = InputOf<typeof endpointChanges>;
 
+/** What is sent again. */
+export const recovery = input(
+  "recovery",
+  "What is sent again.",
+  { since: time("Deliveries created at or after this time.") },
+  {},
+);
+export type Recovery = InputOf<typeof recovery>;
+
 export const endpointQuery = listQuery("endpoints", { user: name("Only this user's.") });
 
 const secret = textSchema("Signs the webhooks; shown here and never again.");
@@ -115,7 +124,7 @@ export const endpointSchemas = {
     secret,
     previousValidUntil: timeSchema("The previous secret signs as well until this time."),
   }),
-  Recovery: object("What is sent again.", { deliveries: count("How many deliveries.") }),
+  Recovery: object("What is sent again.", { deliveries: count("How many deliveries are sent again.") }),
 };
 
 /** The active endpoints of these users, and of the workspace. */

@@ -1,4 +1,9 @@
-import type { Sql, SqlValue, Tx } from "../store/database.ts";
+import { isoTime } from "../core/time.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import { count, hidden, jsonText, name, nullable, text, time } from "./field.ts";
+import { listQuery } from "./page.ts";
+import { anyObject, time as timeSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 /** A change about to become an event. */
 export interface NewEvent {
@@ -26,104 +31,51 @@ export interface NewEvent {
  */
 export type Emit = (tx: Tx, events: readonly NewEvent[]) => Promise<void>;
 
-/** An event as it is kept. */
-export interface EventRecord {
-  id: string;
-  type: string;
-  connection: string | null;
-  user: string | null;
-  subscription: string | null;
-  stream: number | null;
-  recordKey: string | null;
-  sequence: number | null;
-  createdAt: number;
-  /** JSON text, exactly as it is sent. */
-  data: string;
-}
-
-interface Row {
-  id: string;
-  type: string;
-  connection: string | null;
-  user_id: string | null;
-  subscription: string | null;
-  stream: number | null;
-  record_key: string | null;
-  sequence: number | null;
-  created_at: number;
-  data: string;
-}
-
-const columns = "id, type, connection, user_id, subscription, stream, record_key, sequence, created_at, data";
-
-const toRecord = (row: Row): EventRecord => ({
-  id: row.id,
-  type: row.type,
-  connection: row.connection,
-  user: row.user_id,
-  subscription: row.subscription,
-  stream: row.stream,
-  recordKey: row.record_key,
-  sequence: row.sequence,
-  createdAt: row.created_at,
-  data: row.data,
+/** One change, stored once, never changed. */
+export const events = new Table("events", {
+  id: text("Id: the `webhook-id` of every attempt.", { example: "evt_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  type: text("Type.", { example: "contact.created" }),
+  connection: nullable(text("Id of the connection; null for an event that concerns none.")),
+  user: nullable(text("The user it belongs to; null for the workspace.", { column: "user_id" })),
+  subscription: nullable(text("Id of the subscription; null for an event that concerns none.")),
+  stream: hidden(nullable(count("Number of the stream; null for an operational event."))),
+  recordKey: hidden(nullable(text("Primary key of the record; null for an operational event."))),
+  sequence: hidden(nullable(count("Grows per connection and stream; null for an operational event."))),
+  createdAt: hidden(time("When the change was detected.")),
+  data: jsonText<Record<string, unknown>>(anyObject("`data` of the webhook's body.")),
 });
 
-export async function insertEvents(tx: Tx, events: readonly EventRecord[]): Promise<void> {
-  await tx.many(
-    `insert into events (${columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    events.map((e) => [
-      e.id,
-      e.type,
-      e.connection,
-      e.user,
-      e.subscription,
-      e.stream,
-      e.recordKey,
-      e.sequence,
-      e.createdAt,
-      e.data,
-    ]),
-  );
+export type EventRecord = RecordOf<typeof events.fields>;
+
+/** An event as it is shown. */
+export interface EventView extends ViewOf<typeof events.fields> {
+  /** When the change was detected, RFC 3339. */
+  timestamp: string;
 }
+
+/** An event as it is shown. */
+export function eventView(event: EventRecord): EventView {
+  return { ...events.view(event), timestamp: isoTime(event.createdAt) };
+}
+
+export const eventQuery = listQuery("events", {
+  type: name("Only of this type.", { example: "contact.created" }),
+  connection: name("Only of this connection."),
+  user: name("Only this user's."),
+  since: time("Only those detected at or after this time."),
+});
+
+const timestamp = timeSchema("When the change was detected.");
+
+export const eventSchemas = {
+  Event: events.schema("One change, stored once, never changed.", { timestamp }),
+};
+
+/** JSON Schemas of what is shown of an event, by property. */
+export const shownOfEvent = { ...events.shown, timestamp };
 
 export async function eventById(sql: Sql, id: string): Promise<EventRecord | undefined> {
-  const row = await sql.get<Row>(`select ${columns} from events where id = ?`, [id]);
-  return row && toRecord(row);
-}
-
-export interface EventFilter {
-  type?: string;
-  connection?: string;
-  user?: string;
-  /** One record of a stream, as `stream` and `recordKey`. */
-  stream?: number;
-  recordKey?: string;
-  /** Only events detected at or after this time, milliseconds since the epoch. */
-  since?: number;
-}
-
-/** One page, newest first. `before` is the last id of the page before it; undefined for the first page. */
-export async function listEvents(
-  sql: Sql,
-  filter: EventFilter,
-  before: string | undefined,
-  limit: number,
-): Promise<EventRecord[]> {
-  const conditions: [string, SqlValue | undefined][] = [
-    ["id < ?", before],
-    ["type = ?", filter.type],
-    ["connection = ?", filter.connection],
-    ["user_id = ?", filter.user],
-    ["stream = ?", filter.stream],
-    ["record_key = ?", filter.recordKey],
-    ["created_at >= ?", filter.since],
-  ];
-  const given = conditions.filter((condition): condition is [string, SqlValue] => condition[1] !== undefined);
-  const where = given.length === 0 ? "" : `where ${given.map(([text]) => text).join(" and ")}`;
-  const params = [...given.map(([, value]) => value), limit];
-  const rows = await sql.all<Row>(`select ${columns} from events ${where} order by id desc limit ?`, params);
-  return rows.map(toRecord);
+  return events.find(sql, id);
 }
 
 /** Deletes up to `limit` events detected before a time, except those a delivery is still kept of; returns how many. */

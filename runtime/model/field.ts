@@ -90,12 +90,24 @@ export const flag = (description: string, options: Options = {}): Field<boolean,
   field(truth, { type: "boolean", description }, options, same<boolean>);
 
 /** Milliseconds since the epoch in code and store, RFC 3339 in JSON. */
-export const time = (description: string, options: Options = {}): Field<number, string, false> =>
-  field<number, string>(plain, schema.time(description), options, isoTime);
+export const time = (description: string, options: Options = {}): Field<number, string, false> => ({
+  ...field<number, string>(plain, schema.time(description), options, isoTime),
+  check: timeFaults,
+});
+
+/** RFC 3339 has times that no clock of ours shows: a leap second. */
+function timeFaults(given: string): Fault[] {
+  if (!Number.isNaN(Date.parse(given))) return [];
+  return [{ pointer: "", message: "is not a time that can be read; write one such as 2026-11-21T22:00:00Z" }];
+}
 
 /** Anything JSON can say, stored as text. Its type is the caller's promise, which `described` has to keep. */
 export const value = <Value>(described: JsonSchema, options: Options = {}): Field<Value, Value, false> =>
   field(json, described, options, same<Value>);
+
+/** JSON that is kept as the text it arrived as, byte for byte, and parsed only to be shown. */
+export const jsonText = <Json>(described: JsonSchema, options: Options = {}): Field<string, Json, false> =>
+  field<string, Json>(plain, described, options, (text) => JSON.parse(text) as Json);
 
 /** Bytes, sealed ones above all: never shown. */
 export const bytes = (description: string, options: Options = {}): Field<Uint8Array, never, true> => ({

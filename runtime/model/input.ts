@@ -70,8 +70,8 @@ function declared<Given>(
   };
   return {
     schema,
-    faults: (given) => faultsOf(plainJson(given)),
-    check: (given) => {
+    faults: (given = {}) => faultsOf(plainJson(given)),
+    check: (given = {}) => {
       const json = plainJson(given);
       refuseFaults(what, faultsOf(json));
       return json as Given;

@@ -43,8 +43,12 @@ export function listQuery<const O extends Fields>(
   filters: O,
 ): ListQuery<{ -readonly [Name in keyof O]?: JsonOf<O[Name]> }> {
   const declared = input(what, `Which ${what}.`, {}, { ...filters, ...paging });
-  const parameters = declared.schema["properties"] as Record<string, JsonSchema>;
-  return { ...declared, check: (given = {}) => declared.check(given), parameters };
+  return { ...declared, parameters: parametersOf(declared) };
+}
+
+/** JSON Schemas of the properties of an input, for a query string. */
+export function parametersOf({ schema }: Input<unknown>): Record<string, JsonSchema> {
+  return schema["properties"] as Record<string, JsonSchema>;
 }
 
 /** Limit and place of a page. A cursor is an id in disguise, so that nobody comes to rely on what is in it. */

@@ -19,6 +19,11 @@ export interface PublicCall<Services = unknown, Query = unknown> {
   base: string;
   /** The request itself, for a handler that passes it on as it is. */
   request: Request;
+  /**
+   * The body as it came, for a route with `rawBody`; default at most 1 MB.
+   * @throws HooklineError `too_large`, `invalid_input` for compressed bytes
+   */
+  bytes(maxBytes?: number): Promise<Buffer>;
 }
 
 export interface Call<Services = unknown, Body = unknown, Query = unknown> extends Omit<
@@ -150,18 +155,18 @@ export class Resource<Services> {
   ): Route {
     const { path, tag } = this.#noun;
     const page = { description: "A page.", schema: pageSchema(this.#schema) };
-    return ({
-	auth: 'user',
-	method: 'get',
-	path,
-	operationId: `list${this.#many}`,
-	summary,
-	tag,
-	query,
-	problems,
-	responses: { 200: answers ?? page },
-	handler: async (call: Call<Services, unknown, Filters>) => ok(await find(call))
-}) as const;
+    return {
+      auth: "user",
+      method: "get",
+      path,
+      operationId: `list${this.#many}`,
+      summary,
+      tag,
+      query,
+      problems,
+      responses: { 200: answers ?? page },
+      handler: async (call: Call<Services, unknown, Filters>) => ok(await find(call)),
+    } as const;
   }
 
   create<Body>(
@@ -170,24 +175,26 @@ export class Resource<Services> {
     make: (call: Call<Services, Body>) => Promise<{ id: string }>,
   ): Route {
     const { path, tag, name } = this.#noun;
-    return ({
-	auth: 'user',
-	method: 'post',
-	path,
-	operationId: `create${this.#one}`,
-	summary,
-	tag,
-	body,
-	problems,
-	responses: { 201: answers ?? {
-		description: `The new ${name}.`,
-		schema: ref(this.#schema)
-	} },
-	handler: async (call: Call<Services, Body>) => {
-		const made = await make(call);
-		return created(`${call.base}${path}/${made.id}`, made);
-	}
-}) as const;
+    return {
+      auth: "user",
+      method: "post",
+      path,
+      operationId: `create${this.#one}`,
+      summary,
+      tag,
+      body,
+      problems,
+      responses: {
+        201: answers ?? {
+          description: `The new ${name}.`,
+          schema: ref(this.#schema),
+        },
+      },
+      handler: async (call: Call<Services, Body>) => {
+        const made = await make(call);
+        return created(`${call.base}${path}/${made.id}`, made);
+      },
+    } as const;
   }
 
   get(verb: Verb, read: (call: Call<Services>, id: string) => Promise<unknown>): Route {
@@ -247,21 +254,23 @@ export class Resource<Services> {
     rest = "",
   ): Route {
     const { path, tag, name } = this.#noun;
-    return ({
-	auth: 'user',
-	method,
-	path: `${path}/{id}${rest}`,
-	operationId,
-	summary,
-	tag,
-	problems,
-	params: { id: `Id of the ${name}` },
-	responses: { 200: answers ?? {
-		description: `The ${name}.`,
-		schema: ref(this.#schema)
-	} },
-	handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params['id']!))
-}) as const;
+    return {
+      auth: "user",
+      method,
+      path: `${path}/{id}${rest}`,
+      operationId,
+      summary,
+      tag,
+      problems,
+      params: { id: `Id of the ${name}` },
+      responses: {
+        200: answers ?? {
+          description: `The ${name}.`,
+          schema: ref(this.#schema),
+        },
+      },
+      handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params["id"]!)),
+    } as const;
   }
 }
 

@@ -132,11 +132,21 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return rows.map(toRecord);
 }
 
-/** Writes back everything a poll changes. */
+/** Has a stream count on from the last event of a subscription that comes from another one. */
+export async function continueSequence(tx: Tx, stream: number, subscription: string): Promise<void> {
+  const last = await tx.get<{ sequence: number | null }>(
+    `select max(sequence) as sequence from events where subscription = ?`,
+    [subscription],
+  );
+  const sequence = last?.sequence ?? 0;
+  await tx.run(`update streams set sequence = ? where id = ? and sequence < ?`, [sequence, stream, sequence]);
+}
+
+/** Writes back everything a poll changes. A sequence only grows, whatever a poll that began before has in hand. */
 export async function saveStream(tx: Tx, s: StreamRecord): Promise<void> {
   await tx.run(
     `update streams set request_hash = ?, cursor_version = ?, cursor = ?, cursor_at = ?, checkpoint = ?, baselined_at = ?,
-       sequence = ?, last_poll_at = ?, last_success_at = ?, next_poll_at = ?, consecutive_errors = ?, last_error = ?
+       sequence = case when sequence > ? then sequence else ? end, last_poll_at = ?, last_success_at = ?, next_poll_at = ?, consecutive_errors = ?, last_error = ?
      where id = ?`,
     [
       s.requestHash,
@@ -145,6 +155,7 @@ export async function saveStream(tx: Tx, s: StreamRecord): Promise<void> {
       s.cursorAt,
       text(s.checkpoint),
       s.baselinedAt,
+      s.sequence,
       s.sequence,
       s.lastPollAt,
       s.lastSuccessAt,

@@ -62,16 +62,17 @@ export class Table<F extends Fields> {
     this.#save = `${this.#insert} on conflict (${key.join(", ")}) do ${changes === "" ? "nothing" : `update set ${changes}`}`;
   }
 
-  /** The columns with a table's alias before each. */
-  columnsOf(alias: string): string {
-    return this.#entries.map(({ column }) => `${alias}.${column}`).join(", ");
+  /** The columns with a table's alias before each, for a join; with `prefix`, each is named so in the rows. */
+  columnsOf(alias: string, prefix = ""): string {
+    const as = (column: string): string => (prefix === "" ? "" : ` as ${prefix}${column}`);
+    return this.#entries.map(({ column }) => `${alias}.${column}${as(column)}`).join(", ");
   }
 
-  /** The record that a row of all columns holds. */
-  read(row: Row): RecordOf<F> {
+  /** The record that a row of all columns holds; `prefix` as it was given to `columnsOf`. */
+  read(row: Row, prefix = ""): RecordOf<F> {
     const record: Record<string, unknown> = {};
     for (const { property, column, field } of this.#entries) {
-      const stored = row[column] as never;
+      const stored = row[prefix === "" ? column : prefix + column] as never;
       record[property] = stored === null ? null : field.codec.read(stored);
     }
     return record as RecordOf<F>;

@@ -9,7 +9,7 @@ import type { Log } from "../core/log.ts";
 import type { PollMeasure } from "../core/metrics.ts";
 import type { Engine, Job, Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
+import { conditionOf } from "../manifest/conditions.ts";
 import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
 import type { Database, Sql, Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
@@ -17,7 +17,7 @@ import { forgetAll } from "../model/known.ts";
 import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Subscriber } from "./match.ts";
-import { degradedEvent, gapEvent, recoveredEvent } from "./operational.ts";
+import { degradedEvent, gapEvent, recoveredEvent } from "../model/operational.ts";
 import { StreamRead } from "./read.ts";
 import { shortHash } from "../read/records.ts";
 import { defaultSchedule, nextRun, type Schedule } from "./schedule.ts";
@@ -57,7 +57,6 @@ const LIMITED_WAIT = 60_000;
 export class Poller {
   readonly #o: PollerOptions;
   readonly #hashes = new WeakMap<CompiledStream, string>();
-  readonly #conditions = new Map<string, (data: unknown) => boolean>();
 
   constructor(options: PollerOptions) {
     this.#o = options;
@@ -158,13 +157,7 @@ export class Poller {
 
   #subscriber(connector: Connector, subscription: SubscriptionRecord): Subscriber {
     const trigger = connector.triggers.get(subscription.trigger)!;
-    if (subscription.where === null) return { subscription, trigger, where: undefined };
-    let where = this.#conditions.get(subscription.where);
-    if (!where) {
-      if (this.#conditions.size > 10_000) this.#conditions.clear();
-      where = compileCondition(subscription.where);
-      this.#conditions.set(subscription.where, where);
-    }
+    const where = subscription.where === null ? undefined : conditionOf(subscription.where);
     return { subscription, trigger, where };
   }
 

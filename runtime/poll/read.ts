@@ -17,7 +17,7 @@ import { diffPage, type Change, type Difference } from "./diff.ts";
 import { listItems, withItem } from "../read/each.ts";
 import { enrichAll, send, type Source } from "../read/fetch.ts";
 import { eventsOf, type EventContext, type Subscriber } from "./match.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 import { Paginator, type Assignment, type PageState } from "../read/paginate.ts";
 import { toPolledRecord, type PolledRecord } from "../read/records.ts";
 

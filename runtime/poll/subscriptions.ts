@@ -9,11 +9,11 @@ import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
 import type { Database, Tx } from "../store/database.ts";
 import type { Emit } from "../model/events.ts";
-import { deleteStream, ensureStream, streamsByIds, streamsOfConnection } from "../model/streams.ts";
+import { continueSequence, deleteStream, ensureStream, streamsByIds, streamsOfConnection } from "../model/streams.ts";
 import * as store from "../model/subscriptions.ts";
 import type { FirstPoll, SubscriptionFilter, SubscriptionRecord } from "../model/subscriptions.ts";
 import { pollJob } from "./jobs.ts";
-import { gapEvent } from "./operational.ts";
+import { gapEvent } from "../model/operational.ts";
 import { shortHash } from "../read/records.ts";
 import { assertCron } from "./schedule.ts";
 import {
@@ -160,7 +160,10 @@ export class Subscriptions {
       if (changes.endpoint !== undefined) merged.flow = null;
       if (changes.flow !== undefined) merged.endpoint = null;
       merged.stream = await this.#stream(tx, connection, connector, trigger, merged.input);
-      if (merged.stream !== before.stream) merged.backfill = "pending";
+      if (merged.stream !== before.stream) {
+        merged.backfill = "pending";
+        await continueSequence(tx, merged.stream, id);
+      }
       await store.saveSubscription(tx, merged);
       if (merged.stream !== before.stream) await this.#dropIfUnused(tx, before.stream);
       if (merged.status === "active") await this.#pollNow(tx, merged);

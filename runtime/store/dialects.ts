@@ -36,6 +36,7 @@ export const sqlite: Keeper = {
     `create unique index jobs_unique on jobs (queue, unique_name) where unique_name is not null`,
   ],
   shared: [],
+  claims: [],
   lock: async () => {},
   readVersion: async (sql) => (await sql.get<{ user_version: number }>("pragma user_version"))!.user_version,
   writeVersion: (sql, version) => sql.run(`pragma user_version = ${version}`),
@@ -83,6 +84,7 @@ export const postgres: Keeper = {
   ],
   // What was counted before a crash is no loss: so it costs no write-ahead log.
   shared: [`create unlogged table rate_limits (key text primary key, points bigint not null, expire bigint)`],
+  claims: [`create table job_claims (id uuid primary key, claim bigint not null)`, `create sequence job_claim_numbers`],
   lock: async (sql) => {
     // A serializable transaction would go on seeing what was there before it had the lock.
     await sql.run("set transaction isolation level read committed");

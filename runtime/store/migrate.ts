@@ -1,7 +1,8 @@
 import { HooklineError } from "../core/errors.ts";
+import { createLog, type Log } from "../core/log.ts";
 import type { Database } from "./database.ts";
 import { postgres, sqlite } from "./dialects.ts";
-import { migrations } from "./schema.ts";
+import { migrations, type Migration } from "./schema.ts";
 
 /** Which version of the schema the store has, 0 for none yet. */
 export function schemaVersion(db: Database): Promise<number> {
@@ -13,7 +14,11 @@ export function schemaVersion(db: Database): Promise<number> {
  * the number that says so, and so has happened wholly or not at all. Processes that do so at once take turns.
  * Returns how many ran here. Throws `store_unusable` when a newer Hookline has written the store.
  */
-export async function migrate(db: Database, list: typeof migrations = migrations): Promise<number> {
+export async function migrate(
+  db: Database,
+  log: Log = createLog({ level: "silent" }),
+  list: readonly Migration[] = migrations,
+): Promise<number> {
   const keeper = { postgres, sqlite }[db.dialect];
   assertKnown(await schemaVersion(db), list.length);
   for (let ran = 0; ; ran++) {
@@ -22,7 +27,10 @@ export async function migrate(db: Database, list: typeof migrations = migrations
       const version = await keeper.readVersion(tx);
       assertKnown(version, list.length);
       if (version === list.length) return undefined;
-      for (const statement of list[version]!(keeper)) await tx.run(statement);
+      for (const step of list[version]!(keeper)) {
+        if (typeof step === "string") await tx.run(step);
+        else await step(tx, log);
+      }
       await keeper.writeVersion(tx, version + 1);
       return version + 1;
     });

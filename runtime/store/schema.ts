@@ -1,3 +1,7 @@
+import type { Log } from "../core/log.ts";
+import type { Tx } from "./database.ts";
+import { renumberEvents } from "./renumber.ts";
+
 /**
  * The tables, as a list of migrations that only ever grows: the store's version is how many have run.
  * `blob`, `bigint` and `serial` differ between the databases; the rest is common SQL.
@@ -15,9 +19,15 @@ export interface Dialect {
   jobs: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
+  /** What makes the claims of jobs numbers that only grow; empty where one process claims. */
+  claims: readonly string[];
 }
 
-export const migrations: ((d: Dialect) => string[])[] = [
+/** A statement, or work that no statement can do; both run in the migration's own transaction. */
+export type Step = string | ((tx: Tx, log: Log) => Promise<void>);
+export type Migration = (d: Dialect) => readonly Step[];
+
+export const migrations: readonly Migration[] = [
   (d) => [
     `create table connections (
        id text primary key,
@@ -329,4 +339,5 @@ export const migrations: ((d: Dialect) => string[])[] = [
     `create index sync_conflicts_by_sync on sync_conflicts (sync, id)`,
   ],
   (d) => [...d.shared],
+  (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
 ];

@@ -79,8 +79,8 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
     delete: actionOf("delete"),
     find: definition.key === undefined ? undefined : actionOf("find"),
   };
-  const run = async (action: CompiledAction, input: object, idempotencyKey?: string): Promise<unknown> =>
-    (await core.actions.run(connection, action.name, input, { idempotencyKey })).output;
+  const run = async (action: CompiledAction, input: object, keySeed?: string): Promise<unknown> =>
+    (await core.actions.perform(connection, action.name, input, { keySeed })).output;
 
   const snapshotOf = (record: unknown): Snapshot | undefined => toSnapshot(record, stream, mapping);
   /** The output of an action is the record, or holds it or a list of records. */

@@ -1,5 +1,6 @@
 import { newId } from "../core/ids.ts";
 import type { Outcome } from "../engine/engine.ts";
+import { syncConflict } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
 import type { Access, Snapshot } from "./access.ts";
 import type { SyncCore } from "./core.ts";
@@ -56,20 +57,6 @@ export async function recordReconciled(
   const { fields, winner } = conflict;
   const ids = { link: link.id, leftId: link.sides.left.id, rightId: link.sides.right.id };
   await conflicts.insert(tx, { id: newId("cfl", at), sync: sync.id, ...ids, fields, winner, createdAt: at });
-  const names = fields.map(({ field }) => field);
-  const reason = `Both sides changed ${names.join(", ")}; the ${winner} one was kept. What either had is in the sync's conflicts.`;
-  await emit(tx, [
-    {
-      type: "sync.conflict",
-      connection: null,
-      user: sync.user,
-      subscription: null,
-      stream: null,
-      recordKey: null,
-      sequence: null,
-      at,
-      data: { user: sync.user, sync: sync.id, reason, details: { ...ids, winner, fields: names } },
-      target: {},
-    },
-  ]);
+  const details = { ...ids, winner, fields: fields.map(({ field }) => field) };
+  await emit(tx, [syncConflict(sync, details, at)]);
 }

@@ -9,7 +9,7 @@ export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" |
     /** Throws what a request with unusable credentials throws. */
     client(connection: string): Promise<VendorClient>;
   };
-  readonly actions: { readonly run: RunAction };
+  readonly actions: { readonly perform: RunAction };
   readonly variables: { readonly valuesOf: VariablesOf };
   readonly subscriptions: {
     /** `flow` is the id of the sync, as the target of the events. */

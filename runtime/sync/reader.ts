@@ -28,7 +28,7 @@ export function readerOf(
     ({ definition }) => definition.kind === "get" && needsIdAlone(definition.input),
   );
   if (action) {
-    return (id) => ifFound(async () => (await actions.run(connection, action.name, { [idName]: id })).output);
+    return (id) => ifFound(async () => (await actions.perform(connection, action.name, { [idName]: id })).output);
   }
   const type = connector.streams.get(resource.definition.stream)?.resource?.type;
   const stream = [...connector.streams.values()].find(

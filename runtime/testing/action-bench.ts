@@ -49,14 +49,14 @@ export class ActionBench implements AsyncDisposable {
     assertMeant(this.action.requires, client.values);
     const { connection, actions } = this.bench;
     const { name } = this.action;
-    const idempotencyKey = "hookline-kit";
-    const run = { key: runKey(connection, name, idempotencyKey) };
+    const keySeed = "hookline-kit";
+    const run = { key: runKey(connection, name, keySeed) };
     this.#scope = { input, connection: client.values, workspace: { vars: {} }, user: { vars: {} }, steps: {}, run };
     this.#next = 0;
     this.bench.server.requests.length = 0;
     this.bench.server.grants.length = 0;
     try {
-      return await actions.run(connection, name, input, { idempotencyKey });
+      return await actions.perform(connection, name, input, { keySeed });
     } catch (error) {
       if (this.faithful || this.given || !(error instanceof HooklineError) || error.code !== "invalid_expression")
         throw error;

@@ -151,7 +151,7 @@ export class Bench implements AsyncDisposable {
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
-    this.actions = createActions({ accounts: this.accounts, variablesOf, clock, log });
+    this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
     new Poller({ db, engine, connectors, clientOf: this.accounts.client, emit, clock, log, concurrency: 1 });
   }
 

@@ -23,8 +23,8 @@ export interface Use {
 export interface Limits {
   /** Waits for its turn if that is soon, else throws `rate_limited` saying when. */
   take(caller: Caller, use: Use, signal?: AbortSignal): Promise<void>;
-  /** Holds back all that shares a limit with this connection: the vendor asked to. Milliseconds. */
-  hold(caller: Caller, forMs: number): void;
+  /** Holds back all that shares a limit with this connection: the vendor asked to. Milliseconds; default 10 s. */
+  hold(caller: Caller, forMs?: number): void;
   /** Takes over what an answer's headers say is left of the limits. */
   learn(caller: Caller, headers: Record<string, string>): void;
 }
@@ -37,6 +37,8 @@ interface Limiter {
 
 /** Longer waits are better spent elsewhere. */
 const LONGEST_WAIT_MS = 5_000;
+/** When a vendor limits without saying for how long. */
+const DEFAULT_HOLD_MS = 10_000;
 /** Above this many, holds that are over are looked for and dropped. */
 const MANY_HOLDS = 1_000;
 
@@ -88,7 +90,7 @@ export function createLimits(
   };
 
   return {
-    hold: (caller, forMs) => {
+    hold: (caller, forMs = DEFAULT_HOLD_MS) => {
       for (const key of heldKeys(caller)) holdKey(key, forMs);
     },
     take: async (caller, use, signal) => {

@@ -102,7 +102,7 @@ describe("an action", () => {
     const { run } = await connected(() => ({ json: {} }));
     await expect(run("mak", {})).rejects.toMatchObject({
       code: "not_found",
-      message: 'acme has no action "mak"; did you mean "make"?',
+      message: 'acme: Action "mak" does not exist; did you mean "make"?',
     });
   });
 

@@ -63,7 +63,7 @@ async function makeWorld() {
   const make = (action: string, inputs: Record<string, unknown>[]) =>
     opened(async ({ accounts, batches }) => {
       const { id } = await accounts.create({ connector: "notes", user: "u_1", credentials: { token: "token-1" } });
-      return (await batches.create(id, action, inputs)).id;
+      return (await batches.create(id, action, { inputs })).id;
     });
   const results = (batch: string) =>
     opened(async ({ batches }) => (await batches.get(batch, { limit: TOTAL })).results);
@@ -103,7 +103,7 @@ describe("a batch whose processes are killed", () => {
       expect(error).toEqual({
         code: "idempotency_conflict",
         message: expect.stringMatching(
-          /^It was interrupted while the vendor was asked, and what it did is unknown; look at/,
+          /^The process ended while the vendor was asked, and what the vendor did is unknown; look at/,
         ),
       });
     }

@@ -73,11 +73,11 @@ describe("the official MCP client", () => {
     const client = await clientOf(url, await tokenOf("u_1"));
     await expect(client.callTool({ name: "notes-create", arguments: {} })).rejects.toMatchObject({
       code: -32602,
-      message: expect.stringContaining('There is no function "notes-create"; did you mean "notes-create_note"?'),
+      message: expect.stringContaining('Function "notes-create" does not exist; did you mean "notes-create_note"?'),
     });
     await expect(client.listTools({ cursor: "b3ps" })).rejects.toMatchObject({
       code: -32602,
-      message: expect.stringContaining("use nextCursor of the page before"),
+      message: expect.stringContaining("pass the `nextCursor` of the previous page"),
     });
   });
 

@@ -221,9 +221,9 @@ describe("actions of Google Calendar", () => {
 
   it("make an event once, however often it is tried with one key", async () => {
     await using world = await googleWorld("google-calendar");
-    const options = { idempotencyKey: "order-17" };
+    const options = { keySeed: "order-17" };
     const make = (input: object) =>
-      world.runtime.actions.run(world.connection, "create_event", { ...time, ...input }, options);
+      world.runtime.actions.perform(world.connection, "create_event", { ...time, ...input }, options);
     const first = await make({ summary: "Once" });
     const second = await make({ summary: "Once" });
     expect(second.output).toEqual(first.output);

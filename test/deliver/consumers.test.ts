@@ -117,7 +117,7 @@ describe("a consumer in the process", () => {
     const { consumers } = await makeHarness();
     consumers.on("contact.*", () => {}, { name: "crm" });
     expect(() => consumers.on("task.*", () => {}, { name: "crm" })).toThrow(
-      new TypeError('on: there is a consumer named "crm" already; give each its own name'),
+      new TypeError('on: a consumer named "crm" exists; give each its own name'),
     );
     expect(() => consumers.on("contact*", () => {})).toThrow(
       expect.objectContaining({

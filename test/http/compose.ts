@@ -2,7 +2,8 @@ import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { pino } from "pino";
 import { onTestFinished, vi } from "vitest";
-import { createRuntime, type RuntimeOptions } from "../../runtime/runtime.ts";
+import type { RuntimeOptions } from "../../runtime/options.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 import { listen } from "../fixtures/listen.ts";
 import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
 import { storeOfTest } from "../postgres.ts";
@@ -72,7 +73,12 @@ export async function makeApi(options: ApiOptions = {}) {
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...headers,
       },
-      body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+      body:
+        body === undefined
+          ? undefined
+          : typeof body === "string" || Buffer.isBuffer(body)
+            ? body
+            : JSON.stringify(body),
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("content-type") ?? "");

@@ -47,6 +47,16 @@ describe("an error", () => {
       `{"url":"${URL}","headers":{"__proto__":{}}}`,
       'Body: it has a property named "__proto__"; remove it',
     ],
+    [
+      "is not UTF-8",
+      Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]),
+      "Body: it is not valid UTF-8; encode it as UTF-8",
+    ],
+    [
+      "names a property twice",
+      `{"url":"${URL}","\\u0075rl":"x"}`,
+      'Body: it names the property "url" twice; name it once',
+    ],
     ["is too deep", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`, "Body: it is nested more than 64 deep; flatten it"],
   ])("is invalid_input for a body that %s", async (_what, body, detail) => {
     const { ask } = await makeApi();

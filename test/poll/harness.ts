@@ -1,6 +1,6 @@
+import { composeOptions } from "../fixtures/compose.ts";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import { createLog } from "../../runtime/core/log.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
 import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
@@ -34,21 +34,18 @@ export async function createBench(
   const store = options.store ?? (await storeOfTest());
   let received: WebhookEvent[] = [];
   const open = async (manifest: object): Promise<Composed> => {
-    const runtime = await compose({
-      store,
-      connectors: [manifest],
-      encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
-      clients: {},
-      servers: { acme: { url: vendor.url } },
-      network: { allowPrivate: false, allow: [] },
-      baseUrl: "http://localhost:8080",
-      returnOrigins: [],
-      retention: { eventsDays: 30, deliveriesDays: 30 },
-      concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
-      clock,
-      log: createLog({ level: "silent" }),
-      random: () => 0.5,
-    });
+    const runtime = await compose(
+      composeOptions({
+        store,
+        connectors: [manifest],
+        clients: {},
+        servers: { acme: { url: vendor.url } },
+        network: { allowPrivate: false, allow: [] },
+        concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
+        clock,
+        random: () => 0.5,
+      }),
+    );
     keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
     runtime.consumers.on("*", (event) => void received.push(event), { name: "bench" });
     await runtime.consumers.start();

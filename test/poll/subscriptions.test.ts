@@ -88,6 +88,23 @@ describe("a subscription", () => {
     expect(await seen()).toEqual(["item.created b"]);
   });
 
+  it("that comes to read another stream counts on from its last event", async () => {
+    const { vendor, runtime, subscribe, poll, events } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    for (const id of ["b", "c"]) vendor.put(id);
+    await poll(subscription);
+    const sequences = async () => (await events()).map(({ data }) => (data as { sequence: number }).sequence);
+    expect(await sequences()).toEqual([1, 2]);
+    const { stream } = await runtime.subscriptions.get(subscription);
+    await runtime.db.run("update subscriptions set stream = -1 where id = ?", [subscription]);
+    await runtime.db.run("delete from streams where id = ?", [stream]);
+    await runtime.subscriptions.update(subscription, {});
+    await poll(subscription);
+    vendor.put("d");
+    await poll(subscription);
+    expect(await sequences()).toEqual([3]);
+  });
+
   it("that is paused is not polled, and after its pause hears of everything in between", async () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
     const subscription = await subscribe("sync_any");

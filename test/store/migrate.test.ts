@@ -39,7 +39,7 @@ describe("migrating a store", () => {
   it("runs only what is new to a store, and keeps what is in it", async () => {
     await migrate(db);
     await setMeta(db, "kept", "yes");
-    expect(await migrate(db, [...migrations, () => ["create table later (a text)"]])).toBe(1);
+    expect(await migrate(db, undefined, [...migrations, () => ["create table later (a text)"]])).toBe(1);
     expect(await tables()).toContain("later");
     expect(await getMeta(db, "kept")).toBe("yes");
   });
@@ -47,14 +47,14 @@ describe("migrating a store", () => {
   it("leaves the old version whole when a migration fails half-way", async () => {
     await migrate(db);
     const failing = () => ["create table later (a text)", "drop table meta", "create table nonsense"];
-    await expect(migrate(db, [...migrations, failing])).rejects.toThrow("incomplete input");
+    await expect(migrate(db, undefined, [...migrations, failing])).rejects.toThrow("incomplete input");
     expect(await tables()).toContain("meta");
     expect(await tables()).not.toContain("later");
     expect(await migrate(db)).toBe(0);
   });
 
   it("refuses a store that a newer version has written, and leaves it as it is", async () => {
-    await migrate(db, [...migrations, () => ["create table later (a text)"]]);
+    await migrate(db, undefined, [...migrations, () => ["create table later (a text)"]]);
     await db.close();
     const hash = () => createHash("sha256").update(readFileSync(file)).digest("hex");
     const before = hash();

@@ -209,10 +209,10 @@ describe("migrating a PostgreSQL store", () => {
     const db = await open(fresh.url);
     await migrate(db);
     const failing = () => ["create table later (a text)", "drop table meta", "create table nonsense"];
-    await expect(migrate(db, [...migrations, failing])).rejects.toThrow("syntax error");
+    await expect(migrate(db, undefined, [...migrations, failing])).rejects.toThrow("syntax error");
     expect(await migrate(db)).toBe(0);
     expect(await db.all("select * from meta")).toEqual([]);
-    await migrate(db, [...migrations, () => ["create table later (a text)"]]);
+    await migrate(db, undefined, [...migrations, () => ["create table later (a text)"]]);
     await expect(migrate(db)).rejects.toMatchObject({
       code: "store_unusable",
       data: { found: migrations.length + 1, known: migrations.length },

@@ -1,11 +1,25 @@
-import type { Database, Sql, Tx } from "../../store/database.ts";
+import { hidden, nullable, text, time, count } from "../../model/field.ts";
+import { Table } from "../../model/table.ts";
+import type { Database, Sql } from "../../store/database.ts";
+
+/** Idempotency keys, each with the answer to its request once there is one. */
+export const idempotencyKeys = new Table(
+  "idempotency",
+  {
+    scope: text("Who uses the key: equal keys of two callers are different keys."),
+    key: text("The key as it was given."),
+    requestHash: text("SHA-256 of everything the request asks for."),
+    status: nullable(count("Status of the answer; null while the request is running.")),
+    answer: hidden(nullable(text("JSON text of the answer."))),
+    expiresAt: time("End of the lease while the request is running, then of the answer."),
+  },
+  ["scope", "key"],
+);
 
 /** A key as a caller gave it, and the request it stands for. */
 export interface KeyedRequest {
-  /** Whose key it is: equal keys of two callers are different keys. */
   scope: string;
   key: string;
-  /** Hash of everything the request asks for. */
   requestHash: string;
 }
 
@@ -24,16 +38,11 @@ export type Claim =
 /** How long an answer is kept. */
 const KEEP_MS = 24 * 60 * 60 * 1000;
 
-interface Row {
-  request_hash: string;
-  status: number | null;
-  answer: string | null;
-  expires_at: number;
-}
+const OF_KEY = "scope = ? and key = ?";
 
 /**
- * Claims a key for `leaseMs`, before its work begins. While it is at work, `expires_at` is the end of the lease; once it
- * is answered, the time until which the answer is kept. `repeatable` work that was interrupted is claimed again.
+ * Claims a key for `leaseMs`, before its work begins. `repeatable` work that was interrupted is claimed again.
+ * An answer that is kept no longer, and interrupted work after the same time, is forgotten first.
  */
 export async function claimKey(
   db: Database,
@@ -43,69 +52,42 @@ export async function claimKey(
   const { scope, key, requestHash } = request;
   const { repeatable, leaseMs, now } = options;
   return db.transaction(async (tx): Promise<Claim> => {
-    await forgetExpired(tx, "scope = ? and key = ? and", [scope, key], now);
-    const row = await tx.get<Row>(
-      "select request_hash, status, answer, expires_at from idempotency where scope = ? and key = ?",
-      [scope, key],
-    );
-    if (!row) {
-      await tx.run("insert into idempotency (scope, key, request_hash, expires_at) values (?, ?, ?, ?)", [
-        scope,
-        key,
-        requestHash,
-        now + leaseMs,
-      ]);
-      return { state: "claimed" };
-    }
-    if (row.request_hash !== requestHash) return { state: "other" };
-    if (row.status !== null) return { state: "done", status: row.status, answer: row.answer! };
-    if (row.expires_at > now) return { state: "running", until: row.expires_at };
-    if (!repeatable) return { state: "interrupted" };
-    await extendKey(tx, request, now + leaseMs);
+    await tx.run(`delete from idempotency where ${OF_KEY} and ${EXPIRED}`, [scope, key, now, now - KEEP_MS]);
+    const known = await idempotencyKeys.find(tx, scope, key);
+    if (known && known.requestHash !== requestHash) return { state: "other" };
+    if (known && known.status !== null) return { state: "done", status: known.status, answer: known.answer! };
+    if (known && known.expiresAt > now) return { state: "running", until: known.expiresAt };
+    if (known && !repeatable) return { state: "interrupted" };
+    await idempotencyKeys.save(tx, { ...request, status: null, answer: null, expiresAt: now + leaseMs });
     return { state: "claimed" };
   });
 }
 
 type Key = Pick<KeyedRequest, "scope" | "key">;
 
-/** Says that the work goes on. */
+/** Prolongs the lease of a request that is running. */
 export async function extendKey(sql: Sql, { scope, key }: Key, until: number): Promise<void> {
-  await sql.run("update idempotency set expires_at = ? where scope = ? and key = ? and status is null", [
-    until,
-    scope,
-    key,
-  ]);
+  await idempotencyKeys.change(sql, { expiresAt: until }, `${OF_KEY} and status is null`, [scope, key]);
 }
 
 /** Keeps the answer for 24 hours. */
 export async function finishKey(
   sql: Sql,
   { scope, key }: Key,
-  { status, answer }: { status: number; answer: string },
+  answer: { status: number; answer: string },
   now: number,
 ): Promise<void> {
-  await sql.run("update idempotency set status = ?, answer = ?, expires_at = ? where scope = ? and key = ?", [
-    status,
-    answer,
-    now + KEEP_MS,
-    scope,
-    key,
-  ]);
+  await idempotencyKeys.change(sql, { ...answer, expiresAt: now + KEEP_MS }, OF_KEY, [scope, key]);
 }
 
 /** Frees a key whose work did nothing. */
 export async function releaseKey(sql: Sql, { scope, key }: Key): Promise<void> {
-  await sql.run("delete from idempotency where scope = ? and key = ? and status is null", [scope, key]);
+  await sql.run(`delete from idempotency where ${OF_KEY} and status is null`, [scope, key]);
 }
 
-/** Forgets answers that are kept no longer, and interrupted work after the same time. Returns how many. */
-export async function purgeIdempotency(db: Database, now: number): Promise<number> {
-  return db.transaction((tx) => forgetExpired(tx, "", [], now));
-}
+const EXPIRED = "((status is not null and expires_at <= ?) or expires_at <= ?)";
 
-function forgetExpired(tx: Tx, which: string, params: readonly string[], now: number): Promise<number> {
-  return tx.run(
-    `delete from idempotency where ${which} ((status is not null and expires_at <= ?) or expires_at <= ?)`,
-    [...params, now, now - KEEP_MS],
-  );
+/** Deletes answers that are kept no longer, and interrupted work after the same time. Returns how many. */
+export function purgeIdempotency(sql: Sql, now: number): Promise<number> {
+  return sql.run(`delete from idempotency where ${EXPIRED}`, [now, now - KEEP_MS]);
 }

@@ -38,7 +38,7 @@ async function runMigrate({ config, store, json }: Options): Promise<void> {
   const db = await openDatabase(store ?? (await configuredStore(config)), { log });
   try {
     const from = await schemaVersion(db);
-    await migrate(db);
+    await migrate(db, log);
     const to = await schemaVersion(db);
     // Of PostgreSQL, the queues are tables too.
     const engine = await openEngine({ db, clock: systemClock, log });

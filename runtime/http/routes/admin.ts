@@ -1,16 +1,15 @@
+import { statsQuery } from "../../deliver/stats.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { listApiKeys, revokeApiKey } from "../../model/api-keys.ts";
 import { createApiKey } from "../api-keys.ts";
 import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../compat.ts";
-import { scopeOf } from "../../model/principal.ts";
 import { adminRoute, created, noContent, ok, userRoute, type Route } from "../compat.ts";
-import { name, object, pageSchema, ref, time } from "../../model/schema.ts";
-import { readStats } from "../stats.ts";
+import { parametersOf } from "../../model/page.ts";
+import { name, object, pageSchema, ref } from "../../model/schema.ts";
 import type { UserTokens } from "../user-tokens.ts";
 import { apiKeyView, isoTime } from "../view.ts";
 
 const TOKEN_SECONDS = 900;
-const STATS_MS = 7 * 86_400_000;
 
 export function adminRoutes(tokens: UserTokens): Route[] {
   return [
@@ -90,12 +89,9 @@ export function adminRoutes(tokens: UserTokens): Route[] {
       operationId: "getStats",
       summary: "What has happened, in numbers",
       tag: "access",
-      query: { since: time("Counts from here; a week when not given.") },
+      query: parametersOf(statsQuery),
       responses: { 200: { description: "The numbers.", schema: ref("Stats") } },
-      handler: async ({ services: { db, clock }, principal, query }) => {
-        const since = query.since === undefined ? clock.now() - STATS_MS : Date.parse(query.since);
-        return ok(await readStats(db, scopeOf(principal), since));
-      },
+      handler: async ({ services, query, scope }) => ok(await services.stats(query, scope)),
     }),
   ];
 }

@@ -1,21 +1,14 @@
-import { endpointChanges, endpointQuery, newEndpoint } from "../../model/endpoints.ts";
-import { checkedInput } from "../../model/input.ts";
+import { endpointChanges, endpointQuery, newEndpoint, recovery } from "../../model/endpoints.ts";
 import { routesOf, type Route } from "../../model/route.ts";
-import { object, ref, time } from "../../model/schema.ts";
+import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 
 const endpoint = routesOf<Services>().resource({ path: "/v1/endpoints", name: "endpoint", tag: "endpoints" });
 
-/** What {@link Endpoints.recover} takes. */
-const recovery = checkedInput<{ since: string }>(
-  "recovery",
-  object("From when.", { since: time("Deliveries created at or after this time.") }),
-);
-
 export const endpointRoutes: Route[] = [
   endpoint.create(
     {
-      summary: "Registers a URL for webhooks; its secret is shown here and never again",
+      summary: "Creates an endpoint for webhooks; its secret is shown here and never again",
       answers: { description: "The endpoint with its secret.", schema: ref("NewEndpoint") },
     },
     newEndpoint,
@@ -26,19 +19,18 @@ export const endpointRoutes: Route[] = [
   ),
   endpoint.get({ summary: "An endpoint" }, ({ services, scope }, id) => services.endpoints.get(id, scope)),
   endpoint.update(
-    { summary: "Changes an endpoint; retries on their way go to the new URL" },
+    { summary: "Changes an endpoint; pending retries go to the new URL" },
     endpointChanges,
     ({ services, body, scope }, id) => services.endpoints.update(id, body, scope),
   ),
-  endpoint.remove(
-    { summary: "Deletes an endpoint, and cancels what was still to be sent to it" },
-    ({ services, scope }, id) => services.endpoints.remove(id, scope),
+  endpoint.remove({ summary: "Deletes an endpoint and cancels its pending deliveries" }, ({ services, scope }, id) =>
+    services.endpoints.remove(id, scope),
   ),
   endpoint.post(
     "secret/rotate",
     "rotateEndpointSecret",
     {
-      summary: "Makes a new secret; the previous one stays valid for 24 hours",
+      summary: "Creates a new secret; the previous one stays valid for 24 hours",
       answers: { description: "The new secret.", schema: ref("RotatedSecret") },
     },
     ({ services, scope }, id) => services.endpoints.rotateSecret(id, scope),
@@ -57,11 +49,11 @@ export const endpointRoutes: Route[] = [
     "recoverEndpoint",
     {
       summary: "Sends dead and cancelled deliveries since a time again",
-      answers: { description: "How many.", schema: ref("Recovery") },
+      answers: { description: "How many deliveries are sent again.", schema: ref("Recovery") },
       problems: [409],
       body: recovery,
     },
-    ({ services, body, scope }, id) => services.endpoints.recover(id, new Date(recovery.check(body).since), scope),
+    ({ services, body, scope }, id) => services.endpoints.recover(id, body, scope),
   ),
   endpoint.part(
     "stats",

@@ -4,7 +4,7 @@ import { scopeOf } from "../../model/principal.ts";
 import { adminRoute, created, noContent, ok, userRoute, type Route } from "../compat.ts";
 import { listOf, object, ref, text } from "../../model/schema.ts";
 import { installTemplate, newTemplate } from "../schemas/flows.ts";
-import { inputQuery, parseInput } from "./input.ts";
+import { inputQuery, parseInput } from "../../model/input-query.ts";
 
 const tag = "flows";
 const params = { id: "Id of the template" };

@@ -1,64 +1,37 @@
-import { HooklineError } from "../../core/errors.ts";
-import { MAX_BODY_BYTES } from "../body.ts";
-import type { Route } from "../compat.ts";
+import { routesOf, type Route } from "../../model/route.ts";
 import { nullable, object, text } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 
 /** Hooks of flows: whoever knows the secret may post anything to them. */
-export function hookRoutes({ open }: { open: () => Promise<Services> }): Route[] {
-  return [
-    {
-      auth: "public",
-      method: "post",
-      path: "/v1/hooks/{id}",
-      operationId: "callHook",
-      summary: "Starts a run of a flow with a hook trigger; mappings read {body, headers, query} as `trigger`",
-      tag: "flows",
-      params: { id: "Id of the flow" },
-      query: {},
-      openQuery: true,
-      rawBody: "JSON, a form, or any text.",
-      requestHeaders: {
-        "X-Hook-Secret": "The hook's secret; instead, it may be a bearer token.",
-        "X-Hub-Signature-256": "Or: `sha256=` and the HMAC-SHA256 of the body with the secret, in hex.",
-        "Webhook-Signature": "Or: a signature as in Standard Webhooks, with Webhook-Id and Webhook-Timestamp.",
-      },
-      responses: {
-        202: {
-          description: "It is taken.",
-          schema: object("Which run.", {
-            run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
-          }),
-        },
-      },
-      problems: [401, 409, 429, 500, 503],
-      handler: async ({
-        params,
-        query,
-        headers,
-        request,
-      }: Parameters<Extract<Route, { auth: "public" }>["handler"]>[0]) => {
-        const { flows } = await open();
-        const body = await readBytes(request);
-        const run = await flows.takeHook(params["id"]!, { headers, query, body });
-        return { status: 202, body: { run: run?.id ?? null } };
+export const hookRoutes: Route[] = [
+  routesOf<Services>().publicRoute<Record<string, unknown>>({
+    method: "post",
+    path: "/v1/hooks/{id}",
+    operationId: "callHook",
+    summary: "Starts a run of a flow with a hook trigger; mappings read {body, headers, query} as `trigger`",
+    tag: "flows",
+    params: { id: "Id of the flow" },
+    query: {},
+    openQuery: true,
+    rawBody: "JSON, a form, or any text.",
+    requestHeaders: {
+      "X-Hook-Secret": "The hook's secret; instead, it may be a bearer token.",
+      "X-Hub-Signature-256": "Or: `sha256=` and the HMAC-SHA256 of the body with the secret, in hex.",
+      "Webhook-Signature": "Or: a signature as in Standard Webhooks, with Webhook-Id and Webhook-Timestamp.",
+    },
+    responses: {
+      202: {
+        description: "A run begins, unless the flow's condition does not hold.",
+        schema: object("The run.", {
+          run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
+        }),
       },
     },
-  ];
-}
-
-/** As they came: a signature is of bytes. What a host's parser has read before is written out again. */
-async function readBytes(request: AsyncIterable<Buffer> & { body?: unknown }): Promise<Buffer> {
-  const given = request.body;
-  if (Buffer.isBuffer(given)) return given;
-  if (given !== undefined) return Buffer.from(typeof given === "string" ? given : JSON.stringify(given));
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES)
-      throw new HooklineError("too_large", `Body: it is larger than ${MAX_BODY_BYTES} bytes; send less at once`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
+    problems: [401, 409, 429, 500, 503],
+    handler: async ({ open, params, query, headers, bytes }) => {
+      const { flows } = await open();
+      const run = await flows.takeHook(params["id"]!, { headers, query, body: await bytes() });
+      return { status: 202, body: { run: run?.id ?? null } };
+    },
+  }),
+];

@@ -1,20 +1,16 @@
 import type { Route } from "../compat.ts";
 import type { UserTokens } from "../user-tokens.ts";
-import { actionRoutes } from "./actions.ts";
+import { actModule } from "../../act/module.ts";
 import { adminRoutes } from "./admin.ts";
-import { batchRoutes } from "./batches.ts";
 import { connectionRoutes } from "./connections.ts";
 import { connectorRoutes } from "./connectors.ts";
 import { deliveryRoutes } from "./deliveries.ts";
 import { endpointRoutes } from "./endpoints.ts";
 import { eventRoutes } from "./events.ts";
-import { functionRoutes } from "./functions.ts";
-import { mcpRoutes } from "./mcp.ts";
 import { flowTemplateRoutes } from "./flow-templates.ts";
 import { flowRoutes } from "./flows.ts";
 import { hookRoutes } from "./hooks.ts";
 import { oauthRoutes, type OAuthRoutesOptions } from "./oauth.ts";
-import { passthroughRoutes } from "./passthrough.ts";
 import { runRoutes } from "./runs.ts";
 import { sampleRoutes } from "./samples.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
@@ -23,16 +19,12 @@ import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
 /** The whole API, in the order it is described in. */
-export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
   return [
     ...connectorRoutes,
     ...connectionRoutes,
     ...oauthRoutes(options),
-    ...actionRoutes,
-    ...batchRoutes,
-    ...passthroughRoutes,
-    ...functionRoutes,
-    ...mcpRoutes,
+    ...actModule.routes,
     ...sampleRoutes,
     ...subscriptionRoutes,
     ...endpointRoutes,
@@ -42,7 +34,7 @@ export function allRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { 
     ...runRoutes,
     ...syncModule.routes,
     ...flowTemplateRoutes,
-    ...hookRoutes(options),
+    ...hookRoutes,
     ...variableRoutes,
     ...adminRoutes(options.tokens),
     ...systemRoutes(options),

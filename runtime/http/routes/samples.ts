@@ -6,7 +6,7 @@ import { ok, userRoute, type Route } from "../compat.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
 import { findConnector } from "./connectors.ts";
-import { inputQuery, parseInput } from "./input.ts";
+import { inputQuery, parseInput } from "../../model/input-query.ts";
 
 const MOST = 3;
 const DEADLINE_MS = 30_000;

@@ -35,21 +35,6 @@ export const connectionSchemas = {
     { ...view, authorizeUrl: text("OAuth: where to send the person. Valid for ten minutes, once.") },
     ["authorizeUrl"],
   ),
-  ActionResult: object(
-    "What an action gave.",
-    {
-      output: { description: "As the manifest describes it." },
-      warnings: listOf(
-        object("A difference.", { pointer: text("Where, as a JSON pointer."), message: text("What differs.") }),
-        "Where the output differs from the manifest's description.",
-      ),
-    },
-    ["warnings"],
-  ),
-  Option: object("One choice in a form.", {
-    value: { description: "What to send." },
-    label: text("What to show.", "Friends"),
-  }),
   Sample: object("Examples of what a trigger tells of.", {
     live: { type: "boolean", description: "Whether they were read from the vendor just now." },
     data: listOf(

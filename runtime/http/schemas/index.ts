@@ -1,7 +1,12 @@
 import type { JsonSchema } from "../../core/json.ts";
-import { batchSchemas } from "./batches.ts";
+import { actModule } from "../../act/module.ts";
+import { eventDetailsSchemas } from "../../deliver/event-details.ts";
+import { explanationSchemas } from "../../deliver/explain.ts";
+import { statsSchemas } from "../../deliver/stats.ts";
+import { deliverySchemas } from "../../model/deliveries.ts";
+import { endpointSchemas } from "../../model/endpoints.ts";
+import { eventSchemas } from "../../model/events.ts";
 import { connectionSchemas } from "./connections.ts";
-import { deliverySchemas } from "./deliveries.ts";
 import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
 import { syncModule } from "../../sync/module.ts";
@@ -12,8 +17,13 @@ import { variableSchemas } from "./variables.ts";
 export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...subscriptionSchemas,
+  ...endpointSchemas,
+  ...eventSchemas,
+  ...eventDetailsSchemas,
   ...deliverySchemas,
-  ...batchSchemas,
+  ...actModule.nouns,
+  ...explanationSchemas,
+  ...statsSchemas,
   ...flowSchemas,
   ...syncModule.nouns,
   ...variableSchemas,

@@ -53,7 +53,7 @@ export async function openFilled(url: string, sizes: Sizes): Promise<FilledStore
   await fill(db, engine, sizes);
   // As the server does by itself a minute later.
   if (db.dialect === "postgres") await db.run("analyze");
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [] });
 
   let gate = Promise.withResolvers<void>();
   let claimed = meeting(POLLS);

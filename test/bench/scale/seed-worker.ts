@@ -108,7 +108,7 @@ async function addDeliveries(runtime: Composed, { deliveries, vendor }: Seed): P
   const { db, engine, endpoints, clock, log } = runtime;
   const ids: string[] = [];
   for (let i = 0; i < ENDPOINTS; i++) ids.push((await endpoints.create({ url: vendor, events: ["contact.*"] })).id);
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [] });
   const { connection, id: stream } = (await db.get<{ connection: string; id: number }>(
     "select * from streams limit 1",
   ))!;

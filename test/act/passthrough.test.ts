@@ -8,8 +8,8 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
 import { listen } from "../fixtures/listen.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
-import { ADMIN, makeApi, soon, type ApiOptions } from "./compose.ts";
-import { notesManifest } from "./notes-vendor.ts";
+import { ADMIN, makeApi, soon, type ApiOptions } from "../http/compose.ts";
+import { notesManifest } from "../http/notes-vendor.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 

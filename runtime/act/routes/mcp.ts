@@ -1,6 +1,7 @@
-import { userRoute, type Route } from "../compat.ts";
+import { type Route } from "../../model/route.ts";
 import { anyObject } from "../../model/schema.ts";
-import { agentUser, userQuery } from "./functions.ts";
+import { userQuery } from "./functions.ts";
+import { userRoute } from "./services.ts";
 
 export const mcpRoutes: Route[] = [
   userRoute<unknown, { user?: string }>({
@@ -13,11 +14,11 @@ export const mcpRoutes: Route[] = [
     body: anyObject("A JSON-RPC message.", { jsonrpc: "2.0", id: 1, method: "tools/list" }),
     responses: {
       200: { description: "The answer.", schema: anyObject("A JSON-RPC response.") },
-      202: { description: "A notification was taken." },
-      default: { description: "The message is none of this protocol.", schema: anyObject("A JSON-RPC error.") },
+      202: { description: "A notification was accepted." },
+      default: { description: "The message does not follow the protocol.", schema: anyObject("A JSON-RPC error.") },
     },
-    handler: async ({ services, principal, query, headers, body }) => {
-      const { status, body: answer } = await services.mcp({ user: agentUser(principal, query.user), headers, body });
+    handler: async ({ services, query, headers, body, scope }) => {
+      const { status, body: answer } = await services.mcp({ ...query, headers, body }, scope);
       return answer === undefined
         ? { status }
         : { status, body: answer, headers: { "content-type": "application/json" } };

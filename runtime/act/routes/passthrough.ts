@@ -1,10 +1,9 @@
-import type { Services } from "../services.ts";
 import type { Request } from "express";
-import { FORWARD_PREFIX } from "../../act/passthrough-headers.ts";
-import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../../act/passthrough.ts";
 import { HooklineError } from "../../core/errors.ts";
-import { scopeOf } from "../../model/principal.ts";
-import { userRoute, type Call, type Reply, type Route } from "../compat.ts";
+import type { Call, Reply, Route } from "../../model/route.ts";
+import { FORWARD_PREFIX } from "../passthrough-headers.ts";
+import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../passthrough.ts";
+import { userRoute, vendorProblems, type ActServices } from "./services.ts";
 
 /** HEAD comes with GET. */
 const METHODS = ["get", "post", "put", "patch", "delete"] as const;
@@ -25,29 +24,29 @@ export const passthroughRoutes: Route[] = METHODS.map((method) =>
     query: {},
     requestHeaders: {
       [`${FORWARD_PREFIX}{name}`]:
-        "Reaches the vendor under the name that follows. Others do not, but for common ones of HTTP.",
+        "Sent to the vendor under the name that follows. Of other headers only common ones of HTTP are sent.",
     },
-    ...(method === "get" ? {} : { rawBody: `Sent on as it comes, up to ${MEGABYTES} MB.` }),
+    ...(method === "get" ? {} : { rawBody: `Forwarded unchanged, up to ${MEGABYTES} MB.` }),
     responses: {
       default: {
         description: `The vendor's answer, unchanged, up to ${MEGABYTES} MB; redirects are not followed. A problem of type urn:hookline:error:… is Hookline's own.`,
         contentType: "*/*",
       },
     },
-    problems: [409, 424, 502, 504],
+    problems: vendorProblems,
     handler: passThrough,
   }),
 );
 
-async function passThrough({ services, principal, params, request }: Call<Services>): Promise<Reply> {
-  const { id } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
-  const { status, headers, body } = await services.actions.passthrough(id, {
+async function passThrough({ services, params, request, scope }: Call<ActServices>): Promise<Reply> {
+  const asked = {
     method: request.method,
     target: targetOf(request),
     headers: request.headers,
     body: bodyOf(request),
     signal: goneSignal(request),
-  });
+  };
+  const { status, headers, body } = await services.actions.passthrough(params["id"]!, asked, scope);
   return { status, headers, body };
 }
 
@@ -67,7 +66,7 @@ function bodyOf(request: Request): PassthroughRequest["body"] {
   if (/json/i.test(request.headers["content-type"] ?? "")) return Buffer.from(JSON.stringify(read));
   throw new HooklineError(
     "invalid_input",
-    "Body: the host has read it already, in a form that cannot be sent on; mount Hookline before that parser",
+    "Body: the host's parser has read the body already, and its result cannot be forwarded; mount Hookline before that parser",
   );
 }
 

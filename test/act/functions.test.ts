@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { compileSchema } from "../../runtime/manifest/validate.ts";
-import { makeGoogleApi } from "../act/google-api.ts";
-import { makeApi } from "./compose.ts";
-import { notesManifest } from "./notes-vendor.ts";
+import { makeGoogleApi } from "./google-api.ts";
+import { makeApi } from "../http/compose.ts";
+import { notesManifest } from "../http/notes-vendor.ts";
 
 interface Definition {
   name: string;
@@ -58,7 +58,7 @@ describe("functions for AI agents", () => {
     const unknown = await ask("POST", "/v1/functions/notes-create_notes/call", { token, body: {} });
     expect([unknown.status, unknown.body.detail]).toEqual([
       404,
-      'There is no function "notes-create_notes"; did you mean "notes-create_note"?',
+      'Function "notes-create_notes" does not exist; did you mean "notes-create_note"?',
     ]);
   });
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { makeGoogleApi } from "../act/google-api.ts";
+import { makeGoogleApi } from "./google-api.ts";
 import { createTestDatabase } from "../postgres.ts";
-import { makeApi, soon, type Api } from "./compose.ts";
-import { notesManifest } from "./notes-vendor.ts";
+import { makeApi, soon, type Api } from "../http/compose.ts";
+import { notesManifest } from "../http/notes-vendor.ts";
 
 interface Details {
   id: string;
@@ -177,7 +177,7 @@ describe("a batch", () => {
     });
     expect([unknown.status, unknown.body.detail]).toEqual([
       404,
-      'notes has no action "create_notes"; did you mean "create_note"?',
+      'notes: Action "create_notes" does not exist; did you mean "create_note"?',
     ]);
     const { id } = await startBatch(must, connection, "create_note", titles(1));
     const token = await tokenOf("u_2");

@@ -1,7 +1,7 @@
-import { HooklineError } from "../../core/errors.ts";
-import { isObject, parseJson } from "../../core/json.ts";
+import { HooklineError } from "../core/errors.ts";
+import { isObject, parseJson } from "../core/json.ts";
 
-/** What has been filled in so far, where the body has no room for it. */
+/** An input as JSON text, for a request without a body. */
 export const inputQuery = {
   type: "string",
   maxLength: 10_000,
@@ -9,7 +9,10 @@ export const inputQuery = {
   examples: ['{"group":"contactGroups/friends"}'],
 };
 
-/** Throws `invalid_input` for anything but an object. */
+/**
+ * The input that a query gives as JSON text; an empty one when it gives none.
+ * @throws HooklineError `invalid_input` for anything but an object
+ */
 export function parseInput(text: string | undefined): Record<string, unknown> {
   if (text === undefined) return {};
   try {
