@@ -6,8 +6,8 @@ import type { Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
 import type { Endpoints } from "./deliver/endpoints.ts";
+import type { Events } from "./deliver/events.ts";
 import type { Flows } from "./flows/flows.ts";
-import type { FlowRoom } from "./flows/room.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Templates } from "./flows/templates.ts";
 import type { ModuleName } from "./modules.ts";
@@ -39,9 +39,10 @@ export interface Library {
   >;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
+  readonly events: Events;
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
-  readonly flows: Flows & Pick<FlowRoom["flows"], "test">;
-  readonly runs: Omit<Runs, "forget">;
+  readonly flows: Flows;
+  readonly runs: Runs;
   readonly templates: Templates;
   /** Two connections kept alike in one resource. */
   readonly syncs: Syncs;
@@ -56,6 +57,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const actions = async () => present("act", (await open()).actions);
   const subscriptions = async () => (await open()).subscriptions;
   const endpoints = async () => (await open()).endpoints;
+  const events = async () => (await open()).events;
   const deliveries = async () => (await open()).deliveries;
   const variables = async () => (await open()).variables;
   const flows = async () => present("flows", (await open()).flows);
@@ -103,6 +105,11 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       get: async (...given) => (await deliveries()).get(...given),
       retry: async (...given) => (await deliveries()).retry(...given),
     },
+    events: {
+      list: async (...given) => (await events()).list(...given),
+      get: async (...given) => (await events()).get(...given),
+      explain: async (...given) => (await events()).explain(...given),
+    },
     variables: {
       list: async (...given) => (await variables()).list(...given),
       get: async (...given) => (await variables()).get(...given),
@@ -121,6 +128,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
     },
     runs: {
       list: async (...given) => (await runs()).list(...given),
+      listOf: async (...given) => (await runs()).listOf(...given),
       get: async (...given) => (await runs()).get(...given),
       replay: async (...given) => (await runs()).replay(...given),
       cancel: async (...given) => (await runs()).cancel(...given),

@@ -4,6 +4,7 @@ import { HooklineError } from "./core/errors.ts";
 import { assertConsumer, type Consumer, type ConsumerOptions } from "./deliver/consumers.ts";
 import { createRouter } from "./http/router.ts";
 import { createLibrary, type Library } from "./library.ts";
+import { loadModules } from "./modules.ts";
 import { resolveOptions, type RuntimeOptions } from "./options.ts";
 
 /** An integration connector inside a process. Made at once; the store is opened by the first use, work begins with `start`. */
@@ -46,10 +47,14 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
 
   return {
     ...createLibrary(open),
-    router: createRouter({ ...resolved, services: open, modules: async () => [], started: () => started }),
+    router: createRouter({
+      ...resolved,
+      services: open,
+      modules: async () => Object.values(await loadModules(resolved.modules)),
+      started: () => started,
+    }),
     on: (...consumer) => {
-      const [pattern, handler] = consumer;
-      assertConsumer(pattern, handler);
+      assertConsumer(...consumer);
       pending.push(consumer);
       composed?.consumers.on(...consumer);
     },

@@ -1,22 +1,16 @@
-import type { Clock } from "../core/clock.ts";
+import type { Context } from "../engine/context.ts";
 import type { Outcome } from "../engine/engine.ts";
-import type { Database } from "../store/database.ts";
-import type { Emit } from "../model/events.ts";
-import { moveRun, saveStep, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
+import { moveRun, runSteps, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import { runFailed } from "../model/operational.ts";
 
-export interface ProgressOptions {
-  db: Database;
-  clock: Clock;
-  emit: Emit;
-}
+type ProgressContext = Pick<Context, "db" | "clock" | "emit">;
 
 /** Makes durable how far a run is. A run that was cancelled or removed meanwhile stays as it is. */
 export class Progress {
   readonly #run: RunRecord;
-  readonly #options: ProgressOptions;
+  readonly #options: ProgressContext;
 
-  constructor(run: RunRecord, options: ProgressOptions) {
+  constructor(run: RunRecord, options: ProgressContext) {
     this.#run = run;
     this.#options = options;
   }
@@ -27,7 +21,7 @@ export class Progress {
     return db.transaction(async (tx) => {
       const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
       const isAlive = await moveRun(tx, this.#run.id, progress, clock.now());
-      if (isAlive) await saveStep(tx, step);
+      if (isAlive) await runSteps.save(tx, step);
       return isAlive;
     });
   }
@@ -40,7 +34,7 @@ export class Progress {
       runAgainAt: until,
       attempt: "reset",
       commit: async (tx) => {
-        if (await moveRun(tx, this.#run.id, progress, now)) await saveStep(tx, step);
+        if (await moveRun(tx, this.#run.id, progress, now)) await runSteps.save(tx, step);
       },
     };
   }
@@ -53,7 +47,7 @@ export class Progress {
       done: true,
       commit: async (tx) => {
         if (!(await moveRun(tx, this.#run.id, { status, error, wakeAt: null, finishedAt: now }, now))) return;
-        for (const step of steps) await saveStep(tx, step);
+        for (const step of steps) await runSteps.save(tx, step);
         if (error) await emit(tx, [runFailed(this.#run, error, now)]);
       },
     };

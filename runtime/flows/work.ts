@@ -1,21 +1,23 @@
-import type { Engine, Handler, Job, Outcome } from "../engine/engine.ts";
+import type { Context } from "../engine/context.ts";
+import type { Handler, Job, Outcome } from "../engine/engine.ts";
 import { eventById } from "../model/events.ts";
-import { flowById, flowVersion } from "./model/flows.ts";
-import { runById, stepsOfRun } from "./model/runs.ts";
 import type { CompiledFlows } from "./definition.ts";
 import { executeRun, type ExecuteOptions } from "./execute.ts";
-import { takeTime } from "./schedules.ts";
+import { flows, flowVersions } from "./model/flows.ts";
+import { runs, stepsOfRun } from "./model/runs.ts";
+import { workSchedule } from "./schedules.ts";
 import type { StartRun } from "./start.ts";
 
 export interface WorkFlowsOptions extends ExecuteOptions {
-  engine: Pick<Engine, "work">;
+  engine: Pick<Context["engine"], "work">;
   compiled: CompiledFlows;
   start: StartRun;
 }
 
-/** Jobs at once in this process, and of one flow: the others always find slots. */
+/** Jobs at once in this process. */
 const CONCURRENCY = 64;
-const PER_FLOW = 8;
+/** Jobs of one flow at once, so that the other flows always find slots. */
+export const PER_FLOW = 8;
 const DONE: Outcome = { done: true };
 
 /** Makes the engine work on flows: events and times that start runs, and the runs themselves. */
@@ -24,7 +26,7 @@ export function workFlows(options: WorkFlowsOptions): void {
   const handlers: Record<string, Handler<undefined>> = {
     run: (job, _, signal) => takeRun(options, String(job.data["run"]), signal),
     event: (job) => takeEvent(options, job),
-    schedule: (job) => takeTime(options, job),
+    schedule: (job) => workSchedule(options, job),
   };
   engine.work("flow", { concurrency: CONCURRENCY, perGroup: PER_FLOW }, (job, loaded, signal) => {
     const kind = Object.keys(handlers).find((name) => name in job.data);
@@ -36,18 +38,18 @@ export function workFlows(options: WorkFlowsOptions): void {
 
 async function takeRun(options: WorkFlowsOptions, id: string, signal: AbortSignal): Promise<Outcome> {
   const { db, compiled } = options;
-  const run = await runById(db, id);
+  const run = await runs.find(db, id);
   if (!run || run.finishedAt !== null) return DONE;
-  const version = await flowVersion(db, run.flow, run.version);
+  const version = await flowVersions.find(db, run.flow, run.version);
   if (!version) return DONE;
   const flow = compiled.of(run.flow, version);
   return executeRun({ run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
 }
 
-/** A paused flow takes no notice of what happened just before. */
+/** A paused flow starts no run for what happened just before. */
 async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promise<Outcome> {
   const event = await eventById(db, String(data["event"]));
-  const flow = await flowById(db, String(data["flow"]));
+  const flow = await flows.find(db, String(data["flow"]));
   if (!event || !flow || flow.status === "paused") return DONE;
   const trigger: unknown = JSON.parse(event.data);
   return {

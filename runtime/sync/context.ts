@@ -1,6 +1,6 @@
+import { syncConflict } from "../model/operational.ts";
 import { newId } from "../core/ids.ts";
 import type { Outcome } from "../engine/engine.ts";
-import { syncConflict } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
 import type { Access, Snapshot } from "./access.ts";
 import type { SyncCore } from "./core.ts";

@@ -1,5 +1,5 @@
 import type { Engine, NewJob } from "../engine/engine.ts";
-import type { Target } from "../engine/module.ts";
+import type { NewEvent } from "../model/events.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { linksToReconcile } from "./model/links.ts";
 
@@ -22,16 +22,13 @@ export const linkJob = (sync: string, link: string, listed = false): NewJob => (
   data: { sync, link, listed },
 });
 
-/** A sync learns which record changed, once for all changes it has not looked at yet; it reads the record itself. */
-export const syncTarget: Target = {
-  prefix: "sync_",
-  job: (sync, { connection, recordKey }) => ({
-    queue: "sync",
-    group: sync,
-    unique: `${sync}:${connection}:${recordKey}`,
-    data: { sync, connection, record: recordKey },
-  }),
-};
+/** Looks at a record that changed, once for all of its changes that were not looked at yet. */
+export const changeJob = (sync: string, { connection, recordKey }: NewEvent): NewJob => ({
+  queue: "sync",
+  group: sync,
+  unique: `${sync}:${connection}:${recordKey}`,
+  data: { sync, connection, record: recordKey },
+});
 
 /** Enqueues links that have an error or, with `failedOrDirty`, changed while their sync was paused. */
 export async function enqueueLinks(

@@ -1,6 +1,6 @@
 import type { Module } from "../engine/module.ts";
 import type { SyncCore } from "./core.ts";
-import { syncTarget } from "./jobs.ts";
+import { changeJob } from "./jobs.ts";
 import { conflictSchemas } from "./model/conflicts.ts";
 import { linkSchemas } from "./model/links.ts";
 import { syncSchemas } from "./model/syncs.ts";
@@ -22,7 +22,7 @@ export const syncModule: Module<SyncCore, SyncServices> = {
     workSyncs(core);
     return {
       services: { syncs: createSyncs(core) },
-      targets: [syncTarget],
+      targets: [{ prefix: "sync_", job: changeJob }],
       connectionChanged: (tx, change) => followConnection(tx, core, change),
     };
   },

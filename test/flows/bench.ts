@@ -2,8 +2,9 @@ import { onTestFinished } from "vitest";
 import { compose, type Composed, type ComposeOptions } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
-import type { NewFlow } from "../../runtime/flows/flows.ts";
-import type { RunDetails } from "../../runtime/flows/view.ts";
+import type { Scope } from "../../runtime/model/principal.ts";
+import type { NewFlow } from "../../runtime/flows/model/flows.ts";
+import type { RunDetails } from "../../runtime/flows/model/runs.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
@@ -55,8 +56,8 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
   };
   const runsOf = async (flow: string): Promise<RunDetails[]> => {
     await settle();
-    const runs = await runtime.runs.list({ flow });
-    return Promise.all(runs.toReversed().map(({ id }) => runtime.runs.get(id)));
+    const { data } = await runtime.runs.list({ flow });
+    return Promise.all(data.toReversed().map(({ id }) => runtime.runs.get(id)));
   };
   return {
     vendor,
@@ -75,8 +76,8 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
       runtime = await open();
     },
     /** Makes a flow whose first poll, if any, is over. */
-    make: async (flow: Omit<NewFlow, "name"> & { name?: string }, by?: string) => {
-      const made = await runtime.flows.create({ name: "Test", ...flow }, by);
+    make: async (flow: Omit<NewFlow, "name"> & { name?: string }, scope?: Scope) => {
+      const made = await runtime.flows.create({ name: "Test", ...flow }, scope);
       await settle();
       return made;
     },
@@ -88,7 +89,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
       await settle();
     },
     /** The only run of a flow that is called with this. */
-    call: async (flow: string, trigger: unknown = {}): Promise<RunDetails> => {
+    call: async (flow: string, trigger: Record<string, unknown> = {}): Promise<RunDetails> => {
       const run = await runtime.flows.call(flow, trigger);
       await settle();
       return runtime.runs.get(run!.id);

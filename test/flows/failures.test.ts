@@ -186,11 +186,11 @@ describe("a run that was interrupted", () => {
       ["work", "interrupted"],
     ]);
     expect(bench.vendor.done("/note")).toHaveLength(1);
-    await expect(bench.runtime.runs.replay(run.id, "last")).rejects.toMatchObject({
+    await expect(bench.runtime.runs.replay(run.id, { from: "last" })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining("step work has not ended"),
     });
-    const again = await bench.runtime.runs.replay(run.id, "work");
+    const again = await bench.runtime.runs.replay(run.id, { from: "work" });
     await bench.settle();
     expect((await bench.runtime.runs.get(again.id)).status).toBe("succeeded");
     expect(bench.vendor.effects.map(({ path }) => path)).toEqual(["/label", "/note", "/note", "/label"]);
@@ -208,7 +208,7 @@ describe("a run", () => {
     const run = await bench.call(flow.id);
     expect(run.status).toBe("failed");
     bench.vendor.onEffect = () => false;
-    await bench.runtime.runs.replay(run.id, "work");
+    await bench.runtime.runs.replay(run.id, { from: "work" });
     await bench.settle();
     expect([...bench.vendor.byKey.values()]).toEqual([2]);
     expect(bench.vendor.done("/keyed")).toHaveLength(1);

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
-import type { RunDetails } from "../../runtime/flows/view.ts";
+import type { RunDetails } from "../../runtime/flows/model/runs.ts";
 import { checkTemplate } from "../../runtime/flows/template.ts";
 import { spanOf } from "../../runtime/sandbox/google/calendar/calendars.ts";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
@@ -78,7 +78,7 @@ async function makeWorld() {
     /** The same; gives the runs of the flow, all of which have succeeded. */
     runs: async (flow: string): Promise<RunDetails[]> => {
       await poll();
-      const runs = await runtime.runs.list({ flow });
+      const { data: runs } = await runtime.runs.list({ flow });
       for (const { error } of runs) if (error) throw new Error(`${error.step}: ${error.message}`);
       return Promise.all(runs.toReversed().map(({ id }) => runtime.runs.get(id)));
     },
@@ -92,7 +92,7 @@ const crmContact = ({ crm }: World, email: string) => crm.contacts.list().find((
 describe("the shipped templates", () => {
   it("are all without fault", async () => {
     const { runtime } = await makeWorld();
-    const templates = await runtime.templates.list();
+    const { data: templates } = await runtime.templates.list();
     expect(templates.map(({ id }) => id).sort()).toEqual([
       "gmail-label-to-highlevel-tag",
       "gmail-sender-to-highlevel",
@@ -144,7 +144,12 @@ describe("the shipped templates", () => {
       emailAddresses: [{ value: "grace@example.com" }],
       biographies: [{ value: "Likes compilers" }],
     });
-    const choices = await world.runtime.templates.options("google-group-to-highlevel-tag", "group", {}, "u_1");
+    const choices = await world.runtime.templates.options(
+      "google-group-to-highlevel-tag",
+      "group",
+      {},
+      { user: "u_1" },
+    );
     const choice = choices.find(({ label }) => label === "Buyers");
     const flow = await world.install("google-group-to-highlevel-tag", { group: choice!.value, tag: "customer" });
     book.joinGroup(contact.id, group.id);

@@ -45,7 +45,10 @@ describe("/v1/flows", () => {
     expect([paused.status, paused.body.detail]).toEqual([409, `Flow ${made.body.id} is paused: enable it first`]);
     expect((await ask("DELETE", path)).status).toBe(204);
     const gone = await ask("GET", path);
-    expect([gone.status, gone.body.detail]).toEqual([404, `There is no flow ${made.body.id}; check the id`]);
+    expect([gone.status, gone.body.detail]).toEqual([
+      404,
+      `Flow ${made.body.id} does not exist; list them to find the right id`,
+    ]);
   });
 
   it("names every fault of a flow with its place and remedy", async () => {
@@ -61,11 +64,14 @@ describe("/v1/flows", () => {
     const { status, body: problem } = await ask("POST", "/v1/flows", { body });
     expect([status, problem.code]).toEqual([400, "invalid_input"]);
     expect(problem.errors).toEqual([
-      { pointer: "/triggers/0/trigger", message: 'notes has no trigger "note_craeted"; did you mean "note_created"?' },
+      {
+        pointer: "/triggers/0/trigger",
+        message: 'Trigger "note_craeted" does not exist; did you mean "note_created"?',
+      },
       { pointer: "/steps/0/input/title", message: "is required" },
       { pointer: "/steps/0/input/titel", message: 'unknown property "titel"; did you mean "title"?' },
       { pointer: "/steps/1/connection", message: "There is no connection con_none; choose another, or make it first" },
-      { pointer: "/steps/1/input/title", message: 'there is no step "c"; did you mean "a"?' },
+      { pointer: "/steps/1/input/title", message: 'Step "c" does not exist; did you mean "a"?' },
     ]);
   });
 
@@ -76,8 +82,8 @@ describe("/v1/flows", () => {
       body: { ...called(connection), steps: [{ id: "x" }], colour: "red" },
     });
     expect(body.errors).toEqual([
-      { pointer: "/colour", message: 'unknown property "colour"; remove it' },
       { pointer: "/steps/0", message: 'needs "action" or "http" or "delay"' },
+      { pointer: "/colour", message: 'unknown property "colour"; remove it' },
     ]);
   });
 
@@ -215,7 +221,7 @@ describe("/v1/hooks", () => {
       expect([status, body.code, body.detail]).toEqual([401, "unauthenticated", refused]);
     }
     const none = await api.ask("POST", "/v1/hooks/flow_none", { token: null, body: {} });
-    expect([none.status, none.body.detail]).toEqual([404, "There is no such hook; check its address"]);
+    expect([none.status, none.body.detail]).toEqual([404, "This hook does not exist; check its address"]);
     const { hookSecret } = await api.must("POST", `/v1/flows/${flow.id}/hook/rotate`);
     const old = await api.ask("POST", flow.hook, {
       token: null,
@@ -304,6 +310,6 @@ describe("/v1/flow-templates", () => {
     expect((await ask("POST", `/v1/flows/${made.id}/runs`, { token, body: {} })).status).toBe(204);
     expect((await ask("DELETE", "/v1/flow-templates/note-on-call")).status).toBe(204);
     const gone = await ask("GET", "/v1/flow-templates/note-on-call");
-    expect([gone.status, gone.body.detail]).toEqual([404, 'There is no flow template "note-on-call"']);
+    expect([gone.status, gone.body.detail]).toEqual([404, 'Flow template "note-on-call" does not exist']);
   });
 });

@@ -1,8 +1,28 @@
-import type { Flow } from "../../../schemas/flow.ts";
-import type { Sql, SqlValue, Tx } from "../../store/database.ts";
+import flowSchema from "../../../schemas/flow.schema.json" with { type: "json" };
+import type { Flow, Trigger } from "../../../schemas/flow.ts";
+import { isoTime } from "../../core/time.ts";
+import {
+  bytes,
+  count,
+  fixed,
+  flag,
+  hidden,
+  name,
+  nullable,
+  oneOf,
+  text,
+  time,
+  value,
+  type Field,
+} from "../../model/field.ts";
+import { checkedInput } from "../../model/input.ts";
+import { listQuery } from "../../model/page.ts";
+import * as schema from "../../model/schema.ts";
+import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import type { Sql, Tx } from "../../store/database.ts";
+import { standalone } from "./standalone.ts";
 
-/** active: its triggers start it · paused: by a person · broken: a connection it needs does not work. */
-export type FlowStatus = "active" | "paused" | "broken";
+export const FLOW_ID = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
 
 /** Why a flow is broken. */
 export interface FlowProblem {
@@ -13,7 +33,7 @@ export interface FlowProblem {
   at: number;
 }
 
-/** Which template a flow was made of. */
+/** Which template a flow was made from. */
 export interface FlowOrigin {
   template: string;
   version: string;
@@ -21,156 +41,196 @@ export interface FlowOrigin {
   connections: Record<string, string>;
 }
 
-/** A flow in its newest version. */
-export interface FlowRecord {
-  id: string;
-  /** Whose it is; null for the workspace. */
-  user: string | null;
-  /** Grows with every change of definition or setup. */
-  version: number;
-  definition: Flow;
-  /** Answers to the template's setup form; null for a flow that was written by hand. */
-  setup: Record<string, unknown> | null;
-  /** Whether an admin wrote this version: only then it may use the workspace's own connections. */
-  byAdmin: boolean;
-  status: FlowStatus;
-  problem: FlowProblem | null;
-  origin: FlowOrigin | null;
-  /** Sealed secret of its hook; null without a hook trigger. */
-  hookSecret: Uint8Array | null;
-  /** What its hook was first called with. */
-  sample: unknown;
-  createdAt: number;
-  updatedAt: number;
-}
+const problem: Field<FlowProblem | null, (Omit<FlowProblem, "at"> & { at: string }) | null, false> = {
+  ...nullable(
+    value<FlowProblem>(
+      schema.object("Why the flow is broken.", {
+        code: schema.text("Stable code.", "reauth_required"),
+        message: schema.text("The problem and its remedy."),
+        connection: schema.text("Id of the connection that does not work."),
+        at: schema.time("When the flow broke."),
+      }),
+    ),
+  ),
+  check: undefined,
+  show: (found) => found && { ...found, at: isoTime(found.at) },
+};
 
-/** A flow as a run of it saw it. */
+const stored = {
+  id: text("Id.", { example: FLOW_ID }),
+  user: fixed(nullable(text("The user it belongs to; null for the workspace.", { column: "user_id" }))),
+  version: count("Grows with every change of name, triggers, steps, conditions or answers."),
+  status: oneOf(
+    ["active", "paused", "broken"],
+    "active: its triggers start it. paused: a person has paused it. broken: a connection that it needs does not work.",
+  ),
+  problem,
+  origin: hidden(nullable(value<FlowOrigin>({ description: "The template it was made from." }))),
+  hookSecret: nullable(bytes("The secret of its hook, encrypted; null without a hook trigger.")),
+  sample: hidden(value<unknown>({ description: "What its hook was first called with." })),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
+};
+
+const content = {
+  definition: fixed(hidden(value<Flow>({ description: "Triggers and steps." }))),
+  setup: fixed(
+    hidden(nullable(value<Record<string, unknown>>({ description: "Answers to its template's form; null without." }))),
+  ),
+  byAdmin: fixed(hidden(flag("Whether an admin wrote this version: it may then use the workspace's own connections."))),
+};
+
+const heads = new Table("flows", stored);
+
+/** What a flow was in each version. A version never changes. */
+export const flowVersions = new Table(
+  "flow_versions",
+  { flow: text("Id of the flow."), version: count("Its number."), ...content, createdAt: stored.createdAt },
+  ["flow", "version"],
+);
+
+/** Flows in their newest version, to be read; {@link saveFlow} writes both tables. */
+export const flows = new Table(
+  `flows join (select flow, version as newest, definition, setup, by_admin from flow_versions) content
+     on content.flow = flows.id and content.newest = flows.version`,
+  { ...stored, ...content },
+);
+
+/** A flow in its newest version. */
+export type FlowRecord = RecordOf<typeof flows.fields>;
+
+/** A flow as one of its runs sees it. */
 export type FlowVersion = Pick<FlowRecord, "version" | "definition" | "setup" | "byAdmin">;
 
-interface Row {
-  id: string;
-  user_id: string | null;
-  version: number;
-  definition: string;
-  setup: string | null;
-  by_admin: number;
-  status: FlowStatus;
-  problem: string | null;
-  origin: string | null;
-  hook_secret: Uint8Array | null;
-  sample: string | null;
-  created_at: number;
-  updated_at: number;
+/** A flow as it is shown. */
+export interface FlowView extends Flow, ViewOf<typeof stored> {
+  enabled: boolean;
+  /** The template it was made from, and what was chosen. */
+  template: (FlowOrigin & { setup: Record<string, unknown> }) | null;
+  /** Path of its hook below the API. */
+  hook: string | null;
 }
 
-const parse = (text: string | null): never => (text === null ? null : JSON.parse(text)) as never;
-const print = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));
+export function flowView(flow: FlowRecord): FlowView {
+  const { id, status, definition, origin, setup } = flow;
+  return {
+    ...heads.view(flow),
+    ...definition,
+    enabled: status !== "paused",
+    template: origin && { ...origin, setup: setup ?? {} },
+    hook: triggersOf(definition, "hook").length > 0 ? `/v1/hooks/${id}` : null,
+  };
+}
 
-const toRecord = (row: Row): FlowRecord => ({
-  id: row.id,
-  user: row.user_id,
-  version: row.version,
-  definition: parse(row.definition),
-  setup: parse(row.setup),
-  byAdmin: row.by_admin === 1,
-  status: row.status,
-  problem: parse(row.problem),
-  origin: parse(row.origin),
-  hookSecret: row.hook_secret,
-  sample: parse(row.sample),
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-});
+/** The triggers of one kind, with their places in the definition. */
+export function triggersOf<Key extends string>(
+  flow: Flow,
+  key: Key,
+): { trigger: Extract<Trigger, Record<Key, unknown>>; index: number }[] {
+  return flow.triggers.flatMap((trigger, index) =>
+    key in trigger ? [{ trigger: trigger as Extract<Trigger, Record<Key, unknown>>, index }] : [],
+  );
+}
 
-const SELECT = `select f.id, f.user_id, f.version, v.definition, v.setup, v.by_admin, f.status, f.problem, f.origin, f.hook_secret,
-  f.sample, f.created_at, f.updated_at from flows f join flow_versions v on v.flow = f.id and v.version = f.version`;
-
-/** Inserts it, or replaces all of it but its id and user. A version that is there already stays as it is. */
+/** Inserts a flow, or replaces all of it but its id and user. A version that exists stays as it is. */
 export async function saveFlow(tx: Tx, flow: FlowRecord): Promise<void> {
-  await tx.run(
-    `insert into flows (id, user_id, version, status, problem, origin, hook_secret, sample, created_at, updated_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (id) do update set version = excluded.version, status = excluded.status, problem = excluded.problem,
-       origin = excluded.origin, hook_secret = excluded.hook_secret, sample = excluded.sample, updated_at = excluded.updated_at`,
-    [
-      flow.id,
-      flow.user,
-      flow.version,
-      flow.status,
-      print(flow.problem),
-      print(flow.origin),
-      flow.hookSecret,
-      print(flow.sample),
-      flow.createdAt,
-      flow.updatedAt,
-    ],
-  );
-  await tx.run(
-    `insert into flow_versions (flow, version, definition, setup, by_admin, created_at) values (?, ?, ?, ?, ?, ?)
-     on conflict (flow, version) do nothing`,
-    [flow.id, flow.version, JSON.stringify(flow.definition), print(flow.setup), flow.byAdmin ? 1 : 0, flow.updatedAt],
-  );
-}
-
-export async function flowById(sql: Sql, id: string): Promise<FlowRecord | undefined> {
-  const row = await sql.get<Row>(`${SELECT} where f.id = ?`, [id]);
-  return row && toRecord(row);
-}
-
-export async function flowVersion(sql: Sql, flow: string, version: number): Promise<FlowVersion | undefined> {
-  const row = await sql.get<Pick<Row, "version" | "definition" | "setup" | "by_admin">>(
-    "select version, definition, setup, by_admin from flow_versions where flow = ? and version = ?",
-    [flow, version],
-  );
-  if (!row) return undefined;
-  return { version, definition: parse(row.definition), setup: parse(row.setup), byAdmin: row.by_admin === 1 };
-}
-
-export interface FlowFilter {
-  user?: string;
-  status?: FlowStatus;
-}
-
-/** One page in the order of their ids. */
-export async function listFlows(sql: Sql, filter: FlowFilter, after: string, limit: number): Promise<FlowRecord[]> {
-  const conditions = ["f.id > ?"];
-  const params: SqlValue[] = [after];
-  for (const [column, value] of [
-    ["f.user_id", filter.user],
-    ["f.status", filter.status],
-  ] as const) {
-    if (value === undefined) continue;
-    conditions.push(`${column} = ?`);
-    params.push(value);
-  }
-  const rows = await sql.all<Row>(`${SELECT} where ${conditions.join(" and ")} order by f.id limit ?`, [
-    ...params,
-    limit,
-  ]);
-  return rows.map(toRecord);
+  await heads.save(tx, flow);
+  await flowVersions.save(tx, { ...flow, flow: flow.id, createdAt: flow.updatedAt });
 }
 
 /** The flows that a connection of this user can concern: their own and the workspace's. */
-export async function flowsInReach(sql: Sql, user: string): Promise<FlowRecord[]> {
-  const rows = await sql.all<Row>(`${SELECT} where f.user_id = ? or f.user_id is null order by f.id`, [user]);
-  return rows.map(toRecord);
+export function flowsInReach(sql: Sql, user: string): Promise<FlowRecord[]> {
+  return flows.all(sql, "where user_id = ? or user_id is null order by id", [user]);
 }
 
-/** Forgets a flow with its versions and runs. Returns whether there was one. */
-export async function deleteFlow(tx: Tx, id: string): Promise<boolean> {
+/** Deletes a flow with its versions and runs. */
+export async function deleteFlow(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from run_steps where run in (select id from runs where flow = ?)", [id]);
   await tx.run("delete from runs where flow = ?", [id]);
   await tx.run("delete from flow_versions where flow = ?", [id]);
-  return (await tx.run("delete from flows where id = ?", [id])) === 1;
+  await heads.delete(tx, id);
 }
 
 /** Keeps what a hook was called with, unless something is kept already. */
-export async function learnSample(tx: Tx, flow: string, sample: unknown): Promise<void> {
-  await tx.run("update flows set sample = ? where id = ? and sample is null", [print(sample), flow]);
+export async function keepSample(tx: Tx, flow: string, sample: unknown): Promise<void> {
+  await heads.change(tx, { sample }, "id = ? and sample is null", [flow]);
 }
 
-/** Ids of the subscriptions behind a flow. */
-export async function subscriptionsOfFlow(sql: Sql, flow: string): Promise<string[]> {
-  const rows = await sql.all<{ id: string }>("select id from subscriptions where flow = ? order by id", [flow]);
-  return rows.map(({ id }) => id);
+export interface NewFlow extends Flow {
+  /** Whose flow it is; the workspace's when left out. */
+  user?: string;
+  /** Default true. */
+  enabled?: boolean;
 }
+
+/** What changes; `null` takes an optional part away. */
+export type FlowChanges = Partial<Pick<Flow, "name" | "triggers" | "steps">> & {
+  when?: string | null;
+  timeLimit?: string | null;
+  enabled?: boolean;
+};
+
+/** JSON Schemas of what is written of a flow, by property. */
+export const flowProperties = standalone(flowSchema).properties;
+export const owner = schema.name("The user it belongs to; the workspace when left out.", "u_1");
+export const enabled = { type: "boolean", description: "Whether its triggers start it.", default: true };
+export const connectionsBySlot = {
+  type: "object",
+  additionalProperties: { type: "string" },
+  description: "Connection by slot; a slot that is left out takes the user's only connection of its connector.",
+  examples: [{ google: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }],
+};
+export const answers = schema.anyObject("Answers to the template's form.", { tag: "from-google" });
+
+export const newFlow = checkedInput<NewFlow>(
+  "flow",
+  schema.object("A flow.", { ...flowProperties, user: owner, enabled }, ["when", "timeLimit", "user", "enabled"]),
+);
+
+const changeable = {
+  ...flowProperties,
+  when: schema.nullable(flowProperties["when"]!),
+  timeLimit: schema.nullable(flowProperties["timeLimit"]!),
+  enabled,
+};
+
+export const flowChanges = checkedInput<FlowChanges>("flow", {
+  ...schema.object("What changes.", changeable, Object.keys(changeable)),
+  minProperties: 1,
+});
+
+/** The form of a flow alone, for one that comes out of a template. */
+export const flowForm = checkedInput<Flow>("flow", schema.object("A flow.", flowProperties, ["when", "timeLimit"]));
+
+/** What a flow with a call trigger is called with. */
+export const flowCall = checkedInput<Record<string, unknown>>(
+  "call",
+  schema.anyObject("Anything; mappings read it as `trigger`.", { email: "ada@example.com" }),
+);
+
+export const flowQuery = listQuery("flows", {
+  user: name("Only this user's."),
+  status: oneOf(["active", "paused", "broken"], "Only flows in this state."),
+});
+
+export const flowSchemas = {
+  Flow: schema.object(
+    "Triggers wired to steps.",
+    {
+      ...heads.shown,
+      ...flowProperties,
+      enabled: { type: "boolean", description: "False while a person has paused it." },
+      template: schema.nullable(
+        schema.object("The template it was made from, and what was chosen.", {
+          template: schema.text("Id of the template."),
+          version: schema.text("Its version at that time.", "1.0.0"),
+          connections: connectionsBySlot,
+          setup: answers,
+        }),
+      ),
+      hook: schema.nullable(schema.text("Path of its hook below the API.", `/v1/hooks/${FLOW_ID}`)),
+      hookSecret: schema.text("Secret of a new hook; shown here and never again."),
+    },
+    ["when", "timeLimit", "hookSecret"],
+  ),
+};

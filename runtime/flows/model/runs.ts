@@ -1,165 +1,125 @@
-import type { Sql, SqlValue, Tx } from "../../store/database.ts";
-
-/** queued: not begun · running: a step is at work, or about to be · waiting: for a delay or another try. */
-export type RunStatus = "queued" | "running" | "waiting" | "succeeded" | "failed" | "cancelled";
-
-/** started: its call may or may not have been made · interrupted: and must not be made again by itself. */
-export type StepStatus = "started" | "waiting" | "succeeded" | "failed" | "skipped" | "interrupted";
+import {
+  bytes,
+  count,
+  fixed,
+  hidden,
+  name,
+  nullable,
+  oneOf,
+  text,
+  time,
+  value,
+  type Field,
+} from "../../model/field.ts";
+import { input, type InputOf } from "../../model/input.ts";
+import { listQuery } from "../../model/page.ts";
+import * as schema from "../../model/schema.ts";
+import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import type { Sql, Tx } from "../../store/database.ts";
+import { readShown, shown } from "../shown.ts";
+import { FLOW_ID } from "./flows.ts";
 
 export interface RunError {
   code: string;
   message: string;
-  /** The step it happened in; null before the first. */
+  /** The step in which it happened; null before the first. */
   step: string | null;
 }
 
-/** One execution of a flow. */
-export interface RunRecord {
-  id: string;
-  flow: string;
-  /** Version of the flow that is executed, whatever becomes of the flow. */
-  version: number;
-  /** Whose flow it is; null for the workspace's. */
-  user: string | null;
-  /** Whom it is about: the user whose connection or call started it. */
-  forUser: string | null;
-  status: RunStatus;
-  /** Which kind of trigger started it. */
-  cause: "event" | "hook" | "schedule" | "connection" | "call" | "replay";
-  event: string | null;
-  /** The connection whose trigger it was. */
-  connection: string | null;
-  /** Sealed JSON of `trigger`, as mappings read it. */
-  trigger: Uint8Array;
-  /** The run that keys of idempotency are made of: its own id, or that of the failed one it takes up. */
-  keyRun: string;
-  replayOf: string | null;
-  error: RunError | null;
-  createdAt: number;
-  startedAt: number | null;
-  /** When it goes on; null unless it waits. */
-  wakeAt: number | null;
-  finishedAt: number | null;
-}
-
-/** One step of a run; of a forEach, iteration 0 is the step as a whole and 1, 2, … are its items. */
-export interface RunStepRecord {
-  run: string;
-  step: string;
-  iteration: number;
-  status: StepStatus;
-  /** As they are shown: JSON text without secrets, shortened. */
-  input: string | null;
-  output: string | null;
-  /** Sealed JSON of both as they are, for later steps; of a forEach as a whole, its items. */
-  state: Uint8Array | null;
-  error: Omit<RunError, "step"> | null;
-  /** Tries that count towards a limit. */
-  attempts: number;
-  startedAt: number;
-  finishedAt: number | null;
-}
-
-interface RunRow {
-  id: string;
-  flow: string;
-  version: number;
-  user_id: string | null;
-  for_user: string | null;
-  status: RunStatus;
-  cause: RunRecord["cause"];
-  event: string | null;
-  connection: string | null;
-  trigger_data: Uint8Array;
-  key_run: string;
-  replay_of: string | null;
-  error: string | null;
-  created_at: number;
-  started_at: number | null;
-  wake_at: number | null;
-  finished_at: number | null;
-}
-
-const parse = (text: string | null): never => (text === null ? null : JSON.parse(text)) as never;
-const print = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));
-
-const toRun = (row: RunRow): RunRecord => ({
-  id: row.id,
-  flow: row.flow,
-  version: row.version,
-  user: row.user_id,
-  forUser: row.for_user,
-  status: row.status,
-  cause: row.cause,
-  event: row.event,
-  connection: row.connection,
-  trigger: row.trigger_data,
-  keyRun: row.key_run,
-  replayOf: row.replay_of,
-  error: parse(row.error),
-  createdAt: row.created_at,
-  startedAt: row.started_at,
-  wakeAt: row.wake_at,
-  finishedAt: row.finished_at,
+const RUN_STATUSES = ["queued", "running", "waiting", "succeeded", "failed", "cancelled"] as const;
+const errorProperties = {
+  code: schema.text("Stable code.", "vendor_error"),
+  message: schema.text("The problem and its remedy."),
+};
+const runError = schema.object("Why the run failed.", {
+  ...errorProperties,
+  step: schema.nullable(schema.text("Id of the step in which it happened; null before the first.")),
 });
 
-export async function insertRuns(tx: Tx, runs: readonly RunRecord[]): Promise<void> {
-  await tx.many(
-    `insert into runs (id, flow, version, user_id, for_user, status, cause, event, connection, trigger_data, key_run, replay_of,
-       error, created_at, started_at, wake_at, finished_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    runs.map((run) => [
-      run.id,
-      run.flow,
-      run.version,
-      run.user,
-      run.forUser,
-      run.status,
-      run.cause,
-      run.event,
-      run.connection,
-      run.trigger,
-      run.keyRun,
-      run.replayOf,
-      print(run.error),
-      run.createdAt,
-      run.startedAt,
-      run.wakeAt,
-      run.finishedAt,
-    ]),
-  );
+/** One execution of a flow. */
+export const runs = new Table("runs", {
+  id: text("Id.", { example: "run_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  flow: text("Id of the flow.", { example: FLOW_ID }),
+  version: count("Version of the flow that is run, whatever becomes of the flow."),
+  user: nullable(text("The user whose flow it is; null for the workspace's.", { column: "user_id" })),
+  forUser: hidden(nullable(text("The user whose connection or call started it."))),
+  status: oneOf(
+    RUN_STATUSES,
+    "queued: it has not begun. running: a step is at work, or about to be. waiting: for a delay or another try.",
+  ),
+  cause: oneOf(["event", "hook", "schedule", "connection", "call", "replay"], "What started it."),
+  event: nullable(text("Id of the event that started it.")),
+  connection: hidden(nullable(text("The connection whose trigger started it."))),
+  trigger: bytes("Sealed JSON of what mappings read as `trigger`.", { column: "trigger_data" }),
+  keyRun: hidden(text("The run that idempotency keys are made of: itself, or the failed run that it takes up.")),
+  replayOf: nullable(text("Id of the run that it repeats.")),
+  error: nullable(value<RunError>(runError)),
+  createdAt: time("When it was created."),
+  startedAt: nullable(time("When it began.")),
+  wakeAt: nullable(time("When it goes on; null unless it waits.")),
+  finishedAt: nullable(time("When it ended.")),
+});
+
+export type RunRecord = RecordOf<typeof runs.fields>;
+export type RunView = ViewOf<typeof runs.fields>;
+
+const shownValue = (description: string): Field<string | null, unknown, false> => ({
+  ...nullable(text(description)),
+  schema: { description },
+  show: readShown,
+});
+
+/** One step of a run; of a forEach, iteration 0 is the step as a whole and 1, 2, … are its items. */
+export const runSteps = new Table(
+  "run_steps",
+  {
+    run: fixed(hidden(text("Id of the run."))),
+    step: fixed(hidden(text("Id of the step."))),
+    iteration: fixed(hidden(count("Which item of its list; 0 for the step as a whole."))),
+    status: oneOf(
+      ["started", "waiting", "succeeded", "failed", "skipped", "interrupted"],
+      "started: its call may or may not have been made. interrupted: its call may have been made, and is not repeated automatically.",
+    ),
+    input: shownValue("What the step took, without secrets, shortened where it is long."),
+    output: shownValue("What the step gave, without secrets, shortened where it is long."),
+    state: nullable(bytes("Sealed JSON of both as they are, for later steps; of a forEach as a whole, its items.")),
+    error: nullable(value<Omit<RunError, "step">>(schema.object("Why the step failed.", errorProperties))),
+    attempts: count("Failed tries that count towards a limit."),
+    startedAt: time("When it began."),
+    finishedAt: nullable(time("When it ended.")),
+  },
+  ["run", "step", "iteration"],
+);
+
+export type RunStepRecord = RecordOf<typeof runSteps.fields>;
+
+/** One step, or one item of its list, as it is shown. */
+export interface RunStepView extends ViewOf<typeof runSteps.fields> {
+  id: string;
+  /** Which item of its list, from 1; null for the step as a whole. */
+  item: number | null;
 }
 
-export async function runById(sql: Sql, id: string): Promise<RunRecord | undefined> {
-  const row = await sql.get<RunRow>("select * from runs where id = ?", [id]);
-  return row && toRun(row);
+export interface RunDetails extends RunView {
+  trigger: unknown;
+  steps: RunStepView[];
 }
 
-export interface RunFilter {
-  flow?: string;
-  user?: string;
-  status?: RunStatus;
-}
-
-/** One page, newest first; `before` is the last id of the page before it. */
-export async function listRuns(
-  sql: Sql,
-  filter: RunFilter,
-  before: string | undefined,
-  limit: number,
-): Promise<RunRecord[]> {
-  const conditions: [string, SqlValue | undefined][] = [
-    ["id < ?", before],
-    ["flow = ?", filter.flow],
-    ["user_id = ?", filter.user],
-    ["status = ?", filter.status],
-  ];
-  const given = conditions.filter((condition): condition is [string, SqlValue] => condition[1] !== undefined);
-  const where = given.length === 0 ? "" : `where ${given.map(([text]) => text).join(" and ")}`;
-  const rows = await sql.all<RunRow>(`select * from runs ${where} order by id desc limit ?`, [
-    ...given.map(([, value]) => value),
-    limit,
-  ]);
-  return rows.map(toRun);
+/** `order`: the ids of the steps in the order of the flow. */
+export function runDetails(
+  run: RunRecord,
+  trigger: unknown,
+  steps: readonly RunStepRecord[],
+  order: readonly string[],
+): RunDetails {
+  const place = ({ step }: RunStepRecord): number => order.indexOf(step);
+  const sorted = steps.toSorted((a, b) => place(a) - place(b) || a.iteration - b.iteration);
+  const viewOf = (record: RunStepRecord): RunStepView => ({
+    id: record.step,
+    item: record.iteration === 0 ? null : record.iteration,
+    ...runSteps.view(record),
+  });
+  return { ...runs.view(run), trigger: readShown(shown(trigger)), steps: sorted.map(viewOf) };
 }
 
 /** Where a run stands now. */
@@ -171,75 +131,55 @@ export async function moveRun(tx: Tx, id: string, progress: RunProgress, now: nu
   const changed = await tx.run(
     `update runs set status = ?, error = ?, wake_at = ?, finished_at = ?, started_at = coalesce(started_at, ?)
      where id = ? and status in ('queued', 'running', 'waiting')`,
-    [status, print(error), wakeAt, finishedAt, now, id],
+    [status, error && JSON.stringify(error), wakeAt, finishedAt, now, id],
   );
   return changed === 1;
 }
 
-interface StepRow {
-  run: string;
-  step: string;
-  iteration: number;
-  status: StepStatus;
-  input: string | null;
-  output: string | null;
-  state: Uint8Array | null;
-  error: string | null;
-  attempts: number;
-  started_at: number;
-  finished_at: number | null;
-}
-
-/** Inserts it, or replaces all of it. */
-export async function saveStep(tx: Tx, step: RunStepRecord): Promise<void> {
-  await tx.run(
-    `insert into run_steps (run, step, iteration, status, input, output, state, error, attempts, started_at, finished_at)
-     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (run, step, iteration) do update set status = excluded.status, input = excluded.input,
-       output = excluded.output, state = excluded.state, error = excluded.error, attempts = excluded.attempts,
-       started_at = excluded.started_at, finished_at = excluded.finished_at`,
-    [
-      step.run,
-      step.step,
-      step.iteration,
-      step.status,
-      step.input,
-      step.output,
-      step.state,
-      print(step.error),
-      step.attempts,
-      step.startedAt,
-      step.finishedAt,
-    ],
-  );
-}
-
-/** In the order in which they began. */
-export async function stepsOfRun(sql: Sql, run: string): Promise<RunStepRecord[]> {
-  const rows = await sql.all<StepRow>("select * from run_steps where run = ? order by started_at, iteration", [run]);
-  return rows.map((row) => ({
-    run: row.run,
-    step: row.step,
-    iteration: row.iteration,
-    status: row.status,
-    input: row.input,
-    output: row.output,
-    state: row.state,
-    error: parse(row.error),
-    attempts: row.attempts,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-  }));
+export function stepsOfRun(sql: Sql, run: string): Promise<RunStepRecord[]> {
+  return runSteps.all(sql, "where run = ? order by started_at, iteration", [run]);
 }
 
 /** Deletes up to `limit` runs that ended before a time; returns how many. */
-export async function forgetRuns(tx: Tx, before: number, limit: number): Promise<number> {
-  const rows = await tx.all<{ id: string }>("select id from runs where finished_at < ? order by finished_at limit ?", [
+export async function deleteRunsBefore(tx: Tx, before: number, limit: number): Promise<number> {
+  const ended = await tx.all<{ id: string }>("select id from runs where finished_at < ? order by finished_at limit ?", [
     before,
     limit,
   ]);
-  const ids = JSON.stringify(rows.map(({ id }) => id));
+  const ids = JSON.stringify(ended.map(({ id }) => id));
   await tx.run(`delete from run_steps where ${tx.oneOf("run")}`, [ids]);
   await tx.run(`delete from runs where ${tx.oneOf("id")}`, [ids]);
-  return rows.length;
+  return ended.length;
 }
+
+const status = oneOf(RUN_STATUSES, "Only runs in this state.");
+
+export const runQuery = listQuery("runs", {
+  flow: name("Only runs of this flow."),
+  user: name("Only runs of this user's flows."),
+  status,
+});
+
+/** The runs of one flow. */
+export const flowRunQuery = listQuery("runs", { status });
+
+export const replay = input(
+  "replay",
+  "Where to begin.",
+  {},
+  { from: text("Id of a step; default the first.", { example: "create" }) },
+);
+export type Replay = InputOf<typeof replay>;
+
+const runStepSchema = runSteps.schema("What a step took and gave.", {
+  id: schema.text("Id of the step.", "create"),
+  item: schema.nullable(schema.count("Which item of its list, from 1; null for the step as a whole.")),
+});
+
+export const runSchemas = {
+  Run: runs.schema("One execution of a flow."),
+  RunDetails: runs.schema("One execution of a flow, step by step.", {
+    trigger: { description: "What started it." },
+    steps: schema.listOf(runStepSchema, "In the order of the flow."),
+  }),
+};

@@ -1,49 +1,99 @@
-import type { Sql } from "../../store/database.ts";
+import type { FlowTemplate } from "../../../schemas/flow-template.ts";
+import templateSchema from "../../../schemas/flow-template.schema.json" with { type: "json" };
+import type { Flow } from "../../../schemas/flow.ts";
+import { fixed, text, time, value } from "../../model/field.ts";
+import { checkedInput, input, type InputOf } from "../../model/input.ts";
+import * as schema from "../../model/schema.ts";
+import { Table } from "../../model/table.ts";
+import type { Difference } from "../difference.ts";
+import { answers, connectionsBySlot, enabled, flowProperties, owner } from "./flows.ts";
+import { standalone } from "./standalone.ts";
 
-/** A flow template of the workspace's own, as JSON text. */
-export interface TemplateRow {
-  id: string;
-  version: string;
-  template: string;
-  createdAt: number;
-  updatedAt: number;
-}
+export type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
 
-interface Row {
-  id: string;
-  version: string;
-  template: string;
-  created_at: number;
-  updated_at: number;
-}
+/** A template whose triggers and steps are those of a flow, with names of slots for connections. */
+export type Template = Envelope & Flow;
 
-const fromRow = (row: Row): TemplateRow => ({
-  id: row.id,
-  version: row.version,
-  template: row.template,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
+/** A template of a two-way sync. */
+export type SyncTemplate = Envelope & { sync: NonNullable<FlowTemplate["sync"]> };
+
+export type AnyTemplate = Template | SyncTemplate;
+
+/** The workspace's own templates. */
+export const flowTemplates = new Table("flow_templates", {
+  id: text("Id."),
+  version: text("Semantic version."),
+  template: value<AnyTemplate>({ description: "The template." }),
+  createdAt: fixed(time("When it was added.")),
+  updatedAt: time("When it was last changed."),
 });
 
-/** Inserts it, or replaces the version before. */
-export async function putTemplate(sql: Sql, row: TemplateRow): Promise<void> {
-  await sql.run(
-    `insert into flow_templates (id, version, template, created_at, updated_at) values (?, ?, ?, ?, ?)
-     on conflict (id) do update set version = excluded.version, template = excluded.template, updated_at = excluded.updated_at`,
-    [row.id, row.version, row.template, row.createdAt, row.updatedAt],
-  );
+/** A template as it is shown. */
+export type TemplateView = AnyTemplate & {
+  /** Whether it comes with a connector, or is the workspace's own. */
+  source: "connector" | "workspace";
+};
+
+/** What an upgrade would change. */
+export interface Upgrade {
+  template: string;
+  from: string;
+  to: string;
+  /** In the flow and in its answers; changes that somebody made by hand are among them. */
+  changes: Difference[];
 }
 
-export async function findTemplate(sql: Sql, id: string): Promise<TemplateRow | undefined> {
-  const row = await sql.get<Row>("select * from flow_templates where id = ?", [id]);
-  return row && fromRow(row);
-}
+const { properties: allProperties, ...rules } = standalone(templateSchema);
+const { $schema: _, ...properties } = allProperties;
 
-export async function allTemplates(sql: Sql): Promise<TemplateRow[]> {
-  return (await sql.all<Row>("select * from flow_templates order by id")).map(fromRow);
-}
+/** The form of a template; {@link checkTemplate} finds what its schema cannot say. */
+export const newTemplate = checkedInput<AnyTemplate>("flow template", { ...rules, properties });
 
-/** Returns whether there was one. */
-export async function deleteTemplate(sql: Sql, id: string): Promise<boolean> {
-  return (await sql.run("delete from flow_templates where id = ?", [id])) === 1;
-}
+const setup = value<Record<string, unknown>>(answers);
+const connections = value<Record<string, string>>(connectionsBySlot);
+
+/** What is chosen for a template. */
+export const choices = input("choices", "What is chosen for the template.", {}, { connections, setup });
+export type Choices = InputOf<typeof choices>;
+
+export const installation = input(
+  "installation",
+  "What is chosen for the template.",
+  {},
+  {
+    user: value<string>(owner),
+    name: value<string>({ ...flowProperties["name"], description: "Name of the flow; default the template's." }),
+    enabled: value<boolean>(enabled),
+    connections,
+    setup,
+  },
+);
+export type Installation = InputOf<typeof installation>;
+
+const difference = schema.object(
+  "One place that differs.",
+  {
+    pointer: schema.text("JSON pointer.", "/steps/create/input/firstName"),
+    before: { description: "The value of today." },
+    after: { description: "The value after the upgrade." },
+  },
+  ["before", "after"],
+);
+
+export const templateSchemas = {
+  FlowTemplate: {
+    ...rules,
+    description: "A flow written once, to be installed by many.",
+    required: [...templateSchema.required, "source"],
+    properties: {
+      ...properties,
+      source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
+    },
+  },
+  Upgrade: schema.object("What an upgrade would change.", {
+    template: schema.text("Id of the template."),
+    from: schema.text("Version the flow was made from.", "1.0.0"),
+    to: schema.text("Version after the upgrade.", "1.1.0"),
+    changes: schema.listOf(difference, "In the flow and in its answers (/setup)."),
+  }),
+};

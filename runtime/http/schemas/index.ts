@@ -1,5 +1,4 @@
 import type { JsonSchema } from "../../core/json.ts";
-import { actModule } from "../../act/module.ts";
 import { eventDetailsSchemas } from "../../deliver/event-details.ts";
 import { explanationSchemas } from "../../deliver/explain.ts";
 import { statsSchemas } from "../../deliver/stats.ts";
@@ -7,13 +6,11 @@ import { deliverySchemas } from "../../model/deliveries.ts";
 import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
 import { connectionSchemas } from "./connections.ts";
-import { flowSchemas } from "./flows.ts";
 import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncModule } from "../../sync/module.ts";
 import { systemSchemas } from "./system.ts";
 import { variableSchemas } from "./variables.ts";
 
-/** Everything the API answers, by name. */
+/** Everything that the core's routes answer, by name. */
 export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...subscriptionSchemas,
@@ -21,11 +18,8 @@ export const components: Record<string, JsonSchema> = {
   ...eventSchemas,
   ...eventDetailsSchemas,
   ...deliverySchemas,
-  ...actModule.nouns,
   ...explanationSchemas,
   ...statsSchemas,
-  ...flowSchemas,
-  ...syncModule.nouns,
   ...variableSchemas,
   ...systemSchemas,
 };

@@ -1,10 +1,12 @@
 import { routesOf, type Route } from "../../model/route.ts";
 import { nullable, object, text } from "../../model/schema.ts";
-import type { Services } from "../services.ts";
+import type { FlowsServices } from "../services.ts";
+
+const { publicRoute } = routesOf<FlowsServices>();
 
 /** Hooks of flows: whoever knows the secret may post anything to them. */
 export const hookRoutes: Route[] = [
-  routesOf<Services>().publicRoute<Record<string, unknown>>({
+  publicRoute<Record<string, unknown>>({
     method: "post",
     path: "/v1/hooks/{id}",
     operationId: "callHook",
@@ -21,7 +23,7 @@ export const hookRoutes: Route[] = [
     },
     responses: {
       202: {
-        description: "A run begins, unless the flow's condition does not hold.",
+        description: "The call is accepted.",
         schema: object("The run.", {
           run: nullable(text("Id of the run; null when the flow's condition does not hold.")),
         }),
@@ -29,9 +31,8 @@ export const hookRoutes: Route[] = [
     },
     problems: [401, 409, 429, 500, 503],
     handler: async ({ open, params, query, headers, bytes }) => {
-      const { flows } = await open();
-      const run = await flows.takeHook(params["id"]!, { headers, query, body: await bytes() });
-      return { status: 202, body: { run: run?.id ?? null } };
+      const { hooks } = await open();
+      return { status: 202, body: await hooks.call(params["id"]!, { headers, query, bytes: () => bytes() }) };
     },
   }),
 ];
