@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
+import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
 import { createVault } from "./core/crypto.ts";
@@ -38,6 +40,8 @@ export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 export interface Core extends Context {
   accounts: Accounts;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
   endpoints: Endpoints;
   deliveries: Deliveries;
@@ -114,10 +118,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const metrics = createMetrics();
   const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const variables = createVariables(context);
-  const accounts = createAccounts({
+  const accounts = createAccounts(context, {
     ...options,
-    ...context,
-    network: options.network,
     onStatus: async (tx, change) => {
       const { id, status } = change;
       if (status === "active") await subscriptions.connectionActive(tx, id);
@@ -149,6 +151,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     ...context,
     accounts,
     variables,
+    apiKeys: createApiKeys(context),
+    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     subscriptions,
     endpoints: createEndpoints(context),
     deliveries: createDeliveries(context),

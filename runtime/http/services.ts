@@ -1,4 +1,6 @@
 import type { Accounts } from "../accounts/accounts.ts";
+import type { ApiKeys } from "../accounts/api-keys.ts";
+import type { UserTokens } from "../accounts/user-tokens.ts";
 import type { Variables } from "../accounts/variables.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
@@ -12,6 +14,8 @@ import type { Subscriptions } from "../poll/subscriptions.ts";
 export interface Services extends Context {
   accounts: Accounts;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
   endpoints: Endpoints;
   deliveries: Deliveries;

@@ -1,5 +1,4 @@
 import type { SubscriptionHealth } from "../poll/subscriptions.ts";
-import type { ApiKeyRecord } from "../model/api-keys.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 
 /** RFC 3339, or null for no time. */
@@ -39,9 +38,4 @@ export function healthView(health: SubscriptionHealth): object {
     nextPollAt: isoTime(nextPollAt),
     lastError: lastError && { ...lastError, at: isoTime(lastError.at) },
   };
-}
-
-/** An admin key as it is shown, without its hash. */
-export function apiKeyView({ id, name, createdAt, lastUsedAt, revokedAt }: ApiKeyRecord): object {
-  return { id, name, createdAt: isoTime(createdAt), lastUsedAt: isoTime(lastUsedAt), revokedAt: isoTime(revokedAt) };
 }

@@ -1,5 +1,5 @@
 import type { VariablesOf } from "../accounts/variables.ts";
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf } from "../accounts/client.ts";
 import { connectionValues } from "../accounts/credentials.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { Clock } from "../core/clock.ts";
@@ -27,7 +27,7 @@ export interface PollerOptions {
   engine: Engine;
   connectors: ReadonlyMap<string, Connector>;
   /** The conversation of a connection with its vendor. */
-  clientOf: (connection: string) => Promise<VendorClient>;
+  clientOf: ClientOf;
   /** What a user's streams read as `$workspace.vars` and `$user.vars`; nothing when not given. */
   variablesOf?: VariablesOf;
   emit: Emit;
@@ -104,7 +104,7 @@ export class Poller {
       });
     let stream = loaded.stream;
     try {
-      const variables = await this.#o.variablesOf?.(connection.user);
+      const variables = await this.#o.variablesOf?.(connection.user, compiled);
       const assertHeld = async (tx: Tx): Promise<void> => this.#o.engine.assertHeld?.(tx, job);
       stream = await this.#upgraded(stream, connector, compiled, subscriptions, assertHeld);
       const read = await new StreamRead({
@@ -117,7 +117,7 @@ export class Poller {
         requestHash: this.#requestHash(compiled),
         subscribers,
         source: {
-          client: await this.#o.clientOf(connection.id),
+          client: await this.#o.clientOf(connection),
           scope: {
             input: stream.input,
             connection: connectionValues(connection),

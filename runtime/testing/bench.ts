@@ -134,20 +134,16 @@ export class Bench implements AsyncDisposable {
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
       tx.afterCommit(() => void this.events.push(...events));
     const subscriptions = (this.subscriptions = new Subscriptions({ db, engine, connectors, emit, clock }));
-    this.accounts = createAccounts({
-      db,
-      connectors,
-      vault: createVault([this.#key]),
+    const context = { db, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
+    this.accounts = createAccounts(context, {
       clients: { [connector.name]: { clientId: "hookline-kit", clientSecret: "secret-of-the-kit" } },
       servers: { [connector.name]: this.server.overrides },
       network: { allowPrivate: false, allow: [] },
       baseUrl: "http://localhost:8080",
-      emit,
+      returnOrigins: [],
       onStatus: async (tx, { id, status }) => {
         if (status === "active") await subscriptions.connectionActive(tx, id);
       },
-      clock,
-      log,
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });

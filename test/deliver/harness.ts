@@ -22,7 +22,7 @@ import { openDatabase } from "../../runtime/store/open.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
 
 /** What events of subscriptions are for besides endpoints, as the modules say. */
-const TARGETS: readonly Target[] = [
+const shippedTargets: Target[] = [
   { prefix: "flow_", job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }) },
   { prefix: "sync_", job: changeJob },
 ];
@@ -48,7 +48,7 @@ export const quietLog = createLog({ level: "silent" });
 /** Everything the room needs, real but for the clock; closed when the test ends. */
 export async function makeHarness(options: HarnessOptions = {}) {
   const { clock = new ManualClock(Date.now()), concurrency = 64, perEndpoint = 8 } = options;
-  const { connectors = new Map<string, Connector>(), targets = TARGETS, log = quietLog } = options;
+  const { connectors = new Map<string, Connector>(), targets = shippedTargets, log = quietLog } = options;
   const database = await openDatabase(options.store ?? (await storeOfTest()), { log: quietLog });
   await migrate(database);
   const engine = await openEngine({ db: database, clock, log: quietLog });

@@ -29,7 +29,7 @@ export const sampleRoutes: Route[] = [
     responses: { 200: { description: "The examples.", schema: ref("Sample") } },
     problems: [409, 424, 502, 504],
     handler: async ({ services, principal, params, query }) => {
-      const { id, connector: name } = await services.accounts.get(params["id"]!, scopeOf(principal).user);
+      const { id, connector: name } = await services.accounts.get(params["id"]!, scopeOf(principal));
       const connector = findConnector(services.connectors, name);
       const trigger = findTrigger(connector, params["trigger"]!);
       const stream = connector.streams.get(trigger.stream)!;
@@ -61,7 +61,7 @@ async function readLive(
     client,
     stream,
     input,
-    variables: await variables.valuesOf(client.user),
+    variables: await variables.valuesOf(client.user, stream),
     limit: MOST,
     now: clock.now(),
     signal,

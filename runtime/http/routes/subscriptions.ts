@@ -150,6 +150,6 @@ async function assertOwn(
   given: { connection?: string; endpoint?: string },
 ): Promise<void> {
   if (principal.role === "admin") return;
-  if (given.connection !== undefined) await services.accounts.get(given.connection, principal.user);
+  if (given.connection !== undefined) await services.accounts.get(given.connection, scopeOf(principal));
   if (given.endpoint !== undefined) await services.endpoints.get(given.endpoint, scopeOf(principal));
 }
