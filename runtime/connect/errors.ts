@@ -3,7 +3,8 @@ import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { atPointer } from "../core/json.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
-import type { Answer, CompiledErrorMatcher } from "../manifest/connector.ts";
+import type { CompiledErrorMatcher } from "../manifest/connector.ts";
+import type { Answer } from "../manifest/expressions.ts";
 
 /** Where an error arose: what it means depends on it. */
 export type ErrorScope = "stream" | "action" | "enrich" | "token";

@@ -1,6 +1,6 @@
 import type { Cursor, Pagination } from "../../schemas/manifest.ts";
 import { compileRecords, type CompiledRecords } from "./compile-records.ts";
-import type { Answer } from "./compiled.ts";
+import type { Answer } from "./expressions.ts";
 import { compileExpression, type Scope } from "./expressions.ts";
 import { compileCondition } from "./jmespath.ts";
 import { compileRequest, type CompiledRequest } from "./requests.ts";

@@ -1,5 +1,5 @@
 import type { Records, Stream, ValueExpression } from "../../schemas/manifest.ts";
-import type { Answer } from "./compiled.ts";
+import type { Answer } from "./expressions.ts";
 import { compileExpression, compilePointer, type Getter } from "./expressions.ts";
 import { compileCondition, compileJmespath } from "./jmespath.ts";
 import { ROOTS } from "./roots.ts";

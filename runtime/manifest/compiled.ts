@@ -10,17 +10,10 @@ import type {
 } from "../../schemas/manifest.ts";
 import type { CompiledPagination, CompiledReads } from "./compile-reads.ts";
 import type { CompiledRecords } from "./compile-records.ts";
-import type { Getter, Scope } from "./expressions.ts";
+import type { Answer, Getter, Scope } from "./expressions.ts";
 import type { LoadedManifest } from "./load.ts";
 import type { CompiledRequest } from "./requests.ts";
 import type { Validator } from "./validate.ts";
-
-/** What JMESPath conditions on an answer see; header names in lower case. */
-export interface Answer {
-  status: number;
-  headers: Readonly<Record<string, unknown>>;
-  body: unknown;
-}
 
 /** A stream whose expressions are functions. The manifest's own words stay in `definition`. */
 export interface CompiledStream extends CompiledRecords, CompiledReads {

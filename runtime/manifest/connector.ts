@@ -13,7 +13,6 @@ import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
 import type {
-  Answer,
   CompiledAction,
   CompiledBatch,
   CompiledEach,
@@ -24,7 +23,14 @@ import type {
   CompiledTrigger,
   Connector,
 } from "./compiled.ts";
-import { compileExpression, compileText, isRuntimeExpression, type Getter, type Scope } from "./expressions.ts";
+import {
+  compileExpression,
+  compileText,
+  isRuntimeExpression,
+  type Answer,
+  type Getter,
+  type Scope,
+} from "./expressions.ts";
 import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";

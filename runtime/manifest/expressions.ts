@@ -2,6 +2,13 @@ import { HooklineError, nearest } from "../core/errors.ts";
 import { pointerTokens } from "../core/json.ts";
 import { MAX_EXPRESSION_LENGTH, unknownRoot } from "./jmespath.ts";
 
+/** What JMESPath conditions on an answer see; header names in lower case. */
+export interface Answer {
+  status: number;
+  headers: Readonly<Record<string, unknown>>;
+  body: unknown;
+}
+
 /** What expressions read, by root: `input`, `connection`, `response: {status, headers, body}`, `record`, `steps`… Header names in lower case. */
 export type Scope = Readonly<Record<string, unknown>>;
 /** A compiled expression. */

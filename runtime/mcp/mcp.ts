@@ -1,27 +1,4 @@
-import type { RunAction } from "../connect/actions.ts";
-import type { Functions } from "../connect/functions.ts";
-import type { Log } from "../core/log.ts";
-
-export interface McpOptions {
-  functions: Functions;
-  runAction: RunAction;
-  log: Log;
-}
-
-/** A message of a client, as HTTP has received it. */
-export interface McpRequest {
-  /** Whose connections the tools are those of. */
-  user: string;
-  headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** A JSON-RPC message, parsed. */
-  body: unknown;
-}
-
-export interface McpReply {
-  status: number;
-  /** JSON; undefined when there is nothing to say. */
-  body?: unknown;
-}
+import type { McpOptions, McpReply, McpRequest } from "./server.ts";
 
 export type Mcp = (request: McpRequest) => Promise<McpReply>;
 

@@ -7,11 +7,35 @@ import {
   McpError,
   type CallToolResult,
 } from "@modelcontextprotocol/sdk/types.js";
+import type { RunAction } from "../connect/actions.ts";
 import { asMcpTool } from "../connect/function-formats.ts";
+import type { Functions } from "../connect/functions.ts";
 import { HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import type { McpOptions, McpReply, McpRequest } from "./mcp.ts";
+import type { Log } from "../core/log.ts";
+
 import { packageVersion } from "../manifest/version.ts";
+
+export interface McpOptions {
+  functions: Functions;
+  runAction: RunAction;
+  log: Log;
+}
+
+/** A message of a client, as HTTP has received it. */
+export interface McpRequest {
+  /** Whose connections the tools are those of. */
+  user: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** A JSON-RPC message, parsed. */
+  body: unknown;
+}
+
+export interface McpReply {
+  status: number;
+  /** JSON; undefined when there is nothing to say. */
+  body?: unknown;
+}
 
 /** Tools on one page of `tools/list`. */
 const PAGE = 100;

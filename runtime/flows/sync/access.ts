@@ -1,16 +1,13 @@
-import type { RunAction, VariablesOf } from "../../connect/actions.ts";
-import type { VendorClient } from "../../connect/client.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { CompiledAction, CompiledStream, Connector } from "../../manifest/connector.ts";
-import type { Database } from "../../store/database.ts";
+import type { CompiledAction, CompiledStream } from "../../manifest/connector.ts";
 import type { Fields } from "../../store/sync-links.ts";
 import { lastEvent, type Side, type SyncRecord } from "../../store/syncs.ts";
 import { acceptedInput, changedInput } from "./input.ts";
 import { keysOf } from "./keys.ts";
 import { listAll } from "./listing.ts";
 import { compileMapping, type Mapping } from "./mapping.ts";
-import { idNameOf, readerOf } from "./reader.ts";
+import { idNameOf, readerOf, type AccessOptions } from "./reader.ts";
 
 /** One thing as one side has it now. */
 export interface Thing {
@@ -29,15 +26,6 @@ export interface Told {
   thing: Thing | undefined;
   /** When the read began that found it, milliseconds since the epoch. */
   readAt: number;
-}
-
-export interface AccessOptions {
-  db: Database;
-  connectors: ReadonlyMap<string, Connector>;
-  openClient: (connection: string) => Promise<VendorClient>;
-  runAction: RunAction;
-  variablesOf: VariablesOf;
-  now: () => number;
 }
 
 /** Reading and writing the things of one side of a sync, in common terms. */

@@ -1,7 +1,18 @@
+import type { RunAction, VariablesOf } from "../../connect/actions.ts";
+import type { VendorClient } from "../../connect/client.ts";
 import { errorClass } from "../../connect/errors.ts";
 import type { CompiledResource, Connector } from "../../manifest/connector.ts";
 import { readSample } from "../../poll/sample.ts";
-import type { AccessOptions } from "./access.ts";
+import type { Database } from "../../store/database.ts";
+
+export interface AccessOptions {
+  db: Database;
+  connectors: ReadonlyMap<string, Connector>;
+  openClient: (connection: string) => Promise<VendorClient>;
+  runAction: RunAction;
+  variablesOf: VariablesOf;
+  now: () => number;
+}
 
 /** The input property that takes the vendor's id. */
 export const idNameOf = ({ definition }: CompiledResource): string => definition.id ?? "id";
