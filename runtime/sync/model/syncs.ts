@@ -5,7 +5,7 @@ import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { mappingFaults, syncFieldsSchema, type SyncFields } from "../mapping.ts";
+import { fieldsOfSync } from "../mapping.ts";
 import { bySide, DIRECTIONS, WINNERS, type Side } from "../sides.ts";
 import { failure, failureSchema, type Failure, type FailureView } from "./failure.ts";
 import { linkCountsSchema, type LinkCounts } from "./links.ts";
@@ -29,7 +29,7 @@ export const syncs = new Table("syncs", {
     ["propagate", "ignore"],
     "Whether a record deleted on one side is deleted on the other; default propagate.",
   ),
-  fields: checked(value<SyncFields>(syncFieldsSchema), mappingFaults),
+  fields: fieldsOfSync,
   everySeconds: nullable(
     count("Seconds between reads of either side; null for what the triggers' manifests say.", {
       schema: { minimum: 1 },
