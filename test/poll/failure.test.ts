@@ -31,7 +31,7 @@ function stream(consecutiveErrors: number): StreamRecord {
 const refused = new HooklineError("vendor_error", "acme /items: the vendor answered 403");
 
 /** Milliseconds until the next try after this many failures before. */
-function wait(before: number, { interval = 5 * MINUTE, random = 0.5, error = refused as Error } = {}): number {
+function wait(before: number, { interval = 5 * MINUTE, random = 0.5, error = refused } = {}): number {
   const failure = failureOf(error, stream(before), { now, planned: now + interval, random: () => random });
   return failure.stream.nextPollAt! - now;
 }
