@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
+import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
 import { createVault } from "./core/crypto.ts";
@@ -41,6 +43,8 @@ export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 export interface Core extends Context {
   accounts: Accounts;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
   /** Subscriptions, as modules make and change them inside their own transactions. */
   wiring: Wiring;
@@ -121,10 +125,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const wiring = createWiring(context);
   const followConnection = createConnectionFollower(context);
   const variables = createVariables(context);
-  const accounts = createAccounts({
+  const accounts = createAccounts(context, {
     ...options,
-    ...context,
-    network: options.network,
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -132,7 +134,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   });
   const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
-  const reading = { clientOf: ({ id }: { id: string }) => accounts.client(id), variablesOf: variables.valuesOf };
+  const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
   workPolls(context, { ...reading, concurrency: polls, onPoll: (poll) => metrics.polled(poll) });
   workDeliveries({
     ...context,
@@ -149,6 +151,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     ...context,
     accounts,
     variables,
+    apiKeys: createApiKeys(context),
+    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     subscriptions: createSubscriptions(context, { wiring }),
     wiring,
     samples: createSamples(context, reading),

@@ -1,6 +1,6 @@
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
-import type { ConnectionView } from "./accounts/view.ts";
+import type { ConnectionView } from "./model/connections.ts";
 import type { Actions } from "./act/act.ts";
 import type { Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";

@@ -1,25 +1,18 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { generateRandomCodeVerifier } from "oauth4webapi";
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
-import type { Log } from "../core/log.ts";
+import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
-import type { Database } from "../store/database.ts";
-import { findState, insertState, useState, type OAuthState } from "../model/oauth-states.ts";
+import { oauthStates, redeemState, type OAuthState } from "../model/oauth-states.ts";
 import { methodOf, sealCredentials } from "./credentials.ts";
-import type { TokenAnswer } from "./oauth.ts";
+import type { TokenResponse } from "./oauth.ts";
 import type { Status } from "./status.ts";
 import { TokenError } from "./token-error.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";
 import { relabel, verify, type Verified } from "./verify.ts";
 
-export interface AuthorizeOptions {
-  db: Database;
-  vault: Vault;
-  clock: Clock;
-  log: Log;
+export interface AuthorizeNeeds {
   vendorOf: VendorOf;
   status: Status;
 }
@@ -37,8 +30,9 @@ export interface Authorize {
   begin(row: ConnectionRow, authorization: Authorization): Promise<string>;
   /**
    * Finishes with the callback's parameters; a reload of the same callback answers the same.
-   * Throws `invalid_input` for a state that is unknown, used with another code, or over; `connection_rejected` when access
-   * was denied, the code is not accepted, or it is another account; `conflict` when the connection changed meanwhile.
+   * @throws HooklineError `invalid_input` for a state that is unknown, used with another code, or expired;
+   *   `connection_rejected` when access was denied, the code is not accepted, or it is another account; `conflict` when the
+   *   connection changed meanwhile
    */
   finish(callback: URLSearchParams, session?: string): Promise<{ connection: string; returnTo: string | null }>;
 }
@@ -48,7 +42,10 @@ const VALID_MS = 10 * 60 * 1000;
 /** What is sealed in a state: before its use the verifier, after it a hash of the code, to know a reload again. */
 type Sealed = { verifier: string; session: string | null } | { code: string; session: string | null };
 
-export function createAuthorize({ db, vault, clock, log, vendorOf, status }: AuthorizeOptions): Authorize {
+export function createAuthorize(
+  { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
+  { vendorOf, status }: AuthorizeNeeds,
+): Authorize {
   const finishing = new Map<string, Promise<void>>();
 
   const redeem = async (state: OAuthState, sealed: Sealed, callback: URLSearchParams): Promise<void> => {
@@ -59,17 +56,17 @@ export function createAuthorize({ db, vault, clock, log, vendorOf, status }: Aut
       throw staleState();
     }
     const used: Sealed = { code: sha256(callback.get("code") ?? ""), session: sealed.session };
-    if (!(await useState(db, state.stateHash, clock.now(), vault.seal(JSON.stringify(used), place(state.stateHash)))))
-      throw staleState();
+    const resealed = vault.seal(JSON.stringify(used), place(state.stateHash));
+    if (!(await redeemState(db, state.stateHash, clock.now(), resealed))) throw staleState();
     const vendor = vendorOf(row.connector);
     await connect(row, vendor, await exchange(vendor, callback, sealed.verifier));
   };
 
-  const connect = async (row: ConnectionRow, vendor: Vendor, answer: TokenAnswer): Promise<void> => {
+  const connect = async (row: ConnectionRow, vendor: Vendor, answer: TokenResponse): Promise<void> => {
     const method = methodOf(vendor.connector.manifest.authentication, row);
     if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
     const requested = Object.keys(method.scopes);
-    const { credentials, expiresAt } = credentialsFrom(answer, method, clock.now());
+    const { credentials, expiresAt } = credentialsFrom(answer, method, { now: clock.now(), random });
     const captured: Record<string, unknown> = { ...row.captured };
     for (const [name, read] of vendor.connector.authentication.get("oauth2")!.capture) {
       const value = read(answer.response);
@@ -98,7 +95,7 @@ export function createAuthorize({ db, vault, clock, log, vendorOf, status }: Aut
       label: relabel(row, account),
     });
     if (!activated)
-      throw new HooklineError("conflict", `${row.id} changed while it was being connected; start connecting anew`);
+      throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
   };
 
   return {
@@ -108,7 +105,7 @@ export function createAuthorize({ db, vault, clock, log, vendorOf, status }: Aut
       const verifier = generateRandomCodeVerifier();
       const address = await vendorOf(row.connector).oauth().authorizationUrl(state, verifier);
       const sealed: Sealed = { verifier, session: session === undefined ? null : sha256(session) };
-      await insertState(db, {
+      await oauthStates.insert(db, {
         stateHash,
         connection: row.id,
         sealed: vault.seal(JSON.stringify(sealed), place(stateHash)),
@@ -120,7 +117,7 @@ export function createAuthorize({ db, vault, clock, log, vendorOf, status }: Aut
     },
     finish: async (callback, session) => {
       const stateHash = sha256(callback.get("state") ?? "");
-      const state = await findState(db, stateHash);
+      const state = await oauthStates.find(db, stateHash);
       if (!state || state.expiresAt < clock.now()) throw staleState();
       const sealed = JSON.parse(vault.open(state.sealed, place(stateHash))) as Sealed;
       if (sealed.session !== null && !sameText(sealed.session, sha256(session ?? ""))) throw staleState();
@@ -135,17 +132,15 @@ export function createAuthorize({ db, vault, clock, log, vendorOf, status }: Aut
   };
 }
 
-async function exchange(vendor: Vendor, callback: URLSearchParams, verifier: string): Promise<TokenAnswer> {
+async function exchange(vendor: Vendor, callback: URLSearchParams, verifier: string): Promise<TokenResponse> {
   try {
     return await vendor.oauth().exchange(callback, verifier);
   } catch (error) {
     if (!(error instanceof TokenError)) throw error;
     throw new HooklineError(
       "connection_rejected",
-      `${vendor.connector.name}: the vendor did not accept the authorization code; start connecting anew`,
-      {
-        data: error.data,
-      },
+      `${vendor.connector.name}: the vendor did not accept the authorization code; connect again`,
+      { data: error.data },
     );
   }
 }
@@ -153,7 +148,7 @@ async function exchange(vendor: Vendor, callback: URLSearchParams, verifier: str
 function staleState(): HooklineError {
   return new HooklineError(
     "invalid_input",
-    "OAuth callback: its state is unknown, used, or older than ten minutes; start connecting anew",
+    "OAuth callback: the state is unknown, used, or older than ten minutes; connect again",
   );
 }
 

@@ -2,7 +2,10 @@ import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, nearest } from "../core/errors.ts";
 import { compileSchema } from "../manifest/validate.ts";
 
-/** Throws `invalid_input` naming every place where inputs differ from the manifest's `connectionInput`. */
+/**
+ * Checks inputs against the manifest's `connectionInput`.
+ * @throws HooklineError `invalid_input` with every fault
+ */
 export function checkInputs(method: AuthenticationMethod, inputs: Record<string, unknown>): void {
   const schema = method.connectionInput;
   const known = schema ? Object.keys((schema.properties as object | undefined) ?? {}) : [];
@@ -21,7 +24,10 @@ export function checkInputs(method: AuthenticationMethod, inputs: Record<string,
     });
 }
 
-/** Throws `invalid_url` unless a person may be sent back there. */
+/**
+ * Checks where a person is sent back to.
+ * @throws HooklineError `invalid_url` unless its origin is allowed
+ */
 export function checkReturnTo(origins: readonly string[], returnTo: string | undefined): void {
   if (returnTo === undefined) return;
   const url = URL.parse(returnTo);

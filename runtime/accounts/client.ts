@@ -1,17 +1,18 @@
 import type { ErrorClass } from "../../schemas/manifest.ts";
-import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
+import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { connectionValues } from "./credentials.ts";
+import type { ConnectionRow } from "../model/connections.ts";
 import { classify, VendorError, type ErrorScope } from "../vendor/errors.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { withRetry, type Idempotency } from "../vendor/retry.ts";
-import { missingScopes, type NeededScope } from "./scopes.ts";
-import { sendOnce } from "./send.ts";
-import type { PauseConnection } from "./status.ts";
-import type { Tokens, Usable } from "./tokens.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
-import type { Vendor, VendorOf } from "./vendors.ts";
+import { callVendor } from "./call.ts";
+import { connectionValues } from "./credentials.ts";
+import { missingScopes, type NeededScope } from "./scopes.ts";
+import type { PauseConnection } from "./status.ts";
+import type { OpenConnection, Tokens } from "./tokens.ts";
+import type { VendorOf } from "./vendors.ts";
 
 export interface SendOptions {
   /** Where an error would arise. */
@@ -37,24 +38,31 @@ export interface VendorClient {
   readonly values: Record<string, unknown>;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
-  /** Throws `scope_missing` naming the scopes that were not granted. */
+  /** @throws HooklineError `scope_missing` naming the scopes that were not granted */
   requireScopes(scopes: readonly NeededScope[]): void;
   /**
    * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
-   * Throws {@link VendorError} for an answer that is an error, `scope_missing` before any call, `rate_limited`,
-   * `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`.
+   * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
+   *   `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
    */
   send(request: TransportRequest, options: SendOptions): Promise<VendorResponse>;
 }
 
-export interface ClientOptions {
+/**
+ * Opens the conversation of a connection. A row that was just read is not read again for the first requests.
+ * @throws HooklineError what {@link Tokens.open} throws
+ */
+export type ClientOf = (connection: string | ConnectionRow) => Promise<VendorClient>;
+
+export interface ClientNeeds {
   vendorOf: VendorOf;
   tokens: Tokens;
   pause: PauseConnection;
-  clock: Clock;
   /** See {@link withRetry}. */
   retryBaseMs: number;
 }
+
+type Shared = Pick<Context, "clock" | "random">;
 
 /** Loaded on first use: few connectors need them, and what is behind them takes as long to load as much of the rest. */
 const codecs = () => import("../vendor/codecs/codecs.ts");
@@ -62,69 +70,107 @@ const codecs = () => import("../vendor/codecs/codecs.ts");
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const DEFAULT_RETRY = { max: 3, on: RETRIED };
 const DEFAULT_WITHIN_MS = 30_000;
+/** For so long a row that was read is taken for the newest; milliseconds. */
+export const FRESH_MS = 1_000;
 
-/** Throws like {@link Tokens.usable}. */
-export async function openClient(id: string, options: ClientOptions): Promise<VendorClient> {
-  const { row } = await options.tokens.usable(id);
-  const vendor = options.vendorOf(row.connector);
-  const values = connectionValues(row);
+/** @throws HooklineError what {@link Tokens.open} throws */
+export async function openClient(
+  connection: string | ConnectionRow,
+  context: Shared,
+  needs: ClientNeeds,
+): Promise<VendorClient> {
+  const opened = await needs.tokens.open(connection);
+  const { row } = opened;
+  const { connector } = needs.vendorOf(row.connector);
+  const conversation = new Conversation(opened, context, needs);
   const requireScopes = (needed: readonly NeededScope[]): void => {
     const missing = missingScopes(needed, row.scopes);
     if (missing.length === 0) return;
-    throw new HooklineError("scope_missing", `${id} was not granted ${missing.join(", ")}; reconnect and grant it`, {
-      data: { scopes: missing },
-    });
+    throw new HooklineError(
+      "scope_missing",
+      `${row.id} was not granted ${missing.join(", ")}; reconnect and grant it`,
+      {
+        data: { scopes: missing },
+      },
+    );
   };
   return {
-    id,
+    id: row.id,
     user: row.user,
-    connector: vendor.connector,
-    values,
+    connector,
+    values: conversation.values,
     scopes: row.scopes,
     requireScopes,
-    send: async (request, send) => {
-      requireScopes(send.scopes ?? []);
+    send: async (request, options) => {
+      requireScopes(options.scopes ?? []);
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
-      const answer = await withRetry(() => attempt(id, values, vendor, encoded, send, options), {
-        ...(send.retry ?? DEFAULT_RETRY),
-        idempotency: send.idempotency ?? (send.kind === "read" ? "natural" : "none"),
-        withinMs: send.withinMs ?? DEFAULT_WITHIN_MS,
-        baseMs: options.retryBaseMs,
-        signal: send.signal,
+      const response = await withRetry(() => conversation.attempt(encoded, options), {
+        ...(options.retry ?? DEFAULT_RETRY),
+        idempotency: options.idempotency ?? (options.kind === "read" ? "natural" : "none"),
+        withinMs: options.withinMs ?? DEFAULT_WITHIN_MS,
+        baseMs: needs.retryBaseMs,
+        random: context.random,
+        signal: options.signal,
       });
-      return request.decode === undefined ? answer : (await codecs()).decodeAnswer(request.decode, answer);
+      return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
     },
   };
 }
 
-async function attempt(
-  id: string,
-  values: VendorClient["values"],
-  vendor: Vendor,
-  request: TransportRequest,
-  { scope, kind, signal }: SendOptions,
-  { tokens, pause, clock }: ClientOptions,
-): Promise<VendorResponse> {
-  const caller = { connection: id, values };
-  await vendor.limits.take(caller, { kind, polls: scope !== "action" }, signal);
-  let usable: Usable = await tokens.usable(id);
-  for (let renewed = false; ; renewed = true) {
-    const answer = await sendOnce(vendor, usable.row, usable.credentials, request, { signal });
-    vendor.limits.learn(caller, answer.headers);
-    const fault = classify(vendor.connector.errors, answer, scope, clock.now());
-    if (!fault) return answer;
+/** Attempts of one client, which share the newest row it knows. */
+class Conversation {
+  readonly values: Record<string, unknown>;
+  readonly #context: Shared;
+  readonly #needs: ClientNeeds;
+  #current: OpenConnection;
+  /** By `performance.now()`: from then on the row is read again. */
+  #staleAt: number;
 
-    const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, answer, fault);
-    const { credentials, row } = usable;
-    if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
-      vendor.limits.hold(caller, fault.retryAfterMs);
+  constructor(opened: OpenConnection, context: Shared, needs: ClientNeeds) {
+    this.values = connectionValues(opened.row);
+    this.#context = context;
+    this.#needs = needs;
+    this.#current = opened;
+    this.#staleAt = performance.now() + FRESH_MS;
+  }
+
+  /** One try, in its turn; credentials that the vendor says have expired are renewed once. */
+  async attempt(request: TransportRequest, { scope, kind, signal }: SendOptions): Promise<VendorResponse> {
+    const { vendorOf, pause } = this.#needs;
+    const vendor = vendorOf(this.#current.row.connector);
+    const subject = { connection: this.#current.row.id, values: this.values };
+    await vendor.limits.take(subject, { kind, polls: scope !== "action" }, signal);
+    let opened = await this.#open();
+    for (let isRenewed = false; ; isRenewed = true) {
+      const response = await callVendor(vendor, opened, request, signal);
+      vendor.limits.learn(subject, response.headers);
+      const fault = classify(vendor.connector.errors, response, scope, this.#context.clock.now());
+      if (!fault) return response;
+
+      const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, response, fault);
+      const { credentials, row } = opened;
+      if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
+        vendor.limits.hold(subject, fault.retryAfterMs);
+      }
+      if (fault.class === "authExpired" && credentials.type === "oauth2" && !isRenewed) {
+        opened = await this.#open(row.version);
+        continue;
+      }
+      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
+      if (isLost) {
+        this.#staleAt = 0;
+        await pause(row, { version: row.version }, error);
+      }
+      throw error;
     }
-    if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewed) {
-      usable = await tokens.usable(id, row.version);
-      continue;
-    }
-    const lost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
-    if (lost) await pause(row, { version: row.version }, error);
-    throw error;
+  }
+
+  async #open(rejected?: number): Promise<OpenConnection> {
+    const { row } = this.#current;
+    const isFresh = performance.now() < this.#staleAt;
+    const opened = await this.#needs.tokens.open(isFresh ? row : row.id, rejected);
+    if (!isFresh) this.#staleAt = performance.now() + FRESH_MS;
+    this.#current = opened;
+    return opened;
   }
 }

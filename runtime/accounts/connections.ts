@@ -1,19 +1,24 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
+import type { Context } from "../engine/context.ts";
 import {
   changeConnection,
+  connectionChanges,
+  connectionQuery,
+  connections,
   countAccountConnections,
   deleteConnection,
-  findConnection,
-  insertConnection,
-  listConnections,
-  type ConnectionFilter,
+  newConnection,
+  reconnection,
+  type ConnectionEdit,
   type ConnectionRow,
+  type ConnectionView,
+  type NewConnection,
+  type Reconnection,
 } from "../model/connections.ts";
-import type { Database } from "../store/database.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
@@ -21,58 +26,44 @@ import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 import { relabel, verify } from "./verify.ts";
-import { viewOf, warningsOf, type ConnectionView } from "./view.ts";
+import { viewOf, warningsOf } from "./view.ts";
 
-export interface NewConnection {
-  connector: string;
-  user: string;
-  /** By type of authentication; without them OAuth begins. */
-  credentials?: Record<string, unknown>;
-  /** Answers to the manifest's `connectionInput`. */
-  inputs?: Record<string, unknown>;
-  /** Where a person goes after OAuth; its origin must be allowed. */
-  returnTo?: string;
-  /** See {@link Authorize}. */
-  session?: string;
-}
-
-/** The connections of all users. With a user given, those of others do not exist: `not_found`. */
+/**
+ * The connections of all users, as people manage them. All but `create` and `list` throw `not_found` for a connection that
+ * does not exist in the scope. `session` is something only the person's own browser holds; see {@link Authorize}.
+ */
 export interface Connections {
   /**
    * OAuth: `pending` with the address to send the person to. Credentials: `active` after a real request with them.
-   * Throws `not_found` (connector), `invalid_input`, `invalid_url` (returnTo), `connection_rejected`, or what the request threw.
+   * @throws HooklineError `invalid_input`, `not_found` (connector), `forbidden` (another user), `invalid_url` (returnTo),
+   *   `invalid_config` (no OAuth client), `connection_rejected`, or what the request threw
    */
-  create(connection: NewConnection): Promise<ConnectionView & { authorizeUrl?: string }>;
+  create(
+    connection: NewConnection,
+    scope?: Scope,
+    session?: string,
+  ): Promise<ConnectionView & { authorizeUrl?: string }>;
   /** With warnings of what threatens it. */
-  get(id: string, user?: string): Promise<ConnectionView & { warnings: string[] }>;
-  /** In the order they were made. `cursor` is a page's `nextCursor`. */
-  list(
-    filter: ConnectionFilter,
-    page: { limit: number; cursor?: string },
-  ): Promise<{ data: ConnectionView[]; nextCursor: string | null }>;
-  /** Throws `conflict` when it changed meanwhile. */
-  update(
-    id: string,
-    changes: { label?: string; inputs?: Record<string, unknown> },
-    user?: string,
-  ): Promise<ConnectionView>;
-  /** Gives the grant back to the vendor as far as it takes it, and forgets everything. */
-  remove(id: string, user?: string): Promise<void>;
-  /** Proves the credentials anew; a connection that was lost and works again is active again. Throws `connection_rejected`. */
-  test(id: string, user?: string): Promise<ConnectionView>;
-  /** A new authorization for the same connection: it keeps its id, subscriptions and cursors. */
-  reconnect(
-    id: string,
-    options?: { returnTo?: string; session?: string },
-    user?: string,
-  ): Promise<{ authorizeUrl: string }>;
+  get(id: string, scope?: Scope): Promise<ConnectionView & { warnings: string[] }>;
+  /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
+  list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
+  /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
+  update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
+  /** Revokes the grant at the vendor where it can, and deletes the connection. */
+  remove(id: string, scope?: Scope): Promise<void>;
+  /**
+   * Proves the credentials by a real request; a connection that was lost and works again becomes active.
+   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
+   */
+  test(id: string, scope?: Scope): Promise<ConnectionView>;
+  /**
+   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors.
+   * @throws HooklineError `invalid_input`, `invalid_url`, `conflict` when it is not connected by OAuth
+   */
+  reconnect(id: string, options?: Reconnection, scope?: Scope, session?: string): Promise<{ authorizeUrl: string }>;
 }
 
-export interface ConnectionsOptions {
-  db: Database;
-  vault: Vault;
-  clock: Clock;
-  log: Log;
+export interface ConnectionsNeeds {
   vendorOf: VendorOf;
   tokens: Tokens;
   status: Status;
@@ -81,52 +72,53 @@ export interface ConnectionsOptions {
   returnOrigins: readonly string[];
 }
 
-export function createConnections(options: ConnectionsOptions): Connections {
-  const { db, vault, clock, log, vendorOf, tokens, status, authorize } = options;
-
-  const find = async (id: string, user?: string): Promise<ConnectionRow> => {
-    const row = await findConnection(db, id);
-    if (row && (user === undefined || row.user === user)) return row;
-    throw new HooklineError("not_found", `There is no connection ${id}; check the id`);
+export function createConnections(
+  { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
+  { vendorOf, tokens, status, authorize, returnOrigins }: ConnectionsNeeds,
+): Connections {
+  const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
+    const row = await connections.find(db, id);
+    if (row && isVisible(row.user, scope)) return row;
+    throw notFound("connection", id);
   };
-  const view = (row: ConnectionRow): ConnectionView => {
-    const { authentication } = vendorOf(row.connector).connector.manifest;
-    return viewOf(
-      row,
-      methodsOf(authentication).find(({ type }) => type === row.authType),
-    );
-  };
-  const newRow = (given: NewConnection, authType: ConnectionRow["authType"]): ConnectionRow => ({
-    id: newId("con", clock.now()),
-    connector: given.connector,
-    user: given.user,
-    status: "pending",
-    label: null,
-    inputs: given.inputs ?? {},
-    captured: {},
-    scopes: [],
-    authType,
-    credentials: null,
-    expiresAt: null,
-    version: 1,
-    refreshOwner: null,
-    refreshUntil: null,
-    error: null,
-    createdAt: clock.now(),
-    updatedAt: clock.now(),
-  });
+  const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
+  const methodFor = (row: ConnectionRow) =>
+    methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
+  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row));
+  const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
+    expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
-  const createWithCredentials = async (
-    given: NewConnection,
-    credentialsGiven: Record<string, unknown>,
-  ): Promise<ConnectionView> => {
+  const draftOf = (given: NewConnection & { user: string }, authType: ConnectionRow["authType"]): ConnectionRow => {
+    const now = clock.now();
+    return {
+      id: newId("con", now),
+      connector: given.connector,
+      user: given.user,
+      status: "pending",
+      label: null,
+      inputs: given.inputs ?? {},
+      captured: {},
+      scopes: [],
+      authType,
+      credentials: null,
+      expiresAt: null,
+      version: 1,
+      refreshOwner: null,
+      refreshUntil: null,
+      error: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+  };
+
+  const createWithCredentials = async (given: NewConnection & { user: string }): Promise<ConnectionView> => {
     const vendor = vendorOf(given.connector);
     const { method, credentials, expiresAt } = readCredentials(
       vendor.connector.manifest.authentication,
-      credentialsGiven,
+      given.credentials ?? {},
     );
     checkInputs(method, given.inputs ?? {});
-    const draft = newRow(given, method.type);
+    const draft = draftOf(given, method.type);
     const { account, captured } = await verify(vendor, draft, credentials, clock);
     const row: ConnectionRow = {
       ...draft,
@@ -137,52 +129,61 @@ export function createConnections(options: ConnectionsOptions): Connections {
       expiresAt,
     };
     await db.transaction(async (tx) => {
-      await insertConnection(tx, row);
+      await connections.insert(tx, row);
       await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
     });
     return view(row);
   };
 
+  /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
+  const revoke = async (row: ConnectionRow): Promise<void> => {
+    if (row.authType !== "oauth2" || row.credentials === null) return;
+    if (row.label !== null && (await countAccountConnections(db, row.connector, row.label)) > 1) return;
+    const credentials = openCredentials(vault, row.id, row.credentials);
+    if (credentials.type !== "oauth2") return;
+    await vendorOf(row.connector)
+      .oauth()
+      .revoke(credentials.refreshToken ?? credentials.accessToken);
+  };
+
   return {
-    create: async (given) => {
-      const { manifest } = vendorOf(given.connector).connector;
-      const method = methodsOf(manifest.authentication)[0]!;
-      if (given.credentials !== undefined) return createWithCredentials(given, given.credentials);
-      if (method.type !== "oauth2") return createWithCredentials(given, {});
+    async create(connection, scope = {}, session) {
+      const checked = newConnection.check(connection);
+      const given = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
+      const method = methodsOf(authenticationOf(given.connector))[0]!;
+      if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});
-      checkReturnTo(options.returnOrigins, given.returnTo);
-      const row = newRow(given, "oauth2");
-      const authorizeUrl = await authorize.begin(row, { returnTo: given.returnTo, session: given.session });
-      await insertConnection(db, row);
+      checkReturnTo(returnOrigins, given.returnTo);
+      const row = draftOf(given, "oauth2");
+      const authorizeUrl = await authorize.begin(row, { returnTo: given.returnTo, session });
+      await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
     },
 
-    get: async (id, user) => {
-      const row = await find(id, user);
+    async get(id, scope) {
+      const row = await find(id, scope);
       const sameAccount = row.label === null ? 1 : await countAccountConnections(db, row.connector, row.label);
-      return { ...view(row), warnings: warningsOf(row, sameAccount, clock.now()) };
+      return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
     },
 
-    list: async (filter, { limit, cursor }) => {
-      const rows = await listConnections(db, filter, { limit: limit + 1, after: cursor });
-      const data = rows.slice(0, limit);
-      return { data: data.map(view), nextCursor: rows.length > limit ? data.at(-1)!.id : null };
+    async list(query, scope = {}) {
+      const { user, connector, status, ...page } = connectionQuery.check(query);
+      const { limit, after } = readPage(page);
+      const filter = { user: ownerIn(scope, user), connector, status };
+      return toPage(await connections.page(db, filter, { after, limit: limit + 1 }), limit, view);
     },
 
-    update: async (id, { label, inputs }, user) => {
-      const row = await find(id, user);
-      const changes = {
-        ...(label === undefined ? {} : { label }),
-        ...(inputs === undefined ? {} : { inputs: { ...row.inputs, ...inputs } }),
-      };
-      if (changes.inputs)
-        checkInputs(methodOf(vendorOf(row.connector).connector.manifest.authentication, row), changes.inputs);
-      await expectChange(changeConnection(db, id, { version: row.version }, changes, clock.now()), id);
+    async update(id, changes, scope) {
+      const { label, inputs } = connectionChanges.check(changes);
+      const row = await find(id, scope);
+      const merged = inputs && { ...row.inputs, ...inputs };
+      if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged);
+      await change(row, { label, inputs: merged });
       return view(await find(id));
     },
 
-    remove: async (id, user) => {
-      const row = await find(id, user);
+    async remove(id, scope) {
+      const row = await find(id, scope);
       await revoke(row).catch((error: unknown) =>
         log.warn({ connection: id, error }, "a grant could not be revoked at the vendor"),
       );
@@ -192,50 +193,45 @@ export function createConnections(options: ConnectionsOptions): Connections {
       });
     },
 
-    test: async (id, user) => {
-      const found = await find(id, user);
+    async test(id, scope) {
+      const found = await find(id, scope);
       if (found.credentials === null)
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
-      const lost = found.status === "reauth_required" && found.authType !== "oauth2";
-      const { row, credentials } = lost
+      const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
+      const { row, credentials } = isLost
         ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
-        : await tokens.usable(id);
+        : await tokens.open(found);
       const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
       const changes = {
         label: relabel(row, account),
         captured: { ...row.captured, ...captured, ...(account === null ? {} : { account }) },
       };
-      if (lost) await expectChange(status.activate(row, changes), id);
-      else if (changes.label !== row.label)
-        await expectChange(changeConnection(db, id, { version: row.version }, changes, clock.now()), id);
+      if (isLost) expectChange(await status.activate(row, changes), id);
+      else if (changes.label !== row.label) await change(row, changes);
       return view(await find(id));
     },
 
-    reconnect: async (id, given = {}, user) => {
-      const row = await find(id, user);
+    async reconnect(id, options = {}, scope, session) {
+      const { returnTo } = reconnection.check(options);
+      const row = await find(id, scope);
       if (row.authType !== "oauth2") {
         throw new HooklineError(
           "conflict",
           `${id} is connected by ${row.authType}, not by OAuth; remove it and create it with new credentials`,
         );
       }
-      checkReturnTo(options.returnOrigins, given.returnTo);
-      return { authorizeUrl: await authorize.begin(row, given) };
+      checkReturnTo(returnOrigins, returnTo);
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session }) };
     },
   };
-
-  /** Some vendors, Google among them, end every token of an account with one: it stays while another connection lives on it. */
-  async function revoke(row: ConnectionRow): Promise<void> {
-    if (row.authType !== "oauth2" || row.credentials === null) return;
-    if (row.label !== null && (await countAccountConnections(db, row.connector, row.label)) > 1) return;
-    const credentials = openCredentials(vault, row.id, row.credentials);
-    if (credentials.type === "oauth2")
-      await vendorOf(row.connector)
-        .oauth()
-        .revoke(credentials.refreshToken ?? credentials.accessToken);
-  }
 }
 
-async function expectChange(changed: Promise<boolean>, id: string): Promise<void> {
-  if (!(await changed)) throw new HooklineError("conflict", `${id} changed meanwhile; read it and try again`);
+function assertNamed(user: string | undefined): string {
+  if (user !== undefined) return user;
+  const faults = [{ pointer: "/user", message: "is required" }];
+  throw new HooklineError("invalid_input", "connection/user: is required", { faults });
+}
+
+function expectChange(isChanged: boolean, id: string): void {
+  if (!isChanged) throw new HooklineError("conflict", `${id} changed meanwhile; read it and try again`);
 }

@@ -32,7 +32,7 @@ export function sealCredentials(vault: Vault, connection: string, credentials: C
   return vault.seal(JSON.stringify(credentials), place(connection));
 }
 
-/** Throws `decryption_failed`. */
+/** @throws HooklineError `decryption_failed` */
 export function openCredentials(vault: Vault, connection: string, sealed: Uint8Array): Credentials {
   const credentials = JSON.parse(vault.open(sealed, place(connection))) as Credentials;
   rememberCredentials(credentials);
@@ -64,13 +64,14 @@ export function methodOf(
   if (method) return method;
   throw new HooklineError(
     "conflict",
-    `${row.id}: its connector no longer offers ${row.authType}; remove the connection and connect anew`,
+    `${row.id}: its connector no longer offers ${row.authType}; remove the connection and connect again`,
   );
 }
 
 /**
  * The way that credentials handed in are meant for, and their checked form. Without `type`, the first way that asks for
- * exactly what was given. Throws `invalid_input` naming every fault.
+ * exactly what was given.
+ * @throws HooklineError `invalid_input` with every fault
  */
 export function readCredentials(
   authentication: Authentication,

@@ -27,7 +27,7 @@ export interface OAuthOptions {
 }
 
 /** A token endpoint's answer, its variants levelled. */
-export interface TokenAnswer {
+export interface TokenResponse {
   accessToken: string;
   /** Absent when the vendor keeps the old one valid. */
   refreshToken?: string;
@@ -39,20 +39,23 @@ export interface TokenAnswer {
   response: { status: number; headers: Record<string, string>; body: unknown };
 }
 
-/** The OAuth 2.0 conversation with one vendor. Token calls throw `TokenError`, `network` or `timeout`. */
+/** The OAuth 2.0 conversation with one vendor. Token calls throw {@link TokenError}, `network` or `timeout`. */
 export interface OAuth {
   /** RFC 6749 §4.1.1 with PKCE (RFC 7636). */
   authorizationUrl(state: string, verifier: string): Promise<string>;
-  /** Redeems the code of a callback whose state has been checked. Throws `connection_rejected` when it is an error or of another issuer. */
-  exchange(callback: URLSearchParams, verifier: string): Promise<TokenAnswer>;
-  refresh(refreshToken: string): Promise<TokenAnswer>;
+  /**
+   * Redeems the code of a callback whose state has been checked.
+   * @throws HooklineError `connection_rejected` when it is an error or of another issuer
+   */
+  exchange(callback: URLSearchParams, verifier: string): Promise<TokenResponse>;
+  refresh(refreshToken: string): Promise<TokenResponse>;
   /** RFC 7009; does nothing when the vendor has no address for it. */
   revoke(token: string): Promise<void>;
 }
 
 /** Less than half the lease under which a refresh runs. */
 export const TOKEN_DEADLINE_MS = 15_000;
-const MAX_TOKEN_ANSWER_BYTES = 256 * 1024;
+const MAX_TOKEN_RESPONSE_BYTES = 256 * 1024;
 
 export function createOAuth(options: OAuthOptions): OAuth {
   const { connector, authentication, override, client, redirectUri } = options;
@@ -69,7 +72,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   const call = async (
     make: (settings: oauth.TokenEndpointRequestOptions) => Promise<Response>,
     read: (response: Response) => Promise<oauth.TokenEndpointResponse>,
-  ): Promise<TokenAnswer> => {
+  ): Promise<TokenResponse> => {
     let raw: NetworkResponse | undefined;
     const settings: oauth.TokenEndpointRequestOptions = {
       additionalParameters: authentication.tokenParams,
@@ -77,7 +80,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
       [oauth.customFetch]: async (url, init) => level((raw = await post(options, url, init))),
     };
     try {
-      return toAnswer(await read(await make(settings)), raw!);
+      return toTokenResponse(await read(await make(settings)), raw!);
     } catch (error) {
       if (error instanceof HooklineError) throw error;
       throw tokenError(connector, raw, error, options.classify);
@@ -145,7 +148,7 @@ function checkCallback(
   if (iss !== null && URL.parse(iss)?.origin !== server.issuer) {
     throw new HooklineError(
       "connection_rejected",
-      `${connector}: the callback comes from another issuer; start connecting anew`,
+      `${connector}: the callback comes from another issuer; connect again`,
     );
   }
   const rest = new URLSearchParams(callback);
@@ -155,13 +158,9 @@ function checkCallback(
   } catch {
     const denied = callback.get("error") === "access_denied";
     const what = denied ? "access was not granted" : "the vendor refused the authorization";
-    throw new HooklineError(
-      "connection_rejected",
-      `${connector}: ${what}; start connecting anew and agree to what is asked`,
-      {
-        data: { error: denied ? "access_denied" : "authorization_error" },
-      },
-    );
+    throw new HooklineError("connection_rejected", `${connector}: ${what}; connect again and agree to what is asked`, {
+      data: { error: denied ? "access_denied" : "authorization_error" },
+    });
   }
 }
 
@@ -177,7 +176,7 @@ async function post(
     headers: init.headers,
     body: init.body.toString(),
     deadlineMs: TOKEN_DEADLINE_MS,
-    maxBytes: MAX_TOKEN_ANSWER_BYTES,
+    maxBytes: MAX_TOKEN_RESPONSE_BYTES,
   });
 }
 
@@ -209,7 +208,7 @@ function level(raw: NetworkResponse): Response {
   });
 }
 
-function toAnswer(body: oauth.TokenEndpointResponse, raw: NetworkResponse): TokenAnswer {
+function toTokenResponse(body: oauth.TokenEndpointResponse, raw: NetworkResponse): TokenResponse {
   rememberSecret(body.access_token);
   if (body.refresh_token !== undefined) rememberSecret(body.refresh_token);
   return {

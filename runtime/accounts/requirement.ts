@@ -1,7 +1,10 @@
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledRequirement } from "../manifest/compiled.ts";
 
-/** Throws `conflict` with the manifest's message when the connection is not what an operation needs. */
+/**
+ * Checks that a connection is what an operation needs.
+ * @throws HooklineError `conflict` with the manifest's message when it is not
+ */
 export function assertRequirement(
   operation: string,
   requirement: CompiledRequirement | undefined,

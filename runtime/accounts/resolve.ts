@@ -1,5 +1,5 @@
-import { HooklineError } from "../core/errors.ts";
-import { findConnection, listConnections, type ConnectionRow } from "../model/connections.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
+import { connections, type ConnectionRow } from "../model/connections.ts";
 import type { Sql } from "../store/database.ts";
 
 /** How a flow names a connection: by id, or as the only one of a connector. */
@@ -30,7 +30,7 @@ export async function resolveConnection(sql: Sql, ref: ConnectionRef, asker: Ask
 }
 
 async function byId(sql: Sql, id: string, { owner, workspace }: Asker): Promise<ConnectionRow> {
-  const row = await findConnection(sql, id);
+  const row = await connections.find(sql, id);
   if (row && (owner === null || row.user === owner || (workspace && row.user === WORKSPACE_USER))) return row;
   if (row?.user === WORKSPACE_USER) {
     throw new HooklineError(
@@ -38,14 +38,13 @@ async function byId(sql: Sql, id: string, { owner, workspace }: Asker): Promise<
       `Connection ${id} is the workspace's own; only an admin can wire it into a flow`,
     );
   }
-  const whose = owner === null ? "" : ` of user ${owner}`;
-  throw new HooklineError("not_found", `There is no connection ${id}${whose}; choose another, or make it first`);
+  throw notFound("connection", id);
 }
 
 async function ofConnector(sql: Sql, connector: string, { user, workspace }: Asker): Promise<ConnectionRow> {
   for (const owner of [user, workspace ? WORKSPACE_USER : null]) {
     if (owner === null) continue;
-    const rows = await listConnections(sql, { user: owner, connector }, { limit: MOST });
+    const rows = await connections.page(sql, { user: owner, connector }, { limit: MOST });
     const usable = rows.filter(({ status }) => status !== "pending");
     if (usable.length === 1) return usable[0]!;
     if (usable.length > 1) {

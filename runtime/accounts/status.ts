@@ -1,16 +1,15 @@
-import type { Clock } from "../core/clock.ts";
 import type { HooklineError } from "../core/errors.ts";
+import type { Context } from "../engine/context.ts";
 import {
   changeConnection,
   type ConnectionChanges,
   type ConnectionRow,
   type StatusChange,
 } from "../model/connections.ts";
-import type { Database, Tx } from "../store/database.ts";
-import type { Emit } from "../model/events.ts";
 import { connectionEvent } from "../model/operational.ts";
+import type { Tx } from "../store/database.ts";
 
-/** Told of every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
+/** Follows every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
 export type OnStatus = (tx: Tx, change: StatusChange) => Promise<void>;
 
 /** Which state of the row a change is meant for. */
@@ -21,27 +20,20 @@ export interface Expected {
 
 /**
  * Makes a connection `reauth_required`, with one event, because its grant is gone.
- * False when the row changed meanwhile: somebody else knows better.
+ * False when the row changed meanwhile: who changed it knew more.
  */
 export type PauseConnection = (row: ConnectionRow, expected: Expected, error: HooklineError) => Promise<boolean>;
-
-export interface StatusOptions {
-  db: Database;
-  clock: Clock;
-  emit: Emit;
-  onStatus: OnStatus;
-}
 
 export interface Status {
   pause: PauseConnection;
   /** Makes a connection `active` with these credentials, with one event. False when the row changed meanwhile. */
   activate(row: ConnectionRow, changes: ConnectionChanges): Promise<boolean>;
-  /** Tells, inside `tx`, that a connection is active or removed. */
+  /** Announces, inside `tx`, that a connection is active or removed. */
   announce(tx: Tx, change: StatusChange): Promise<void>;
 }
 
-export function createStatus({ db, clock, emit, onStatus }: StatusOptions): Status {
-  const tell = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
+export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" | "emit">, onStatus: OnStatus): Status {
+  const announce = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);
     const { status } = change;
     if (news === undefined || status === "removed") return;
@@ -57,7 +49,7 @@ export function createStatus({ db, clock, emit, onStatus }: StatusOptions): Stat
   ) =>
     db.transaction(async (tx) => {
       if (!(await changeConnection(tx, row.id, expected, { ...changes, status }, clock.now()))) return false;
-      await tell(tx, { id: row.id, connector: row.connector, user: row.user, status }, news);
+      await announce(tx, { id: row.id, connector: row.connector, user: row.user, status }, news);
       return true;
     });
 
@@ -72,7 +64,7 @@ export function createStatus({ db, clock, emit, onStatus }: StatusOptions): Stat
       ),
     activate: (row, changes) =>
       change(row, { version: row.version }, "active", { ...changes, error: null }, { reason: READY }),
-    announce: (tx, told) => tell(tx, told, told.status === "active" ? { reason: READY } : undefined),
+    announce: (tx, change) => announce(tx, change, change.status === "active" ? { reason: READY } : undefined),
   };
 }
 

@@ -1,6 +1,6 @@
-import type { Clock } from "../core/clock.ts";
-import { HooklineError, nearest } from "../core/errors.ts";
+import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
+import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { methodsOf } from "./credentials.ts";
 import { classify } from "../vendor/errors.ts";
@@ -23,29 +23,33 @@ export interface Vendor {
   url: string;
   assertHost: AssertHost;
   limits: Limits;
-  /** Throws `invalid_config` when the connector has no OAuth client. */
+  /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
   oauth(): OAuth;
 }
 
-export interface VendorsOptions {
-  connectors: ReadonlyMap<string, Connector>;
+type Shared = Pick<Context, "connectors" | "clock">;
+
+export interface VendorsNeeds {
+  /** The embedding product's OAuth registrations, by connector. */
   clients: Readonly<Record<string, OAuthClient>>;
+  /** Other addresses than the manifests', by connector. */
   servers: Readonly<Record<string, ServerOverride>>;
+  /** Where vendors send people back. */
   redirectUri: string;
+  /** The way to vendors. */
   network: Network;
-  clock: Clock;
   /** Where uses of the vendors' limits are counted. */
   counterOf: CounterOf;
 }
 
-/** The vendor of a connector, made on first use. Throws `not_found` with the nearest name. */
+/** The vendor of a connector, made on first use. @throws HooklineError `not_found` with the nearest name */
 export type VendorOf = (connector: string) => Vendor;
 
-export function createVendors(options: VendorsOptions): VendorOf {
+export function createVendors(context: Shared, needs: VendorsNeeds): VendorOf {
   const vendors = new Map<string, Vendor>();
   return (name) => {
     let vendor = vendors.get(name);
-    if (!vendor) vendors.set(name, (vendor = createVendor(findConnector(options.connectors, name), options)));
+    if (!vendor) vendors.set(name, (vendor = createVendor(findConnector(context.connectors, name), context, needs)));
     return vendor;
   };
 }
@@ -53,14 +57,13 @@ export function createVendors(options: VendorsOptions): VendorOf {
 function findConnector(connectors: ReadonlyMap<string, Connector>, name: string): Connector {
   const connector = connectors.get(name);
   if (connector) return connector;
-  const near = nearest(name, connectors.keys());
-  const hint = near ? `did you mean "${near}"?` : `there are: ${[...connectors.keys()].join(", ")}`;
-  throw new HooklineError("not_found", `There is no connector "${name}"; ${hint}`);
+  throw new HooklineError("not_found", unknownName("connector", name, connectors.keys()));
 }
 
 function createVendor(
   connector: Connector,
-  { clients, servers, redirectUri, network, clock, counterOf }: VendorsOptions,
+  { clock }: Shared,
+  { clients, servers, redirectUri, network, counterOf }: VendorsNeeds,
 ): Vendor {
   const { name, manifest } = connector;
   const override = Object.hasOwn(servers, name) ? servers[name] : undefined;
@@ -98,9 +101,9 @@ function createVendor(
         redirectUri,
         network,
         assertHost,
-        classify: (answer) => {
-          const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(answer));
-          return matched ? classify(connector.errors, answer, "token", clock.now())?.class : undefined;
+        classify: (response) => {
+          const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(response));
+          return matched ? classify(connector.errors, response, "token", clock.now())?.class : undefined;
         },
       }));
     },

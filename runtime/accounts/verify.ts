@@ -3,24 +3,24 @@ import { HooklineError } from "../core/errors.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { connectionValues, type Credentials } from "./credentials.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
-import { sendOnce } from "./send.ts";
+import { callVendor } from "./call.ts";
 import type { Vendor } from "./vendors.ts";
 
-/** What a real request with the credentials told about the account. */
+/** What a real request with the credentials says about the account. */
 export interface Verified {
   /** How the vendor calls the account; null when the manifest does not say where that stands. */
   account: string | null;
-  /** Values captured from the test's answer, for ways of authentication without a token answer. */
+  /** Values captured from the test's response, for ways of authentication without a token answer. */
   captured: Record<string, unknown>;
 }
 
 /**
  * Proves credentials by the manifest's test request, where it has one.
- * Throws `connection_rejected` when the vendor does not accept them, or what the request threw.
+ * @throws HooklineError `connection_rejected` when the vendor does not accept them, or what the request threw
  */
 export async function verify(
   vendor: Vendor,
-  row: Pick<ConnectionRow, "id" | "user" | "authType" | "inputs" | "captured">,
+  row: ConnectionRow,
   credentials: Credentials,
   clock: Clock,
 ): Promise<Verified> {
@@ -30,27 +30,26 @@ export async function verify(
     const account = authentication?.label?.({ connection: connectionValues(row) });
     return { account: account || null, captured: {} };
   }
-  const answer = await sendOnce(vendor, row, credentials, authentication.test({ connection: connectionValues(row) }));
-  const fault = classify(connector.errors, answer, "action", clock.now());
+  const request = authentication.test({ connection: connectionValues(row) });
+  const response = await callVendor(vendor, { row, credentials }, request);
+  const fault = classify(connector.errors, response, "action", clock.now());
   if (fault) {
-    const error = new VendorError(`${connector.name}: testing the credentials`, answer, fault);
+    const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
     if (fault.class !== "authExpired" && fault.class !== "authRevoked") throw error;
     throw new HooklineError(
       "connection_rejected",
       `${connector.name}: the vendor does not accept the credentials; check them and try again`,
-      {
-        data: error.data,
-      },
+      { data: error.data },
     );
   }
   const captured: Record<string, unknown> = {};
   if (row.authType !== "oauth2") {
     for (const [name, read] of authentication.capture) {
-      const value = read(answer);
+      const value = read(response);
       if (value !== undefined) captured[name] = value;
     }
   }
-  const account = authentication.label?.({ response: answer, connection: { ...connectionValues(row), ...captured } });
+  const account = authentication.label?.({ response, connection: { ...connectionValues(row), ...captured } });
   return { account: account || null, captured };
 }
 

@@ -1,41 +1,15 @@
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { isObject } from "../core/json.ts";
-import type { ConnectionRow, ConnectionStatus } from "../model/connections.ts";
+import { isoTime } from "../core/time.ts";
+import { connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 
-/** A connection as it is shown: never a secret. Times are RFC 3339. */
-export interface ConnectionView {
-  id: string;
-  connector: string;
-  user: string;
-  status: ConnectionStatus;
-  label: string | null;
-  /** Without those the manifest marks `writeOnly`. */
-  inputs: Record<string, unknown>;
-  authType: ConnectionRow["authType"];
-  /** Granted OAuth scopes. */
-  scopes: string[];
-  /** Scopes the manifest asks for that were not granted. */
-  missingScopes: string[];
-  error: { code: string; message: string; at: string } | null;
-  createdAt: string;
-  updatedAt: string;
-}
-
+/** A connection as it is shown, without the inputs that the manifest marks `writeOnly`. */
 export function viewOf(row: ConnectionRow, method: AuthenticationMethod | undefined): ConnectionView {
   const requested = method?.type === "oauth2" ? Object.keys(method.scopes) : [];
   return {
-    id: row.id,
-    connector: row.connector,
-    user: row.user,
-    status: row.status,
-    label: row.label,
+    ...connections.view(row),
     inputs: withoutWriteOnly(row.inputs, method?.connectionInput),
-    authType: row.authType,
-    scopes: row.scopes,
     missingScopes: row.scopes.length === 0 ? [] : requested.filter((scope) => !row.scopes.includes(scope)),
-    error: row.error && { ...row.error, at: rfc3339(row.error.at) },
-    createdAt: rfc3339(row.createdAt),
-    updatedAt: rfc3339(row.updatedAt),
   };
 }
 
@@ -45,28 +19,38 @@ function withoutWriteOnly(inputs: Record<string, unknown>, schema: object | unde
   return Object.fromEntries(Object.entries(inputs).filter(([name]) => !hidden(name)));
 }
 
-function rfc3339(time: number): string {
-  return new Date(time).toISOString();
-}
-
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Google ends refresh tokens that were not used for six months; told a month before. */
-const UNUSED_DAYS = 150;
-/** Google keeps at most 100 live refresh tokens per account and client, and ends the oldest silently. */
-const MANY_CONNECTIONS = 90;
+/** How long before a vendor ends an unused refresh token people are warned. */
+const WARNED_DAYS = 30;
+/** The part of the most connections of one account from which on people are warned. */
+const NEARLY_FULL = 0.9;
 
-/** What threatens a connection although it works. `sameAccount`: active connections of the connector to the same account. */
-export function warningsOf(row: ConnectionRow, sameAccount: number, now: number): string[] {
+/**
+ * What threatens a connection although it works, by what its manifest declares of refresh tokens.
+ * `sameAccount`: active connections of the connector to the same account.
+ */
+export function warningsOf(
+  row: ConnectionRow,
+  method: AuthenticationMethod | undefined,
+  sameAccount: number,
+  now: number,
+): string[] {
+  if (method?.type !== "oauth2" || row.status !== "active") return [];
+  const { unusedDays, maxPerAccount } = method.refresh ?? {};
   const warnings: string[] = [];
-  if (row.authType !== "oauth2" || row.status !== "active") return warnings;
-  if (row.expiresAt !== null && now - row.expiresAt > UNUSED_DAYS * DAY_MS) {
-    warnings.push(
-      `The refresh token has not been used since ${rfc3339(row.expiresAt)}; vendors end unused ones, Google after six months`,
-    );
+  if (unusedDays !== undefined && row.expiresAt !== null) {
+    const endsAt = row.expiresAt + unusedDays * DAY_MS;
+    if (now >= endsAt - Math.min(WARNED_DAYS, unusedDays / 2) * DAY_MS) {
+      warnings.push(
+        `The refresh token has not been used since ${isoTime(row.expiresAt)}; the vendor ends one that is unused for ` +
+          `${unusedDays} days. Test the connection to use it.`,
+      );
+    }
   }
-  if (sameAccount >= MANY_CONNECTIONS) {
+  if (maxPerAccount !== undefined && sameAccount >= Math.ceil(maxPerAccount * NEARLY_FULL)) {
     warnings.push(
-      `${sameAccount} connections lead to this account; Google ends the oldest refresh token above 100, remove some`,
+      `${sameAccount} connections lead to this account; above ${maxPerAccount} the vendor ends the oldest refresh token. ` +
+        "Remove connections that are not needed.",
     );
   }
   return warnings;

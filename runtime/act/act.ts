@@ -57,8 +57,8 @@ export function createActions(
   const perform = createRunAction({ openClient: accounts.client, variablesOf, log: context.log });
   const listOptions = createListOptions(accounts.client, perform);
   const passthrough = createPassthrough(context, accounts);
-  const assertVisible = async (connection: string, { user }: Scope): Promise<void> => {
-    if (user !== undefined) await accounts.get(connection, user);
+  const assertVisible = async (connection: string, scope: Scope): Promise<void> => {
+    if (scope.user !== undefined) await accounts.get(connection, scope);
   };
 
   return {
@@ -68,7 +68,7 @@ export function createActions(
         await assertVisible(connection, scope);
         return perform(connection, name, input, { signal });
       }
-      const { id, connector } = await accounts.get(connection, scope.user);
+      const { id, connector } = await accounts.get(connection, scope);
       const { idempotency, steps } = findAction(accounts.vendorOf(connector).connector, name);
       const request = { id, action: name, input };
       const kind = { repeatable: idempotency !== "none", calls: steps.length, status: 200 };

@@ -54,7 +54,7 @@ export function createRunAction({ openClient, variablesOf, log }: ActionsOptions
     const faults = action.validateInput(input);
     if (faults.length > 0) throw inputRefused(client.connector, name, faults);
     assertUsable(client, action);
-    const { workspace, user } = await variablesOf(client.user);
+    const { workspace, user } = await variablesOf(client.user, action);
     const run = { key: runKey(connection, name, keySeed) };
     const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
     const work = () => runSteps(client, { ...action, result: result ?? action.result }, scope, signal);

@@ -1,4 +1,4 @@
-import type { ConnectionView } from "../accounts/view.ts";
+import type { ConnectionView } from "../model/connections.ts";
 import { missingScopes } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -49,7 +49,7 @@ export function createCatalog(
   const activeOf = async (user: string): Promise<ConnectionView[]> => {
     const found: ConnectionView[] = [];
     for (let cursor: string | undefined; ;) {
-      const page = await accounts.list({ user, status: "active" }, { limit: PAGE, cursor });
+      const page = await accounts.list({ user, status: "active", limit: PAGE, cursor });
       found.push(...page.data);
       if (page.nextCursor === null) return found;
       cursor = page.nextCursor;

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { ConnectionView } from "../accounts/view.ts";
+import type { ConnectionView } from "../model/connections.ts";
 
 /** What every maker of models takes as a function's name is at most this long. */
 const LONGEST_NAME = 64;

@@ -8,7 +8,7 @@ import { connectionValues, methodOf, presentCredentials } from "../accounts/cred
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
 import type { Context } from "../engine/context.ts";
-import type { Tokens, Usable } from "../accounts/tokens.ts";
+import type { OpenConnection, Tokens } from "../accounts/tokens.ts";
 import type { Vendor } from "../accounts/vendors.ts";
 
 /** A caller's request for the vendor's own API. */
@@ -41,19 +41,19 @@ export function createPassthrough(
     assertMethod(request.method);
     if (Number(request.headers?.["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
       throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
-    let usable = await tokens.usable(connection);
-    const vendor = vendorOf(usable.row.connector);
-    const caller = { connection, values: connectionValues(usable.row) };
+    let opened = await tokens.open(connection);
+    const vendor = vendorOf(opened.row.connector);
+    const caller = { connection, values: connectionValues(opened.row) };
     const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
-    let answer = await send(vendor, usable, request, network);
-    if (answer.status === 401 && usable.credentials.type === "oauth2") {
-      usable = await renewed(tokens, usable, answer);
+    let answer = await send(vendor, opened, request, network);
+    if (answer.status === 401 && opened.credentials.type === "oauth2") {
+      opened = await renewed(tokens, opened, answer);
       // A body that has gone by cannot be sent twice: the new token is for the next request then.
       if (request.body === undefined) {
         answer.body.destroy();
-        answer = await send(vendor, usable, request, network);
+        answer = await send(vendor, opened, request, network);
       }
     }
     vendor.limits.learn(caller, answer.headers);
@@ -66,11 +66,11 @@ export function createPassthrough(
 
 async function send(
   vendor: Vendor,
-  usable: Usable,
+  opened: OpenConnection,
   request: PassthroughRequest,
   network: Network,
 ): Promise<StreamResponse> {
-  const { row, credentials } = usable;
+  const { row, credentials } = opened;
   const { connector } = vendor;
   const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
   const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
@@ -84,9 +84,9 @@ async function send(
   });
 }
 
-async function renewed(tokens: Tokens, { row }: Usable, answer: StreamResponse): Promise<Usable> {
+async function renewed(tokens: Tokens, { row }: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {
   try {
-    return await tokens.usable(row.id, row.version);
+    return await tokens.open(row, row.version);
   } catch (error) {
     answer.body.destroy();
     throw error;

@@ -3,6 +3,7 @@ import { durationMs } from "../core/duration.ts";
 import { Lru } from "../core/lru.ts";
 import type { Getter, Scope } from "../manifest/expressions.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
+import { readsVariables } from "../manifest/variables.ts";
 import type { FlowVersion } from "./model/flows.ts";
 import { compileMapping, compileUrl } from "./mapping.ts";
 
@@ -10,6 +11,8 @@ import { compileMapping, compileUrl } from "./mapping.ts";
 export interface CompiledFlow {
   readonly when: ((scope: Scope) => boolean) | undefined;
   readonly steps: readonly CompiledStep[];
+  /** Whether any step may read a variable. */
+  readonly readsVariables: boolean;
   readonly timeLimitMs: number | undefined;
 }
 
@@ -56,6 +59,7 @@ export function compileFlow({ definition, setup }: Pick<FlowVersion, "definition
   return {
     when: when === undefined ? undefined : compileCondition(when, startRoots(setup)),
     steps: steps.map((step) => compileStep(step, setup)),
+    readsVariables: readsVariables(steps),
     timeLimitMs: timeLimit === undefined ? undefined : durationMs(timeLimit),
   };
 }

@@ -52,7 +52,7 @@ async function renderAll(
 ): Promise<DryStep[]> {
   const user = flow.user ?? (isObject(trigger) && typeof trigger["user"] === "string" ? trigger["user"] : null);
   const asker: Asker = { owner: flow.user, user, workspace: flow.byAdmin };
-  const { workspace, user: own } = await context.variablesOf(user ?? "");
+  const { workspace, user: own } = await context.variablesOf(user ?? "", compiled);
   const steps: Record<string, object> = {};
   const rendered: DryStep[] = [];
   for (const step of compiled.steps) {

@@ -50,7 +50,7 @@ export async function executeRun(
   signal: AbortSignal,
 ): Promise<Outcome> {
   const { run } = unfinished;
-  const variables = await options.variablesOf(run.forUser ?? NOBODY);
+  const variables = await options.variablesOf(run.forUser ?? NOBODY, unfinished.flow);
   const connection = run.connection === null ? undefined : await findConnection(options.db, run.connection);
   const scope = {
     trigger: openTrigger(options.vault, run),

@@ -13,7 +13,6 @@ import { serve } from "./serve.ts";
 import { coreRoutes } from "./routes/index.ts";
 import { components } from "./schemas/index.ts";
 import type { Services } from "./services.ts";
-import { createUserTokens } from "./user-tokens.ts";
 
 /** What HTTP needs to know of a module: its routes, and how the OpenAPI document describes them. */
 export type ServedModule = Pick<Module<never, unknown>, "routes" | "nouns" | "tags">;
@@ -55,8 +54,7 @@ export function createRouter(options: RouterOptions): Router {
 
 async function makeRoutes(options: RouterOptions): Promise<Router> {
   const { services, started, baseUrl, log } = options;
-  const tokens = createUserTokens({ secret: undefined, audience: baseUrl ?? "hookline" });
-  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate, tokens });
+  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();
@@ -65,7 +63,7 @@ async function makeRoutes(options: RouterOptions): Promise<Router> {
   const nouns = { ...components, ...Object.assign({}, ...modules.map((module) => module.nouns)) };
   const tags = { ...TAGS, ...Object.assign({}, ...modules.map((module) => module.tags)) };
   const routes: Route[] = [
-    ...coreRoutes({ tokens, describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
+    ...coreRoutes({ describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
     ...modules.flatMap((module) => module.routes),
   ];
   const router = Router();

@@ -1,4 +1,6 @@
 import type { Accounts } from "../accounts/accounts.ts";
+import type { ApiKeys } from "../accounts/api-keys.ts";
+import type { UserTokens } from "../accounts/user-tokens.ts";
 import type { Variables } from "../accounts/variables.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
@@ -13,6 +15,8 @@ import type { Samples } from "../read/samples.ts";
 export interface Services extends Context {
   accounts: Accounts;
   variables: Variables;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
   samples: Samples;
   endpoints: Endpoints;

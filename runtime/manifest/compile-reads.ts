@@ -1,10 +1,10 @@
 import type { Cursor, Pagination } from "../../schemas/manifest.ts";
 import { compileRecords, type CompiledRecords } from "./compile-records.ts";
-import type { Answer } from "./compiled.ts";
 import { compileExpression, type Scope } from "./expressions.ts";
 import { compileCondition } from "./jmespath.ts";
 import { compileRequest, type CompiledRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
+import type { ResponseParts } from "./targets.ts";
 
 /** How a stream is read: pages and cursor. Targets stay text in the definitions; {@link compileTarget} applies them. */
 export interface CompiledReads {
@@ -15,21 +15,23 @@ export interface CompiledReads {
 export interface CompiledPagination {
   readonly definition: Pagination;
   /** The values that name the next page, one per `from`; none for pages that are counted, and for the Link header. */
-  readonly from: readonly ((page: { response: Answer; lastRecord: unknown }) => unknown)[];
+  readonly from: readonly ((page: { response: ResponseParts; lastRecord: unknown }) => unknown)[];
   /** Whether the condition of `stop` ends the pages. */
-  readonly stopWhen: ((answer: Answer) => boolean) | undefined;
+  readonly stopWhen: ((response: ResponseParts) => boolean) | undefined;
 }
 
 export interface CompiledCursor {
   readonly definition: Cursor;
-  /** `from` of an answer: syncToken and sequence. */
-  readonly ofResponse: ((answer: Answer) => unknown) | undefined;
+  /** `from` of a response: syncToken and sequence. */
+  readonly ofResponse: ((response: ResponseParts) => unknown) | undefined;
   /** `from` or `values` of a record: updatedSince and keyset. */
   readonly ofRecord: readonly ((record: unknown) => unknown)[];
   /** Seconds to look ahead and behind, from the scope: window. */
   readonly span: ((scope: Scope) => { ahead: number; behind: number }) | undefined;
   /** The request for the first number: sequence. */
-  readonly baseline: { readonly request: CompiledRequest; readonly from: (answer: Answer) => unknown } | undefined;
+  readonly baseline:
+    | { readonly request: CompiledRequest; readonly from: (response: ResponseParts) => unknown }
+    | undefined;
   /** The request for what an expired number has missed: sequence. */
   readonly recover: CompiledRecovery | undefined;
 }
@@ -62,13 +64,13 @@ function compileCursor(definition: Cursor): CompiledCursor {
   const empty = { definition, ofRecord: [], ...none };
   switch (definition.type) {
     case "syncToken":
-      return { ...empty, ofResponse: ofAnswer(definition.from) };
+      return { ...empty, ofResponse: ofResponse(definition.from) };
     case "sequence": {
       const { baseline, recover } = definition;
       return {
         ...empty,
-        ofResponse: ofAnswer(definition.from),
-        baseline: { request: compileRequest(baseline.request, ROOTS.baselineRequest), from: ofAnswer(baseline.from) },
+        ofResponse: ofResponse(definition.from),
+        baseline: { request: compileRequest(baseline.request, ROOTS.baselineRequest), from: ofResponse(baseline.from) },
         recover: recover && {
           request: compileRequest(recover.request, ROOTS.streamRequest),
           pagination: compilePagination(recover.pagination),
@@ -94,7 +96,7 @@ function compileSpan(aheadSeconds: number | string, behindSeconds: number | stri
   return (scope) => ({ ahead: Number(ahead!(scope) ?? 0), behind: Number(behind!(scope) ?? 0) });
 }
 
-function ofAnswer(place: string): (answer: Answer) => unknown {
+function ofResponse(place: string): (response: ResponseParts) => unknown {
   const get = compileExpression(place, ROOTS.response);
   return (response) => get({ response });
 }

@@ -1,14 +1,14 @@
 import type { Records, Stream, ValueExpression } from "../../schemas/manifest.ts";
-import type { Answer } from "./compiled.ts";
 import { compileExpression, compilePointer, type Getter } from "./expressions.ts";
 import { compileCondition, compileJmespath } from "./jmespath.ts";
 import { ROOTS } from "./roots.ts";
+import type { ResponseParts } from "./targets.ts";
 import { compileTemplate } from "./templates.ts";
 
 /** What is known of a stream's records. */
 export interface CompiledRecords {
   /** The records of an answer: the first place that exists; a single object is a list of one, nothing a list of none. */
-  readonly select: (answer: Answer) => readonly unknown[];
+  readonly select: (response: ResponseParts) => readonly unknown[];
   /**
    * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
    * Several parts are joined by "|", which is escaped inside them.

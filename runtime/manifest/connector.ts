@@ -13,7 +13,6 @@ import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
 import type {
-  Answer,
   CompiledAction,
   CompiledBatch,
   CompiledEach,
@@ -28,9 +27,11 @@ import { compileExpression, compileText, isRuntimeExpression, type Getter, type 
 import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
-import { mayRead, ROOTS, VARIABLE_ROOTS } from "./roots.ts";
+import { ROOTS } from "./roots.ts";
+import type { ResponseParts } from "./targets.ts";
 import { compileTemplate } from "./templates.ts";
 import { compileSchema } from "./validate.ts";
+import { readsVariables } from "./variables.ts";
 
 export type * from "./compiled.ts";
 export { compileCondition };
@@ -69,7 +70,7 @@ export function compileConnector(loaded: LoadedManifest): Connector {
         method.type,
         {
           test: method.test && compileRequest(method.test, ROOTS.connection),
-          capture: mapValues(method.capture, (_, place) => ofAnswer(compileExpression(place, ROOTS.response))),
+          capture: mapValues(method.capture, (_, place) => ofResponse(compileExpression(place, ROOTS.response))),
           label: method.label === undefined ? undefined : compileLabel(method.label),
         },
       ]),
@@ -85,15 +86,25 @@ function compileStream(name: string, stream: Stream): CompiledStream {
     requires: stream.requires && compileRequirement(stream.requires),
     each: stream.each && compileEach(stream.each),
     request: compileRequest(stream.request, stream.each ? ROOTS.itemRequest : ROOTS.streamRequest),
+    readsVariables: readsVariables(
+      stream.request,
+      stream.each?.request,
+      stream.enrich?.request,
+      requestsOf(stream.cursor),
+    ),
     enrich: stream.enrich && compileEnrich(stream.enrich),
     ...compileRecords(stream.records, stream),
     ...compileReads(stream.cursor, stream.pagination),
     resource: stream.resource && compileResourceMap(stream.resource),
     accept: stream.accept ?? [],
-    readsVariables: mayRead([stream.each, stream.request, stream.enrich, stream.cursor], VARIABLE_ROOTS),
     validateInput: compileSchema(stream.input ?? {}),
     validateRecord: stream.schema && compileSchema(stream.schema),
   };
+}
+
+/** The requests of a cursor's own. */
+function requestsOf(cursor: Stream["cursor"]): unknown[] {
+  return cursor.type === "sequence" ? [cursor.baseline.request, cursor.recover?.request] : [];
 }
 
 function compileRequirement({ condition, message }: Requires): CompiledRequirement {
@@ -127,7 +138,7 @@ function compileEnrich(enrich: Enrich): CompiledEnrich {
   return {
     request: compileRequest(enrich.request, ROOTS.enrichRequest),
     when: enrich.when === undefined ? undefined : compileCondition(enrich.when),
-    select: ofAnswer(select),
+    select: ofResponse(select),
     once: enrich.once ?? false,
     into: enrich.into,
     concurrency: enrich.concurrency ?? 5,
@@ -175,6 +186,7 @@ function compileAction(name: string, action: Action): CompiledAction {
       retry: step.retry,
       accept: step.accept ?? action.accept ?? [],
     })),
+    readsVariables: readsVariables(steps.map(({ request }) => request)),
     result: compileTemplate(action.result === undefined ? "$response.body" : action.result, { roots: ROOTS.result }),
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),
     retry: { max: action.retry?.max ?? 3, on: action.retry?.on ?? RETRIED },
@@ -201,8 +213,8 @@ function compileErrorMatcher(matcher: ErrorMatcher): CompiledErrorMatcher {
   return {
     class: matcher.class,
     scope: matcher.scope,
-    matches: (answer) => (matcher.status?.includes(answer.status) ?? true) && (when?.(answer) ?? true),
-    retryAfter: place && ofAnswer(place),
+    matches: (response) => (matcher.status?.includes(response.status) ?? true) && (when?.(response) ?? true),
+    retryAfter: place && ofResponse(place),
   };
 }
 
@@ -212,8 +224,8 @@ function compileLabel(label: string): (scope: Scope) => string {
   return (scope) => String(get(scope) ?? "");
 }
 
-function ofAnswer(get: Getter): (answer: Answer) => unknown {
-  return (answer) => get({ response: answer });
+function ofResponse(get: Getter): (response: ResponseParts) => unknown {
+  return (response) => get({ response });
 }
 
 function mapValues<In, Out>(

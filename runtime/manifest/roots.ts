@@ -1,6 +1,5 @@
-/** Roots of what a workspace and its users have set. */
-export const VARIABLE_ROOTS = ["workspace", "user"] as const;
-const caller = ["input", "connection", ...VARIABLE_ROOTS] as const;
+const variables = ["workspace", "user"] as const;
+const caller = ["input", "connection", ...variables] as const;
 
 /** Which roots expressions may use, by the place they stand in. */
 export const ROOTS = {
@@ -30,11 +29,3 @@ export const ROOTS = {
   result: ["response", "input", "steps", "connection"],
   resource: ["resource", "id", "record"],
 } as const satisfies Record<string, readonly string[]>;
-
-/**
- * Whether an expression in a part of a manifest may read one of these roots. It has to name the root (`\u` may hide its name),
- * or to take the whole scope as `@`; text that only looks so counts as well.
- */
-export function mayRead(part: unknown, roots: readonly string[]): boolean {
-  return new RegExp(`@|\\\\u|\\b(${roots.join("|")})\\b`).test(JSON.stringify(part ?? null));
-}

@@ -1,67 +1,40 @@
-import type { Sql, SqlValue } from "../store/database.ts";
+import type { Sql } from "../store/database.ts";
+import { fixed, hidden, name, nullable, text, time } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listQuery } from "./page.ts";
+import { text as textSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
-/** An admin key, without the key: only a hash of its secret is kept. */
-export interface ApiKeyRecord {
-  id: string;
-  name: string;
-  /** SHA-256 of the secret, in hex. */
-  hash: string;
-  createdAt: number;
-  lastUsedAt: number | null;
-  /** When it was withdrawn; null while it is valid. */
-  revokedAt: number | null;
-}
-
-interface Row {
-  id: string;
-  name: string;
-  hash: string;
-  created_at: number;
-  last_used_at: number | null;
-  revoked_at: number | null;
-}
-
-const toRecord = (row: Row): ApiKeyRecord => ({
-  id: row.id,
-  name: row.name,
-  hash: row.hash,
-  createdAt: row.created_at,
-  lastUsedAt: row.last_used_at,
-  revokedAt: row.revoked_at,
+/** Admin keys, without the keys: only a hash of each secret is kept. */
+export const apiKeys = new Table("api_keys", {
+  id: text("Id.", { example: "key_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  name: name("What the key is for.", { example: "deployment" }),
+  hash: hidden(text("SHA-256 of the secret, in hex.")),
+  createdAt: fixed(time("When it was created.")),
+  lastUsedAt: nullable(time("When it was last used, to the minute.")),
+  revokedAt: nullable(time("When it was revoked; null while it is valid.")),
 });
 
-export async function insertApiKey(sql: Sql, key: ApiKeyRecord): Promise<void> {
-  await sql.run("insert into api_keys (id, name, hash, created_at) values (?, ?, ?, ?)", [
-    key.id,
-    key.name,
-    key.hash,
-    key.createdAt,
-  ]);
-}
+export type ApiKeyRecord = RecordOf<typeof apiKeys.fields>;
+export type ApiKeyView = ViewOf<typeof apiKeys.fields>;
 
-/** The key of this id, withdrawn or not. */
-export async function apiKeyById(sql: Sql, id: string): Promise<ApiKeyRecord | undefined> {
-  const row = await sql.get<Row>("select * from api_keys where id = ?", [id]);
-  return row && toRecord(row);
-}
+export const newApiKey = input("api key", "A new admin key.", { name: apiKeys.fields.name }, {});
+export type NewApiKey = InputOf<typeof newApiKey>;
 
-/** One page in the order of their ids, withdrawn ones too. */
-export async function listApiKeys(sql: Sql, after: string, limit: number): Promise<ApiKeyRecord[]> {
-  const params: SqlValue[] = [after, limit];
-  const rows = await sql.all<Row>("select * from api_keys where id > ? order by id limit ?", params);
-  return rows.map(toRecord);
-}
+export const apiKeyQuery = listQuery("API keys", {});
 
-/** Returns whether there was one to withdraw. */
+export const apiKeySchemas = {
+  ApiKey: apiKeys.schema("An admin key, without the key."),
+  NewApiKey: apiKeys.schema("A new admin key.", { key: textSchema("The key; shown here and never again.") }),
+};
+
+/** Revokes a valid key; returns whether there was one. */
 export async function revokeApiKey(sql: Sql, id: string, now: number): Promise<boolean> {
-  return (await sql.run("update api_keys set revoked_at = ? where id = ? and revoked_at is null", [now, id])) === 1;
+  return (await apiKeys.change(sql, { revokedAt: now }, "id = ? and revoked_at is null", [id])) === 1;
 }
 
-/** Notes a use, unless one after `since` is noted already. */
+/** Records a use, unless one after `since` is recorded already. */
 export async function touchApiKey(sql: Sql, id: string, now: number, since: number): Promise<void> {
-  await sql.run("update api_keys set last_used_at = ? where id = ? and (last_used_at is null or last_used_at <= ?)", [
-    now,
-    id,
-    since,
-  ]);
+  const old = "id = ? and (last_used_at is null or last_used_at <= ?)";
+  await apiKeys.change(sql, { lastUsedAt: now }, old, [id, since]);
 }

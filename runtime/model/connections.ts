@@ -1,9 +1,15 @@
-import type { Sql, SqlValue } from "../store/database.ts";
+import { isoTime } from "../core/time.ts";
+import type { Sql } from "../store/database.ts";
+import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value, type Field } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listQuery } from "./page.ts";
+import { listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
-/** pending: not authorized yet · active · reauth_required: the grant is gone, a person has to reconnect. */
-export type ConnectionStatus = "pending" | "active" | "reauth_required";
+const STATUSES = ["pending", "active", "reauth_required"] as const;
+const AUTH_TYPES = ["oauth2", "bearer", "apiKey", "basic", "none"] as const;
 
-/** What became of a connection; `removed` is the last. */
+/** A change of a connection's status; `removed` is the last. */
 export interface StatusChange {
   id: string;
   connector: string;
@@ -11,151 +17,126 @@ export interface StatusChange {
   status: "active" | "reauth_required" | "removed";
 }
 
-/** One account of one user at one vendor. */
-export interface ConnectionRow {
-  id: string;
-  connector: string;
-  user: string;
-  status: ConnectionStatus;
-  /** How the account is called, as the vendor told. */
-  label: string | null;
-  /** Answers to the manifest's `connectionInput`. */
-  inputs: Record<string, unknown>;
-  /** Values captured from the vendor's answers. */
-  captured: Record<string, unknown>;
-  /** Granted scopes; empty when the way of authentication knows none. */
-  scopes: string[];
-  authType: "oauth2" | "bearer" | "apiKey" | "basic" | "none";
-  /** Sealed JSON; null while pending. */
-  credentials: Uint8Array | null;
-  /** When the access token ends, milliseconds since the epoch; null when unknown or never. */
-  expiresAt: number | null;
-  /** Grows with every change of credentials or status: compare and swap. */
-  version: number;
-  /** Who refreshes the token right now, until when. */
-  refreshOwner: string | null;
-  refreshUntil: number | null;
-  error: ConnectionError | null;
-  createdAt: number;
-  updatedAt: number;
-}
-
-/** Why a connection does not work. */
+/** Why a connection does not work. `at`: milliseconds since the epoch. */
 export interface ConnectionError {
   code: string;
   message: string;
-  /** Milliseconds since the epoch. */
   at: number;
 }
 
-export interface ConnectionFilter {
-  user?: string;
-  connector?: string;
-  status?: ConnectionStatus;
+const failure: Field<ConnectionError, Omit<ConnectionError, "at"> & { at: string }, false> = {
+  ...value<ConnectionError>(
+    object("Why the connection does not work.", {
+      code: textSchema("Stable code."),
+      message: textSchema("The reason, for people."),
+      at: timeSchema("When it failed."),
+    }),
+  ),
+  check: undefined,
+  show: (error) => ({ ...error, at: isoTime(error.at) }),
+};
+
+const anyObject = (description: string) => value<Record<string, unknown>>({ type: "object", description });
+const scopeList = (description: string) =>
+  value<string[]>({ type: "array", items: { type: "string", description: "Scope." }, description });
+
+/** One account of one user at one vendor. */
+export const connections = new Table("connections", {
+  id: text("Id.", { example: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  connector: fixed(name("Name of the connector.", { example: "google-contacts" })),
+  user: fixed(name("The user it belongs to.", { column: "user_id", example: "u_1" })),
+  status: oneOf(STATUSES, "pending: not authorized yet; reauth_required: a person has to reconnect."),
+  label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
+  inputs: anyObject("Answers to the manifest's `connectionInput`, without secret ones."),
+  captured: hidden(anyObject("Values captured from the vendor's responses.")),
+  scopes: scopeList("Granted OAuth scopes; empty when the way of authentication has none."),
+  authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
+  credentials: nullable(bytes("Sealed credentials; null while pending.")),
+  expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),
+  version: hidden(count("Grows with every change of credentials or status: compare and swap.")),
+  refreshOwner: hidden(nullable(text("Who renews the token now."))),
+  refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
+  error: nullable(failure),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
+});
+
+export type ConnectionRow = RecordOf<typeof connections.fields>;
+
+/** A connection as it is shown: never a secret. */
+export interface ConnectionView extends ViewOf<typeof connections.fields> {
+  missingScopes: string[];
 }
 
-/** A page of things in the order of their ids. */
-export interface Page {
-  /** Most items. */
-  limit: number;
-  /** Id after which the page starts. */
-  after?: string;
-}
+const { connector, user, inputs, status } = connections.fields;
+const answers = {
+  ...inputs,
+  schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." },
+};
+const returnTo = text("Where the person goes after OAuth; its origin must be allowed.", {
+  example: "https://app.example/settings",
+});
 
-interface RawRow {
-  id: string;
-  connector: string;
-  user_id: string;
-  status: string;
-  label: string | null;
-  inputs: string;
-  captured: string;
-  scopes: string;
-  auth_type: string;
-  credentials: Uint8Array | null;
-  expires_at: number | null;
-  version: number;
-  refresh_owner: string | null;
-  refresh_until: number | null;
-  error: string | null;
-  created_at: number;
-  updated_at: number;
-}
+export const newConnection = input(
+  "connection",
+  "An account to connect.",
+  { connector },
+  {
+    user: { ...user, schema: { ...user.schema, description: "Whose account it is; default the user of the token." } },
+    credentials: anyObject(
+      "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, or OAuth tokens the host holds already.",
+    ),
+    inputs: answers,
+    returnTo,
+  },
+);
+export type NewConnection = InputOf<typeof newConnection>;
 
-function fromRaw(raw: RawRow): ConnectionRow {
-  return {
-    id: raw.id,
-    connector: raw.connector,
-    user: raw.user_id,
-    status: raw.status as ConnectionStatus,
-    label: raw.label,
-    inputs: JSON.parse(raw.inputs),
-    captured: JSON.parse(raw.captured),
-    scopes: JSON.parse(raw.scopes),
-    authType: raw.auth_type as ConnectionRow["authType"],
-    credentials: raw.credentials,
-    expiresAt: raw.expires_at,
-    version: raw.version,
-    refreshOwner: raw.refresh_owner,
-    refreshUntil: raw.refresh_until,
-    error: raw.error === null ? null : JSON.parse(raw.error),
-    createdAt: raw.created_at,
-    updatedAt: raw.updated_at,
-  };
-}
+export const connectionChanges = input(
+  "connection",
+  "What changes.",
+  {},
+  { label: name("Name of the account."), inputs: answers },
+  { minProperties: 1 },
+);
+export type ConnectionEdit = InputOf<typeof connectionChanges>;
 
-export async function insertConnection(sql: Sql, row: ConnectionRow): Promise<void> {
-  await sql.run(
-    `insert into connections (id, connector, user_id, status, label, inputs, captured, scopes, auth_type, credentials,
-       expires_at, version, error, created_at, updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    [
-      row.id,
-      row.connector,
-      row.user,
-      row.status,
-      row.label,
-      JSON.stringify(row.inputs),
-      JSON.stringify(row.captured),
-      JSON.stringify(row.scopes),
-      row.authType,
-      row.credentials,
-      row.expiresAt,
-      row.version,
-      row.error === null ? null : JSON.stringify(row.error),
-      row.createdAt,
-      row.updatedAt,
-    ],
-  );
-}
+export const reconnection = input("reconnection", "Where the person goes afterwards.", {}, { returnTo });
+export type Reconnection = InputOf<typeof reconnection>;
 
-export async function findConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
-  const raw = await sql.get<RawRow>("select * from connections where id = ?", [id]);
-  return raw && fromRaw(raw);
+export const connectionQuery = listQuery("connections", {
+  user: name("Only this user's."),
+  connector: name("Only of this connector."),
+  status: { ...status, schema: { ...status.schema, description: "Only in this state." } },
+});
+
+const missing = listOf(textSchema("Scope."), "Scopes the manifest asks for that were not granted.");
+
+export const connectionSchemas = {
+  Connection: connections.schema("One account of one user at one vendor. Never a secret.", { missingScopes: missing }),
+  ConnectionDetails: connections.schema("A connection and the warnings about it.", {
+    missingScopes: missing,
+    warnings: listOf(textSchema("One warning, for people."), "What threatens the connection although it works."),
+  }),
+  NewConnection: object(
+    "A new connection.",
+    {
+      ...connections.shown,
+      missingScopes: missing,
+      authorizeUrl: textSchema("OAuth: where to send the person. Valid for ten minutes, once."),
+    },
+    ["authorizeUrl"],
+  ),
+  Reconnection: object("The new authorization.", { authorizeUrl: textSchema("Valid for ten minutes, once.") }),
+};
+
+export function findConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
+  return connections.find(sql, id);
 }
 
 /** Those of the ids that exist. */
-export async function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<ConnectionRow[]> {
-  const rows = await sql.all<RawRow>(`select * from connections where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
-  return rows.map(fromRaw);
-}
-
-export async function listConnections(sql: Sql, filter: ConnectionFilter, page: Page): Promise<ConnectionRow[]> {
-  const conditions = ["id > ?"];
-  const params: SqlValue[] = [page.after ?? ""];
-  for (const [column, value] of [
-    ["user_id", filter.user],
-    ["connector", filter.connector],
-    ["status", filter.status],
-  ] as const) {
-    if (value === undefined) continue;
-    conditions.push(`${column} = ?`);
-    params.push(value);
-  }
-  const rows = await sql.all<RawRow>(
-    `select * from connections where ${conditions.join(" and ")} order by id limit ?`,
-    [...params, page.limit],
-  );
-  return rows.map(fromRaw);
+export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<ConnectionRow[]> {
+  return connections.byIds(sql, ids);
 }
 
 /** How many active connections of a connector lead to the account of this label. */
@@ -167,19 +148,9 @@ export async function countAccountConnections(sql: Sql, connector: string, label
   return row!.n;
 }
 
-const COLUMNS = {
-  status: "status",
-  label: "label",
-  inputs: "inputs",
-  captured: "captured",
-  scopes: "scopes",
-  authType: "auth_type",
-  credentials: "credentials",
-  expiresAt: "expires_at",
-  error: "error",
-} as const;
-
-export type ConnectionChanges = Partial<Pick<ConnectionRow, keyof typeof COLUMNS>>;
+export type ConnectionChanges = Partial<
+  Pick<ConnectionRow, "status" | "label" | "inputs" | "captured" | "scopes" | "credentials" | "expiresAt" | "error">
+>;
 
 /**
  * Changes a connection if its version is still the one given, ends any lease on its token, and raises the version.
@@ -188,24 +159,13 @@ export type ConnectionChanges = Partial<Pick<ConnectionRow, keyof typeof COLUMNS
 export async function changeConnection(
   sql: Sql,
   id: string,
-  expected: { version: number; owner?: string },
+  { version, owner }: { version: number; owner?: string },
   changes: ConnectionChanges,
   now: number,
 ): Promise<boolean> {
-  const names = Object.keys(changes) as (keyof ConnectionChanges)[];
-  const assignments = names.map((name) => `${COLUMNS[name]} = ?, `).join("");
-  const values = names.map((name) => toSql(changes[name]));
-  const changed = await sql.run(
-    `update connections set ${assignments}version = version + 1, refresh_owner = null, refresh_until = null, updated_at = ?
-     where id = ? and version = ?${expected.owner === undefined ? "" : " and refresh_owner = ?"}`,
-    [...values, now, id, expected.version, ...(expected.owner === undefined ? [] : [expected.owner])],
-  );
-  return changed === 1;
-}
-
-function toSql(value: ConnectionChanges[keyof ConnectionChanges]): SqlValue {
-  if (value === undefined || value === null) return null;
-  return typeof value === "object" && !(value instanceof Uint8Array) ? JSON.stringify(value) : value;
+  const next = { ...changes, version: version + 1, refreshOwner: null, refreshUntil: null, updatedAt: now };
+  const [held, holder] = owner === undefined ? ["", []] : [" and refresh_owner = ?", [owner]];
+  return (await connections.change(sql, next, `id = ? and version = ?${held}`, [id, version, ...holder])) === 1;
 }
 
 /** Takes the lease on a connection's token unless somebody holds it or the version moved on. Returns whether it was taken. */
@@ -216,44 +176,34 @@ export async function leaseRefresh(
   lease: { owner: string; until: number },
   now: number,
 ): Promise<boolean> {
-  const changed = await sql.run(
-    `update connections set refresh_owner = ?, refresh_until = ?
-     where id = ? and version = ? and (refresh_owner is null or refresh_until <= ?)`,
-    [lease.owner, lease.until, id, version, now],
-  );
-  return changed === 1;
+  const free = "id = ? and version = ? and (refresh_owner is null or refresh_until <= ?)";
+  const taken = { refreshOwner: lease.owner, refreshUntil: lease.until };
+  return (await connections.change(sql, taken, free, [id, version, now])) === 1;
 }
 
-/** Hands a lease on to another owner and time, or ends it; does nothing when it is no longer held. */
+/** Hands a lease on to another owner and time; does nothing when it is no longer held. */
 export async function passRefresh(
   sql: Sql,
   id: string,
   owner: string,
-  next: { owner: string; until: number } | null,
+  next: { owner: string; until: number },
 ): Promise<void> {
-  await sql.run("update connections set refresh_owner = ?, refresh_until = ? where id = ? and refresh_owner = ?", [
-    next?.owner ?? null,
-    next?.until ?? null,
-    id,
-    owner,
-  ]);
+  const passed = { refreshOwner: next.owner, refreshUntil: next.until };
+  await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner]);
 }
 
-/** Returns whether there was one. */
-export async function deleteConnection(sql: Sql, id: string): Promise<boolean> {
+/** Deletes a connection and its authorizations under way. */
+export async function deleteConnection(sql: Sql, id: string): Promise<void> {
   await sql.run("delete from oauth_states where connection = ?", [id]);
-  return (await sql.run("delete from connections where id = ?", [id])) === 1;
+  await connections.delete(sql, id);
 }
 
-/** Sealed credentials, for rewrapping them with a newer key; in the order of ids. */
-export async function sealedConnections(sql: Sql, page: Page): Promise<{ id: string; credentials: Uint8Array }[]> {
-  return sql.all(
-    "select id, credentials from connections where id > ? and credentials is not null order by id limit ?",
-    [page.after ?? "", page.limit],
-  );
+/** Connections with sealed credentials, in the order of ids, to rewrap them with a newer key. */
+export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
+  return connections.page(sql, {}, { ...page, where: [["credentials is not null"]] });
 }
 
 /** Puts rewrapped credentials in place unless they changed meanwhile. */
 export async function replaceSealed(sql: Sql, id: string, old: Uint8Array, rewrapped: Uint8Array): Promise<void> {
-  await sql.run("update connections set credentials = ? where id = ? and credentials = ?", [rewrapped, id, old]);
+  await connections.change(sql, { credentials: rewrapped }, "id = ? and credentials = ?", [id, old]);
 }

@@ -1,92 +1,109 @@
+import type { Fault } from "../core/errors.ts";
 import type { Sql } from "../store/database.ts";
+import { bytes, checked, fixed, flag, hidden, name, nullable, text, time, value } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listOf, nullable as nullableSchema, object, ref, text as textSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
-/** A named value that manifests and flows read. What it is stands sealed. */
-export interface VariableRow {
-  /** Whose it is; null for the workspace. */
-  user: string | null;
-  name: string;
-  /** Write-only: used, never shown. */
-  secret: boolean;
-  /** Sealed JSON text. */
-  sealed: Uint8Array;
-  /** Milliseconds since the epoch. */
-  createdAt: number;
-  updatedAt: number;
-}
+/** Characters of JSON. */
+export const LONGEST_VALUE = 32_768;
+/** What a runtime expression can name (`__proto__` is not among it). */
+const NAME = /^[A-Za-z]\w{0,99}$/;
 
 /** In the place of a user, whose name is never empty: part of the primary key, so it cannot be null. */
 const WORKSPACE = "";
 
-interface RawRow {
-  user_id: string;
-  name: string;
-  secret: number;
-  sealed: Uint8Array;
-  created_at: number;
-  updated_at: number;
+/** Named values that manifests and flows read. */
+export const variables = new Table(
+  "variables",
+  {
+    owner: hidden(text("Whose it is: a user, or empty for the workspace.", { column: "user_id" })),
+    name: text("Name.", { example: "region" }),
+    secret: flag("Write-only: used, never shown again. Default false."),
+    sealed: bytes("The value as JSON text."),
+    createdAt: fixed(time("When it was first set.")),
+    updatedAt: time("When it was last set."),
+  },
+  ["user_id", "name"],
+);
+
+export type VariableRecord = RecordOf<typeof variables.fields>;
+
+export interface VariableView extends ViewOf<typeof variables.fields> {
+  /** Missing when it is secret. */
+  value?: unknown;
 }
 
-const fromRaw = (raw: RawRow): VariableRow => ({
-  user: raw.user_id === WORKSPACE ? null : raw.user_id,
-  name: raw.name,
-  secret: raw.secret === 1,
-  sealed: raw.sealed,
-  createdAt: raw.created_at,
-  updatedAt: raw.updated_at,
-});
+const user = nullable(name("A user, or null for the workspace."));
 
-/** Sets a variable, whether or not it was set before; it keeps the time it was first set. */
-export async function putVariable(sql: Sql, row: VariableRow): Promise<void> {
-  await sql.run(
-    `insert into variables (user_id, name, secret, sealed, created_at, updated_at) values (?, ?, ?, ?, ?, ?)
-     on conflict (user_id, name) do update set
-       secret = excluded.secret, sealed = excluded.sealed, updated_at = excluded.updated_at`,
-    [row.user ?? WORKSPACE, row.name, row.secret ? 1 : 0, row.sealed, row.createdAt, row.updatedAt],
-  );
-}
+/** Whose variables are meant. */
+export const variableOwner = input("variable", "Whose variables they are.", { user }, {});
 
-export async function findVariable(sql: Sql, user: string | null, name: string): Promise<VariableRow | undefined> {
-  const raw = await sql.get<RawRow>("select * from variables where user_id = ? and name = ?", [
-    user ?? WORKSPACE,
-    name,
-  ]);
-  return raw && fromRaw(raw);
-}
+/** Which variable is meant. */
+export const variableKey = input(
+  "variable",
+  "Whose variable it is, and its name.",
+  {
+    user,
+    name: checked(text("Name."), function* (given): Generator<Fault> {
+      if (NAME.test(given)) return;
+      const message = "a name is a letter, then letters, digits or _, at most 100 in all; choose another";
+      yield { pointer: "", message };
+    }),
+  },
+  {},
+);
+
+const anyJson = {
+  description: `Any JSON, up to ${LONGEST_VALUE} characters of it.`,
+  examples: ["eu-1", { region: "eu" }],
+};
+
+export const newVariable = input(
+  "variable",
+  "A value; it replaces the one before.",
+  { value: value<unknown>(anyJson) },
+  { secret: variables.fields.secret },
+);
+export type NewVariable = InputOf<typeof newVariable>;
+
+export const variableSchemas = {
+  Variable: object(
+    "A named value that manifests and flows read.",
+    { ...variables.shown, value: { ...anyJson, description: "Missing when it is secret." } },
+    ["value"],
+  ),
+  Variables: object("All variables of one owner.", {
+    data: listOf(ref("Variable"), "By name."),
+    nextCursor: nullableSchema(textSchema("Always null: an owner's variables are one page.")),
+  }),
+};
+
+/** The owner as it stands in the store; null is the workspace. */
+export const ownerColumn = (user: string | null): string => user ?? WORKSPACE;
+
+/** The user who owns a variable; null for the workspace. */
+export const ownerOf = ({ owner }: VariableRecord): string | null => (owner === WORKSPACE ? null : owner);
 
 /** All of one owner, by name. */
-export async function variablesOfOwner(sql: Sql, user: string | null): Promise<VariableRow[]> {
-  const rows = await sql.all<RawRow>("select * from variables where user_id = ? order by name", [user ?? WORKSPACE]);
-  return rows.map(fromRaw);
+export function variablesOfOwner(sql: Sql, user: string | null): Promise<VariableRecord[]> {
+  return variables.all(sql, "where user_id = ? order by name", [ownerColumn(user)]);
 }
 
-/** Those of the workspace and of a user, in one go. */
-export async function variablesInReach(sql: Sql, user: string): Promise<VariableRow[]> {
-  const rows = await sql.all<RawRow>("select * from variables where user_id in (?, ?)", [WORKSPACE, user]);
-  return rows.map(fromRaw);
+/** Those of the workspace and of a user, in one statement. */
+export function variablesInReach(sql: Sql, user: string): Promise<VariableRecord[]> {
+  return variables.all(sql, "where user_id in (?, ?)", [WORKSPACE, user]);
 }
 
-/** Returns whether there was one. */
-export async function deleteVariable(sql: Sql, user: string | null, name: string): Promise<boolean> {
-  return (await sql.run("delete from variables where user_id = ? and name = ?", [user ?? WORKSPACE, name])) === 1;
-}
-
-/** Everybody's, in the order of owners and names, for rewrapping; `after` is the last row of the page before. */
-export async function allVariables(sql: Sql, page: { after?: VariableRow; limit: number }): Promise<VariableRow[]> {
-  const { after, limit } = page;
-  const owner = after?.user ?? WORKSPACE;
-  const rows = await sql.all<RawRow>(
-    "select * from variables where user_id > ? or (user_id = ? and name > ?) order by user_id, name limit ?",
-    [owner, owner, after?.name ?? "", limit],
-  );
-  return rows.map(fromRaw);
+/** Everybody's, in the order of owners and names, to rewrap them; `after` is the last of the page before. */
+export function allVariables(sql: Sql, { after, limit }: { after?: VariableRecord; limit: number }) {
+  const { owner, name } = after ?? { owner: WORKSPACE, name: "" };
+  const rest = "where user_id > ? or (user_id = ? and name > ?) order by user_id, name limit ?";
+  return variables.all(sql, rest, [owner, owner, name, limit]);
 }
 
 /** Puts a rewrapped value in place unless it changed meanwhile. */
-export async function replaceVariable(sql: Sql, row: VariableRow, rewrapped: Uint8Array): Promise<void> {
-  await sql.run("update variables set sealed = ? where user_id = ? and name = ? and sealed = ?", [
-    rewrapped,
-    row.user ?? WORKSPACE,
-    row.name,
-    row.sealed,
-  ]);
+export async function replaceVariable(sql: Sql, row: VariableRecord, rewrapped: Uint8Array): Promise<void> {
+  const same = "user_id = ? and name = ? and sealed = ?";
+  await variables.change(sql, { sealed: rewrapped }, same, [row.owner, row.name, row.sealed]);
 }

@@ -1,11 +1,10 @@
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf } from "../accounts/client.ts";
 import { connectionValues } from "../accounts/credentials.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import type { ConnectionRow } from "../model/connections.ts";
 import { saveStream, streamsByIds } from "../model/streams.ts";
 import { setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Source } from "../read/fetch.ts";
@@ -22,8 +21,8 @@ type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "cl
 
 export interface PollerNeeds {
   /** The conversation of a connection with its vendor. */
-  clientOf: (connection: ConnectionRow) => Promise<VendorClient>;
-  /** What a user's streams read as `$workspace.vars` and `$user.vars`; asked only for streams that read them. */
+  clientOf: ClientOf;
+  /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
   variablesOf: VariablesOf;
   /** How many streams are read at once in this process. */
   concurrency: number;
@@ -112,7 +111,7 @@ class Poll {
     const { db, emit, log, clock } = this.#context;
     const { stream, connection } = this.#loaded;
     const compiled = this.#compiled;
-    const variables = compiled.readsVariables ? await this.#needs.variablesOf(connection.user) : undefined;
+    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
     const reading: Omit<Reading, "source"> = {
       db,
       transaction: this.#transaction,
@@ -132,8 +131,8 @@ class Poll {
       scope: {
         input: stream.input,
         connection: connectionValues(connection),
-        workspace: { vars: variables?.workspace },
-        user: { vars: variables?.user },
+        workspace: { vars: workspace },
+        user: { vars: user },
       },
       scopes: compiled.scopes,
       signal,

@@ -1,4 +1,4 @@
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -38,7 +38,7 @@ export interface Samples {
 
 export interface SamplesNeeds {
   /** The conversation of a connection with its vendor. */
-  clientOf: (connection: ConnectionRow) => Promise<VendorClient>;
+  clientOf: ClientOf;
   variablesOf: VariablesOf;
 }
 
@@ -57,7 +57,7 @@ export function createSamples(
     refuseFaults("sample", faults);
     const client = await clientOf(connection);
     const input = trigger.streamInput({ input: given, connection: client.values });
-    const variables = await variablesOf(client.user);
+    const variables = await variablesOf(client.user, stream);
     const signal = AbortSignal.timeout(DEADLINE_MS);
     return readSample({ client, stream, input, variables, limit: MOST, now: clock.now(), signal });
   };

@@ -145,7 +145,7 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
 
     all: async (signal) => {
       const client = await core.accounts.client(connection);
-      const { workspace, user } = await core.variables.valuesOf(client.user);
+      const { workspace, user } = await core.variables.valuesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
       const snapshots: Snapshot[] = [];
       for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, core.clock.now())) {

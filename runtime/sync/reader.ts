@@ -40,7 +40,7 @@ export function readerOf(
     ifFound(async () => {
       const client = await accounts.client(connection);
       const signal = new AbortController().signal;
-      const values = await variables.valuesOf(client.user);
+      const values = await variables.valuesOf(client.user, stream);
       const input = { [idName]: id };
       const records = await readSample({
         client,

@@ -5,6 +5,7 @@ import {
   type RateLimiterAbstract,
 } from "rate-limiter-flexible";
 import type { Log } from "../core/log.ts";
+import { Lru } from "../core/lru.ts";
 import type { Database, SqlValue } from "../store/database.ts";
 
 /** Counts the uses of one limit, by key, in windows of time. */
@@ -36,8 +37,8 @@ export const memoryCounter: CounterOf = (name, { points, seconds }) => {
 /** A process draws a twentieth of a limit at once, and no more than this: that much may lie unused in each of the others. */
 const LARGEST_DRAW = 10;
 const DRAWS = 20;
-/** Above this many, draws whose window has ended are looked for and dropped. */
-const MANY_DRAWS = 1_000;
+/** Draws that are remembered for one limit; those not used the longest make room. */
+const MOST_DRAWS = 10_000;
 
 interface Draw {
   left: number;
@@ -76,7 +77,7 @@ export function sharedCounter(db: Database, log: Log): CounterOf {
       duration: seconds,
       insuranceLimiter: new RateLimiterMemory({ keyPrefix: name, points, duration: seconds }),
     });
-    const draws = new Map<string, Draw>();
+    const draws = new Lru<string, Draw>(MOST_DRAWS);
     const size = Math.max(1, Math.min(LARGEST_DRAW, Math.floor(points / DRAWS)));
     const spend = (key: string): boolean => {
       const draw = draws.get(key);
@@ -89,7 +90,6 @@ export function sharedCounter(db: Database, log: Log): CounterOf {
         if (spend(key)) return 0;
         const begun = performance.now();
         const wait = await consume(limiter, key, size, (msBeforeNext) => {
-          if (draws.size >= MANY_DRAWS) for (const [old, { until }] of draws) if (until <= begun) draws.delete(old);
           const left = draws.get(key);
           const rest = left && left.until > begun ? left.left : 0;
           draws.set(key, { left: rest + size - 1, until: begun + msBeforeNext });

@@ -3,7 +3,8 @@ import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { atPointer } from "../core/json.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
-import type { Answer, CompiledErrorMatcher } from "../manifest/connector.ts";
+import type { CompiledErrorMatcher } from "../manifest/connector.ts";
+import type { ResponseParts } from "../manifest/targets.ts";
 
 /** Where an error arose: what it means depends on it. */
 export type ErrorScope = "stream" | "action" | "enrich" | "token";
@@ -39,7 +40,7 @@ const REMEDIES: Record<ErrorClass, string> = {
   serverError: "try again later",
   network: "try again later",
   timeout: "try again later",
-  cursorExpired: "everything is read anew",
+  cursorExpired: "everything is read again",
   notFound: "check the id",
   conflict: "read the newest state and try again",
   invalidInput: "correct the input",
@@ -48,24 +49,24 @@ const REMEDIES: Record<ErrorClass, string> = {
 
 const PASSING = new Set<ErrorClass>(["rateLimited", "quotaExceeded", "serverError", "network", "timeout"]);
 
-/** A vendor's answer that is an error. `data.vendor` holds its status, message and the beginning of its body, without secrets. */
+/** A vendor's response that is an error. `data.vendor` holds its status, message and the beginning of its body, without secrets. */
 export class VendorError extends HooklineError {
   readonly class: ErrorClass;
   readonly status: number;
   readonly retryAfterMs: number | undefined;
 
-  constructor(where: string, answer: Answer, { class: errorClass, retryAfterMs }: Classified) {
-    const message = vendorMessage(answer.body);
+  constructor(where: string, response: ResponseParts, { class: errorClass, retryAfterMs }: Classified) {
+    const message = vendorMessage(response.body);
     const said = message === undefined ? "" : `: ${message}`;
-    super(CODES[errorClass], `${where}: the vendor answered ${answer.status}${said}; ${REMEDIES[errorClass]}`, {
+    super(CODES[errorClass], `${where}: the vendor answered ${response.status}${said}; ${REMEDIES[errorClass]}`, {
       data: {
-        vendor: { status: answer.status, class: errorClass, message: message ?? null, body: excerpt(answer.body) },
+        vendor: { status: response.status, class: errorClass, message: message ?? null, body: excerpt(response.body) },
       },
       retry: PASSING.has(errorClass) ? { after: retryAfterMs } : false,
     });
     this.name = "VendorError";
     this.class = errorClass;
-    this.status = answer.status;
+    this.status = response.status;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -86,23 +87,27 @@ export function errorClass(error: unknown): ErrorClass {
 }
 
 /**
- * What an answer means: the manifest's matchers in their order, then the status. Undefined when it is a success.
+ * What a response means: the manifest's matchers in their order, then the status. Undefined when it is a success.
  * A success that is not JSON where JSON was expected is a `serverError`: to take it for an empty list would delete everything.
  */
 export function classify(
   matchers: readonly CompiledErrorMatcher[],
-  answer: Answer & { malformed?: boolean },
+  response: ResponseParts & { malformed?: boolean },
   scope: ErrorScope,
   now: number,
 ): Classified | undefined {
-  const matcher = matchers.find((candidate) => (candidate.scope ?? scope) === scope && candidate.matches(answer));
-  const byStatus = matcher ? matcher.class : classOfStatus(answer);
+  const matcher = matchers.find((candidate) => (candidate.scope ?? scope) === scope && candidate.matches(response));
+  const byStatus = matcher ? matcher.class : classOfStatus(response);
   if (byStatus === undefined) return undefined;
-  const told = matcher?.retryAfter?.(answer) ?? answer.headers["retry-after"];
+  const told = matcher?.retryAfter?.(response) ?? response.headers["retry-after"];
   return { class: byStatus, retryAfterMs: parseRetryAfter(told, now) };
 }
 
-function classOfStatus({ status, headers, malformed }: Answer & { malformed?: boolean }): ErrorClass | undefined {
+function classOfStatus({
+  status,
+  headers,
+  malformed,
+}: ResponseParts & { malformed?: boolean }): ErrorClass | undefined {
   if (status >= 200 && status < 300) return malformed ? "serverError" : undefined;
   if (status === 304) return undefined;
   if (status >= 500) return "serverError";

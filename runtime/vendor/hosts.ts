@@ -16,7 +16,7 @@ export function overriddenHosts(override: ServerOverride | undefined): string[] 
   return urls.filter((url) => url !== undefined).map((url) => hostAndPort(new URL(url)));
 }
 
-/** Throws `host_not_allowed` unless a URL leads to a host of the connector. */
+/** Checks that a URL leads to a host of the connector. @throws HooklineError `host_not_allowed` */
 export type AssertHost = (url: URL) => void;
 
 /** Admits the hosts of a manifest (`*.` stands for any subdomain), over https on its usual port, and those of an override as they are. */

@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { RateLimit } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
+import { Lru } from "../core/lru.ts";
 import { memoryCounter, type Counter, type CounterOf } from "./counter.ts";
 import { createReserve, type Reserve } from "./reserve.ts";
 
-/** Who is about to call. */
-export interface Caller {
+/** Whose requests a limit counts. */
+export interface LimitSubject {
   connection: string;
   /** What a manifest reads as `$connection`; a limit may be one value's, whichever connections have it. */
   values: Readonly<Record<string, unknown>>;
@@ -21,12 +22,12 @@ export interface Use {
 
 /** A vendor's limits, shared by all work that they concern. */
 export interface Limits {
-  /** Waits for its turn if that is soon, else throws `rate_limited` saying when. */
-  take(caller: Caller, use: Use, signal?: AbortSignal): Promise<void>;
+  /** Waits for its turn if that is soon. @throws HooklineError `rate_limited`, with the time to wait */
+  take(subject: LimitSubject, use: Use, signal?: AbortSignal): Promise<void>;
   /** Holds back all that shares a limit with this connection: the vendor asked to. Milliseconds; default 10 s. */
-  hold(caller: Caller, forMs?: number): void;
-  /** Takes over what an answer's headers say is left of the limits. */
-  learn(caller: Caller, headers: Record<string, string>): void;
+  hold(subject: LimitSubject, forMs?: number): void;
+  /** Takes over what a response's headers say is left of the limits. */
+  learn(subject: LimitSubject, headers: Record<string, string>): void;
 }
 
 interface Limiter {
@@ -39,8 +40,8 @@ interface Limiter {
 const LONGEST_WAIT_MS = 5_000;
 /** When a vendor limits without saying for how long. */
 const DEFAULT_HOLD_MS = 10_000;
-/** Above this many, holds that are over are looked for and dropped. */
-const MANY_HOLDS = 1_000;
+/** Holds that are remembered; those not asked for the longest make room. */
+const MOST_HOLDS = 10_000;
 
 /** Uses are counted where `counterOf` says: by default in this process alone. */
 export function createLimits(
@@ -49,22 +50,22 @@ export function createLimits(
   clock: Clock,
   counterOf: CounterOf = memoryCounter,
 ): Limits {
-  const holds = new Map<string, number>();
+  const holds = new Lru<string, number>(MOST_HOLDS);
   const limiters: Limiter[] = rateLimits.map((limit, index) => ({
     limit,
     counter: counterOf(`${connector}:${index}`, limit),
     reserve: limit.reserve === undefined ? undefined : createReserve(limit.reserve * limit.points, clock),
   }));
   /** A connection, and whatever it shares with others; a limit of all of a client's is not held for one of them. */
-  const heldKeys = (caller: Caller): string[] => [
-    caller.connection,
-    ...rateLimits.filter(({ per }) => per.startsWith("$")).map((limit) => keyOf(limit, caller)),
+  const heldKeys = (subject: LimitSubject): string[] => [
+    subject.connection,
+    ...rateLimits.filter(({ per }) => per.startsWith("$")).map((limit) => keyOf(limit, subject)),
   ];
 
   /** Milliseconds until there is room; 0 when a place was taken. */
-  const tryTake = async (caller: Caller, { kind, polls }: Use): Promise<number> => {
+  const tryTake = async (subject: LimitSubject, { kind, polls }: Use): Promise<number> => {
     const now = clock.now();
-    const held = Math.max(...heldKeys(caller).map((key) => (holds.get(key) ?? 0) - now));
+    const held = Math.max(...heldKeys(subject).map((key) => (holds.get(key) ?? 0) - now));
     if (held > 0) return held;
     const taken: (() => Promise<unknown>)[] = [];
     const giveBack = async (wait: number): Promise<number> => {
@@ -73,7 +74,7 @@ export function createLimits(
     };
     for (const { limit, counter, reserve } of limiters) {
       if (limit.appliesTo !== undefined && limit.appliesTo !== kind) continue;
-      const key = keyOf(limit, caller);
+      const key = keyOf(limit, subject);
       const pause = polls ? (reserve?.pause(key) ?? 0) : 0;
       if (pause > 0) return giveBack(pause);
       const wait = await counter.take(key);
@@ -84,24 +85,22 @@ export function createLimits(
   };
 
   const holdKey = (key: string, forMs: number): void => {
-    const now = clock.now();
-    if (holds.size >= MANY_HOLDS) for (const [held, until] of holds) if (until <= now) holds.delete(held);
-    holds.set(key, Math.max(holds.get(key) ?? 0, now + forMs));
+    holds.set(key, Math.max(holds.get(key) ?? 0, clock.now() + forMs));
   };
 
   return {
-    hold: (caller, forMs = DEFAULT_HOLD_MS) => {
-      for (const key of heldKeys(caller)) holdKey(key, forMs);
+    hold: (subject, forMs = DEFAULT_HOLD_MS) => {
+      for (const key of heldKeys(subject)) holdKey(key, forMs);
     },
-    take: async (caller, use, signal) => {
+    take: async (subject, use, signal) => {
       let patience = LONGEST_WAIT_MS;
       for (;;) {
-        const wait = await tryTake(caller, use);
+        const wait = await tryTake(subject, use);
         if (wait === 0) return;
         if (wait > patience) {
           throw new HooklineError(
             "rate_limited",
-            `${caller.connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
+            `${subject.connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
             {
               retry: { after: wait },
               data: { sent: false },
@@ -112,21 +111,21 @@ export function createLimits(
         await sleep(wait, undefined, { signal });
       }
     },
-    learn: (caller, headers) => {
+    learn: (subject, headers) => {
       for (const { limit, reserve } of limiters) {
         const left = leftOf(limit, headers);
         if (left === undefined) continue;
-        const key = keyOf(limit, caller);
+        const key = keyOf(limit, subject);
         const wait = untilReset(limit, headers, clock.now());
         reserve?.learn(key, left, wait);
-        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? caller.connection : key, wait);
+        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? subject.connection : key, wait);
       }
     },
   };
 }
 
 /** Whose limit it is. A value that a connection lacks makes the limit its own. */
-function keyOf({ per }: RateLimit, { connection, values }: Caller): string {
+function keyOf({ per }: RateLimit, { connection, values }: LimitSubject): string {
   if (per === "connection") return connection;
   if (per === "client") return "client";
   const value = values[per.slice("$connection.".length)];

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { Lru } from "../core/lru.ts";
 
 /** Keeps the last part of a limit for what people wait for. */
 export interface Reserve {
@@ -16,17 +17,16 @@ interface State {
 
 /** Polls that begin to spend the reserve may spend half of what is left, evenly until the limit starts anew. */
 const POLLS_SHARE = 0.5;
-/** Above this many, states that are over are looked for and dropped. */
-const MANY_STATES = 1_000;
+/** States that are remembered; those not asked for the longest make room. */
+const MOST_STATES = 10_000;
 
 /** A reserve of this many requests of each key's limit. */
 export function createReserve(size: number, clock: Clock): Reserve {
-  const states = new Map<string, State>();
+  const states = new Lru<string, State>(MOST_STATES);
   return {
     learn: (key, left, untilResetMs) => {
       const now = clock.now();
-      if (left > size || untilResetMs <= 0) return void states.delete(key);
-      if (states.size >= MANY_STATES) for (const [old, { resetAt }] of states) if (resetAt <= now) states.delete(old);
+      if (left > size || untilResetMs <= 0) return states.delete(key);
       states.set(key, { left, resetAt: now + untilResetMs, nextPollAt: states.get(key)?.nextPollAt ?? 0 });
     },
     pause: (key) => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ErrorClass } from "../../schemas/manifest.ts";
+import { backoff } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
 import { errorClass, VendorError } from "./errors.ts";
 
@@ -16,6 +17,8 @@ export interface RetryOptions {
   withinMs: number;
   /** Milliseconds the first pause lasts at most; each further one twice as long, up to 20 s. */
   baseMs: number;
+  /** From 0 up to 1; default `Math.random`. */
+  random?: () => number;
   signal?: AbortSignal;
 }
 
@@ -33,7 +36,12 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
     } catch (error) {
       if (tries >= options.max || options.signal?.aborted) throw error;
       if (!options.on.includes(errorClass(error)) || !mayRepeat(error, options.idempotency)) throw error;
-      const jitter = Math.random() * Math.min(LONGEST_PAUSE_MS, options.baseMs * 2 ** tries);
+      const jitter = backoff(tries + 1, {
+        firstMs: options.baseMs / 2,
+        longestMs: LONGEST_PAUSE_MS / 2,
+        spread: 1,
+        random: options.random,
+      });
       const pause = (retryAfter(error) ?? 0) + jitter;
       if (performance.now() + pause > end) throw error;
       await sleep(pause, undefined, { signal: options.signal }).catch(() => {

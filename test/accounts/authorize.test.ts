@@ -30,12 +30,8 @@ async function started(vendor: Vendor = {}, session?: string) {
     url: server.url,
     returnOrigins: ["https://shop.example"],
   });
-  const created = await h.accounts.create({
-    connector: "acme",
-    user: "u_1",
-    returnTo: "https://shop.example/done",
-    session,
-  });
+  const given = { connector: "acme", user: "u_1", returnTo: "https://shop.example/done" };
+  const created = await h.accounts.create(given, {}, session);
   const url = new URL(created.authorizeUrl!);
   return {
     ...h,
@@ -130,7 +126,7 @@ describe("connecting by OAuth", () => {
 describe("a callback", () => {
   const stale = {
     code: "invalid_input",
-    message: "OAuth callback: its state is unknown, used, or older than ten minutes; start connecting anew",
+    message: "OAuth callback: the state is unknown, used, or older than ten minutes; connect again",
   };
 
   it.each(["unknown-state", ""])("with the state %j is refused without a token call", async (state) => {
@@ -144,6 +140,13 @@ describe("a callback", () => {
     h.clock.advance(10 * 60_000 + 1);
     await expect(h.accounts.finishOAuth(h.callback())).rejects.toMatchObject(stale);
     expect(await h.accounts.purgeAuthorizations()).toBe(1);
+  });
+
+  it("within ten minutes is accepted", async () => {
+    const h = await started();
+    h.clock.advance(10 * 60_000);
+    expect(await h.accounts.purgeAuthorizations()).toBe(0);
+    expect((await h.accounts.finishOAuth(h.callback())).connection.status).toBe("active");
   });
 
   it("that is loaded twice, one after the other or at once, redeems its code once", async () => {
@@ -175,7 +178,7 @@ describe("a callback", () => {
     const h = await started();
     await expect(h.accounts.finishOAuth(h.callback({ iss: "https://evil.example" }))).rejects.toMatchObject({
       code: "connection_rejected",
-      message: "acme: the callback comes from another issuer; start connecting anew",
+      message: "acme: the callback comes from another issuer; connect again",
     });
     expect(h.tokenCalls()).toHaveLength(0);
   });
@@ -191,7 +194,7 @@ describe("a callback", () => {
       .catch((e: unknown) => e);
     expect(error).toMatchObject({
       code: "connection_rejected",
-      message: "acme: access was not granted; start connecting anew and agree to what is asked",
+      message: "acme: access was not granted; connect again and agree to what is asked",
       data: { error: "access_denied" },
     });
     expect(JSON.stringify(error)).not.toContain("script");
@@ -209,7 +212,7 @@ describe("a callback", () => {
     const error = await h.accounts.finishOAuth(h.callback()).catch((e: unknown) => e);
     expect(error).toMatchObject({
       code: "connection_rejected",
-      message: "acme: the vendor did not accept the authorization code; start connecting anew",
+      message: "acme: the vendor did not accept the authorization code; connect again",
     });
     expect((await h.accounts.get(h.id)).status).toBe("pending");
   });
@@ -255,6 +258,6 @@ describe("the address to return to", () => {
       message:
         "returnTo must lead to one of https://app.example, https://shop.example; allow its origin in the configuration",
     });
-    expect((await accounts.list({ user: "u_2" }, { limit: 5 })).data).toEqual([]);
+    expect((await accounts.list({ user: "u_2" })).data).toEqual([]);
   });
 });

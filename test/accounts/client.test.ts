@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { ErrorMatcher, RateLimit } from "../../schemas/manifest.ts";
+import { findConnection } from "../../runtime/model/connections.ts";
 import { VendorError } from "../../runtime/vendor/errors.ts";
 import type { SendOptions } from "../../runtime/accounts/client.ts";
 import { acme, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
@@ -175,6 +176,48 @@ describe("what an error answer means", () => {
   });
 });
 
+describe("a connection's row", () => {
+  const counted = async () => {
+    const h = await connected(() => ({ json: {} }));
+    const get = vi.spyOn(h.db, "get");
+    const reads = () => get.mock.calls.filter(([sql]) => sql.includes("from connections")).length;
+    return { ...h, reads, row: (await findConnection(h.db, h.id))! };
+  };
+  const later = (ms: number) => {
+    const now = performance.now() + ms;
+    const spy = vi.spyOn(performance, "now").mockReturnValue(now);
+    onTestFinished(() => spy.mockRestore());
+  };
+
+  it("that is in hand is not read again for the requests of a second", async () => {
+    const { accounts, row, reads } = await counted();
+    later(0);
+    const before = reads();
+    const client = await accounts.client(row);
+    later(999);
+    await client.send(get, READ);
+    expect(reads() - before).toBe(0);
+    later(1000);
+    await client.send(get, READ);
+    expect(reads() - before).toBe(1);
+    await client.send(get, READ);
+    expect(reads() - before).toBe(1);
+  });
+
+  it("is read once for a client that is opened by id", async () => {
+    const { accounts, id, reads } = await counted();
+    const before = reads();
+    await (await accounts.client(id)).send(get, READ);
+    expect(reads() - before).toBe(1);
+  });
+
+  it("that says the connection does not work is not believed, but read again", async () => {
+    const { accounts, row } = await counted();
+    const client = await accounts.client({ ...row, status: "reauth_required" });
+    expect((await client.send(get, READ)).status).toBe(200);
+  });
+});
+
 describe("trying again", () => {
   it("reads are repeated on server errors and broken connections", async () => {
     const { client, things } = await connected((_r, n) =>
@@ -241,6 +284,15 @@ describe("a vendor's limits", () => {
     clock.advance(60_001);
     await other.send(get, READ);
     expect(things()).toHaveLength(2);
+  });
+
+  it("hold back all work for ten seconds when the vendor does not say for how long", async () => {
+    const { client, clock } = await connected((_r, n) => (n === 1 ? { status: 429 } : { json: {} }));
+    const once = { ...READ, retry: { max: 0, on: [] } };
+    await client.send(get, once).catch(() => {});
+    await expect(client.send(get, once)).rejects.toMatchObject({ code: "rate_limited", retry: { after: 10_000 } });
+    clock.advance(10_000);
+    expect((await client.send(get, once)).status).toBe(200);
   });
 
   it("are kept before the vendor has to say so, reads apart from writes", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { Accounts } from "../../runtime/accounts/accounts.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
 const TOKEN = "canary-bearer-token-123456";
@@ -13,7 +14,6 @@ async function acmeWith(
   return { ...h, vendor };
 }
 const bearer = acme().authentication;
-const list = { limit: 50 };
 
 describe("creating a connection with credentials", () => {
   it("proves them by a real request, and names the account", async () => {
@@ -37,7 +37,7 @@ describe("creating a connection with credentials", () => {
       code: "connection_rejected",
       message: "acme: the vendor does not accept the credentials; check them and try again",
     });
-    expect((await accounts.list({}, list)).data).toEqual([]);
+    expect((await accounts.list()).data).toEqual([]);
   });
 
   it.each<[object, object, Record<string, string>, string]>([
@@ -133,12 +133,51 @@ describe("creating a connection with credentials", () => {
   });
 });
 
+describe("what the library refuses", () => {
+  const refusals: [string, (accounts: Accounts) => Promise<unknown>, object][] = [
+    ["nothing at all", (a) => a.create(undefined as never), { code: "invalid_input", faults: [{ pointer: "" }] }],
+    [
+      "no user",
+      (a) => a.create({ connector: "acme" }),
+      { message: "connection/user: is required", faults: [{ pointer: "/user", message: "is required" }] },
+    ],
+    ["an empty user", (a) => a.create({ connector: "acme", user: "" }), { faults: [{ pointer: "/user" }] }],
+    [
+      "an unknown property",
+      (a) => a.create({ connector: "acme", user: "u", return_to: "https://app.example" } as never),
+      { faults: [{ pointer: "/return_to", message: 'unknown property "return_to"; did you mean "returnTo"?' }] },
+    ],
+    [
+      "a wrong type",
+      (a) => a.create({ connector: "acme", user: "u", inputs: "x" } as never),
+      { faults: [{ pointer: "/inputs" }] },
+    ],
+    [
+      "another user than the scope's",
+      (a) => a.create({ connector: "acme", user: "u" }, { user: "v" }),
+      { code: "forbidden" },
+    ],
+    ["a change that changes nothing", (a) => a.update("con_x", {}), { code: "invalid_input" }],
+    ["a bad cursor", (a) => a.list({ cursor: "nonsense" }), { faults: [{ pointer: "/cursor" }] }],
+    ["a bad state", (a) => a.list({ status: "lost" as never }), { faults: [{ pointer: "/status" }] }],
+    ["too large a page", (a) => a.list({ limit: 201 }), { faults: [{ pointer: "/limit" }] }],
+    ["a bad way back", (a) => a.reconnect("con_x", { returnTo: 1 as never }), { faults: [{ pointer: "/returnTo" }] }],
+    ["an id that does not exist", (a) => a.get("con_x"), { code: "not_found" }],
+  ];
+
+  it.each(refusals)("is %s", async (_what, attempt, expected) => {
+    const { accounts, vendor } = await acmeWith(bearer);
+    await expect(attempt(accounts)).rejects.toMatchObject({ name: "HooklineError", ...expected });
+    expect(vendor.seen).toEqual([]);
+  });
+});
+
 describe("connections", () => {
   it("name the nearest connector for an unknown one", async () => {
     const { accounts } = await acmeWith(bearer);
     await expect(accounts.create({ connector: "acmee", user: "u" })).rejects.toMatchObject({
       code: "not_found",
-      message: 'There is no connector "acmee"; did you mean "acme"?',
+      message: 'Connector "acmee" does not exist; did you mean "acme"?',
     });
     await expect(accounts.create({ connector: "constructor", user: "u" })).rejects.toMatchObject({ code: "not_found" });
   });
@@ -149,7 +188,7 @@ describe("connections", () => {
       code: "invalid_config",
       message: "clients.acme: no OAuth client is configured; register one at the vendor and set its id and secret",
     });
-    expect((await h.accounts.list({}, list)).data).toEqual([]);
+    expect((await h.accounts.list()).data).toEqual([]);
   });
 
   it("are listed page by page in the order they were made, filtered by user", async () => {
@@ -157,26 +196,26 @@ describe("connections", () => {
     const ids: string[] = [];
     for (const user of ["a", "b", "a", "a"])
       ids.push((await accounts.create({ connector: "acme", user, credentials: { token: TOKEN } })).id);
-    const first = await accounts.list({ user: "a" }, { limit: 2 });
+    const first = await accounts.list({ user: "a", limit: 2 });
     expect(first.data.map(({ id }) => id)).toEqual([ids[0], ids[2]]);
-    const second = await accounts.list({ user: "a" }, { limit: 2, cursor: first.nextCursor! });
+    const second = await accounts.list({ user: "a", limit: 2, cursor: first.nextCursor! });
     expect(second).toMatchObject({ data: [{ id: ids[3] }], nextCursor: null });
   });
 
   it("of another user do not exist", async () => {
     const { accounts } = await acmeWith(bearer);
     const { id } = await accounts.create({ connector: "acme", user: "a", credentials: { token: TOKEN } });
-    const missing = { code: "not_found", message: `There is no connection ${id}; check the id` };
+    const missing = { code: "not_found", message: `Connection ${id} does not exist; list them to find the right id` };
     for (const attempt of [
-      () => accounts.get(id, "b"),
-      () => accounts.update(id, { label: "x" }, "b"),
-      () => accounts.remove(id, "b"),
-      () => accounts.test(id, "b"),
-      () => accounts.reconnect(id, {}, "b"),
+      () => accounts.get(id, { user: "b" }),
+      () => accounts.update(id, { label: "x" }, { user: "b" }),
+      () => accounts.remove(id, { user: "b" }),
+      () => accounts.test(id, { user: "b" }),
+      () => accounts.reconnect(id, {}, { user: "b" }),
     ]) {
       await expect(attempt()).rejects.toMatchObject(missing);
     }
-    expect(await accounts.get(id, "a")).toMatchObject({ id, label: "ada@x.example" });
+    expect(await accounts.get(id, { user: "a" })).toMatchObject({ id, label: "ada@x.example" });
   });
 
   it("keep the label a person gave them", async () => {
@@ -201,7 +240,7 @@ describe("connections", () => {
     const shown = [
       view,
       await accounts.get(view.id),
-      await accounts.list({}, list),
+      await accounts.list(),
       await accounts.test(view.id),
       logged,
       events,
@@ -209,23 +248,51 @@ describe("connections", () => {
     expect(JSON.stringify(shown)).not.toContain(TOKEN);
   });
 
-  it("warn of a refresh token that is not used, and of too many to one account", async () => {
-    const { accounts, clock, db } = await acmeWith(acmeOAuth);
-    const credentials = { accessToken: TOKEN, refreshToken: "refresh-token-x", expiresAt: clock.now() + 1000 };
-    const { id } = await accounts.create({ connector: "acme", user: "a", credentials });
-    expect((await accounts.get(id)).warnings).toEqual([]);
-    clock.advance(151 * DAY);
-    expect((await accounts.get(id)).warnings).toEqual([
-      expect.stringMatching(/^The refresh token has not been used since 20/),
+  const copies = (h: Awaited<ReturnType<typeof acmeWith>>, id: string, from: number, to: number) =>
+    h.db.run(
+      `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})
+       insert into connections select 'con_x' || i, connector, user_id, status, label, inputs, captured, scopes, auth_type,
+         credentials, expires_at, version, null, null, null, created_at, updated_at from connections, n where id = ?`,
+      [id],
+    );
+  const withRefresh = (refresh: object) => acmeWith({ ...acmeOAuth, refresh });
+  const grant = (expiresAt: number) => ({ accessToken: TOKEN, refreshToken: "refresh-token-x", expiresAt });
+
+  it.each([
+    ["30 days before the vendor ends it", 180, 150],
+    ["at half of a time shorter than 60 days", 10, 5],
+  ])("warn of a refresh token that is not used, %s", async (_when, unusedDays, day) => {
+    const { accounts, clock } = await withRefresh({ unusedDays });
+    const { id } = await accounts.create({ connector: "acme", user: "a", credentials: grant(clock.now()) });
+    const warnings = async () => (await accounts.get(id)).warnings;
+    clock.advance(day * DAY - 1);
+    expect(await warnings()).toEqual([]);
+    clock.advance(1);
+    expect(await warnings()).toEqual([
+      expect.stringMatching(
+        new RegExp(`^The refresh token has not been used since 20.*ends one that is unused for ${unusedDays} days`),
+      ),
     ]);
-    for (let i = 0; i < 89; i++) {
-      await db.run(
-        `insert into connections select 'con_x${i}', connector, user_id, status, label, inputs, captured, scopes, auth_type, credentials, expires_at, version, null, null, null, created_at, updated_at from connections where id = ?`,
-        [id],
-      );
-    }
-    expect((await accounts.get(id)).warnings).toHaveLength(2);
-    expect((await accounts.get(id)).warnings[1]).toMatch(/^90 connections lead to this account/);
+  });
+
+  it("warn from nine tenths of the refresh tokens on that an account may have", async () => {
+    const h = await withRefresh({ maxPerAccount: 100 });
+    const { id } = await h.accounts.create({ connector: "acme", user: "a", credentials: grant(h.clock.now()) });
+    await copies(h, id, 1, 89);
+    expect((await h.accounts.get(id)).warnings).toEqual([]);
+    await copies(h, id, 89, 90);
+    expect((await h.accounts.get(id)).warnings).toEqual([
+      "90 connections lead to this account; above 100 the vendor ends the oldest refresh token. " +
+        "Remove connections that are not needed.",
+    ]);
+  });
+
+  it("warn of nothing that their manifest does not declare", async () => {
+    const h = await withRefresh({ marginSeconds: 300 });
+    const { id } = await h.accounts.create({ connector: "acme", user: "a", credentials: grant(h.clock.now()) });
+    await copies(h, id, 1, 200);
+    h.clock.advance(1000 * DAY);
+    expect((await h.accounts.get(id)).warnings).toEqual([]);
   });
 
   it("leave the grant alone on removal while another connection lives on it", async () => {

@@ -133,7 +133,10 @@ describe("a request through googleapis", () => {
     later(() => network.close());
     const context = { credentials: { headers: {}, query: {} }, headers: {}, deadlineMs: 1000 };
     const send = (api: string, version: string) =>
-      createGoogleTransport({ api, version, network, assertHost: hostGuard("x", []) }).send({ method: "a.b" }, context);
+      createGoogleTransport({ api, version, network, assertHost: hostGuard("x", []) }).request(
+        { method: "a.b" },
+        context,
+      );
     await expect(send("peeple", "v1")).rejects.toMatchObject({
       code: "invalid_manifest",
       message: 'server.googleapis: there is no API "peeple" in googleapis; check its name',
@@ -156,7 +159,7 @@ describe("a request through googleapis", () => {
     });
     const context = { credentials: { headers: {}, query: {} }, headers: {}, deadlineMs: 1000 };
     await expect(
-      transport.send({ method: "people.get", params: { resourceName: "people/me" } }, context),
+      transport.request({ method: "people.get", params: { resourceName: "people/me" } }, context),
     ).rejects.toMatchObject({
       code: "host_not_allowed",
       message: expect.stringMatching(/^acme: https:\/\/people\.googleapis\.com is not one of its hosts/),

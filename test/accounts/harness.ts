@@ -4,7 +4,12 @@ import { afterEach } from "vitest";
 import type { Manifest } from "../../schemas/manifest.ts";
 import { createActions, type Actions } from "../../runtime/act/act.ts";
 import type { VariablesOf } from "../../runtime/accounts/variables.ts";
-import { createAccounts, type Accounts, type AccountsOptions } from "../../runtime/accounts/accounts.ts";
+import {
+  createAccounts,
+  type Accounts,
+  type AccountsContext,
+  type AccountsNeeds,
+} from "../../runtime/accounts/accounts.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault, type Vault } from "../../runtime/core/crypto.ts";
 import { createLog } from "../../runtime/core/log.ts";
@@ -127,7 +132,7 @@ export interface Harness {
 
 export async function harness(
   manifests: (Manifest | string)[],
-  options: Partial<AccountsOptions> & { url?: string; variablesOf?: VariablesOf } = {},
+  options: Partial<AccountsNeeds & AccountsContext> & { url?: string; variablesOf?: VariablesOf } = {},
 ): Promise<Harness> {
   const db = options.db ?? (await openDatabase(await storeOfTest()));
   await migrate(db);
@@ -153,21 +158,20 @@ export async function harness(
         };
   const log = createLog({ level: "debug", destination: { write: (line) => void logged.push(line) } });
   const another = (): Accounts => {
-    const accounts = createAccounts({
-      db,
-      connectors,
-      vault,
-      clients: { acme: { clientId: "client-1", clientSecret: "client-secret-canary" } },
-      servers,
-      network: { allowPrivate: false, allow: [] },
-      baseUrl: "https://app.example/integrations",
-      emit: async (_tx, more) => void events.push(...more),
-      onStatus: async (_tx, change) => void statuses.push(change),
-      clock,
-      log,
-      retryBaseMs: 5,
-      ...options,
-    });
+    const emit: AccountsContext["emit"] = async (_tx, more) => void events.push(...more);
+    const accounts = createAccounts(
+      { db, connectors, vault, emit, clock, log, random: Math.random, ...options },
+      {
+        clients: { acme: { clientId: "client-1", clientSecret: "client-secret-canary" } },
+        servers,
+        network: { allowPrivate: false, allow: [] },
+        baseUrl: "https://app.example/integrations",
+        returnOrigins: [],
+        onStatus: async (_tx, change) => void statuses.push(change),
+        retryBaseMs: 5,
+        ...options,
+      },
+    );
     later(() => accounts.close());
     return accounts;
   };

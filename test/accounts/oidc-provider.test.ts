@@ -170,7 +170,7 @@ describe("against a certified authorization server with rotating refresh tokens"
     expect(await answer.json()).toMatchObject({ error: "invalid_grant" });
     await expect(h.accounts.get(h.id)).rejects.toMatchObject({
       code: "not_found",
-      message: `There is no connection ${h.id}; check the id`,
+      message: `Connection ${h.id} does not exist; list them to find the right id`,
     });
     expect(h.statuses.at(-1)).toMatchObject({ id: h.id, status: "removed" });
   });

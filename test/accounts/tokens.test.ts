@@ -13,6 +13,7 @@ const HOUR = 3_600_000;
 async function connected(
   token: (request: Seen, count: number) => Reply | Promise<Reply>,
   parts: Partial<Manifest> = {},
+  random = Math.random,
 ) {
   let calls = 0;
   let accepted = (_authorization: string) => true;
@@ -23,7 +24,7 @@ async function connected(
       ? { json: { sent: request.headers.authorization } }
       : { status: 401 };
   });
-  const h = await harness([acme({ authentication: acmeOAuth, ...parts })], { url: vendor.url });
+  const h = await harness([acme({ authentication: acmeOAuth, ...parts })], { url: vendor.url, random });
   const credentials = {
     accessToken: "access-token-0",
     refreshToken: "refresh-token-0",
@@ -65,14 +66,24 @@ describe("an access token", () => {
     ]);
   });
 
-  it("is renewed between its margin and a fifth more before its end, and no earlier", async () => {
-    const h = await connected((_r, n) => renewed(n));
+  it.each([
+    ["its margin", 300, 0, 300_000],
+    ["half a fifth more than its margin", 300, 0.5, 330_000],
+    ["a margin of 300 s when none is declared", undefined, 0, 300_000],
+    ["nothing, by its margin", 0, 0.5, 0],
+  ])("is renewed %s before its end, and no earlier", async (_when, marginSeconds, random, before) => {
+    const authentication = { ...acmeOAuth, refresh: marginSeconds === undefined ? {} : { marginSeconds } };
+    const h = await connected(
+      (_r, n) => renewed(n),
+      { authentication },
+      () => random,
+    );
     h.clock.advance(HOUR + 1);
     await h.send();
-    h.clock.advance(HOUR - 361_000);
+    h.clock.advance(HOUR - before - 1);
     await h.send();
     expect(h.tokenCalls()).toHaveLength(1);
-    h.clock.advance(62_000);
+    h.clock.advance(1);
     await h.send();
     expect(h.tokenCalls()).toHaveLength(2);
   });
@@ -151,10 +162,10 @@ describe("what token endpoints answer", () => {
   it("a life shorter than the margin does not mean a renewal for every request", async () => {
     const h = await renewAndRead({ expires_in: 60 });
     await h.send();
-    h.clock.advance(29_000);
+    h.clock.advance(29_999);
     await h.send();
     expect(h.tokenCalls()).toHaveLength(1);
-    h.clock.advance(2_000);
+    h.clock.advance(1);
     await h.send();
     expect(h.tokenCalls()).toHaveLength(2);
   });
@@ -207,7 +218,9 @@ describe("what token endpoints answer", () => {
     });
     expect(h.tokenCalls()).toHaveLength(1);
     expect((await h.accounts.get(h.id)).status).toBe("active");
-    h.clock.advance(30_001);
+    h.clock.advance(29_999);
+    await expect(h.send()).rejects.toMatchObject({ code: "network", retry: { after: 1 } });
+    h.clock.advance(1);
     expect(await h.send()).toEqual({ sent: "Bearer access-token-2" });
   });
 
@@ -337,7 +350,7 @@ describe("stored credentials", () => {
       code: "decryption_failed",
       message: expect.stringMatching(/^connections con_\w+: credentials was changed/),
     });
-    expect((await h.accounts.list({}, { limit: 10 })).data).toHaveLength(2);
+    expect((await h.accounts.list()).data).toHaveLength(2);
     await expect(h.accounts.client(good.id)).resolves.toMatchObject({ id: good.id });
   });
 
@@ -357,7 +370,7 @@ describe("stored credentials", () => {
       h.logged,
       h.events,
       await h.accounts.get(h.id),
-      await h.accounts.list({}, { limit: 9 }),
+      await h.accounts.list(),
     ]);
     for (const secret of ["access-token-", "refresh-token-", "client-secret-canary"])
       expect(said).not.toContain(secret);

@@ -137,7 +137,7 @@ describe("a batch", () => {
     expect(batch.counts).toMatchObject({ succeeded: 4, failed: 6 });
     expect(batch.results[9]!.error).toEqual({
       code: "not_found",
-      message: `There is no connection ${connection}; check the id`,
+      message: `Connection ${connection} does not exist; list them to find the right id`,
     });
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readAnswer } from "../../runtime/vendor/transports/answer.ts";
+import { readResponse } from "../../runtime/vendor/transports/read-response.ts";
 
 const answer = (bytes: number) => ({
   status: 200,
@@ -9,14 +9,14 @@ const answer = (bytes: number) => ({
 
 describe("a file", () => {
   it("comes along in base64 up to 1 MB", () => {
-    const { body } = readAnswer(answer(1024 * 1024), "https://acme.example/f", "binary", "/files/f");
+    const { body } = readResponse(answer(1024 * 1024), "https://acme.example/f", "binary", "/files/f");
     expect(body).toMatchObject({ mediaType: "audio/x-wav", size: 1024 * 1024 });
     expect((body as { content: string }).content).toHaveLength(Math.ceil((1024 * 1024) / 3) * 4);
     expect(body).not.toHaveProperty("path");
   });
 
   it("is told of by its hash and path when it is larger", () => {
-    const { body } = readAnswer(answer(1024 * 1024 + 1), "https://acme.example/f", "binary", "/files/f");
+    const { body } = readResponse(answer(1024 * 1024 + 1), "https://acme.example/f", "binary", "/files/f");
     expect(body).toEqual({
       mediaType: "audio/x-wav",
       size: 1024 * 1024 + 1,

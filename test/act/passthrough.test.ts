@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import express from "express";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ManualClock } from "../../runtime/core/clock.ts";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
 import { listen } from "../fixtures/listen.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
@@ -266,15 +267,24 @@ describe("the passthrough", () => {
     expect([third.status, third.body.code]).toEqual([429, "rate_limited"]);
     expect(Number(third.headers.get("retry-after"))).toBeGreaterThan(50);
     expect(seen).toHaveLength(2);
+  });
 
-    const limited = await makePassthrough((_request, response) => {
-      response.writeHead(429, { "retry-after": "30" }).end("slow down");
-    });
-    const first = await fetch(`${limited.at}/x`, { headers: asAdmin });
+  it.each([
+    ["for as long as the vendor says", { "retry-after": "30" }, "30"],
+    ["for ten seconds when the vendor does not say for how long", {}, "10"],
+  ])("leaves a vendor alone that limits it, %s", async (_how, headers, seconds) => {
+    const clock = new ManualClock(Date.now());
+    const answer: Answer = (_request, response) => void response.writeHead(429, headers).end("slow down");
+    const { at, ask, id, seen } = await makePassthrough(answer, {}, { clock });
+    const first = await fetch(`${at}/x`, { headers: asAdmin });
     expect([first.status, await first.text()]).toEqual([429, "slow down"]);
-    const second = await limited.ask("GET", `/v1/connections/${limited.id}/passthrough/x`);
-    expect([second.status, second.body.code]).toEqual([429, "rate_limited"]);
-    expect(limited.seen).toHaveLength(1);
+    const second = await ask("GET", `/v1/connections/${id}/passthrough/x`);
+    expect([second.status, second.body.code, second.headers.get("retry-after")]).toEqual([
+      429,
+      "rate_limited",
+      seconds,
+    ]);
+    expect(seen).toHaveLength(1);
   });
 
   it("puts a key that belongs into the query in the place of the caller's", async () => {

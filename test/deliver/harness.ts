@@ -16,14 +16,13 @@ import { openEngine } from "../../runtime/engine/open.ts";
 import type { Connector } from "../../runtime/manifest/connector.ts";
 import { deliveries, type DeliveryRecord } from "../../runtime/model/deliveries.ts";
 import { events, type EventRecord, type NewEvent } from "../../runtime/model/events.ts";
-import type { Target } from "../../runtime/engine/module.ts";
 import { changeJob } from "../../runtime/sync/jobs.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
 
 /** What events of subscriptions are for besides endpoints, as the modules say. */
-const targets: Target[] = [
+const shippedTargets: Target[] = [
   { prefix: "flow_", job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }) },
   { prefix: "sync_", job: changeJob },
 ];
@@ -49,7 +48,7 @@ export const quietLog = createLog({ level: "silent" });
 /** Everything the room needs, real but for the clock; closed when the test ends. */
 export async function makeHarness(options: HarnessOptions = {}) {
   const { clock = new ManualClock(Date.now()), concurrency = 64, perEndpoint = 8 } = options;
-  const { connectors = new Map<string, Connector>(), targets = targets, log = quietLog } = options;
+  const { connectors = new Map<string, Connector>(), targets = shippedTargets, log = quietLog } = options;
   const database = await openDatabase(options.store ?? (await storeOfTest()), { log: quietLog });
   await migrate(database);
   const engine = await openEngine({ db: database, clock, log: quietLog });

@@ -148,7 +148,7 @@ describe("what is checked when a flow is saved", () => {
       "/triggers/5/connection",
       "/triggers/7",
     ]);
-    expect(faults[0]!.message).toBe("There is no connection con_none of user u_1; choose another, or make it first");
+    expect(faults[0]!.message).toBe("Connection con_none does not exist; list them to find the right id");
     expect(faults[4]!.message).toBe('"Europe/Atlantis" is not a time zone; use an IANA name such as "Europe/Berlin"');
     expect(faults[5]!.message).toBe('Connector "dessk" does not exist; did you mean "desk"?');
     expect(await bench.runtime.db.all("select id from subscriptions")).toEqual([]);
@@ -180,7 +180,7 @@ describe("what is checked when a flow is saved", () => {
       faults,
     });
     await expect(bench.runtime.flows.create(flow(other))).rejects.toMatchObject({
-      faults: [{ message: `There is no connection ${other} of user u_1; choose another, or make it first` }],
+      faults: [{ message: `Connection ${other} does not exist; list them to find the right id` }],
     });
   });
 

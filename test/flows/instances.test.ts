@@ -154,7 +154,7 @@ describe("a template of the workspace", () => {
         { pointer: "/connections/other", message: 'Slot "other" does not exist' },
         {
           pointer: "/connections/to",
-          message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+          message: `Connection ${theirs} does not exist; list them to find the right id`,
         },
       ],
     });

@@ -252,7 +252,7 @@ describe("the shipped templates", () => {
       emailAddresses: [{ value: "known@example.com" }],
     });
     const flow = await world.install("highlevel-contact-to-google-group", { group: `contactGroups/${group.id}` });
-    const connection = (await world.runtime.accounts.list({ connector: "highlevel" }, { limit: 1 })).data[0]!.id;
+    const connection = (await world.runtime.accounts.list({ connector: "highlevel", limit: 1 })).data[0]!.id;
     for (const name of ["known", "fresh"]) {
       await world.runtime.actions.run(connection, "create_contact", {
         firstName: name,

@@ -13,7 +13,7 @@ describe("authentication", () => {
       'Bearer realm="hookline"',
     ]);
     expect(body.detail).toBe(
-      "An API key or user token is needed and none was given; send it as Authorization: Bearer <key>",
+      "The API key or user token is missing, invalid or expired; send a valid one as Authorization: Bearer <key>",
     );
   });
 

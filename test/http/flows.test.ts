@@ -70,7 +70,7 @@ describe("/v1/flows", () => {
       },
       { pointer: "/steps/0/input/title", message: "is required" },
       { pointer: "/steps/0/input/titel", message: 'unknown property "titel"; did you mean "title"?' },
-      { pointer: "/steps/1/connection", message: "There is no connection con_none; choose another, or make it first" },
+      { pointer: "/steps/1/connection", message: "Connection con_none does not exist; list them to find the right id" },
       { pointer: "/steps/1/input/title", message: 'Step "c" does not exist; did you mean "a"?' },
     ]);
   });
@@ -151,7 +151,7 @@ describe("/v1/flows", () => {
     expect(foreign.body.errors).toEqual([
       {
         pointer: "/steps/0/connection",
-        message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+        message: `Connection ${theirs} does not exist; list them to find the right id`,
       },
     ]);
     const named = await ask("POST", "/v1/flows", { token, body: called(mine, { user: "u_2" }) });

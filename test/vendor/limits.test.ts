@@ -52,6 +52,36 @@ describe("a limit per value of a connection", () => {
   });
 });
 
+describe("a vendor that asks to wait", () => {
+  it("is left alone for ten seconds when it does not say for how long", async () => {
+    const { take, hold, clock } = limits({});
+    hold(ada);
+    await expect(take(ada, READ)).rejects.toMatchObject({ code: "rate_limited", retry: { after: 10_000 } });
+    clock.advance(10_000);
+    await take(ada, READ);
+  });
+
+  it("keeps its longest wait, however short a later one is", async () => {
+    const { take, hold } = limits({});
+    hold(ada, 30_000);
+    hold(ada, 10_000);
+    await expect(take(ada, READ)).rejects.toMatchObject({ retry: { after: 30_000 } });
+  });
+
+  it("is waited for up to five seconds, and no longer", async () => {
+    const waiting = limits({});
+    waiting.hold(ada, 5_000);
+    const stop = new AbortController();
+    const turn = waiting.take(ada, READ, stop.signal);
+    setTimeout(() => stop.abort(), 20);
+    await expect(turn).rejects.toMatchObject({ name: "AbortError" });
+
+    const refusing = limits({});
+    refusing.hold(ada, 5_001);
+    await expect(refusing.take(ada, READ, stop.signal)).rejects.toMatchObject({ retry: { after: 5_001 } });
+  });
+});
+
 describe("a reserve", () => {
   const day = { points: 1000, seconds: 86_400, reserve: 0.1, headers: { remaining: "X-Left", reset: "X-Reset" } };
   const left = (count: number) => ({ "x-left": String(count), "x-reset": "36000" });

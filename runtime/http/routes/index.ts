@@ -1,5 +1,4 @@
 import type { Route } from "../../model/route.ts";
-import type { UserTokens } from "../user-tokens.ts";
 import { adminRoutes } from "./admin.ts";
 import { connectionRoutes } from "./connections.ts";
 import { connectorRoutes } from "./connectors.ts";
@@ -13,7 +12,7 @@ import { systemRoutes, type SystemRoutesOptions } from "./system.ts";
 import { variableRoutes } from "./variables.ts";
 
 /** The routes of the core, in the order in which they are described. */
-export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & { tokens: UserTokens }): Route[] {
+export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions): Route[] {
   return [
     ...connectorRoutes,
     ...connectionRoutes,
@@ -24,7 +23,7 @@ export function coreRoutes(options: OAuthRoutesOptions & SystemRoutesOptions & {
     ...eventRoutes,
     ...deliveryRoutes,
     ...variableRoutes,
-    ...adminRoutes(options.tokens),
+    ...adminRoutes,
     ...systemRoutes(options),
   ];
 }

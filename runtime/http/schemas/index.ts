@@ -1,19 +1,23 @@
 import type { JsonSchema } from "../../core/json.ts";
+import { userTokenSchemas } from "../../accounts/user-tokens.ts";
 import { eventDetailsSchemas } from "../../deliver/event-details.ts";
 import { explanationSchemas } from "../../deliver/explain.ts";
 import { statsSchemas } from "../../deliver/stats.ts";
+import { apiKeySchemas } from "../../model/api-keys.ts";
+import { connectionSchemas } from "../../model/connections.ts";
 import { deliverySchemas } from "../../model/deliveries.ts";
 import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
 import { subscriptionSchemas } from "../../model/subscriptions.ts";
+import { variableSchemas } from "../../model/variables.ts";
 import { subscriptionHealthSchema } from "../../poll/health.ts";
-import { connectionSchemas } from "./connections.ts";
+import { connectorSchemas } from "./connections.ts";
 import { systemSchemas } from "./system.ts";
-import { variableSchemas } from "./variables.ts";
 
 /** Everything that the core's routes answer, by name. */
 export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
+  ...connectorSchemas,
   ...subscriptionSchemas,
   SubscriptionHealth: subscriptionHealthSchema,
   ...endpointSchemas,
@@ -23,5 +27,7 @@ export const components: Record<string, JsonSchema> = {
   ...explanationSchemas,
   ...statsSchemas,
   ...variableSchemas,
+  ...apiKeySchemas,
+  ...userTokenSchemas,
   ...systemSchemas,
 };

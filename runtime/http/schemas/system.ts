@@ -1,21 +1,6 @@
-import { anyObject, listOf, name, nullable, object, ref, text, time } from "../../model/schema.ts";
-
-const apiKey = {
-  id: text("Id.", "key_019a1f2e4c7b7d1a8b1c2d3e4f506172"),
-  name: name("What it is for.", "deployment"),
-  createdAt: time("When it was made."),
-  lastUsedAt: nullable(time("When it was last used, to the minute.")),
-  revokedAt: nullable(time("When it was withdrawn; null while it is valid.")),
-};
+import { anyObject, listOf, object, text } from "../../model/schema.ts";
 
 export const systemSchemas = {
-  ApiKey: object("An admin key, without the key.", apiKey),
-  NewApiKey: object("An admin key just made.", { ...apiKey, key: text("The key; shown here and never again.") }),
-  UserToken: object("A short-lived token of one user.", {
-    token: text("For `Authorization: Bearer`."),
-    user: text("Whom it acts for."),
-    expiresAt: time("When it ends."),
-  }),
   Health: object("Whether it is well.", { status: text("In a word.", "ok") }),
   Problem: {
     ...object(

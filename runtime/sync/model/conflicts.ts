@@ -32,7 +32,7 @@ export const conflicts = new Table("sync_conflicts", {
   createdAt: time("When the conflict was found."),
 });
 
-export type ConflictRecord = RecordOf<typeof conflicts.fields>;
+type ConflictRecord = RecordOf<typeof conflicts.fields>;
 export type ConflictView = ViewOf<typeof conflicts.fields>;
 
 export const conflictQuery = listQuery("conflicts", {});

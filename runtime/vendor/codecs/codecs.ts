@@ -22,9 +22,9 @@ export async function encodeRequest(request: TransportRequest): Promise<Transpor
   return encoded as TransportRequest;
 }
 
-/** The answer with the parts that `decode` names decoded. */
-export async function decodeAnswer(decode: Decode | undefined, answer: VendorResponse): Promise<VendorResponse> {
-  let decoded: unknown = answer;
+/** The response with the parts that `decode` names decoded. */
+export async function decodeResponse(decode: Decode | undefined, response: VendorResponse): Promise<VendorResponse> {
+  let decoded: unknown = response;
   for (const [place, name] of Object.entries(decode ?? {})) {
     decoded = await replace(decoded, place.split("."), DECODERS[name]);
   }

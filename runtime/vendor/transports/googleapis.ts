@@ -1,8 +1,8 @@
 import { HooklineError, nearest } from "../../core/errors.ts";
 import type { Network, NetworkResponse } from "../../core/network.ts";
 import type { AssertHost } from "../hosts.ts";
-import { readAnswer } from "./answer.ts";
-import { MAX_ANSWER_BYTES, type Transport, type TransportContext } from "./transport.ts";
+import { readResponse } from "./read-response.ts";
+import { MAX_RESPONSE_BYTES, type Transport, type TransportContext } from "./transport.ts";
 
 export interface GoogleTransportOptions {
   /** Name and version as in googleapis: `people`, `v1`. */
@@ -22,7 +22,7 @@ interface PreparedRequest {
   body?: string;
 }
 
-/** An answer on its way through gaxios, which only passes it on. */
+/** A response on its way through gaxios, which only passes it on. */
 interface Raw {
   raw: NetworkResponse;
   /** The address without its query. */
@@ -35,18 +35,18 @@ type Client = Record<string, unknown>;
 /**
  * A Google API through the `googleapis` package, which knows each method's path, parameters and encoding. It sends through
  * our network by an adapter: address checks, deadline and size limit hold, and no `GaxiosError`, which keeps tokens in
- * its configuration, is ever made of an answer.
+ * its configuration, is ever made of a response.
  */
 export function createGoogleTransport(options: GoogleTransportOptions): Transport {
   let loading: Promise<Client> | undefined;
   const methods = new Map<string, Method>();
   return {
-    send: async (request, context) => {
+    request: async (request, context) => {
       const client = await (loading ??= loadClient(options.api, options.version));
       let method = methods.get(request.method);
       if (!method) methods.set(request.method, (method = findMethod(client, options.api, request.method)));
       const { raw, shown } = await call(method, options, request, context);
-      return readAnswer(raw, shown, request.answer);
+      return readResponse(raw, shown, request.answer);
     },
   };
 }
@@ -73,7 +73,7 @@ async function call(
         body: prepared.body,
         deadlineMs,
         signal,
-        maxBytes: MAX_ANSWER_BYTES,
+        maxBytes: MAX_RESPONSE_BYTES,
         unpack: true,
       });
       return { status: raw.status, headers: raw.headers, raw, shown: url.origin + url.pathname };

@@ -1,8 +1,8 @@
 import { isObject } from "../../core/json.ts";
 import type { Network } from "../../core/network.ts";
 import type { AssertHost } from "../hosts.ts";
-import { readAnswer } from "./answer.ts";
-import { MAX_ANSWER_BYTES, type Transport, type TransportRequest } from "./transport.ts";
+import { readResponse } from "./read-response.ts";
+import { MAX_RESPONSE_BYTES, type Transport, type TransportRequest } from "./transport.ts";
 
 export interface HttpTransportOptions {
   /** Base URL that paths are appended to. */
@@ -14,7 +14,7 @@ export interface HttpTransportOptions {
 /** Plain HTTP. */
 export function createHttpTransport({ url: base, assertHost, network }: HttpTransportOptions): Transport {
   return {
-    send: async (request, context) => {
+    request: async (request, context) => {
       const url = requestUrl(base, request);
       assertHost(url);
       const shown = url.href;
@@ -28,16 +28,16 @@ export function createHttpTransport({ url: base, assertHost, network }: HttpTran
       if (contentType !== undefined) headers["content-type"] = contentType;
       Object.assign(headers, lowerCase(request.headers ?? {}), lowerCase(context.credentials.headers));
       const { deadlineMs, signal } = context;
-      const answer = await network.request(url, {
+      const response = await network.request(url, {
         method: request.method,
         headers,
         body,
         deadlineMs,
         signal,
-        maxBytes: MAX_ANSWER_BYTES,
+        maxBytes: MAX_RESPONSE_BYTES,
         unpack: true,
       });
-      return readAnswer(answer, shown, request.answer, request.path);
+      return readResponse(response, shown, request.answer, request.path);
     },
   };
 }

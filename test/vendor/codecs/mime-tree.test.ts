@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decodeAnswer } from "../../../runtime/vendor/codecs/codecs.ts";
+import { decodeResponse } from "../../../runtime/vendor/codecs/codecs.ts";
 import { decodeMimeTree } from "../../../runtime/vendor/codecs/mime-tree.ts";
 
 const data = (text: string | Buffer) => Buffer.from(text as string).toString("base64url");
@@ -124,15 +124,15 @@ describe("decoding an answer", () => {
 
   it("goes through lists, and leaves what is not there and the answer itself as they were", async () => {
     const given = answer({ messages: [{ payload: {} }, { id: 1 }] });
-    const { body } = await decodeAnswer({ "body.messages.payload": "mimeTree" }, given);
+    const { body } = await decodeResponse({ "body.messages.payload": "mimeTree" }, given);
     expect(body).toEqual({ messages: [{ payload: { headers: [] } }, { id: 1 }] });
     expect(given.body).toEqual({ messages: [{ payload: {} }, { id: 1 }] });
-    expect((await decodeAnswer({ "body.payload": "mimeTree" }, answer(null))).body).toBeNull();
+    expect((await decodeResponse({ "body.payload": "mimeTree" }, answer(null))).body).toBeNull();
   });
 
   it("turns base64url into plain Base64", async () => {
     const bytes = Buffer.from([0xfb, 0xff, 0xfe]);
-    const { body } = await decodeAnswer({ "body.data": "base64url" }, answer({ data: bytes.toString("base64url") }));
+    const { body } = await decodeResponse({ "body.data": "base64url" }, answer({ data: bytes.toString("base64url") }));
     expect(body).toEqual({ data: bytes.toString("base64") });
   });
 });

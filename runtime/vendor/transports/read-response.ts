@@ -1,34 +1,34 @@
 import { createHash } from "node:crypto";
 import { parseJson } from "../../core/json.ts";
 import type { NetworkResponse } from "../../core/network.ts";
-import type { BinaryBody, TransportAnswer } from "./transport.ts";
+import type { BinaryBody, VendorResponse } from "../response.ts";
 
-/** Larger files are told of, not carried along. */
+/** Larger files are described, not carried along. */
 const MAX_CONTENT_BYTES = 1024 * 1024;
 
-/** Reads an answer's bytes the way the request expects them. `path` is where a file too large to carry can be fetched. */
-export function readAnswer(
+/** Reads a response's bytes the way the request expects them. `path` is where a file too large to carry can be fetched. */
+export function readResponse(
   response: NetworkResponse,
   url: string,
   expected: "json" | "text" | "binary" = "json",
   path?: string,
-): TransportAnswer {
+): VendorResponse {
   const { status, headers, body } = response;
-  const answer = (read: unknown, malformed = false) => ({ status, headers, url, body: read, malformed });
+  const withBody = (read: unknown): VendorResponse => ({ status, headers, url, body: read });
   const succeeded = status >= 200 && status < 300;
-  if (body.length === 0) return answer(null);
-  if (expected === "binary" && succeeded) return answer(binaryBody(body, headers, path));
+  if (body.length === 0) return withBody(null);
+  if (expected === "binary" && succeeded) return withBody(binaryBody(body, headers, path));
   const text = body.toString();
-  if (expected === "text" && succeeded) return answer(text);
+  if (expected === "text" && succeeded) return withBody(text);
   try {
-    return answer(parseAnswer(text));
+    return withBody(parseBody(text));
   } catch {
-    return answer(text, true);
+    return { ...withBody(text), malformed: true };
   }
 }
 
 /** Plain `JSON.parse` is several times faster on large pages; the careful one only reads what could need it. */
-function parseAnswer(text: string): unknown {
+function parseBody(text: string): unknown {
   return text.includes("__proto__") ? parseJson(text) : JSON.parse(text);
 }
 

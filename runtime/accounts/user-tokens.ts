@@ -2,20 +2,49 @@ import { randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
+import { isoTime } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
+import { count, name } from "../model/field.ts";
+import { input, type InputOf } from "../model/input.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
-import type { Services } from "./services.ts";
+import { object, text, time } from "../model/schema.ts";
 
-/** What minting and checking need of the runtime. */
-type Needed = Pick<Services, "db" | "vault" | "clock">;
+const DEFAULT_SECONDS = 900;
+const SHORTEST_SECONDS = 60;
+const LONGEST_SECONDS = 86_400;
+
+const expiresInSeconds = count("Seconds the token is valid.", {
+  schema: { minimum: SHORTEST_SECONDS, maximum: LONGEST_SECONDS, default: DEFAULT_SECONDS },
+});
+
+/** How long a new token is valid. */
+export const newUserToken = input("user token", "How long the token is valid.", {}, { expiresInSeconds });
+const owner = input("user token", "Whom the token is for.", { user: name("Id of the user.") }, {});
+
+export const userTokenSchemas = {
+  UserToken: object("A short-lived token of one user.", {
+    token: text("For `Authorization: Bearer`."),
+    user: text("The user it acts for."),
+    expiresAt: time("When it expires."),
+  }),
+};
+
+export interface UserToken {
+  token: string;
+  user: string;
+  /** RFC 3339. */
+  expiresAt: string;
+}
 
 /** Short-lived tokens by which a browser acts for one user (RFC 7519, HS256). */
 export interface UserTokens {
-  mint(needed: Needed, user: string, seconds: number): Promise<{ token: string; expiresAt: number }>;
-  /** The user a token stands for; undefined when it is none of ours, or over. */
-  verify(needed: Needed, token: string): Promise<string | undefined>;
+  /** Valid for 60 s to a day, by default 15 minutes. @throws HooklineError `invalid_input` */
+  create(user: string, options?: InputOf<typeof newUserToken>): Promise<UserToken>;
+  /** The user a token stands for; undefined when the token is not ours, or has expired. */
+  userOf(token: string): Promise<string | undefined>;
 }
 
-export interface UserTokensOptions {
+export interface UserTokensNeeds {
   /** At least 32 bytes; without it, one is made once and kept sealed in the store. */
   secret: Uint8Array | undefined;
   /** Whom tokens are for: one deployment's are worth nothing at another. */
@@ -28,42 +57,47 @@ const SECRET_BYTES = 32;
 const NAME = "user_token_secret";
 const PLACE = { table: "meta", row: NAME, field: "value" };
 
+type Shared = Pick<Context, "db" | "vault" | "clock">;
+
 /** Throws `TypeError` for a secret that is too short. */
-export function createUserTokens({ secret, audience }: UserTokensOptions): UserTokens {
+export function createUserTokens(context: Shared, { secret, audience }: UserTokensNeeds): UserTokens {
   if (secret !== undefined && secret.length < SECRET_BYTES) {
     throw new TypeError(`tokenSecret: must be at least ${SECRET_BYTES} bytes`);
   }
+  const { clock } = context;
   let kept: Promise<Uint8Array> | undefined;
-  const secretOf = (needed: Needed): Promise<Uint8Array> => {
+  const secretOf = (): Promise<Uint8Array> => {
     if (secret !== undefined) return Promise.resolve(secret);
-    kept ??= keptSecret(needed).catch((error: unknown) => {
+    kept ??= keptSecret(context).catch((error: unknown) => {
       kept = undefined;
       throw error;
     });
     return kept;
   };
   return {
-    async mint(needed, user, seconds) {
-      const now = Math.floor(needed.clock.now() / 1000);
+    async create(user, options = {}) {
+      owner.check({ user });
+      const { expiresInSeconds = DEFAULT_SECONDS } = newUserToken.check(options);
+      const now = Math.floor(clock.now() / 1000);
       const token = await new SignJWT({ role: "user" })
         .setProtectedHeader({ alg: ALGORITHM, typ: "JWT" })
         .setSubject(user)
         .setIssuer(ISSUER)
         .setAudience(audience)
         .setIssuedAt(now)
-        .setExpirationTime(now + seconds)
-        .sign(await secretOf(needed));
+        .setExpirationTime(now + expiresInSeconds)
+        .sign(await secretOf());
       rememberSecret(token);
-      return { token, expiresAt: (now + seconds) * 1000 };
+      return { token, user, expiresAt: isoTime((now + expiresInSeconds) * 1000) };
     },
-    async verify(needed, token) {
+    async userOf(token) {
       if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
       try {
-        const { payload } = await jwtVerify(token, await secretOf(needed), {
+        const { payload } = await jwtVerify(token, await secretOf(), {
           algorithms: [ALGORITHM],
           issuer: ISSUER,
           audience,
-          currentDate: new Date(needed.clock.now()),
+          currentDate: new Date(clock.now()),
           requiredClaims: ["sub", "exp"],
         });
         return payload["role"] === "user" && payload.sub ? payload.sub : undefined;
@@ -76,7 +110,7 @@ export function createUserTokens({ secret, audience }: UserTokensOptions): UserT
 }
 
 /** The store's own secret. One sealed with a key that is gone is replaced: tokens live for minutes. */
-async function keptSecret({ db, vault }: Needed): Promise<Uint8Array> {
+async function keptSecret({ db, vault }: Shared): Promise<Uint8Array> {
   const open = (sealed: string): string | undefined => {
     try {
       return vault.open(Buffer.from(sealed, "base64"), PLACE);
