@@ -168,12 +168,12 @@ class Poll {
     const facts = { connection: connection.id, connector: this.#connector.name, stream: stream.stream, err: error };
     if (isLimit) log.info(facts, "the vendor asks to wait");
     else log.warn(facts, "a poll failed");
-    const told = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
+    const recipients = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
     const commit = async (tx: Tx): Promise<void> => {
       await saveStream(tx, stream);
-      if (told.length === 0) return;
+      if (recipients.length === 0) return;
       await setDegraded(tx, stream.id, true);
-      await this.#emit(tx, told, (connector, name, subscription, at) =>
+      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
         degradedEvent(connector, name, subscription, failure.error, at),
       );
     };
@@ -185,12 +185,12 @@ class Poll {
     return nextPoll(this.#loaded.stream.id, this.#subscribers, this.#context.clock.now());
   }
 
-  async #emit(tx: Tx, told: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
+  async #emit(tx: Tx, recipients: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
     const at = this.#context.clock.now();
     const { name } = this.#connector;
     await this.#context.emit(
       tx,
-      told.map((subscription) => event(name, this.#compiled.name, subscription, at)),
+      recipients.map((subscription) => event(name, this.#compiled.name, subscription, at)),
     );
   }
 }

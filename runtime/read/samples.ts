@@ -13,14 +13,14 @@ const MOST = 3;
 /** Milliseconds that reading one may take. */
 const DEADLINE_MS = 30_000;
 
-/** Examples of what a trigger tells of. */
+/** Examples of the records of a trigger. */
 export interface Sample {
   /** Whether the records are the vendor's own, or the manifest's. */
   live: boolean;
   data: { resource?: object; record: unknown }[];
 }
 
-/** Examples of what triggers tell of, for people who set up a subscription or a flow. */
+/** Examples of the records of triggers, for people who set up a subscription or a flow. */
 export interface Samples {
   /**
    * With `live`, up to three records as the vendor lists them now, where it can; else the manifest's sample. `input` is the
