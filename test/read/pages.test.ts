@@ -20,7 +20,10 @@ const perItem = {
 
 async function streamOf(name: string): Promise<CompiledStream> {
   const manifest = vendorManifest({
-    streams: { perItem, strict: { ...perItem, each: undefined, accept: ["notFound"] } },
+    streams: {
+      perItem,
+      strict: { ...perItem, each: undefined, request: { method: "GET", path: "/records" }, accept: ["notFound"] },
+    },
   });
   return compileConnector(await loadManifest(manifest)).streams.get(name)!;
 }
