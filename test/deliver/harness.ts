@@ -184,7 +184,7 @@ export function webhookHeaders({ headers }: Received): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
 }
 
-/** Tries until it holds. */
-export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 15_000 });
+/** Tries until it holds; `timeout` for what takes long on a busy machine. */
+export function soon<T>(check: () => T | Promise<T>, timeout = 15_000): Promise<T> {
+  return vi.waitFor(check, { interval: 5, timeout });
 }
