@@ -63,6 +63,25 @@ export interface Syncs {
   conflicts(id: string, query?: InputOf<typeof conflictQuery>, scope?: Scope): Promise<Page<ConflictView>>;
 }
 
+/** A sync that nobody has said more about than its connections. */
+const DEFAULTS = {
+  direction: "both",
+  conflicts: "newest",
+  deletes: "propagate",
+  fields: {},
+  everySeconds: null,
+  writesPerMinute: null,
+  phase: "matching",
+  status: "active",
+  problem: null,
+  pulled: 0,
+  pushed: 0,
+  conflictCount: 0,
+  lastSyncAt: null,
+  windowStart: 0,
+  windowWrites: 0,
+} as const;
+
 /** What the module gives to hosts and other modules. */
 export interface SyncServices {
   readonly syncs: Syncs;
@@ -87,9 +106,10 @@ export function createSyncs(core: SyncCore): Syncs {
     // When only the templates are faulty, the connections are checked as well: all faults are shown at once.
     const isOfFields = faults.length > 0 && faults.every(({ pointer }) => pointer.startsWith("/fields/"));
     const { dryRun: _, ...chosen } = newSync.check(isOfFields ? { ...given, fields: {} } : given);
-    const settings = { direction: "both", conflicts: "newest", deletes: "propagate", ...chosen } as const;
-    const checked = await checkSync(db, settings, connectors, scope, isOfFields ? faults : []);
-    return { sync: newRecord(settings, checked.user, clock.now()), checked };
+    const now = clock.now();
+    const sync = { ...DEFAULTS, ...chosen, id: newId("sync", now), user: "", createdAt: now, updatedAt: now };
+    const checked = await checkSync(db, sync, connectors, scope, isOfFields ? faults : []);
+    return { sync: { ...sync, user: checked.user }, checked };
   };
 
   const subscribe = async (sync: SyncRecord, checked: CheckedSync): Promise<void> => {
@@ -218,30 +238,4 @@ async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProb
     }
   }
   return undefined;
-}
-
-function newRecord(
-  given: NewSync & Pick<SyncRecord, "direction" | "conflicts" | "deletes">,
-  user: string,
-  now: number,
-): SyncRecord {
-  return {
-    fields: {},
-    everySeconds: null,
-    writesPerMinute: null,
-    ...given,
-    id: newId("sync", now),
-    user,
-    phase: "matching",
-    status: "active",
-    problem: null,
-    pulled: 0,
-    pushed: 0,
-    conflictCount: 0,
-    lastSyncAt: null,
-    windowStart: 0,
-    windowWrites: 0,
-    createdAt: now,
-    updatedAt: now,
-  };
 }
