@@ -73,8 +73,17 @@ export async function insertDeliveries(
   made: readonly Pick<DeliveryRecord, "id" | "event" | "endpoint">[],
   now: number,
 ): Promise<void> {
-  const due = { status: "pending", nextAttemptAt: now, createdAt: now, finishedAt: null } as const;
-  await deliveries.insert(tx, ...made.map((one) => ({ ...one, ...due, attempts: [] })));
+  const due = ({ id, event, endpoint }: (typeof made)[number]): DeliveryRecord => ({
+    id,
+    event,
+    endpoint,
+    status: "pending",
+    attempts: [],
+    nextAttemptAt: now,
+    createdAt: now,
+    finishedAt: null,
+  });
+  await deliveries.insert(tx, ...made.map(due));
 }
 
 /** A delivery with the event and the endpoint it needs; no endpoint when that was deleted. */
@@ -99,9 +108,11 @@ export async function deliverables(sql: Sql, ids: readonly string[]): Promise<De
 /** What became of a delivery after an attempt. */
 export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
 
+const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
+
 /** Records an attempt and what follows from it. */
 export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
-  await deliveries.change(tx, progress, "id = ?", [id]);
+  await changeProgress(tx, progress, [id]);
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */

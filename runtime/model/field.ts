@@ -4,8 +4,8 @@ import { isoTime } from "../core/time.ts";
 import type { SqlValue } from "../store/database.ts";
 import * as schema from "./schema.ts";
 
-/** How a value stands in a column. */
-type Codec = { write(value: never): SqlValue; read(value: never): unknown };
+/** How a value stands in a column: as it is, or turned into what a column holds. */
+type Codec = { write?(value: never): SqlValue; read?(value: never): unknown };
 
 /**
  * One property of a noun, said once: how it is stored, what it is in code (`Value`), and what it is in JSON (`Json`), as
@@ -45,7 +45,7 @@ interface Options {
   schema?: JsonSchema;
 }
 
-const plain: Codec = { write: (value) => value, read: (value) => value };
+const plain: Codec = {};
 const json: Codec = { write: (value) => JSON.stringify(value), read: (value) => JSON.parse(value) as unknown };
 const truth: Codec = { write: (value) => (value ? 1 : 0), read: (value) => value === 1 };
 
