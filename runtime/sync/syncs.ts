@@ -88,7 +88,7 @@ export interface SyncServices {
 }
 
 export function createSyncs(core: SyncCore): Syncs {
-  const { db, engine, clock, connectors, subscriptions, wiring } = core;
+  const { db, engine, clock, connectors, wiring } = core;
 
   const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
     const sync = await syncs.find(db, id);
@@ -112,20 +112,14 @@ export function createSyncs(core: SyncCore): Syncs {
     return { sync: { ...sync, user: checked.user }, checked };
   };
 
-  const subscribe = async (sync: SyncRecord, checked: CheckedSync): Promise<void> => {
+  const subscribe = async (tx: Tx, sync: SyncRecord, checked: CheckedSync): Promise<void> => {
     for (const side of SIDES) {
       for (const { name, definition } of triggersOf(checked.connectors[side], sync.resource)) {
         const least = definition.schedule?.minSeconds ?? 60;
         const everySeconds = sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, least);
-        const wanted = { connection: sync[side], trigger: name, everySeconds };
-        await db.transaction((tx) => wiring.create(tx, wanted, { flow: sync.id }));
+        await wiring.create(tx, { connection: sync[side], trigger: name, everySeconds }, { flow: sync.id });
       }
     }
-  };
-
-  const forget = async (sync: string): Promise<void> => {
-    for (const { id } of await subscriptionsOfSync(db, sync)) await subscriptions.remove(id);
-    await db.transaction((tx) => deleteSync(tx, sync));
   };
 
   return {
@@ -135,14 +129,11 @@ export function createSyncs(core: SyncCore): Syncs {
         const message = "only `preview` makes a dry run; call it, or leave `dryRun` out";
         refuseFaults("sync", [{ pointer: "/dryRun", message }]);
       }
-      await syncs.insert(db, sync);
-      try {
-        await subscribe(sync, checked);
-      } catch (error) {
-        await forget(sync.id);
-        throw error;
-      }
-      await db.transaction((tx) => engine.enqueue(tx, [matchJob(sync.id)]));
+      await db.transaction(async (tx) => {
+        await syncs.insert(tx, sync);
+        await subscribe(tx, sync, checked);
+        await engine.enqueue(tx, [matchJob(sync.id)]);
+      });
       return show(sync.id);
     },
 
@@ -176,7 +167,13 @@ export function createSyncs(core: SyncCore): Syncs {
       return change(id, changes);
     },
 
-    remove: async (id, scope) => forget((await find(id, scope)).id),
+    async remove(id, scope) {
+      const sync = await find(id, scope);
+      await db.transaction(async (tx) => {
+        for (const subscription of await subscriptionsOfSync(tx, sync.id)) await wiring.remove(tx, subscription);
+        await deleteSync(tx, sync.id);
+      });
+    },
 
     pause: async (id, scope) => change((await find(id, scope)).id, { status: "paused" }),
 
@@ -190,8 +187,10 @@ export function createSyncs(core: SyncCore): Syncs {
     async run(id, scope) {
       const sync = await find(id, scope);
       if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
-      for (const subscription of await subscriptionsOfSync(db, id)) await subscriptions.poll(subscription.id);
-      await db.transaction((tx) => enqueueLinks(tx, engine, id, "failed"));
+      await db.transaction(async (tx) => {
+        for (const subscription of await subscriptionsOfSync(tx, id)) await wiring.poll(tx, subscription);
+        await enqueueLinks(tx, engine, id, "failed");
+      });
       return { id };
     },
 

@@ -251,7 +251,7 @@ describe("waiting", () => {
     const { db, clock } = bench.runtime;
     await syncs.change(db, { phase: "matching", status }, "id = ?", [id]);
     bench.left.add({ first: "Ada", emails: mail });
-    for (const { id: subscription } of (await bench.runtime.subscriptions.list({})) as { id: string }[]) {
+    for (const { id: subscription } of (await bench.runtime.subscriptions.list()).data) {
       await bench.runtime.subscriptions.poll(subscription);
     }
     await bench.settle();

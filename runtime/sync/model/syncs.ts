@@ -3,6 +3,7 @@ import { count, fixed, flag, hidden, name, nullable, oneOf, schemasOf, text, tim
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
+import { subscriptions, type SubscriptionRecord } from "../../model/subscriptions.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
 import { fieldsOfSync } from "../mapping.ts";
@@ -181,12 +182,9 @@ export async function deleteSync(tx: Tx, id: string): Promise<void> {
   await syncs.delete(tx, id);
 }
 
-/** The subscriptions by which a sync learns of changes, and the streams they read. */
-export function subscriptionsOfSync(
-  sql: Sql,
-  sync: string,
-): Promise<{ id: string; connection: string; stream: number; backfill: string }[]> {
-  return sql.all("select id, connection, stream, backfill from subscriptions where flow = ? order by id", [sync]);
+/** The subscriptions by which a sync learns of changes. */
+export function subscriptionsOfSync(sql: Sql, sync: string): Promise<SubscriptionRecord[]> {
+  return subscriptions.all(sql, "where flow = ? order by id", [sync]);
 }
 
 /**
