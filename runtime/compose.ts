@@ -27,8 +27,11 @@ import { loadManifest } from "./manifest/load.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { Poller } from "./poll/poller.ts";
-import { Subscriptions } from "./poll/subscriptions.ts";
+import { createConnectionFollower } from "./poll/follow.ts";
+import { workPolls } from "./poll/poller.ts";
+import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
+import { createWiring, type Wiring } from "./poll/wiring.ts";
+import { createSamples, type Samples } from "./read/samples.ts";
 import { migrate, migrateModule } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
 import type { SyncServices } from "./sync/syncs.ts";
@@ -43,6 +46,9 @@ export interface Core extends Context {
   apiKeys: ApiKeys;
   userTokens: UserTokens;
   subscriptions: Subscriptions;
+  /** Subscriptions, as modules make and change them inside their own transactions. */
+  wiring: Wiring;
+  samples: Samples;
   endpoints: Endpoints;
   deliveries: Deliveries;
   events: Events;
@@ -116,26 +122,20 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const emit = createDispatch({ engine, clock, log, targets });
   const context: Context = { db, engine, connectors, vault, clock, random, log, emit, network };
   const metrics = createMetrics();
-  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
+  const wiring = createWiring(context);
+  const followConnection = createConnectionFollower(context);
   const variables = createVariables(context);
   const accounts = createAccounts(context, {
     ...options,
     onStatus: async (tx, change) => {
-      const { id, status } = change;
-      if (status === "active") await subscriptions.connectionActive(tx, id);
-      if (status === "removed") await subscriptions.connectionRemoved(tx, id);
+      await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
     },
   });
   const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
-  new Poller({
-    ...context,
-    clientOf: accounts.client,
-    variablesOf: variables.valuesOf,
-    concurrency: polls,
-    onPoll: (poll) => metrics.polled(poll),
-  });
+  const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
+  workPolls(context, { ...reading, concurrency: polls, onPoll: (poll) => metrics.polled(poll) });
   workDeliveries({
     ...context,
     consumers,
@@ -153,7 +153,9 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     variables,
     apiKeys: createApiKeys(context),
     userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
-    subscriptions,
+    subscriptions: createSubscriptions(context, { wiring }),
+    wiring,
+    samples: createSamples(context, reading),
     endpoints: createEndpoints(context),
     deliveries: createDeliveries(context),
     events: createEvents(context),

@@ -33,10 +33,7 @@ export interface Connections extends Pick<Accounts, "create" | "list" | "update"
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
 export interface Library {
   readonly connections: Connections;
-  readonly subscriptions: Pick<
-    Subscriptions,
-    "create" | "get" | "list" | "update" | "remove" | "pause" | "resume" | "poll" | "health"
-  >;
+  readonly subscriptions: Subscriptions;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
   readonly events: Events;

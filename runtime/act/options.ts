@@ -1,10 +1,11 @@
 import { HooklineError, unknownName } from "../core/errors.ts";
 import { atPointer, isObject, joinPointer, pointerTokens } from "../core/json.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { compileTarget } from "../manifest/targets.ts";
 import type { RunAction } from "./actions.ts";
 import type { VendorClient } from "../accounts/client.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
+import type { Source } from "../read/fetch.ts";
+import { pages } from "../read/pages.ts";
 
 /** One choice in a form. */
 export interface Option {
@@ -50,14 +51,18 @@ export function createListOptions(
 }
 
 /** The beginning of a list: enough to choose from. */
-async function firstPage(client: VendorClient, stream: CompiledStream, input: unknown): Promise<readonly unknown[]> {
+async function firstPage(
+  client: VendorClient,
+  stream: CompiledStream,
+  input: Record<string, unknown>,
+): Promise<readonly unknown[]> {
   client.requireScopes(stream.scopes);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
-  const { definition } = stream.pagination;
-  const request = stream.request({ input, connection: client.values });
-  const size = "pageSize" in definition ? definition.pageSize : undefined;
-  const sized = size === undefined ? request : compileTarget(size.param)(request, size.value);
-  return stream.select(await client.send(sized, { scope: "action", kind: "read" }));
+  const { signal } = new AbortController();
+  const scope = { input, connection: client.values };
+  const source: Source = { client, scope, scopes: stream.scopes, signal, purpose: "action" };
+  for await (const { records } of pages(source, stream)) return records;
+  return [];
 }
 
 function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {

@@ -2,6 +2,7 @@ import type { Variables } from "../accounts/variables.ts";
 import type { Actions } from "../act/act.ts";
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
+import type { Wiring } from "../poll/wiring.ts";
 import type { Syncs } from "../sync/syncs.ts";
 import { createFollowConnection } from "./broken.ts";
 import { createPrepareCall } from "./calls.ts";
@@ -20,6 +21,8 @@ import { workFlows } from "./work.ts";
 export interface FlowsCore extends Context {
   readonly actions: Pick<Actions, "perform" | "options">;
   readonly variables: Pick<Variables, "valuesOf">;
+  /** Makes and changes the subscriptions behind flows. */
+  readonly wiring: Wiring;
   /** Makes the syncs of templates; without, templates of syncs cannot be installed. */
   readonly syncs?: Pick<Syncs, "create">;
   readonly retention: {

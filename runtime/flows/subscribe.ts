@@ -2,9 +2,9 @@ import type { Flow } from "../../schemas/flow.ts";
 import { HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
-import { subscriptionById, type SubscriptionRecord } from "../model/subscriptions.ts";
-import { Subscriptions } from "../poll/subscriptions.ts";
-import type { Database, Tx } from "../store/database.ts";
+import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
+import type { Wiring } from "../poll/wiring.ts";
+import type { Tx } from "../store/database.ts";
 import { attemptAsync, below } from "./attempt.ts";
 import { compileMapping } from "./mapping.ts";
 import { triggersOf, type FlowRecord } from "./model/flows.ts";
@@ -32,31 +32,29 @@ export interface FlowTriggers {
 }
 
 /** Makes what keeps subscriptions and schedules in step with flows. */
-export function createFlowTriggers(
-  context: Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock">,
-): FlowTriggers {
-  const within = (tx: Tx): Subscriptions => new Subscriptions({ ...context, db: joining(context.db, tx) });
+export function createFlowTriggers({
+  engine,
+  clock,
+  wiring,
+}: Pick<Context, "engine" | "clock"> & { wiring: Wiring }): FlowTriggers {
   const setStatus = async (tx: Tx, { status }: FlowRecord, subscription: SubscriptionRecord): Promise<void> => {
-    const wanted = status === "active" ? "active" : "paused";
-    if (subscription.status === wanted) return;
-    await (wanted === "active" ? within(tx).resume(subscription.id) : within(tx).pause(subscription.id));
+    await wiring.setStatus(tx, subscription, status === "active" ? "active" : "paused");
   };
   /** The schedules of a flow that is not active end by themselves when their time comes. */
   const enqueueSchedules = async (tx: Tx, flow: FlowRecord): Promise<void> => {
-    if (flow.status === "active") await context.engine.enqueue(tx, scheduleJobs(flow, context.clock));
+    if (flow.status === "active") await engine.enqueue(tx, scheduleJobs(flow, clock));
   };
 
   return {
     apply: async (tx, flow, connectionOf) => {
-      const subscriptions = within(tx);
       const left = new Set(await subscriptionsOf(tx, flow.id));
       for (const { index, ...wanted } of wantedBy(flow.definition, flow.setup, connectionOf)) {
         let subscription = [...left].find((record) => isSame(record, wanted));
         if (subscription) left.delete(subscription);
-        else subscription = await at(index, () => subscriptions.create({ ...wanted, flow: flow.id }));
+        else subscription = await at(index, () => wiring.create(tx, wanted, { flow: flow.id }));
         await setStatus(tx, flow, subscription);
       }
-      for (const { id } of left) await subscriptions.remove(id);
+      for (const subscription of left) await wiring.remove(tx, subscription);
       await enqueueSchedules(tx, flow);
     },
     follow: async (tx, flow) => {
@@ -64,7 +62,7 @@ export function createFlowTriggers(
       await enqueueSchedules(tx, flow);
     },
     remove: async (tx, flow) => {
-      for (const { id } of await subscriptionsOf(tx, flow)) await within(tx).remove(id);
+      for (const subscription of await subscriptionsOf(tx, flow)) await wiring.remove(tx, subscription);
     },
   };
 }
@@ -90,22 +88,7 @@ function isSame(record: SubscriptionRecord, { connection, trigger, input, where 
 }
 
 async function subscriptionsOf(tx: Tx, flow: string): Promise<SubscriptionRecord[]> {
-  const rows = await tx.all<{ id: string }>("select id from subscriptions where flow = ? order by id", [flow]);
-  return Promise.all(rows.map(async ({ id }) => (await subscriptionById(tx, id))!));
-}
-
-/** The database as seen from inside a transaction: what asks for a transaction of its own joins it. */
-function joining({ dialect }: Database, tx: Tx): Database {
-  return {
-    dialect,
-    all: (sql, params) => tx.all(sql, params),
-    get: (sql, params) => tx.get(sql, params),
-    run: (sql, params) => tx.run(sql, params),
-    many: (sql, rows) => tx.many(sql, rows),
-    oneOf: (column) => tx.oneOf(column),
-    transaction: (work) => work(tx),
-    close: () => Promise.reject(new TypeError("A transaction cannot close the database")),
-  };
+  return subscriptions.all(tx, "where flow = ? order by id", [flow]);
 }
 
 /** Puts what is wrong with one trigger at its place in the flow. An error with a cause is the store's, and goes on as it is. */

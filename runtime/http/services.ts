@@ -9,6 +9,7 @@ import type { Events } from "../deliver/events.ts";
 import type { ReadStats } from "../deliver/stats.ts";
 import type { Context } from "../engine/context.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
+import type { Samples } from "../read/samples.ts";
 
 /** The open core, as the core's routes see it. */
 export interface Services extends Context {
@@ -17,6 +18,7 @@ export interface Services extends Context {
   apiKeys: ApiKeys;
   userTokens: UserTokens;
   subscriptions: Subscriptions;
+  samples: Samples;
   endpoints: Endpoints;
   deliveries: Deliveries;
   events: Events;

@@ -57,6 +57,30 @@ export function checkedInput<Given>(
   return declared(what, schema, (given, faults) => (faults.length > 0 ? [] : further(given as Given)));
 }
 
+/**
+ * Checks a value of which more may be wrong beside what is stored, so that people see all faults at once. `look` finds those: it
+ * gets the properties that are right in form, and can ask of any property whether it is wrong. What else it finds comes back.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export async function checkBeside<Given, Beside>(
+  what: string,
+  input: Input<Given>,
+  given: unknown,
+  look: (
+    sound: Partial<Given>,
+    isFaulty: (property: keyof Given & string) => boolean,
+  ) => Promise<{ faults: Iterable<Fault>; beside: Beside }>,
+): Promise<{ given: Given; beside: Beside }> {
+  const json = plainJson(given);
+  const faults = input.faults(json);
+  const faulty = new Set(faults.map(({ pointer }) => pointerTokens(pointer)[0]));
+  const isFaulty = (property: string): boolean => faulty.has(property);
+  const sound = Object.entries(isObject(json) ? json : {}).filter(([property]) => !isFaulty(property));
+  const found = await look(Object.fromEntries(sound) as Partial<Given>, isFaulty);
+  refuseFaults(what, inOrder([...faults, ...found.faults], json));
+  return { given: json as Given, beside: found.beside };
+}
+
 /** `further`: what else is wrong with a value, beside the faults of its form. */
 function declared<Given>(
   what: string,

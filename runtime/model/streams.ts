@@ -1,174 +1,131 @@
 import type { Sql, Tx } from "../store/database.ts";
+import { count, fixed, nullable, text, time, value } from "./field.ts";
+import { Table, type RecordOf } from "./table.ts";
 
-/** Where an unfinished read stands, so that it goes on there after a crash. */
-export interface Checkpoint {
-  /** Whether every record is being read, or only what changed since the cursor. */
+/**
+ * How far an unfinished read has come, so that it goes on there after a crash. A stream without one begins its next read anew.
+ *
+ * A read is in one of these states; each is stored with the page that led to it:
+ *
+ * | state | `page` | `each` | `sweepAfter` |
+ * |---|---|---|---|
+ * | listing: that page comes next | null for the first page of a list | of a stream that is read once for each of several items | absent |
+ * | sweeping: all pages are read, records that none of them held are looked for | null | as it was in the end | the last key looked at, "" before the first |
+ *
+ * Only a read whose absences mean something sweeps (see `ReadPlan.absence`). What is decided when a read begins stays the same in
+ * all its states: `complete`, `startedAt`, `mode`, `joining` and `recovering`. Of these, `mode: "baseline"` is always `complete`,
+ * and so is a read with `recovering`; a subscription in `joining` that asked for what is there makes a read `complete`.
+ */
+export interface Checkpoint extends Place {
+  /** Whether every record is read, or only what changed since the cursor. */
   complete: boolean;
-  /** When the read began, milliseconds since the epoch: what it sees carries this mark. */
+  /** When the read began, milliseconds since the epoch: the records it sees are marked with this time. */
   startedAt: number;
-  /** Whether changes are told, or everything is taken as it is. */
+  /** `baseline`: everything is remembered and no change is told. */
   mode: "baseline" | "diff";
-  /** Which page comes next: the paginator's own state. */
-  page: unknown;
-  /** The cursor strategy's own notes on the pages read so far. */
+  /** The cursor strategy's own notes on the pages so far. */
   notes: unknown;
-  /** Once all pages are read: looking for records that none of them held, after this key. */
   sweepAfter?: string;
   /** Subscriptions whose first read this is. */
   joining: string[];
-  /** When another list tells what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
+  /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
   recovering: { value: unknown; sinceSeconds: number } | null;
-  /** Nothing is listed at all: only the cursor is taken. */
-  listless?: boolean;
-  /** Which of several lists is being read. */
+}
+
+/** A page of a list: plain data. Null is the first. */
+export type PageState = { token: string } | { url: string } | { number: number } | { values: unknown[] } | null;
+
+/** Where a read stands: at a page, of one of several lists where a stream has them. */
+export interface Place {
+  page: PageState;
   each?: ItemPlace;
 }
 
 /** Lists that are read one after the other, as they were found when the read began, and the one whose turn it is. */
 export interface ItemPlace {
   items: unknown[];
+  /** Index of the item. */
   at: number;
 }
 
+/** Why the last poll failed. */
 export interface StreamError {
   code: string;
   message: string;
+  /** Milliseconds since the epoch. */
   at: number;
 }
 
-/** One stream of one connection with one input: what is read, how far, and how it goes. */
-export interface StreamRecord {
-  id: number;
-  connection: string;
-  stream: string;
-  input: Record<string, unknown>;
-  /** Hash of the request the cursor belongs to; null before the first read. */
-  requestHash: string | null;
-  cursorVersion: number;
-  /** The cursor strategy's own state; null when the next read must be complete. */
-  cursor: unknown;
-  /** When `cursor` was taken, milliseconds since the epoch. */
-  cursorAt: number | null;
-  checkpoint: Checkpoint | null;
-  /** When the first complete read ended. */
-  baselinedAt: number | null;
-  /** Of the newest event. */
-  sequence: number;
-  lastPollAt: number | null;
-  lastSuccessAt: number | null;
-  nextPollAt: number | null;
-  consecutiveErrors: number;
-  lastError: StreamError | null;
-}
+const json = { description: "Any JSON." };
 
-interface Row {
-  id: number;
-  connection: string;
-  stream: string;
-  input: string;
-  request_hash: string | null;
-  cursor_version: number;
-  cursor: string | null;
-  cursor_at: number | null;
-  checkpoint: string | null;
-  baselined_at: number | null;
-  sequence: number;
-  last_poll_at: number | null;
-  last_success_at: number | null;
-  next_poll_at: number | null;
-  consecutive_errors: number;
-  last_error: string | null;
-}
-
-const parsed = (text: string | null): unknown => (text === null ? null : JSON.parse(text));
-const text = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value));
-
-const toRecord = (row: Row): StreamRecord => ({
-  id: row.id,
-  connection: row.connection,
-  stream: row.stream,
-  input: JSON.parse(row.input) as Record<string, unknown>,
-  requestHash: row.request_hash,
-  cursorVersion: row.cursor_version,
-  cursor: parsed(row.cursor),
-  cursorAt: row.cursor_at,
-  checkpoint: parsed(row.checkpoint) as Checkpoint | null,
-  baselinedAt: row.baselined_at,
-  sequence: row.sequence,
-  lastPollAt: row.last_poll_at,
-  lastSuccessAt: row.last_success_at,
-  nextPollAt: row.next_poll_at,
-  consecutiveErrors: row.consecutive_errors,
-  lastError: parsed(row.last_error) as StreamError | null,
+/** One stream of one connection with one input: what is read, how far, and with what success. */
+export const streams = new Table("streams", {
+  id: count("Number."),
+  connection: fixed(text("Id of the connection.")),
+  stream: fixed(text("Key of the stream in the manifest.")),
+  inputHash: fixed(text("Tells inputs apart.")),
+  input: fixed(value<Record<string, unknown>>(json)),
+  requestHash: nullable(text("Hash of the request that the cursor belongs to; null before the first read.")),
+  cursorVersion: count("Version of the stream that the cursor belongs to."),
+  cursor: nullable(value<unknown>(json)),
+  cursorAt: nullable(time("When the read began that gave the cursor.")),
+  checkpoint: nullable(value<Checkpoint>(json)),
+  baselinedAt: nullable(time("When the first complete read ended.")),
+  sequence: count("Number of the newest change that was told."),
+  lastPollAt: nullable(time("When a poll last ended.")),
+  lastSuccessAt: nullable(time("When a poll last succeeded.")),
+  nextPollAt: nullable(time("When the next poll is planned; null when none is.")),
+  consecutiveErrors: count("Failures since the last success."),
+  lastError: nullable(value<StreamError>(json)),
 });
 
-const columns = `id, connection, stream, input, request_hash, cursor_version, cursor, cursor_at, checkpoint, baselined_at,
-  sequence, last_poll_at, last_success_at, next_poll_at, consecutive_errors, last_error`;
+export type StreamRecord = RecordOf<typeof streams.fields>;
 
-/** The stream of this connection with this input, made when it is new. */
-export async function ensureStream(
-  tx: Tx,
-  key: { connection: string; stream: string; input: Record<string, unknown>; inputHash: string; cursorVersion: number },
-): Promise<StreamRecord> {
+/** What makes a stream the one it is, and the version that it begins with. */
+type NewStream = Pick<StreamRecord, "connection" | "stream" | "input" | "inputHash" | "cursorVersion">;
+
+/** The stream of this connection with this input, which is made when it is new. */
+export async function ensureStream(tx: Tx, key: NewStream): Promise<StreamRecord> {
+  const identity = [key.connection, key.stream, key.inputHash];
   await tx.run(
     `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors)
      values (?, ?, ?, ?, ?, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
-    [key.connection, key.stream, key.inputHash, JSON.stringify(key.input), key.cursorVersion],
+    [...identity, JSON.stringify(key.input), key.cursorVersion],
   );
-  const row = await tx.get<Row>(
-    `select ${columns} from streams where connection = ? and stream = ? and input_hash = ?`,
-    [key.connection, key.stream, key.inputHash],
-  );
-  return toRecord(row!);
+  return (await streams.one(tx, "where connection = ? and stream = ? and input_hash = ?", identity))!;
 }
 
+/** Those of the streams that exist. */
 export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<StreamRecord[]> {
-  const rows = await sql.all<Row>(`select ${columns} from streams where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
-  return rows.map(toRecord);
+  return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
 }
 
 export async function streamsOfConnection(sql: Sql, connection: string): Promise<StreamRecord[]> {
-  const rows = await sql.all<Row>(`select ${columns} from streams where connection = ? order by id`, [connection]);
-  return rows.map(toRecord);
+  return streams.all(sql, "where connection = ? order by id", [connection]);
+}
+
+/** Writes back what a poll changes, but for the sequence. A stream that is gone stays gone. */
+export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
+  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...changes } = stream;
+  await streams.change(tx, changes, "id = ?", [id]);
 }
 
 /** Has a stream count on from the last event of a subscription that comes from another one. */
 export async function continueSequence(tx: Tx, stream: number, subscription: string): Promise<void> {
   const last = await tx.get<{ sequence: number | null }>(
-    `select max(sequence) as sequence from events where subscription = ?`,
+    "select max(sequence) as sequence from events where subscription = ?",
     [subscription],
   );
-  const sequence = last?.sequence ?? 0;
-  await tx.run(`update streams set sequence = ? where id = ? and sequence < ?`, [sequence, stream, sequence]);
+  await raiseSequence(tx, stream, last?.sequence ?? 0);
 }
 
-/** Writes back everything a poll changes. A sequence only grows, whatever a poll that began before has in hand. */
-export async function saveStream(tx: Tx, s: StreamRecord): Promise<void> {
-  await tx.run(
-    `update streams set request_hash = ?, cursor_version = ?, cursor = ?, cursor_at = ?, checkpoint = ?, baselined_at = ?,
-       sequence = case when sequence > ? then sequence else ? end, last_poll_at = ?, last_success_at = ?, next_poll_at = ?, consecutive_errors = ?, last_error = ?
-     where id = ?`,
-    [
-      s.requestHash,
-      s.cursorVersion,
-      text(s.cursor),
-      s.cursorAt,
-      text(s.checkpoint),
-      s.baselinedAt,
-      s.sequence,
-      s.sequence,
-      s.lastPollAt,
-      s.lastSuccessAt,
-      s.nextPollAt,
-      s.consecutiveErrors,
-      text(s.lastError),
-      s.id,
-    ],
-  );
+/** Raises the sequence of a stream. It only grows, whatever a poll that began before has in hand. */
+export async function raiseSequence(tx: Tx, id: number, sequence: number): Promise<void> {
+  await tx.run("update streams set sequence = ? where id = ? and sequence < ?", [sequence, id, sequence]);
 }
 
 /** Forgets a stream and everything known of its records. */
 export async function deleteStream(tx: Tx, id: number): Promise<void> {
-  await tx.run(`delete from known where stream = ?`, [id]);
-  await tx.run(`delete from streams where id = ?`, [id]);
+  await tx.run("delete from known where stream = ?", [id]);
+  await streams.delete(tx, id);
 }

@@ -1,170 +1,134 @@
-import type { Sql, SqlValue, Tx } from "../store/database.ts";
+import { HooklineError, type Fault } from "../core/errors.ts";
+import { compileCondition } from "../manifest/jmespath.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import { checked, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listQuery } from "./page.ts";
+import { object, oneOf as oneOfText, time as timeSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
-/** How a subscription begins: silently (the default), with everything there is, or with what changed since a time. */
-export type FirstPoll = "baseline" | "emitAll" | { since: string };
+const FIRST_POLLS = ["baseline", "emitAll"] as const;
+
+/** How a subscription begins: silently (the default), with all records there are, or with those that changed since a time. */
+export type FirstPoll = (typeof FIRST_POLLS)[number] | { since: string };
 
 /** A trigger of a connection wired to a target. */
-export interface SubscriptionRecord {
-  id: string;
-  connection: string;
-  user: string;
-  trigger: string;
-  /** The stream it reads, see `streams`. */
-  stream: number;
-  input: Record<string, unknown>;
-  /** JMESPath the subscriber added to the trigger's own. */
-  where: string | null;
-  /** Cron expression; null when `everySeconds` is given. */
-  schedule: string | null;
-  timeZone: string | null;
-  everySeconds: number | null;
-  firstPoll: FirstPoll;
-  /** Whether its first events are still to be read from a complete listing. */
-  backfill: "pending" | "done";
-  endpoint: string | null;
-  flow: string | null;
-  status: "active" | "paused";
-  /** Whether `subscription.degraded` was reported and not yet `subscription.recovered`. */
-  degraded: boolean;
-  createdAt: number;
-  updatedAt: number;
-}
-
-interface Row {
-  id: string;
-  connection: string;
-  user_id: string;
-  trigger_name: string;
-  stream: number;
-  input: string;
-  condition: string | null;
-  schedule: string | null;
-  time_zone: string | null;
-  every_seconds: number | null;
-  first_poll: string;
-  backfill: "pending" | "done";
-  endpoint: string | null;
-  flow: string | null;
-  status: "active" | "paused";
-  degraded: number;
-  created_at: number;
-  updated_at: number;
-}
-
-const toRecord = (row: Row): SubscriptionRecord => ({
-  id: row.id,
-  connection: row.connection,
-  user: row.user_id,
-  trigger: row.trigger_name,
-  stream: row.stream,
-  input: JSON.parse(row.input) as Record<string, unknown>,
-  where: row.condition,
-  schedule: row.schedule,
-  timeZone: row.time_zone,
-  everySeconds: row.every_seconds,
-  firstPoll: JSON.parse(row.first_poll) as FirstPoll,
-  backfill: row.backfill,
-  endpoint: row.endpoint,
-  flow: row.flow,
-  status: row.status,
-  degraded: row.degraded === 1,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
+export const subscriptions = new Table("subscriptions", {
+  id: text("Id.", { example: "sub_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  connection: fixed(name("Id of the connection.")),
+  user: fixed(text("The user whose connection it is.", { column: "user_id" })),
+  trigger: fixed(name("Key of the trigger in the manifest.", { column: "trigger_name", example: "contact_created" })),
+  stream: hidden(count("Number of the stream it reads.")),
+  input: value<Record<string, unknown>>(
+    { type: "object", description: "What the trigger asks for." },
+    { example: { group: "contactGroups/friends" } },
+  ),
+  where: checked(
+    nullable(
+      text(
+        "JMESPath over {record, resource, previous, input}; only changes for which the result is true become events.",
+        {
+          column: "condition",
+        },
+      ),
+    ),
+    whereFaults,
+  ),
+  schedule: nullable(text("When to poll: a cron expression of five fields.", { example: "*/5 * * * *" })),
+  timeZone: nullable(text("IANA time zone of `schedule`; UTC when left out.", { example: "Europe/Berlin" })),
+  everySeconds: nullable(count("Instead of `schedule`: seconds between polls.", { schema: { minimum: 1 } })),
+  firstPoll: value<FirstPoll>({
+    description: "How it begins: silently (the default), with all records, or with those that changed since a time.",
+    oneOf: [
+      oneOfText(FIRST_POLLS, "Silently, or with all records."),
+      object("With the records that changed since a time.", { since: timeSchema("The time.") }),
+    ],
+  }),
+  backfill: hidden(oneOf(["pending", "done"], "Whether its first complete read has ended.")),
+  endpoint: nullable(
+    text("The endpoint that gets the events; every endpoint that takes them when left out.", {
+      example: "ep_019a1f2e4c7b7d1a8b1c2d3e4f506172",
+    }),
+  ),
+  flow: hidden(nullable(text("The flow or sync that gets the events."))),
+  status: oneOf(["active", "paused"], "Whether its stream is read for it."),
+  degraded: hidden(flag("Whether `subscription.degraded` was reported and not yet `subscription.recovered`.")),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
 });
 
-const columns = `id, connection, user_id, trigger_name, stream, input, condition, schedule, time_zone, every_seconds,
-  first_poll, backfill, endpoint, flow, status, degraded, created_at, updated_at`;
+export type SubscriptionRecord = RecordOf<typeof subscriptions.fields>;
+/** A subscription as people see it. */
+export type SubscriptionView = ViewOf<typeof subscriptions.fields>;
 
-/** Inserts it, or replaces all of it but its id. */
-export async function saveSubscription(tx: Tx, s: SubscriptionRecord): Promise<void> {
-  await tx.run(
-    `insert into subscriptions (${columns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-     on conflict (id) do update set stream = excluded.stream, input = excluded.input, condition = excluded.condition,
-       schedule = excluded.schedule, time_zone = excluded.time_zone, every_seconds = excluded.every_seconds,
-       first_poll = excluded.first_poll, backfill = excluded.backfill, endpoint = excluded.endpoint,
-       flow = excluded.flow, status = excluded.status, degraded = excluded.degraded, updated_at = excluded.updated_at`,
-    [
-      s.id,
-      s.connection,
-      s.user,
-      s.trigger,
-      s.stream,
-      JSON.stringify(s.input),
-      s.where,
-      s.schedule,
-      s.timeZone,
-      s.everySeconds,
-      JSON.stringify(s.firstPoll),
-      s.backfill,
-      s.endpoint,
-      s.flow,
-      s.status,
-      s.degraded ? 1 : 0,
-      s.createdAt,
-      s.updatedAt,
-    ],
-  );
-}
+const {
+  connection,
+  trigger,
+  input: asked,
+  where,
+  schedule,
+  timeZone,
+  everySeconds,
+  firstPoll,
+  endpoint,
+} = subscriptions.fields;
+const choices = { input: asked, where, schedule, timeZone, everySeconds, endpoint };
 
-export async function subscriptionById(sql: Sql, id: string): Promise<SubscriptionRecord | undefined> {
-  const row = await sql.get<Row>(`select ${columns} from subscriptions where id = ?`, [id]);
-  return row && toRecord(row);
-}
+export const newSubscription = input(
+  "subscription",
+  "A trigger of a connection, wired to a target.",
+  { connection, trigger },
+  { firstPoll, ...choices },
+);
+export type NewSubscription = InputOf<typeof newSubscription>;
 
-export async function deleteSubscription(tx: Tx, id: string): Promise<boolean> {
-  return (await tx.run(`delete from subscriptions where id = ?`, [id])) > 0;
-}
+export const subscriptionChanges = input("subscription", "What changes.", {}, choices, { minProperties: 1 });
+export type SubscriptionChanges = InputOf<typeof subscriptionChanges>;
+
+export const subscriptionQuery = listQuery("subscriptions", {
+  user: name("Only this user's."),
+  connection: name("Only of this connection."),
+  endpoint: name("Only to this endpoint."),
+  trigger: name("Only of this trigger."),
+});
+
+export const subscriptionSchemas = {
+  Subscription: subscriptions.schema("A trigger of a connection, wired to a target."),
+};
 
 /** The active subscriptions of these streams. */
 export async function activeSubscriptions(sql: Sql, streams: readonly number[]): Promise<SubscriptionRecord[]> {
-  const rows = await sql.all<Row>(
-    `select ${columns} from subscriptions where status = 'active' and ${sql.oneOf("stream")} order by id`,
-    [JSON.stringify(streams)],
-  );
-  return rows.map(toRecord);
+  const active = `where status = 'active' and ${sql.oneOf("stream")} order by id`;
+  return streams.length === 0 ? [] : subscriptions.all(sql, active, [JSON.stringify(streams)]);
 }
 
-export interface SubscriptionFilter {
-  user?: string;
-  connection?: string;
-  endpoint?: string;
-  trigger?: string;
+/** Whether any subscription reads a stream, a paused one too. */
+export async function isStreamUsed(sql: Sql, stream: number): Promise<boolean> {
+  return (await subscriptions.one(sql, "where stream = ? limit 1", [stream])) !== undefined;
 }
 
-/** One page in the order of their ids. */
-export async function listSubscriptions(
-  sql: Sql,
-  filter: SubscriptionFilter,
-  after: string,
-  limit: number,
-): Promise<SubscriptionRecord[]> {
-  const conditions = ["id > ?"];
-  const params: SqlValue[] = [after];
-  const names = { user: "user_id", connection: "connection", endpoint: "endpoint", trigger: "trigger_name" } as const;
-  for (const [name, column] of Object.entries(names) as [keyof SubscriptionFilter, string][]) {
-    if (filter[name] === undefined) continue;
-    conditions.push(`${column} = ?`);
-    params.push(filter[name]);
-  }
-  const rows = await sql.all<Row>(
-    `select ${columns} from subscriptions where ${conditions.join(" and ")} order by id limit ?`,
-    [...params, limit],
-  );
-  return rows.map(toRecord);
-}
-
-/** Marks the first events of these subscriptions as read. */
+/** Notes that the first reads of these subscriptions have ended. */
 export async function finishBackfill(tx: Tx, ids: readonly string[]): Promise<void> {
-  if (ids.length > 0)
-    await tx.run(`update subscriptions set backfill = 'done' where ${tx.oneOf("id")}`, [JSON.stringify(ids)]);
+  if (ids.length === 0) return;
+  await subscriptions.change(tx, { backfill: "done" }, tx.oneOf("id"), [JSON.stringify(ids)]);
 }
 
+/** Notes whether the failures of a stream are reported to its subscriptions. */
 export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Promise<void> {
-  await tx.run(`update subscriptions set degraded = ? where stream = ?`, [degraded ? 1 : 0, stream]);
+  await subscriptions.change(tx, { degraded }, "stream = ?", [stream]);
 }
 
-/** All subscriptions of a stream, paused ones too. */
-export async function subscriptionsOfStream(sql: Sql, stream: number): Promise<SubscriptionRecord[]> {
-  const rows = await sql.all<Row>(`select ${columns} from subscriptions where stream = ? order by id`, [stream]);
-  return rows.map(toRecord);
+/** Deletes all subscriptions of a stream. */
+export async function deleteSubscriptionsOf(tx: Tx, stream: number): Promise<void> {
+  await tx.run("delete from subscriptions where stream = ?", [stream]);
+}
+
+function* whereFaults(where: string | null): Generator<Fault> {
+  if (where === null) return;
+  try {
+    compileCondition(where, ["record", "resource", "previous", "input"]);
+  } catch (error) {
+    if (!(error instanceof HooklineError)) throw error;
+    yield { pointer: "", message: error.message };
+  }
 }

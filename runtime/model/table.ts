@@ -100,9 +100,13 @@ export class Table<F extends Fields> {
       );
   }
 
-  /** Inserts a record, or replaces all of it but its fixed fields. */
-  async save(sql: Sql, record: RecordOf<F>): Promise<void> {
-    await sql.run(this.#save, this.#values(record));
+  /** Inserts records, or replaces all of them but their fixed fields. */
+  async save(sql: Sql, ...records: readonly RecordOf<F>[]): Promise<void> {
+    if (records.length > 0)
+      await sql.many(
+        this.#save,
+        records.map((record) => this.#values(record)),
+      );
   }
 
   /** The record of a primary key. */

@@ -1,5 +1,6 @@
 import { createTask, validateDetailed, type ScheduledTask } from "node-cron";
-import { HooklineError } from "../core/errors.ts";
+import { refuseFaults, type Fault } from "../core/errors.ts";
+import { Lru } from "../core/lru.ts";
 
 /** When a subscription wants its stream read. */
 export type Schedule =
@@ -11,20 +12,19 @@ export type Schedule =
       timeZone?: string;
     };
 
-/** node-cron answers only for the present moment; a clock that is a value needs the matcher behind it. */
+/** node-cron itself answers for the present moment only; a clock that is a value needs the matcher behind it. */
 type Matching = ScheduledTask & { timeMatcher: { getNextMatch(after: Date): Date } };
 
-const tasks = new Map<string, Matching>();
+/** Schedules that are kept parsed. */
+const MOST_TASKS = 1000;
+
+const tasks = new Lru<string, Matching>(MOST_TASKS);
 
 function matching(cron: string, timeZone: string): Matching {
-  const key = `${timeZone} ${cron}`;
-  let task = tasks.get(key);
-  if (!task) {
-    task = createTask(cron, () => undefined, { timezone: timeZone }) as Matching;
-    if (tasks.size > 1000) tasks.clear();
-    tasks.set(key, task);
-  }
-  return task;
+  return tasks.getOr(
+    `${timeZone} ${cron}`,
+    () => createTask(cron, () => undefined, { timezone: timeZone }) as Matching,
+  );
 }
 
 /**
@@ -54,34 +54,44 @@ export function defaultSchedule(cron: string): Schedule {
   return minutes !== undefined && 60 % Number(minutes) === 0 ? { everySeconds: Number(minutes) * 60 } : { cron };
 }
 
-/**
- * Refuses a cron expression or time zone that cannot be used, or that runs more often than `minSeconds`.
- * @throws HooklineError `invalid_input`
- */
-export function assertCron(cron: string, timeZone: string | undefined, minSeconds: number): void {
-  const fault = (pointer: string, message: string): never => {
-    throw new HooklineError("invalid_input", message, { faults: [{ pointer, message }] });
-  };
+/** Runs that are looked at to find the shortest interval of a cron expression. */
+const RUNS = 20;
+
+/** What is wrong with a cron expression and its time zone, or with how often it runs: at most every `minSeconds`. */
+export function* cronFaults(cron: string, timeZone: string | undefined, minSeconds: number): Generator<Fault> {
+  const schedule = (message: string): Fault => ({
+    pointer: "/schedule",
+    message: `${JSON.stringify(cron)} ${message}`,
+  });
+  const isZone = timeZone === undefined || isTimeZone(timeZone);
+  if (!isZone) {
+    const message = `${JSON.stringify(timeZone)} is not a time zone; use an IANA name such as "Europe/Berlin"`;
+    yield { pointer: "/timeZone", message };
+  }
   if (cron.trim().split(/\s+/).length !== 5) {
-    fault(
-      "/schedule",
-      `"${cron}" is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"`,
+    yield schedule(
+      'is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"',
     );
+    return;
   }
   const { valid, errors } = validateDetailed(cron);
-  if (!valid)
-    fault(
-      "/schedule",
-      `"${cron}" is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`,
-    );
-  if (timeZone !== undefined && !isTimeZone(timeZone)) {
-    fault("/timeZone", `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`);
+  if (!valid) {
+    yield schedule(`is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`);
+    return;
   }
-  const runs = matching(cron, timeZone ?? "UTC").getNextRuns(20);
+  const runs = matching(cron, (isZone && timeZone) || "UTC").getNextRuns(RUNS);
   const shortest = Math.min(...runs.slice(1).map((run, i) => run.getTime() - runs[i]!.getTime()));
   if (shortest < minSeconds * 1000) {
-    fault("/schedule", `"${cron}" runs every ${shortest / 1000} s; this trigger allows one poll every ${minSeconds} s`);
+    yield schedule(`runs every ${shortest / 1000} s; at most one run every ${minSeconds} s is allowed`);
   }
+}
+
+/**
+ * Refuses a cron expression or time zone that cannot be used, or that runs more often than every `minSeconds`.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export function assertCron(cron: string, timeZone: string | undefined, minSeconds: number): void {
+  refuseFaults("schedule", [...cronFaults(cron, timeZone, minSeconds)]);
 }
 
 function isTimeZone(name: string): boolean {

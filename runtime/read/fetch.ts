@@ -11,24 +11,30 @@ import type { Assignment } from "./paginate.ts";
 /** What a stream's requests are made of and sent through. */
 export interface Source {
   client: VendorClient;
-  /** Scope of the stream's expressions: input, connection, cursor. */
+  /** What the stream's expressions read: input, connection, workspace, user, cursor. */
   scope: Scope;
-  /** OAuth scopes the stream needs. */
+  /** OAuth scopes that the stream needs. */
   scopes: readonly NeededScope[];
   signal: AbortSignal;
+  /** "action" when a person waits for the answer: such requests may use the part of a limit that polls leave. Default "stream". */
+  purpose?: "stream" | "action";
 }
 
-/** Sends a request with values put into their places; `url` takes the place of the whole address. */
-export async function send(
+/**
+ * Sends a request with values put into their places; `url` takes the place of the whole address.
+ * @throws VendorError
+ * @throws HooklineError `scope_missing`, `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large`, `host_not_allowed`
+ */
+export async function ask(
   source: Source,
   parts: RequestParts,
-  assignments: readonly Assignment[],
+  assignments: readonly Assignment[] = [],
   url?: string,
 ): Promise<VendorResponse> {
   const request = assignments.reduce((request, [target, value]) => compileTarget(target)(request, value), parts);
-  const { client, scopes, signal } = source;
+  const { client, scopes, signal, purpose = "stream" } = source;
   return await client.send(url === undefined ? request : { ...request, url }, {
-    scope: "stream",
+    scope: purpose,
     kind: "read",
     scopes,
     signal,
@@ -38,7 +44,11 @@ export async function send(
 /** A record that is gone by the time it is looked at more closely. */
 const gone = Symbol("gone");
 
-/** One more request for each record; records that are gone meanwhile are left out, which says nothing about the list. */
+/**
+ * Records after one more request for each. A record that is gone by then is left out, which says nothing about the list.
+ * @throws VendorError
+ * @throws HooklineError like {@link ask}
+ */
 export async function enrichAll(
   source: Source,
   enrich: CompiledEnrich,

@@ -2,13 +2,12 @@ import type { Pagination, Stop, Target } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
+import type { PageState } from "../model/streams.ts";
 
 /** A value put into a place of the request. */
 export type Assignment = readonly [target: Target, value: unknown];
 
-/** Which page: plain data, so that it can be kept in a checkpoint. Null is the first. */
-export type PageState = { token: string } | { url: string } | { number: number } | { values: unknown[] } | null;
-
+/** An answer, and what it lists. */
 export interface Page {
   response: VendorResponse;
   /** As the vendor sent them, before enrichment. */

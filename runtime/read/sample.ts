@@ -1,11 +1,10 @@
-import type { VariablesOf } from "../accounts/variables.ts";
 import type { VendorClient } from "../accounts/client.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { cursorStrategy } from "./cursors.ts";
-import { listItems, withItem } from "./each.ts";
-import { enrichAll, send, type Source } from "./fetch.ts";
-import { Paginator } from "./paginate.ts";
+import { enrichAll, type Source } from "./fetch.ts";
+import { listingOf, pages } from "./pages.ts";
 
 export interface SampleOptions {
   client: VendorClient;
@@ -16,36 +15,30 @@ export interface SampleOptions {
   variables: Awaited<ReturnType<VariablesOf>>;
   /** Most records. */
   limit: number;
+  /** Milliseconds since the epoch. */
   now: number;
   signal: AbortSignal;
 }
 
 /**
- * A few records of a stream as a poll would read them, deleted ones left out; nothing is remembered of it. Undefined when
- * the stream can only tell what changed since a cursor.
- * @throws HooklineError `conflict` before any call when the connection is of the wrong kind
- * @throws VendorError, or what else the request throws
+ * A few records of a stream as a poll would read them, without deleted ones; nothing is remembered. Undefined when
+ * the stream can only list what changed since a cursor.
+ * @throws VendorError
+ * @throws HooklineError `conflict` before any call when the connection is of the wrong kind, and what a request throws
  */
 export async function readSample(options: SampleOptions): Promise<unknown[] | undefined> {
   const { client, stream, input, variables, limit, now, signal } = options;
   const { baseline, recover } = stream.cursor;
   if (baseline && !recover) return undefined;
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
-  const listing = recover ?? stream;
-  const { select } = recover?.records ?? stream;
-  const cursor = recover ? { value: null, sinceSeconds: 0 } : null;
   const { workspace, user } = variables;
-  const read = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, cursor };
-  const source: Source = { client, scope: read, scopes: stream.scopes, signal };
-  const item = stream.each && (await listItems(source, stream.each)).items[0];
-  if (stream.each && item === undefined) return [];
-  const scope = { ...source.scope, item };
+  const cursor = recover ? { value: null, sinceSeconds: 0 } : null;
+  const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, cursor };
+  const source: Source = { client, scope, scopes: stream.scopes, signal };
   const plan = cursorStrategy(stream.cursor, scope).everything(now);
-  const { assignments } = new Paginator(listing.pagination).request(null);
-  const response = await send(source, listing.request(scope), [...plan.assignments, ...assignments]);
-  const records = select(response);
-  const found = (stream.each ? withItem(records, stream.each, item) : records)
-    .filter((record) => !stream.deleted?.(record))
-    .slice(0, limit);
-  return stream.enrich ? await enrichAll(source, stream.enrich, found) : found;
+  for await (const { records } of pages(source, listingOf(stream, recover !== undefined), plan)) {
+    const found = records.filter((record) => !stream.deleted?.(record)).slice(0, limit);
+    return stream.enrich ? await enrichAll(source, stream.enrich, found) : found;
+  }
+  return [];
 }

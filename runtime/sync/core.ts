@@ -2,6 +2,7 @@ import type { VendorClient } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { RunAction } from "../act/actions.ts";
 import type { Context } from "../engine/context.ts";
+import type { Wiring } from "../poll/wiring.ts";
 
 /** What syncs need of the core, and of the module `act`. */
 export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" | "clock" | "log" | "emit"> {
@@ -11,9 +12,9 @@ export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" |
   };
   readonly actions: { readonly perform: RunAction };
   readonly variables: { readonly valuesOf: VariablesOf };
+  /** Makes the subscriptions whose events a sync gets, as their flow. */
+  readonly wiring: Pick<Wiring, "create">;
   readonly subscriptions: {
-    /** `flow` is the id of the sync, as the target of the events. */
-    create(given: { connection: string; trigger: string; everySeconds?: number; flow: string }): Promise<unknown>;
     remove(id: string): Promise<unknown>;
     /** Reads the stream as soon as there is a slot. */
     poll(id: string): Promise<unknown>;

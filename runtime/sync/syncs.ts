@@ -69,7 +69,7 @@ export interface SyncServices {
 }
 
 export function createSyncs(core: SyncCore): Syncs {
-  const { db, engine, clock, connectors, subscriptions } = core;
+  const { db, engine, clock, connectors, subscriptions, wiring } = core;
 
   const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
     const sync = await syncs.find(db, id);
@@ -97,7 +97,8 @@ export function createSyncs(core: SyncCore): Syncs {
       for (const { name, definition } of triggersOf(checked.connectors[side], sync.resource)) {
         const least = definition.schedule?.minSeconds ?? 60;
         const everySeconds = sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, least);
-        await subscriptions.create({ connection: sync[side], trigger: name, everySeconds, flow: sync.id });
+        const wanted = { connection: sync[side], trigger: name, everySeconds };
+        await db.transaction((tx) => wiring.create(tx, wanted, { flow: sync.id }));
       }
     }
   };

@@ -6,8 +6,10 @@ import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledRequirement, Connector } from "../manifest/connector.ts";
-import { Poller } from "../poll/poller.ts";
-import { Subscriptions } from "../poll/subscriptions.ts";
+import { createConnectionFollower } from "../poll/follow.ts";
+import { workPolls } from "../poll/poller.ts";
+import { createSubscriptions, type Subscriptions } from "../poll/subscriptions.ts";
+import { createWiring } from "../poll/wiring.ts";
 import type { Database } from "../store/database.ts";
 import type { NewEvent } from "../model/events.ts";
 import { migrate } from "../store/migrate.ts";
@@ -133,7 +135,8 @@ export class Bench implements AsyncDisposable {
     const connectors = new Map([[connector.name, connector]]);
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
       tx.afterCommit(() => void this.events.push(...events));
-    const subscriptions = (this.subscriptions = new Subscriptions({ db, engine, connectors, emit, clock }));
+    const wiring = createWiring({ engine, connectors, emit, clock });
+    this.subscriptions = createSubscriptions({ db, clock }, { wiring });
     const context = { db, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
     this.accounts = createAccounts(context, {
       clients: { [connector.name]: { clientId: "hookline-kit", clientSecret: "secret-of-the-kit" } },
@@ -141,14 +144,15 @@ export class Bench implements AsyncDisposable {
       network: { allowPrivate: false, allow: [] },
       baseUrl: "http://localhost:8080",
       returnOrigins: [],
-      onStatus: async (tx, { id, status }) => {
-        if (status === "active") await subscriptions.connectionActive(tx, id);
-      },
+      onStatus: createConnectionFollower({ engine, clock }),
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
     this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
-    new Poller({ db, engine, connectors, clientOf: this.accounts.client, emit, clock, log, concurrency: 1 });
+    workPolls(
+      { db, engine, connectors, emit, clock, log, random: () => 0.5 },
+      { clientOf: this.accounts.client, variablesOf, concurrency: 1 },
+    );
   }
 
   async #closeRooms(): Promise<void> {

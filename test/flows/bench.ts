@@ -84,7 +84,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
     /** Lets the next poll of every subscription come. */
     poll: async () => {
       clock.advance(1000);
-      for (const { id, status } of await runtime.subscriptions.list({}))
+      for (const { id, status } of (await runtime.subscriptions.list()).data)
         if (status === "active") await runtime.subscriptions.poll(id);
       await settle();
     },

@@ -275,7 +275,7 @@ describe("a flow whose connection stops working", () => {
     expect(bench.events.filter(({ type }) => type === "flow.failed").map(({ data }) => data)).toEqual([
       { user: "u_1", flow: flow.id, connection: to, code: "not_found", reason: message },
     ]);
-    expect((await bench.runtime.subscriptions.list({})).map(({ status }) => status)).toEqual(["paused"]);
+    expect((await bench.runtime.subscriptions.list()).data.map(({ status }) => status)).toEqual(["paused"]);
     await expect(bench.runtime.flows.update(flow.id, { enabled: true })).rejects.toMatchObject({
       code: "invalid_input",
       faults: [{ pointer: "/steps/0/connection" }],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { subscriptions } from "../../runtime/model/subscriptions.ts";
 import { makeBench, type Bench } from "./bench.ts";
 
 const template = (more: object = {}) => ({
@@ -53,7 +54,7 @@ describe("a template of the workspace", () => {
       triggers: [{ connection: from }],
       steps: [{ connection: to }],
     });
-    expect(await bench.runtime.subscriptions.list({})).toMatchObject([
+    expect(await subscriptions.all(bench.runtime.db, "order by id")).toMatchObject([
       { connection: from, input: { team: "all" }, flow: flow.id },
     ]);
     bench.vendor.put("p1", "Ada");

@@ -59,7 +59,7 @@ async function makeWorld() {
   /** Lets polls come, and everything that follows. */
   const poll = async (): Promise<void> => {
     clock.advance(60_000);
-    for (const { id } of await runtime.subscriptions.list({})) await runtime.subscriptions.poll(id);
+    for (const { id } of (await runtime.subscriptions.list()).data) await runtime.subscriptions.poll(id);
     await settle();
   };
   return {

@@ -2,7 +2,8 @@ import { composeOptions } from "../fixtures/compose.ts";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
-import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
+import { streamsByIds, type StreamRecord } from "../../runtime/model/streams.ts";
+import { subscriptions, type NewSubscription } from "../../runtime/model/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
 import { Vendor, vendorManifest } from "./vendor.ts";
@@ -17,7 +18,9 @@ export interface Bench extends AsyncDisposable {
   seen(): Promise<string[]>;
   /** The same, whole. */
   events(): Promise<WebhookEvent[]>;
-  subscribe(trigger: string, more?: Partial<SubscriptionInput>): Promise<string>;
+  subscribe(trigger: string, more?: Partial<NewSubscription>): Promise<string>;
+  /** What is stored of the stream that a subscription reads. */
+  streamOf(subscription: string): Promise<StreamRecord>;
   /** Lets a subscription's next poll come, and everything it leads to. */
   poll(subscription: string): Promise<void>;
   settle(): Promise<void>;
@@ -91,6 +94,10 @@ export async function createBench(
       const { id } = await runtime.subscriptions.create({ connection, trigger, everySeconds: 60, ...more });
       await settle();
       return id;
+    },
+    streamOf: async (subscription) => {
+      const { stream } = (await subscriptions.find(runtime.db, subscription))!;
+      return (await streamsByIds(runtime.db, [stream]))[0]!;
     },
     poll: async (subscription) => {
       clock.advance(1000);

@@ -10,7 +10,8 @@ import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
 import { variableSchemas } from "../../model/variables.ts";
 import { connectorSchemas } from "./connections.ts";
-import { subscriptionSchemas } from "./subscriptions.ts";
+import { subscriptionSchemas } from "../../model/subscriptions.ts";
+import { subscriptionHealthSchema } from "../../poll/health.ts";
 import { systemSchemas } from "./system.ts";
 
 /** Everything that the core's routes answer, by name. */
@@ -18,6 +19,7 @@ export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
   ...connectorSchemas,
   ...subscriptionSchemas,
+  SubscriptionHealth: subscriptionHealthSchema,
   ...endpointSchemas,
   ...eventSchemas,
   ...eventDetailsSchemas,

@@ -1,0 +1,34 @@
+import { knownByKeys } from "../model/known.ts";
+import type { Checkpoint } from "../model/streams.ts";
+import { enrichAll } from "../read/fetch.ts";
+import { toPolledRecord, type PolledRecord } from "../read/records.ts";
+import { backfilling, type Reading } from "./reading.ts";
+
+/**
+ * Records with what one more request for each adds; with `once`, only those that become events.
+ * @throws VendorError
+ */
+export async function enriched(
+  { source, compiled, db, stream, subscribers }: Reading,
+  records: readonly unknown[],
+  at: Checkpoint,
+): Promise<readonly unknown[]> {
+  const { enrich } = compiled;
+  if (!enrich) return records;
+  if (!enrich.once || backfilling(subscribers, at.joining).length > 0) return enrichAll(source, enrich, records);
+  if (at.mode === "baseline") return records;
+  const keys = records.flatMap((record) => compiled.key(record) ?? []);
+  const known = await knownByKeys(db, stream.id, keys);
+  const { old = [], fresh = [] } = Object.groupBy(records, (record) =>
+    known.has(compiled.key(record) ?? "") ? "old" : "fresh",
+  );
+  return [...old, ...(await enrichAll(source, enrich, fresh))];
+}
+
+/** Records with their keys; those without one are passed over, with a warning. */
+export function keyed({ compiled, stream, log }: Reading, records: readonly unknown[]): PolledRecord[] {
+  const polled = records.flatMap((raw) => toPolledRecord(compiled, raw, stream.input) ?? []);
+  const without = records.length - polled.length;
+  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were passed over");
+  return polled;
+}
