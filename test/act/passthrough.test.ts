@@ -201,6 +201,13 @@ describe("the passthrough", () => {
     expect(seen).toEqual(["GET /api/big", "POST /api/untold"]);
   });
 
+  it("takes a body of 100 MB", async () => {
+    const { at, seen } = await makePassthrough(ok);
+    const body = Buffer.alloc(100 * 1024 * 1024);
+    expect((await fetch(`${at}/big`, { method: "POST", headers: asAdmin, body })).status).toBe(200);
+    expect(seen).toEqual(["POST /api/big"]);
+  });
+
   it.each([
     "//evil.example/x",
     "/../../other",
