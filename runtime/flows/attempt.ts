@@ -3,6 +3,7 @@ import { HooklineError, type Fault } from "../core/errors.ts";
 /** What some work gave, or the failure of the world that it met. Any other error is a programmer's mistake, and is thrown on. */
 type Attempted<T> = { value: T } | { error: HooklineError };
 
+/** Does some work that the world may refuse, such as evaluating an expression. */
 export function attempt<T>(work: () => T): Attempted<T> {
   try {
     return { value: work() };
@@ -11,6 +12,7 @@ export function attempt<T>(work: () => T): Attempted<T> {
   }
 }
 
+/** The same for work that takes time. */
 export async function attemptAsync<T>(work: () => Promise<T>): Promise<Attempted<T>> {
   try {
     return { value: await work() };

@@ -28,6 +28,7 @@ export type PrepareCall = (step: CompiledStep, scope: Scope, asker: Asker) => Pr
 
 type CallContext = Pick<Context, "db" | "connectors" | "network"> & { runAction: RunAction };
 
+/** Makes the function that renders steps into calls of actions and of URLs. */
 export function createPrepareCall(context: CallContext): PrepareCall {
   return async (step, scope, asker) => {
     const { work } = step;

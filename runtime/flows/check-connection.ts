@@ -11,6 +11,7 @@ export interface Resolved {
   connection?: ConnectionRow;
 }
 
+/** What a check knows beside the flow itself. */
 export interface CheckOptions {
   /** @throws HooklineError when there is no such connection */
   resolve: (ref: ConnectionRef) => Promise<Resolved>;

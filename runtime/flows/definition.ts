@@ -16,6 +16,7 @@ export interface CompiledFlow {
   readonly timeLimitMs: number | undefined;
 }
 
+/** A step whose expressions are functions. */
 export interface CompiledStep {
   readonly id: string;
   readonly definition: Step;
@@ -26,6 +27,7 @@ export interface CompiledStep {
   readonly work: CompiledWork;
 }
 
+/** What a step does. */
 export type CompiledWork =
   | { kind: "action"; connection: string | { connector: string }; action: string; input: Getter }
   | { kind: "http"; method: string; request: Getter; idempotent: boolean }

@@ -9,10 +9,8 @@ import type { PrepareCall } from "./calls.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
 import { dryRunInput, type DryRun, type DryRunGiven, type DryStep } from "./model/dry-runs.ts";
 import type { FlowRecord } from "./model/flows.ts";
+import { readShown, shown } from "./model/runs.ts";
 import { sampleOf } from "./sample.ts";
-import { readShown, shown } from "./shown.ts";
-
-export type { DryRun, DryRunGiven } from "./model/dry-runs.ts";
 
 /**
  * Finds out what a run would do, without calling anybody.
@@ -29,6 +27,7 @@ type DryRunContext = Pick<Context, "db" | "connectors"> & {
 /** Items of a list that are shown. */
 const MOST_ITEMS = 10;
 
+/** Makes the function that runs flows dry. */
 export function createDryRunner(context: DryRunContext): DryRunner {
   return async (flow, given = {}) => {
     const checked = dryRunInput.check(given);

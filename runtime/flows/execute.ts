@@ -7,16 +7,16 @@ import type { Scope } from "../manifest/expressions.ts";
 import { findConnection } from "../model/connections.ts";
 import { attempt, attemptAsync } from "./attempt.ts";
 import type { FlowVersion } from "./model/flows.ts";
-import type { RunRecord, RunStepRecord } from "./model/runs.ts";
+import { shown, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import type { Call, PrepareCall } from "./calls.ts";
 import type { Asker } from "../accounts/resolve.ts";
 import type { CompiledFlow, CompiledStep } from "./definition.ts";
 import { Progress } from "./progress.ts";
 import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
-import { shown } from "./shown.ts";
 import { errorOf, StepLog } from "./step-log.ts";
 
+/** What runs need. */
 export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random"> & {
   prepare: PrepareCall;
   variablesOf: VariablesOf;
@@ -267,7 +267,7 @@ function itemsOf(step: CompiledStep, scope: Scope): unknown[] {
   if (items.length > MAX_ITEMS) {
     throw new HooklineError(
       "too_large",
-      `forEach: gives ${items.length} items; ${MAX_ITEMS} are done in one run, filter them`,
+      `forEach: gives ${items.length} items; at most ${MAX_ITEMS} are done in one run, so filter them`,
     );
   }
   return items;

@@ -11,8 +11,9 @@ import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { checkFlow } from "./check.ts";
 import type { Resolved } from "./check-connection.ts";
-import type { DryRun, DryRunGiven, DryRunner } from "./dry-run.ts";
+import type { DryRunner } from "./dry-run.ts";
 import { makeHookSecret } from "./hooks.ts";
+import type { DryRun, DryRunGiven } from "./model/dry-runs.ts";
 import {
   deleteFlow,
   flowCall,
@@ -92,6 +93,7 @@ interface Needs {
   dryRun: DryRunner;
 }
 
+/** Makes the service, and what templates and runs do with flows besides. */
 export function createFlows(
   { db, connectors, vault, clock }: Pick<Context, "db" | "connectors" | "vault" | "clock">,
   { triggers, start, dryRun }: Needs,

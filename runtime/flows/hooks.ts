@@ -17,6 +17,7 @@ export interface HookRequest {
   bytes(): Promise<Buffer>;
 }
 
+/** Hooks of flows, as their callers meet them. */
 export interface Hooks {
   /**
    * Takes a call of a flow's hook. A caller proves that it knows the secret by sending it (`X-Hook-Secret`, or as a bearer
@@ -32,6 +33,7 @@ export interface Hooks {
 const NOT_KEPT =
   /^(authorization|cookie|proxy-authorization|x-hook-secret|x-hub-signature.*|webhook-signature|x-forwarded-.*)$/;
 
+/** Makes the service. */
 export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">, start: StartRun): Hooks {
   return {
     call: async (id, { headers, query, bytes }) => {

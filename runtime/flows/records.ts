@@ -14,7 +14,10 @@ export interface StepState {
 /** The longest state that is kept, in characters of JSON. */
 export const MAX_STATE = 1_048_576;
 
-/** @throws HooklineError `too_large` */
+/**
+ * Seals what a step took and gave.
+ * @throws HooklineError `too_large`
+ */
 export function sealState(vault: Vault, step: Place, state: StepState): Uint8Array {
   const text = JSON.stringify(state);
   if (text.length > MAX_STATE) {
@@ -26,14 +29,17 @@ export function sealState(vault: Vault, step: Place, state: StepState): Uint8Arr
   return vault.seal(text, placeOfStep(step));
 }
 
+/** What {@link sealState} has sealed; empty for a step that has neither taken nor given anything. */
 export function openState(vault: Vault, step: RunStepRecord): StepState {
   return step.state === null ? {} : (JSON.parse(vault.open(step.state, placeOfStep(step))) as StepState);
 }
 
+/** Seals what a run reads as `trigger`. */
 export function sealTrigger(vault: Vault, run: string, trigger: unknown): Uint8Array {
   return vault.seal(JSON.stringify(trigger ?? null), placeOfTrigger(run));
 }
 
+/** What a run reads as `trigger`. */
 export function openTrigger(vault: Vault, run: RunRecord): unknown {
   return JSON.parse(vault.open(run.trigger, placeOfTrigger(run.id)));
 }

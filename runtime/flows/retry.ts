@@ -3,7 +3,8 @@ import { HooklineError } from "../core/errors.ts";
 import { errorClass, VendorError } from "../vendor/errors.ts";
 import type { CompiledStep } from "./definition.ts";
 
-const PAUSES = { firstMs: 5_000, longestMs: 10 * 60_000, spread: 0.2 };
+/** They double up to the last of the tries. */
+const PAUSES = { firstMs: 5_000, longestMs: Infinity, spread: 0.2 };
 /** Most tries after failures that pass by themselves. */
 const MOST = 6;
 /** The wait for a limit whose end the vendor does not tell. */
@@ -11,6 +12,7 @@ const LIMIT_MS = 60_000;
 /** The longest that limits are waited for, from the first try. */
 const LIMITS_END_MS = 24 * 60 * 60_000;
 
+/** A call that failed. */
 export interface Failure {
   error: unknown;
   /** Whether the call may be made again although it may have been done. */

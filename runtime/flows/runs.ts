@@ -54,6 +54,7 @@ const BATCH = 200;
 /** States of a step that a later step can build on. */
 const ENDED = new Set<RunStepRecord["status"]>(["succeeded", "skipped", "failed"]);
 
+/** Makes the service. */
 export function createRuns(
   { db, engine, vault, clock }: Pick<Context, "db" | "engine" | "vault" | "clock">,
   flows: FlowStore,

@@ -12,6 +12,7 @@ export type Lookup =
   | { kind: "anything" }
   | { kind: "absent"; names: string[] };
 
+/** Nothing is certain. */
 export const ANYTHING: Lookup = { kind: "anything" };
 
 /** What a schema says of the value at a path. */

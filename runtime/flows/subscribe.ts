@@ -31,6 +31,7 @@ export interface FlowTriggers {
   remove(tx: Tx, flow: string): Promise<void>;
 }
 
+/** Makes what keeps subscriptions and schedules in step with flows. */
 export function createFlowTriggers({
   engine,
   clock,

@@ -7,7 +7,7 @@ import { checkSchema, compileSchema } from "../manifest/validate.ts";
 import { below } from "./attempt.ts";
 import { checkFlow } from "./check.ts";
 import type { Resolved } from "./check-connection.ts";
-import { flowForm } from "./model/flows.ts";
+import { flowForm } from "./model/definition.ts";
 import { newTemplate, type AnyTemplate, type Envelope, type SyncTemplate, type Template } from "./model/templates.ts";
 
 /** All faults of a template: of form first, and only when there are none, of meaning. `others`: connections besides the slots. */

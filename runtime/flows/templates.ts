@@ -75,6 +75,7 @@ interface Needs {
   syncs: Pick<Syncs, "create"> | undefined;
 }
 
+/** Makes the service. */
 export function createTemplates(
   { db, connectors, clock }: Pick<Context, "db" | "connectors" | "clock">,
   { shipped, flows, options, syncs }: Needs,
@@ -191,7 +192,7 @@ export function createTemplates(
       const { connections, user } = await choose(template, chosen, ownerIn(scope, named));
       const setup = readSetup(template, answers);
       if ("sync" in template) {
-        if (syncs) return syncs.create(syncOf(template, connections, setup));
+        if (syncs) return syncs.create(syncOf(template, connections, setup), scope);
         throw new HooklineError("conflict", `Template ${id} makes a sync; load the module "sync" to install it`);
       }
       const flow = { ...fillSlots(flowOf(template), connections), ...(name !== undefined && { name }) };

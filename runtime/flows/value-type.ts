@@ -17,6 +17,7 @@ export type ValueType = (path: readonly string[]) => Lookup;
 /** The type of a value of which nothing is certain. */
 export const anything: ValueType = () => ANYTHING;
 
+/** Text of any kind. */
 export const text = described({ type: "string" });
 
 /** The type that a schema describes; without one, any value. */
@@ -33,6 +34,7 @@ export function objectOf(properties: Readonly<Record<string, ValueType>>): Value
   };
 }
 
+/** A list of items of one type. */
 export function listOf(items: ValueType): ValueType {
   return ([position, ...rest]) => {
     if (position === undefined) return schemaAt({ type: "array" }, []);

@@ -8,6 +8,7 @@ import { runs, stepsOfRun } from "./model/runs.ts";
 import { workSchedule } from "./schedules.ts";
 import type { StartRun } from "./start.ts";
 
+/** What the queue's handlers need. */
 export interface WorkFlowsOptions extends ExecuteOptions {
   engine: Pick<Context["engine"], "work">;
   compiled: CompiledFlows;

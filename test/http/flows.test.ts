@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import { request } from "node:http";
+import type { ErrorRequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { makeApi, soon, type Api } from "./compose.ts";
 
@@ -231,6 +233,74 @@ describe("/v1/hooks", () => {
     const fresh = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": hookSecret }, body: {} });
     expect([old.status, fresh.status]).toEqual([401, 202]);
   });
+});
+
+describe("the body of a hook", () => {
+  const hooked = async () => {
+    const errors: unknown[] = [];
+    const api = await makeApi({
+      mount: (app, router) => {
+        app.use("/integrations", router);
+        app.use(((error, _request, response, _next) => {
+          errors.push(error);
+          response.status(500).end(String(error));
+        }) as ErrorRequestHandler);
+      },
+    });
+    const body = { name: "Hooked", triggers: [{ hook: {} }], steps: [{ id: "wait", delay: "PT1S" }] };
+    const { hook, hookSecret } = await api.must("POST", "/v1/flows", { body });
+    return { api, errors, hook, hookSecret };
+  };
+  const text = { "content-type": "text/plain" };
+  const MB = 1_048_576;
+
+  it("may have 1 MB; a longer one is refused as a problem, whoever sends it, and the host never sees an error", async () => {
+    const { api, errors, hook, hookSecret } = await hooked();
+    const post = (length: number, headers: Record<string, string> = {}) =>
+      api.ask("POST", hook, { token: null, headers: { ...text, ...headers }, body: "x".repeat(length) });
+    const taken = await post(MB, { "x-hook-secret": hookSecret });
+    expect([taken.status, taken.body.run]).toEqual([202, expect.stringMatching(/^run_/)]);
+    expect((await post(MB)).status).toBe(401);
+    for (let i = 0; i < 3; i++) {
+      const refused = await post(MB + 1);
+      expect([refused.status, refused.body.code, refused.headers.get("content-type")]).toEqual([
+        413,
+        "too_large",
+        "application/problem+json",
+      ]);
+      expect(refused.body).not.toHaveProperty("stack");
+    }
+    expect(errors).toEqual([]);
+  });
+
+  it("is refused while it arrives when nothing tells its length, and the next call is answered", async () => {
+    const { api, errors, hook } = await hooked();
+    for (let i = 0; i < 3; i++) {
+      expect(await raw(api.url + hook, text, "x".repeat(MB + 1))).toEqual([413, "application/problem+json"]);
+    }
+    expect((await api.ask("POST", hook, { token: null, headers: text, body: "x" })).status).toBe(401);
+    expect(errors).toEqual([]);
+  });
+
+  it("is not waited for when there is no such hook", async () => {
+    const { api, errors } = await hooked();
+    const announced = { ...text, "content-length": String(MB) };
+    expect(await raw(`${api.url}/v1/hooks/flow_none`, announced, "x")).toEqual([404, "application/problem+json"]);
+    expect(errors).toEqual([]);
+  });
+
+  /** Posts a beginning of a body, and waits for the answer without ending it. */
+  const raw = (url: string, headers: Record<string, string>, beginning: string) =>
+    new Promise<[status: number, type: string]>((resolve, reject) => {
+      const posting = request(url, { method: "POST", headers, agent: false });
+      posting.on("error", reject);
+      posting.on("response", (response) => {
+        posting.off("error", reject).on("error", () => undefined);
+        resolve([response.statusCode!, String(response.headers["content-type"])]);
+        posting.destroy();
+      });
+      posting.write(beginning);
+    });
 });
 
 describe("a connection that loses its grant", () => {

@@ -19,6 +19,7 @@ export type DryRunGiven = InputOf<typeof dryRunInput>;
 
 const DRY_STATUSES = ["ready", "skipped", "faulty"] as const;
 
+/** What one step, or one item of its list, would do. */
 export interface DryStep {
   id: string;
   /** ready: it would be done · skipped: its condition does not hold · faulty: it would fail. */
@@ -32,6 +33,7 @@ export interface DryStep {
   faults: Fault[];
 }
 
+/** What a flow would do. */
 export interface DryRun {
   trigger: unknown;
   /** Whether the flow's condition holds; if not, no step would be done. */
@@ -57,6 +59,7 @@ const dryStep = schema.object("What a step would do.", {
   faults: schema.listOf(fault, "Why it would fail."),
 });
 
+/** For the OpenAPI document. */
 export const dryRunSchemas = {
   DryRun: schema.object("What a flow would do.", {
     trigger: { description: "What mappings have read as `trigger`." },

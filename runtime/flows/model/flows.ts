@@ -1,36 +1,16 @@
-import flowSchema from "../../../schemas/flow.schema.json" with { type: "json" };
 import type { Flow, Trigger } from "../../../schemas/flow.ts";
-import { isoTime } from "../../core/time.ts";
-import {
-  bytes,
-  count,
-  fixed,
-  flag,
-  hidden,
-  name,
-  nullable,
-  oneOf,
-  text,
-  time,
-  value,
-  type Field,
-} from "../../model/field.ts";
+import { failure, type Failure } from "../../model/failure.ts";
+import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import { checkedInput } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { standalone } from "./standalone.ts";
-
-export const FLOW_ID = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
+import { answers, connectionsBySlot, enabled, FLOW_ID, flowProperties, owner } from "./definition.ts";
 
 /** Why a flow is broken. */
-export interface FlowProblem {
-  code: string;
-  message: string;
+export interface FlowProblem extends Failure {
   connection: string;
-  /** Milliseconds since the epoch. */
-  at: number;
 }
 
 /** Which template a flow was made from. */
@@ -41,20 +21,11 @@ export interface FlowOrigin {
   connections: Record<string, string>;
 }
 
-const problem: Field<FlowProblem | null, (Omit<FlowProblem, "at"> & { at: string }) | null, false> = {
-  ...nullable(
-    value<FlowProblem>(
-      schema.object("Why the flow is broken.", {
-        code: schema.text("Stable code.", "reauth_required"),
-        message: schema.text("The problem and its remedy."),
-        connection: schema.text("Id of the connection that does not work."),
-        at: schema.time("When the flow broke."),
-      }),
-    ),
-  ),
-  check: undefined,
-  show: (found) => found && { ...found, at: isoTime(found.at) },
-};
+const problem = nullable(
+  failure<FlowProblem>("Why the flow is broken.", {
+    connection: schema.text("Id of the connection that does not work."),
+  }),
+);
 
 const stored = {
   id: text("Id.", { example: FLOW_ID }),
@@ -111,6 +82,7 @@ export interface FlowView extends Flow, ViewOf<typeof stored> {
   hook: string | null;
 }
 
+/** A flow as it is shown: its definition, its state, and no secret. */
 export function flowView(flow: FlowRecord): FlowView {
   const { id, status, definition, origin, setup } = flow;
   return {
@@ -156,6 +128,7 @@ export async function keepSample(tx: Tx, flow: string, sample: unknown): Promise
   await heads.change(tx, { sample }, "id = ? and sample is null", [flow]);
 }
 
+/** A flow as it is given. */
 export interface NewFlow extends Flow {
   /** Whose flow it is; the workspace's when left out. */
   user?: string;
@@ -170,18 +143,7 @@ export type FlowChanges = Partial<Pick<Flow, "name" | "triggers" | "steps">> & {
   enabled?: boolean;
 };
 
-/** JSON Schemas of what is written of a flow, by property. */
-export const flowProperties = standalone(flowSchema).properties;
-export const owner = schema.name("The user it belongs to; the workspace when left out.", "u_1");
-export const enabled = { type: "boolean", description: "Whether its triggers start it.", default: true };
-export const connectionsBySlot = {
-  type: "object",
-  additionalProperties: { type: "string" },
-  description: "Connection by slot; a slot that is left out takes the user's only connection of its connector.",
-  examples: [{ google: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }],
-};
-export const answers = schema.anyObject("Answers to the template's form.", { tag: "from-google" });
-
+/** The form of a new flow; {@link checkFlow} finds what its schema cannot say. */
 export const newFlow = checkedInput<NewFlow>(
   "flow",
   schema.object("A flow.", { ...flowProperties, user: owner, enabled }, ["when", "timeLimit", "user", "enabled"]),
@@ -194,13 +156,11 @@ const changeable = {
   enabled,
 };
 
+/** The form of changes of a flow. */
 export const flowChanges = checkedInput<FlowChanges>("flow", {
   ...schema.object("What changes.", changeable, Object.keys(changeable)),
   minProperties: 1,
 });
-
-/** The form of a flow alone, for one that comes out of a template. */
-export const flowForm = checkedInput<Flow>("flow", schema.object("A flow.", flowProperties, ["when", "timeLimit"]));
 
 /** What a flow with a call trigger is called with. */
 export const flowCall = checkedInput<Record<string, unknown>>(
@@ -208,11 +168,13 @@ export const flowCall = checkedInput<Record<string, unknown>>(
   schema.anyObject("Anything; mappings read it as `trigger`.", { email: "ada@example.com" }),
 );
 
+/** What the list of flows can be asked. */
 export const flowQuery = listQuery("flows", {
   user: name("Only this user's."),
   status: oneOf(["active", "paused", "broken"], "Only flows in this state."),
 });
 
+/** For the OpenAPI document. */
 export const flowSchemas = {
   Flow: schema.object(
     "Triggers wired to steps.",

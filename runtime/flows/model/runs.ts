@@ -15,10 +15,11 @@ import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import { scrub } from "../../core/secrets.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { readShown, shown } from "../shown.ts";
-import { FLOW_ID } from "./flows.ts";
+import { FLOW_ID } from "./definition.ts";
 
+/** Why a run failed. */
 export interface RunError {
   code: string;
   message: string;
@@ -60,8 +61,32 @@ export const runs = new Table("runs", {
   finishedAt: nullable(time("When it ended.")),
 });
 
+/** A run as it is stored. */
 export type RunRecord = RecordOf<typeof runs.fields>;
+/** A run as lists show it. */
 export type RunView = ViewOf<typeof runs.fields>;
+
+/** The longest JSON that is shown, in characters. */
+export const MAX_SHOWN = 16_384;
+
+/** A value as a run shows it: JSON text without secrets, cut when it is long. Null for undefined. */
+export function shown(value: unknown): string | null {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) return null;
+  if (text.length <= MAX_SHOWN) return scrub(text);
+  const start = scrub(text.slice(0, MAX_SHOWN));
+  return JSON.stringify({ truncated: true, characters: text.length, start });
+}
+
+/** The value that {@link shown} has made text of; the text itself where scrubbing has left no JSON. */
+export function readShown(text: string | null): unknown {
+  if (text === null) return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
 
 const shownValue = (description: string): Field<string | null, unknown, false> => ({
   ...nullable(text(description)),
@@ -91,6 +116,7 @@ export const runSteps = new Table(
   ["run", "step", "iteration"],
 );
 
+/** A step of a run as it is stored. */
 export type RunStepRecord = RecordOf<typeof runSteps.fields>;
 
 /** One step, or one item of its list, as it is shown. */
@@ -100,12 +126,13 @@ export interface RunStepView extends ViewOf<typeof runSteps.fields> {
   item: number | null;
 }
 
+/** A run as it is shown alone. */
 export interface RunDetails extends RunView {
   trigger: unknown;
   steps: RunStepView[];
 }
 
-/** `order`: the ids of the steps in the order of the flow. */
+/** A run with its steps; `order`: the ids of the steps in the order of the flow. */
 export function runDetails(
   run: RunRecord,
   trigger: unknown,
@@ -136,6 +163,7 @@ export async function moveRun(tx: Tx, id: string, progress: RunProgress, now: nu
   return changed === 1;
 }
 
+/** The steps of a run, in the order in which they began. */
 export function stepsOfRun(sql: Sql, run: string): Promise<RunStepRecord[]> {
   return runSteps.all(sql, "where run = ? order by started_at, iteration", [run]);
 }
@@ -154,6 +182,7 @@ export async function deleteRunsBefore(tx: Tx, before: number, limit: number): P
 
 const status = oneOf(RUN_STATUSES, "Only runs in this state.");
 
+/** What the list of runs can be asked. */
 export const runQuery = listQuery("runs", {
   flow: name("Only runs of this flow."),
   user: name("Only runs of this user's flows."),
@@ -163,6 +192,7 @@ export const runQuery = listQuery("runs", {
 /** The runs of one flow. */
 export const flowRunQuery = listQuery("runs", { status });
 
+/** The form of what a replay is asked. */
 export const replay = input(
   "replay",
   "Where to begin.",
@@ -176,6 +206,7 @@ const runStepSchema = runSteps.schema("What a step took and gave.", {
   item: schema.nullable(schema.count("Which item of its list, from 1; null for the step as a whole.")),
 });
 
+/** For the OpenAPI document. */
 export const runSchemas = {
   Run: runs.schema("One execution of a flow."),
   RunDetails: runs.schema("One execution of a flow, step by step.", {

@@ -1,14 +1,13 @@
 import type { FlowTemplate } from "../../../schemas/flow-template.ts";
-import templateSchema from "../../../schemas/flow-template.schema.json" with { type: "json" };
 import type { Flow } from "../../../schemas/flow.ts";
 import { fixed, text, time, value } from "../../model/field.ts";
 import { checkedInput, input, type InputOf } from "../../model/input.ts";
 import * as schema from "../../model/schema.ts";
 import { Table } from "../../model/table.ts";
 import type { Difference } from "../difference.ts";
-import { answers, connectionsBySlot, enabled, flowProperties, owner } from "./flows.ts";
-import { standalone } from "./standalone.ts";
+import { answers, connectionsBySlot, enabled, flowProperties, owner, templateForm } from "./definition.ts";
 
+/** What templates of flows and of syncs have in common. */
 export type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
 
 /** A template whose triggers and steps are those of a flow, with names of slots for connections. */
@@ -17,6 +16,7 @@ export type Template = Envelope & Flow;
 /** A template of a two-way sync. */
 export type SyncTemplate = Envelope & { sync: NonNullable<FlowTemplate["sync"]> };
 
+/** A template of a flow or of a sync. */
 export type AnyTemplate = Template | SyncTemplate;
 
 /** The workspace's own templates. */
@@ -43,19 +43,17 @@ export interface Upgrade {
   changes: Difference[];
 }
 
-const { properties: allProperties, ...rules } = standalone(templateSchema);
-const { $schema: _, ...properties } = allProperties;
-
 /** The form of a template; {@link checkTemplate} finds what its schema cannot say. */
-export const newTemplate = checkedInput<AnyTemplate>("flow template", { ...rules, properties });
+export const newTemplate = checkedInput<AnyTemplate>("flow template", templateForm);
 
 const setup = value<Record<string, unknown>>(answers);
 const connections = value<Record<string, string>>(connectionsBySlot);
 
-/** What is chosen for a template. */
+/** What is chosen for an upgrade. */
 export const choices = input("choices", "What is chosen for the template.", {}, { connections, setup });
 export type Choices = InputOf<typeof choices>;
 
+/** What is chosen for a new flow or sync. */
 export const installation = input(
   "installation",
   "What is chosen for the template.",
@@ -80,13 +78,14 @@ const difference = schema.object(
   ["before", "after"],
 );
 
+/** For the OpenAPI document. */
 export const templateSchemas = {
   FlowTemplate: {
-    ...rules,
+    ...templateForm,
     description: "A flow written once, to be installed by many.",
-    required: [...templateSchema.required, "source"],
+    required: [...templateForm.required, "source"],
     properties: {
-      ...properties,
+      ...templateForm.properties,
       source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
     },
   },

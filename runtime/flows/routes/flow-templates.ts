@@ -10,6 +10,7 @@ const path = "/v1/flow-templates";
 const params = { id: "Id of the flow template" };
 const template = { description: "The template.", schema: ref("FlowTemplate") };
 
+/** Routes of templates. */
 export const flowTemplateRoutes: Route[] = [
   userRoute({
     method: "get",

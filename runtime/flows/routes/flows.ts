@@ -11,6 +11,7 @@ const tag = "flows";
 const flow = resource({ path: "/v1/flows", name: "flow", tag });
 const params = { id: "Id of the flow" };
 
+/** Routes of flows. */
 export const flowRoutes: Route[] = [
   flow.create(
     {

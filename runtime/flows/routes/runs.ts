@@ -7,6 +7,7 @@ const { resource, userRoute } = routesOf<FlowsServices>();
 const tag = "flows";
 const run = resource({ path: "/v1/runs", name: "run", tag });
 
+/** Routes of runs. */
 export const runRoutes: Route[] = [
   run.list({ summary: "Runs, newest first" }, runQuery, ({ services, query, scope }) =>
     services.runs.list(query, scope),
