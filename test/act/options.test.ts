@@ -50,7 +50,7 @@ describe("choices out of a stream", () => {
         { value: "l1", label: "Friends" },
         { value: "l2", label: "l2" },
       ]);
-      expect(vendor.calls("/v1/lists").map(({ url }) => url)).toEqual(["/v1/lists?account=a1&limit=50"]);
+      expect(vendor.calls("/v1/lists").map(({ url }) => url)).toEqual(["/v1/lists?account=a1&limit=50&skip=0"]);
     },
   );
 });

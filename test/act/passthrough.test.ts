@@ -201,6 +201,13 @@ describe("the passthrough", () => {
     expect(seen).toEqual(["GET /api/big", "POST /api/untold"]);
   });
 
+  it("takes a body of 100 MB", async () => {
+    const { at, seen } = await makePassthrough(ok);
+    const body = Buffer.alloc(100 * 1024 * 1024);
+    expect((await fetch(`${at}/big`, { method: "POST", headers: asAdmin, body })).status).toBe(200);
+    expect(seen).toEqual(["POST /api/big"]);
+  });
+
   it.each([
     "//evil.example/x",
     "/../../other",
@@ -347,7 +354,7 @@ describe("the passthrough to Google", () => {
     onTestFinished(() => sandbox.stop());
     const { must, runtime, url } = await makeApi({
       connectors: ["google-contacts"],
-      servers: { "google-contacts": sandbox.servers["google-contacts"]! },
+      servers: { "google-contacts": sandbox.servers["google-contacts"] },
       clients: { "google-contacts": sandbox.client },
     });
     const { id, authorizeUrl } = await runtime.connections.create({ connector: "google-contacts", user: "u_1" });

@@ -138,7 +138,7 @@ describe("the loader", () => {
   });
 
   it("finds built-in connectors by name, and names the nearest for another", async () => {
-    const names = await builtInConnectors();
+    const names = builtInConnectors();
     for (const name of names) expect((await loadManifest(name)).manifest.name).toBe(name);
     await expect(loadManifest("google-contcats")).rejects.toMatchObject({
       code: "not_found",
