@@ -1,9 +1,9 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, RequestHandler, Response } from "express";
-import { HooklineError, refuseFaults } from "../core/errors.ts";
+import { HooklineError } from "../core/errors.ts";
 import type { JsonSchema } from "../core/json.ts";
-import { compileSchema, type Validator } from "../manifest/validate.ts";
+import { checkedInput } from "../model/input.ts";
 import { scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
 import { readBody, readBytes } from "./body.ts";
@@ -79,24 +79,33 @@ function isListQuery(query: NonNullable<Route["query"]>): query is Extract<typeo
 function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
   const { requiredQuery: required = [], openQuery = false, query = {}, body, bodyBytes } = route;
   const parameters = queryOf(route);
-  const checkQuery: Validator = isListQuery(query)
-    ? (asked) => query.faults(asked)
-    : compileSchema({ type: "object", additionalProperties: openQuery, required, properties: parameters });
-  const checkBody = body === undefined || isInput(body) ? undefined : compileSchema(body);
+  const what = `${route.operationId} `;
+  const checkQuery = isListQuery(query)
+    ? query
+    : checkedInput(what, { type: "object", additionalProperties: openQuery, required, properties: parameters });
+  const checkBody = body === undefined || isInput(body) ? undefined : checkedInput(what, body);
   const base = baseUrl?.replace(/\/+$/, "");
   return async (request) => {
     const asked = readQuery(request.originalUrl, parameters);
     const sent = body && ((await readBody(request, bodyBytes)) ?? {});
-    const faults = [
-      ...checkQuery(asked).map((fault) => ({ ...fault, pointer: `/query${fault.pointer}` })),
-      ...(checkBody?.(sent) ?? []),
-    ];
-    refuseFaults(route.operationId + " ", faults);
+    inQuery(() => checkQuery.check(asked));
+    checkBody?.check(sent);
     const params = request.params as Record<string, string>;
     const { headers, baseUrl: mountedAt } = request;
     const bytes = (maxBytes?: number) => readBytes(request, maxBytes);
     return { params, query: asked, body: sent, headers, base: base ?? mountedAt, request, bytes };
   };
+}
+
+/** What is wrong with a query has its place there; the sentence is that of the library. */
+function inQuery(check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    if (!(error instanceof HooklineError)) throw error;
+    const faults = error.faults.map((fault) => ({ ...fault, pointer: `/query${fault.pointer}` }));
+    throw new HooklineError(error.code, error.message, { cause: error, faults });
+  }
 }
 
 /** Query parameters in the types their schemas ask for; a repeated one is a list. */

@@ -1,0 +1,235 @@
+import { describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
+import { makeApi, type Answer } from "../http/compose.ts";
+
+/** What was said no to: the code, the sentence, and every place that is wrong. */
+interface Refusal {
+  code: string;
+  message: string;
+  faults: { pointer: string; message: string }[];
+}
+
+interface Case {
+  /** Method and path, `{con}` for the id of a connection and so on. */
+  http: `${"GET" | "POST" | "PATCH" | "PUT" | "DELETE"} /v1/${string}`;
+  body?: unknown;
+  /** The same call of the library; it gets the same ids. */
+  library: (runtime: Runtime, ids: Record<string, string>) => Promise<unknown>;
+  /** Who asks: the admin, or a user. */
+  as?: "u_2";
+}
+
+const endpoint = { url: "https://consumer.example/hooks" };
+const NOBODY = "ep_019a1f2e4c7b7d1a8b1c2d3e4f506172";
+
+/** Calls that no door lets through. */
+const CASES: Record<string, Case> = {
+  "an endpoint with a misspelt property": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, event: ["contact.*"] },
+    library: (h) => h.endpoints.create({ ...endpoint, event: ["contact.*"] } as never),
+  },
+  "an endpoint with several faults": {
+    http: "POST /v1/endpoints",
+    body: { url: 7, where: "a ==", format: "xml", ratePerSecond: 0, events: ["contact..x"] },
+    library: (h) =>
+      h.endpoints.create({ url: 7, where: "a ==", format: "xml", ratePerSecond: 0, events: ["contact..x"] } as never),
+  },
+  "an endpoint at a private address": {
+    http: "POST /v1/endpoints",
+    body: { url: "ftp://consumer.example" },
+    library: (h) => h.endpoints.create({ url: "ftp://consumer.example" }),
+  },
+  "no endpoint at all": {
+    http: "POST /v1/endpoints",
+    body: {},
+    library: (h) => h.endpoints.create(undefined as never),
+  },
+  "an endpoint for another user": {
+    as: "u_2",
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, user: "u_1" },
+    library: (h) => h.endpoints.create({ ...endpoint, user: "u_1" }, { user: "u_2" }),
+  },
+  "an endpoint that is not there": {
+    http: `GET /v1/endpoints/${NOBODY}`,
+    library: (h) => h.endpoints.get(NOBODY),
+  },
+  "another user's endpoint": {
+    as: "u_2",
+    http: "GET /v1/endpoints/{ep}",
+    library: (h, { ep }) => h.endpoints.get(ep!, { user: "u_2" }),
+  },
+  "a change of nothing": {
+    http: "PATCH /v1/endpoints/{ep}",
+    body: {},
+    library: (h, { ep }) => h.endpoints.update(ep!, {}),
+  },
+  "a recovery since no time": {
+    http: "POST /v1/endpoints/{ep}/recover",
+    body: { since: "yesterday" },
+    library: (h, { ep }) => h.endpoints.recover(ep!, { since: "yesterday" }),
+  },
+  "a list with a wrong limit and an unknown filter": {
+    http: "GET /v1/endpoints?limit=0&usr=u_1",
+    library: (h) => h.endpoints.list({ limit: 0, usr: "u_1" } as never),
+  },
+  "a list with a cursor of no list": {
+    http: "GET /v1/deliveries?cursor=nonsense",
+    library: (h) => h.deliveries.list({ cursor: "nonsense" }),
+  },
+  "deliveries of an unknown status": {
+    http: "GET /v1/deliveries?status=lost",
+    library: (h) => h.deliveries.list({ status: "lost" as never }),
+  },
+  "events since no time": {
+    http: "GET /v1/events?since=yesterday",
+    library: (h) => h.events.list({ since: "yesterday" }),
+  },
+  "a connection without a user": {
+    http: "POST /v1/connections",
+    body: { connector: "notes", return_to: "x" },
+    library: (h) => h.connections.create({ connector: "notes", return_to: "x" } as never),
+  },
+  "a connection of an unknown connector": {
+    http: "POST /v1/connections",
+    body: { connector: "note", user: "u_1" },
+    library: (h) => h.connections.create({ connector: "note", user: "u_1" }),
+  },
+  "a connection with credentials of another form": {
+    http: "POST /v1/connections",
+    body: { connector: "notes", user: "u_1", credentials: { tokn: "x" } },
+    library: (h) => h.connections.create({ connector: "notes", user: "u_1", credentials: { tokn: "x" } }),
+  },
+  "a connection that is not there": {
+    http: "GET /v1/connections/con_1",
+    library: (h) => h.connections.get("con_1"),
+  },
+  "connections of an unknown status": {
+    http: "GET /v1/connections?status=lost",
+    library: (h) => h.connections.list({ status: "lost" as never }),
+  },
+  "an unknown action": {
+    http: "POST /v1/connections/{con}/actions/create_noet",
+    body: {},
+    library: (h, { con }) => h.connections.runAction(con!, "create_noet", {}),
+  },
+  "an action without its input": {
+    http: "POST /v1/connections/{con}/actions/create_note",
+    body: { titel: "a" },
+    library: (h, { con }) => h.connections.runAction(con!, "create_note", { titel: "a" }),
+  },
+  "a subscription that begins in no known way": {
+    http: "POST /v1/subscriptions",
+    body: { connection: "{con}", trigger: "note_created", firstPoll: "silent" },
+    library: (h, { con }) =>
+      h.subscriptions.create({ connection: con!, trigger: "note_created", firstPoll: "silent" as never }),
+  },
+  "a subscription to an unknown trigger": {
+    http: "POST /v1/subscriptions",
+    body: { connection: "{con}", trigger: "note_creatd" },
+    library: (h, { con }) => h.subscriptions.create({ connection: con!, trigger: "note_creatd" }),
+  },
+  "a subscription to a connection that is not there": {
+    http: "POST /v1/subscriptions",
+    body: { connection: "con_1", trigger: "note_created" },
+    library: (h) => h.subscriptions.create({ connection: "con_1", trigger: "note_created" }),
+  },
+  "a subscription with two schedules and a where that does not parse": {
+    http: "POST /v1/subscriptions",
+    body: { connection: "{con}", trigger: "note_created", schedule: "* * * * *", everySeconds: 300, where: "a ==" },
+    library: (h, { con }) =>
+      h.subscriptions.create({
+        connection: con!,
+        trigger: "note_created",
+        schedule: "* * * * *",
+        everySeconds: 300,
+        where: "a ==",
+      }),
+  },
+  "a subscription that is not there": {
+    http: "POST /v1/subscriptions/sub_1/poll",
+    library: (h) => h.subscriptions.poll("sub_1"),
+  },
+  "a flow without steps": {
+    http: "POST /v1/flows",
+    body: { name: "a", triggers: [], step: [] },
+    library: (h) => h.flows.create({ name: "a", triggers: [], step: [] } as never),
+  },
+  "a flow that is not there": {
+    http: "GET /v1/flows/flow_1",
+    library: (h) => h.flows.get("flow_1"),
+  },
+  "flows of an unknown filter": {
+    http: "GET /v1/flows?state=on",
+    library: (h) => h.flows.list({ state: "on" } as never),
+  },
+  "a run that is not there": {
+    http: "POST /v1/runs/run_1/replay",
+    library: (h) => h.runs.replay("run_1"),
+  },
+  "a template that is not there": {
+    http: "POST /v1/flow-templates/no-such-template/install",
+    body: {},
+    library: (h) => h.templates.install("no-such-template", {}),
+  },
+  "a sync of one side": {
+    http: "POST /v1/syncs",
+    body: { resource: "contact", left: "{con}", direction: "up" },
+    library: (h, { con }) => h.syncs.create({ resource: "contact", left: con!, direction: "up" } as never),
+  },
+  "a sync that is not there": {
+    http: "GET /v1/syncs/sync_1",
+    library: (h) => h.syncs.get("sync_1"),
+  },
+  "a variable of an impossible name": {
+    http: "PUT /v1/users/u_1/variables/1st",
+    body: { value: 1 },
+    library: (h) => h.variables.set("u_1", "1st", { value: 1 }),
+  },
+  "a variable without a value": {
+    http: "PUT /v1/users/u_1/variables/first",
+    body: { secret: true },
+    library: (h) => h.variables.set("u_1", "first", { secret: true } as never),
+  },
+  "a variable that is not there": {
+    http: "GET /v1/workspace/variables/nothing",
+    library: (h) => h.variables.get(null, "nothing"),
+  },
+};
+
+describe("the library and HTTP refuse in the same words", () => {
+  it.each(Object.entries(CASES))("%s", async (_name, { http, body, library, as }) => {
+    const { ask, runtime, connect, tokenOf } = await makeApi();
+    const con = await connect("u_1");
+    const { id: ep } = await runtime.endpoints.create({ ...endpoint, user: "u_1" });
+    const ids = { con, ep };
+    const [method, path] = fill(http, ids).split(" ") as [string, string];
+    const token = as === undefined ? {} : { token: await tokenOf(as) };
+    const given = body === undefined ? {} : { body: fill(JSON.stringify(body), ids) };
+    const answer = await ask(method, path, { ...token, ...given });
+    const refused = await library(runtime, ids).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(HooklineError);
+    const { code, message, faults } = refused as HooklineError;
+    const said: Refusal = {
+      code,
+      message,
+      faults: faults.map((one) => ({ pointer: one.pointer, message: one.message })),
+    };
+    expect(said).toEqual(refusalOf(answer));
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.status).toBeLessThan(500);
+  });
+});
+
+function fill(text: string, ids: Record<string, string>): string {
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => ids[name] ?? whole);
+}
+
+/** Of a query, HTTP says where its parameters stand. */
+function refusalOf({ body }: Answer): Refusal {
+  const errors = (body.errors ?? []) as Refusal["faults"];
+  const faults = errors.map(({ pointer, message }) => ({ pointer: pointer.replace(/^\/query/, ""), message }));
+  return { code: body.code, message: body.detail, faults };
+}
