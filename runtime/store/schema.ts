@@ -17,6 +17,8 @@ export interface Dialect {
   partitions(table: string): string[];
   /** The tables of the engine that works this database. */
   jobs: readonly string[];
+  /** Makes a rate that is not whole fit into its column, where the first schema gave it too narrow a type. */
+  fractions: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
   /** What makes the claims of jobs numbers that only grow; empty where one process claims. */
@@ -181,4 +183,5 @@ export const migrations: readonly Migration[] = [
   () => [],
   (d) => [...d.shared],
   (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
+  (d) => [...d.fractions],
 ];
