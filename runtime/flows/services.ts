@@ -21,6 +21,7 @@ import { workFlows } from "./work.ts";
 export interface FlowsCore extends Context {
   readonly actions: Pick<Actions, "perform" | "options">;
   readonly variables: Pick<Variables, "valuesOf">;
+  /** Makes and changes the subscriptions behind flows. */
   readonly wiring: Wiring;
   /** Makes the syncs of templates; without, templates of syncs cannot be installed. */
   readonly syncs?: Pick<Syncs, "create">;

@@ -2,7 +2,7 @@ import eventSchema from "../../schemas/event.schema.json" with { type: "json" };
 import { ERROR_CODES } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { JsonSchema } from "../core/json.ts";
-import type { Route } from "./compat.ts";
+import type { Route } from "../model/route.ts";
 import { bodyOf, queryOf } from "./serve.ts";
 
 /** Of the API, not of the package: what `/v1` stands for. */

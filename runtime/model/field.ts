@@ -29,6 +29,11 @@ export interface Field<Value = unknown, Json = unknown, Hidden extends boolean =
 
 export type Fields = Record<string, Field<never>>;
 
+/** JSON Schemas of fields, by property. */
+export function schemasOf(fields: Fields): Record<string, JsonSchema> {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
+}
+
 export type ValueOf<F> = F extends { show: (value: infer Value) => unknown } ? Value : never;
 export type JsonOf<F> = F extends { show: (value: never) => infer Json } ? Json : never;
 

@@ -92,6 +92,15 @@ describe("an event", () => {
     expect(await receivers(harness, names)).toEqual([["rich"], [], []]);
   });
 
+  it("is not kept from others by an endpoint whose condition does not parse any more", async () => {
+    const harness = await makeHarness();
+    const broken = await harness.endpoints.create({ url, where: "a" });
+    const whole = await harness.endpoints.create({ url });
+    await harness.database.run("update endpoints set condition = 'a ==' where id = ?", [broken.id]);
+    await harness.emit({});
+    expect(await receivers(harness, { [broken.id]: "broken", [whole.id]: "whole" })).toEqual([["whole"]]);
+  });
+
   it("is undone with the transaction that emitted it", async () => {
     const harness = await makeHarness();
     await harness.endpoints.create({ url });

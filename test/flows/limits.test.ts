@@ -5,7 +5,6 @@ import { createNetwork } from "../../runtime/core/network.ts";
 import type { Context } from "../../runtime/engine/context.ts";
 import { callHttp } from "../../runtime/flows/http-call.ts";
 import { flowsModule } from "../../runtime/flows/module.ts";
-import type { FlowsCore } from "../../runtime/flows/services.ts";
 import { MAX_STATE, sealState } from "../../runtime/flows/records.ts";
 import { MAX_SHOWN, readShown, shown } from "../../runtime/flows/model/runs.ts";
 import { PER_FLOW } from "../../runtime/flows/work.ts";
@@ -149,17 +148,14 @@ describe("limits of what is kept of a run", () => {
       ended.push(id);
     }
     const days = 30;
-    const { db, vault, connectors, log, actions, variables } = bench.runtime;
-    const { clock } = bench;
     const engine = { work: () => undefined } as unknown as Context["engine"];
-    const core = { db, vault, connectors, log, clock, engine, actions, variables, retention: { eventsDays: days } };
-    const [upkeep] = flowsModule.open(core as unknown as FlowsCore).upkeep!;
+    const [upkeep] = flowsModule.open({ ...bench.runtime, engine }).upkeep!;
     bench.clock.set(Date.parse("2026-01-02T00:00:01.000Z") + days * 86_400_000);
     await upkeep!.work();
     expect((await bench.runsOf(flow.id)).map(({ id }) => id)).toEqual(ended);
     bench.clock.advance(1);
     await upkeep!.work();
     expect((await bench.runsOf(flow.id)).map(({ id }) => id)).toEqual(ended.slice(1));
-    expect(await db.all("select run from run_steps where run = ?", [ended[0]!])).toEqual([]);
+    expect(await bench.runtime.db.all("select run from run_steps where run = ?", [ended[0]!])).toEqual([]);
   });
 });

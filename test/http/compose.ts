@@ -81,7 +81,7 @@ export async function makeApi(options: ApiOptions = {}) {
     const isJson = /json/.test(response.headers["content-type"] ?? "");
     const answer = {
       status: response.status,
-      headers: new Headers(response.headers as Record<string, string>),
+      headers: new Headers(response.headers),
       body: isJson ? JSON.parse(text) : text,
     };
     await contract.check(method, path, answer);

@@ -1,8 +1,9 @@
-import { HooklineError, nearest } from "../../core/errors.ts";
 import type { Connector } from "../../manifest/connector.ts";
-import { ok, userRoute, type Route } from "../compat.ts";
-import { pageOf } from "../compat.ts";
+import { ok, routesOf, type Route } from "../../model/route.ts";
 import { pageSchema, ref } from "../../model/schema.ts";
+import type { Services } from "../services.ts";
+
+const { userRoute } = routesOf<Services>();
 
 export const connectorRoutes: Route[] = [
   userRoute({
@@ -12,7 +13,7 @@ export const connectorRoutes: Route[] = [
     summary: "The connectors this runtime has loaded",
     tag: "connectors",
     responses: { 200: { description: "All of them, on one page.", schema: pageSchema("Connector") } },
-    handler: ({ services }) => ok(pageOf({ data: [...services.connectors.values()].map(summaryOf), nextCursor: null })),
+    handler: ({ services }) => ok({ data: [...services.connectors.values()].map(summaryOf), nextCursor: null }),
   }),
   userRoute({
     method: "get",
@@ -22,7 +23,7 @@ export const connectorRoutes: Route[] = [
     tag: "connectors",
     params: { name: "Name of the connector" },
     responses: { 200: { description: "The manifest.", schema: ref("Manifest") } },
-    handler: ({ services, params }) => ok(findConnector(services.connectors, params["name"]!).manifest),
+    handler: ({ services, params }) => ok(services.accounts.vendorOf(params["name"]!).connector.manifest),
   }),
 ];
 
@@ -44,13 +45,4 @@ function summaryOf({ manifest, triggers, actions }: Connector): object {
     triggers: inShort(triggers),
     actions: inShort(actions),
   };
-}
-
-/** Throws `not_found` with the nearest name. */
-export function findConnector(connectors: ReadonlyMap<string, Connector>, name: string): Connector {
-  const found = connectors.get(name);
-  if (found) return found;
-  const near = nearest(name, connectors.keys());
-  const remedy = near === undefined ? "GET /v1/connectors lists all" : `did you mean "${near}"?`;
-  throw new HooklineError("not_found", `connector ${name}: there is none; ${remedy}`);
 }
