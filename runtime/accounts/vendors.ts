@@ -1,4 +1,3 @@
-import { findConnector } from "../manifest/find.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
@@ -53,6 +52,12 @@ export function createVendors(context: Shared, needs: VendorsNeeds): VendorOf {
     if (!vendor) vendors.set(name, (vendor = createVendor(findConnector(context.connectors, name), context, needs)));
     return vendor;
   };
+}
+
+function findConnector(connectors: ReadonlyMap<string, Connector>, name: string): Connector {
+  const connector = connectors.get(name);
+  if (connector) return connector;
+  throw new HooklineError("not_found", unknownName("connector", name, connectors.keys()));
 }
 
 function createVendor(

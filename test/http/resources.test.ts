@@ -27,7 +27,7 @@ describe("connectors", () => {
     expect(data.map(({ name }: { name: string }) => name)).toEqual(["google-contacts", "notes"]);
     expect((await must("GET", "/v1/connectors/notes")).actions.create_note.title).toBe("Create note");
     const { status, body } = await ask("GET", "/v1/connectors/nots");
-    expect([status, body.detail]).toEqual([404, 'connector nots: there is none; did you mean "notes"?']);
+    expect([status, body.detail]).toEqual([404, 'Connector "nots" does not exist; did you mean "notes"?']);
   });
 });
 

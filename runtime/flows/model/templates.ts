@@ -83,6 +83,7 @@ export const templateSchemas = {
   FlowTemplate: {
     ...templateForm,
     description: "A flow written once, to be installed by many.",
+    examples: templateForm.examples.map((example) => ({ ...example, source: "connector" })),
     required: [...templateForm.required, "source"],
     properties: {
       ...templateForm.properties,

@@ -1,4 +1,3 @@
-import { findConnector } from "../../manifest/find.ts";
 import type { Connector } from "../../manifest/connector.ts";
 import { ok, routesOf, type Route } from "../../model/route.ts";
 import { pageSchema, ref } from "../../model/schema.ts";
@@ -24,7 +23,7 @@ export const connectorRoutes: Route[] = [
     tag: "connectors",
     params: { name: "Name of the connector" },
     responses: { 200: { description: "The manifest.", schema: ref("Manifest") } },
-    handler: ({ services, params }) => ok(findConnector(services.connectors, params["name"]!).manifest),
+    handler: ({ services, params }) => ok(services.accounts.vendorOf(params["name"]!).connector.manifest),
   }),
 ];
 
