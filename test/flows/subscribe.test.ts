@@ -12,7 +12,10 @@ const thrownFor = async (error: HooklineError): Promise<unknown> => {
     triggers: [{ connection, trigger: "person_created" }],
     steps: [{ id: "a", delay: "PT1S" }],
   });
-  const wiring = { ...runtime.wiring, create: () => Promise.reject(error) };
+  const create = async () => {
+    throw error;
+  };
+  const wiring = { ...runtime.wiring, create };
   const triggers = createFlowTriggers({ engine: runtime.engine, clock, wiring });
   return runtime.db
     .transaction(async (tx) => {
