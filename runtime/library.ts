@@ -2,6 +2,8 @@ import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
 import type { ConnectionView } from "./model/connections.ts";
 import type { Actions } from "./act/act.ts";
+import type { Batches } from "./act/batches.ts";
+import type { Functions } from "./act/functions.ts";
 import type { Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
@@ -17,10 +19,7 @@ import type { Syncs } from "./sync/syncs.ts";
 /** A connection one can act through. */
 export interface ConnectionHandle extends ConnectionView {
   warnings: string[];
-  /**
-   * Runs an action and gives its output.
-   * @throws HooklineError `not_found`, `invalid_input` with every fault, `scope_missing`, `vendor_error`, `reauth_required`, …
-   */
+  /** Runs an action and gives its output. @throws HooklineError like {@link Actions.run} */
   run(action: string, input?: unknown, options?: Parameters<Actions["run"]>[3]): Promise<unknown>;
 }
 
@@ -38,6 +37,9 @@ export interface Library {
   readonly deliveries: Deliveries;
   readonly events: Events;
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
+  readonly batches: Omit<Batches, "purge">;
+  /** Actions as functions of AI agents. */
+  readonly functions: Functions;
   readonly flows: Flows;
   readonly runs: Runs;
   readonly templates: Templates;
@@ -57,6 +59,8 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const events = async () => (await open()).events;
   const deliveries = async () => (await open()).deliveries;
   const variables = async () => (await open()).variables;
+  const batches = async () => present("act", (await open()).batches);
+  const functions = async () => present("act", (await open()).functions);
   const flows = async () => present("flows", (await open()).flows);
   const runs = async () => present("flows", (await open()).runs);
   const templates = async () => present("flows", (await open()).templates);
@@ -112,6 +116,16 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       get: async (...given) => (await variables()).get(...given),
       set: async (...given) => (await variables()).set(...given),
       remove: async (...given) => (await variables()).remove(...given),
+    },
+    batches: {
+      create: async (...given) => (await batches()).create(...given),
+      list: async (...given) => (await batches()).list(...given),
+      get: async (...given) => (await batches()).get(...given),
+      cancel: async (...given) => (await batches()).cancel(...given),
+    },
+    functions: {
+      list: async (...given) => (await functions()).list(...given),
+      call: async (...given) => (await functions()).call(...given),
     },
     flows: {
       create: async (...given) => (await flows()).create(...given),

@@ -13,7 +13,9 @@ export interface Runtime extends Library, AsyncDisposable {
   readonly router: Router;
   /**
    * Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts.
-   * @throws HooklineError `invalid_input` at once for a pattern that matches no event type
+   * A pattern that nearly misses a type of event is refused once the connectors are loaded: by the first use, or `start`.
+   * @throws HooklineError `invalid_input` at once for a malformed pattern
+   * @throws TypeError at once for a handler that is not a function, and for an unknown option
    */
   on(pattern: string, handler: Consumer, options?: ConsumerOptions): void;
   /** Opens the store and begins to poll and deliver. */
@@ -38,9 +40,15 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const open = (): Promise<Composed> => {
     if (stopped) throw new HooklineError("stopped", "This runtime was stopped; make a new one");
     opened ??= (async () => {
-      composed = await compose(resolved);
-      for (const consumer of pending) composed.consumers.on(...consumer);
-      return composed;
+      const made = await compose(resolved);
+      try {
+        for (const consumer of pending) made.consumers.on(...consumer);
+      } catch (error) {
+        await made.engine.stop(0);
+        await made.close();
+        throw error;
+      }
+      return (composed = made);
     })();
     return opened;
   };

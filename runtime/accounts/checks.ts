@@ -1,5 +1,5 @@
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
-import { HooklineError, nearest } from "../core/errors.ts";
+import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
 import { compileSchema } from "../manifest/validate.ts";
 
 /**
@@ -18,10 +18,7 @@ export function checkInputs(method: AuthenticationMethod, inputs: Record<string,
     const near = nearest(name, known);
     faults.push({ pointer: `/inputs/${name}`, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
   }
-  if (faults.length > 0)
-    throw new HooklineError("invalid_input", "The connection's inputs do not match the manifest: see errors", {
-      faults,
-    });
+  refuseFaults("connection", faults);
 }
 
 /**

@@ -71,7 +71,7 @@ const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network",
 const DEFAULT_RETRY = { max: 3, on: RETRIED };
 const DEFAULT_WITHIN_MS = 30_000;
 /** For so long a row that was read is taken for the newest; milliseconds. */
-export const FRESH_MS = 1_000;
+const FRESH_MS = 1_000;
 
 /** @throws HooklineError what {@link Tokens.open} throws */
 export async function openClient(

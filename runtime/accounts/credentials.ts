@@ -1,6 +1,6 @@
 import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
-import { HooklineError, type Fault } from "../core/errors.ts";
+import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 
@@ -84,7 +84,10 @@ export function readCredentials(
     type === undefined
       ? (methods.find((candidate) => ASKED[candidate.type].required.every((name) => name in values)) ?? methods[0]!)
       : methods.find((candidate) => candidate.type === type);
-  if (!method) throw refused([{ pointer: "/credentials/type", message: `must be one of: ${names}` }]);
+  if (!method) {
+    const faults = [{ pointer: "/credentials/type", message: `must be one of: ${names}` }];
+    throw new HooklineError("invalid_input", `connection/credentials/type: must be one of: ${names}`, { faults });
+  }
 
   const { required, optional } = ASKED[method.type];
   const faults: Fault[] = [];
@@ -108,7 +111,7 @@ export function readCredentials(
   const expiresAt = values.expiresAt === undefined ? null : asTime(values.expiresAt);
   if (Number.isNaN(expiresAt))
     faults.push({ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" });
-  if (faults.length > 0) throw refused(faults);
+  refuseFaults("connection", faults);
   const { expiresAt: _, ...kept } = values;
   const refreshAt = method.type === "oauth2" ? { refreshAt: expiresAt } : {};
   return { method, credentials: { type: method.type, ...kept, ...refreshAt } as Credentials, expiresAt };
@@ -116,14 +119,6 @@ export function readCredentials(
 
 function asTime(value: unknown): number {
   return typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
-}
-
-function refused(faults: Fault[]): HooklineError {
-  return new HooklineError(
-    "invalid_input",
-    `The credentials have ${faults.length === 1 ? "a fault" : "faults"}: see errors`,
-    { faults },
-  );
 }
 
 /** The headers and query parameters that carry credentials. */

@@ -55,7 +55,7 @@ export function createActions(
 ): Actions {
   const once = createOnce(context);
   const perform = createRunAction({ openClient: accounts.client, variablesOf, log: context.log });
-  const listOptions = createListOptions(accounts.client, perform);
+  const listOptions = createListOptions(accounts.client, variablesOf, perform);
   const passthrough = createPassthrough(context, accounts);
   const assertVisible = async (connection: string, scope: Scope): Promise<void> => {
     if (scope.user !== undefined) await accounts.get(connection, scope);

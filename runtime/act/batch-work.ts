@@ -109,7 +109,7 @@ class BatchRun {
   readonly #perform: RunAction;
   readonly #batch: BatchRecord;
   readonly #action: CompiledAction;
-  /** The vendor's call for many, where there is one. */
+  /** The vendor's bulk call, if it has one. */
   readonly #many: CompiledBatch | undefined;
   readonly #repeatable: boolean;
   readonly #signal: AbortSignal;
@@ -143,7 +143,7 @@ class BatchRun {
     );
   }
 
-  /** The next items, stored as running; none when all are done or the rest is cancelled. */
+  /** The next items, stored as running; an empty list when all are done or the rest is cancelled. */
   async take(): Promise<BatchItem[]> {
     const { id } = this.#batch;
     const width = this.#action.serial ? 1 : WIDTH;

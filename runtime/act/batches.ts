@@ -107,7 +107,7 @@ export function createBatches(
 
   return {
     create: async (connection, action, given, options = {}, scope = {}) => {
-      const { inputs } = newBatch.check(given);
+      const { inputs } = newBatch.check(given ?? {});
       const { id } = await accounts.get(connection, scope);
       const request = { id, action, inputs };
       return once({ ...options, scope, request, repeatable: false, calls: 1, status: 202 }, () =>

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import type { ConnectionView } from "../model/connections.ts";
 
-/** What every maker of models takes as a function's name is at most this long. */
+/** The longest function name that every model provider accepts. */
 const LONGEST_NAME = 64;
-/** Of a connection's id, from its end, which is random. */
+/** Characters of the end of a connection's id, which is random. */
 const SHORTEST_SUFFIX = 6;
 
 export interface NamedConnection {
@@ -13,8 +13,8 @@ export interface NamedConnection {
 }
 
 /**
- * Names for the functions of a user's connections. A connector with one account has none of it in its names; with several,
- * each has, so that no name passes from one account to another while both are there.
+ * Names the functions of a user's connections. With several connections of one connector, each name ends in a part of the
+ * connection's id, so that no name passes from one account to another while both are connected.
  */
 export function nameFunctions(connections: readonly ConnectionView[]): NamedConnection[] {
   const byConnector = Map.groupBy(connections, ({ connector }) => connector);
@@ -24,7 +24,7 @@ export function nameFunctions(connections: readonly ConnectionView[]): NamedConn
   });
 }
 
-/** As much of the id's end as tells it from the others. */
+/** The shortest end of the id that differs from those of the others. */
 function suffixOf({ id }: ConnectionView, siblings: readonly ConnectionView[]): string {
   if (siblings.length === 1) return "";
   let length = SHORTEST_SUFFIX;

@@ -4,9 +4,9 @@ type Schema = Record<string, unknown>;
 type NameOf = (action: string) => string;
 
 /**
- * The input schema of an action as functions have it: an object's, without annotations of the manifest, and without `$ref`,
- * which models read badly, but where a schema contains itself. Where only the vendor knows the values, the description says
- * in words which function lists them, and `x-dynamic-values` for programs.
+ * The input schema of an action as functions have it: an object without annotations of the manifest. `$ref`, which models
+ * read badly, is resolved except where a schema contains itself. Where only the vendor knows the values, the description
+ * names the function that lists them, and `x-dynamic-values` does so for programs.
  */
 export function inputSchemaOf(input: Schema | undefined, nameOf: NameOf): Schema {
   const root = input ?? {};
@@ -15,7 +15,7 @@ export function inputSchemaOf(input: Schema | undefined, nameOf: NameOf): Schema
   return { ...schema, type: "object", properties: schema["properties"] ?? {}, ...(recursive ? { $defs } : {}) };
 }
 
-/** Keywords by which makers of models refuse a schema, at its top. */
+/** Keywords that model providers refuse at the top of a schema. */
 const UNIONS = new Set(["anyOf", "oneOf", "allOf", "not", "if", "then", "else"]);
 
 /** The schema without conditions on the whole; the action itself still holds the input to them. */

@@ -71,7 +71,8 @@ export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "l
     const claim = await claimKey(db, request, { repeatable, leaseMs: LEASE_MS, now });
     if (claim.state === "done") {
       onReplay?.();
-      return replay(claim);
+      // The request was the same, so the answer has the type of its work.
+      return replay(claim) as Awaited<ReturnType<typeof work>>;
     }
     if (claim.state !== "claimed") throw refused(claim, now);
 
@@ -105,11 +106,10 @@ export function callerOf({ user }: Scope): string {
   return user === undefined ? "admin" : `user:${user}`;
 }
 
-/** The caller trusts that the answer has the type of its work: the request was the same. */
-function replay<T>({ status, answer }: Claim & { state: "done" }): T {
+function replay({ status, answer }: Claim & { state: "done" }): unknown {
   const stored: unknown = JSON.parse(answer);
   if (status >= 400) throw errorOf(stored as Problem);
-  return stored as T;
+  return stored;
 }
 
 /** Of several calls, the ones before the failed one may have done something. */

@@ -4,6 +4,7 @@ import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import type { RunAction } from "./actions.ts";
 import type { VendorClient } from "../accounts/client.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
 import type { Source } from "../read/fetch.ts";
 import { pages } from "../read/pages.ts";
 
@@ -33,6 +34,7 @@ interface DynamicValues {
 /** See `Actions.options`. */
 export function createListOptions(
   openClient: (connection: string) => Promise<VendorClient>,
+  variablesOf: VariablesOf,
   runAction: RunAction,
 ): ListOptions {
   return async (connection, target, property, input) => {
@@ -41,7 +43,7 @@ export function createListOptions(
     const given = dependencies(source, input);
     const items =
       source.action === undefined
-        ? await firstPage(client, client.connector.streams.get(source.stream!)!, given)
+        ? await firstPage(client, client.connector.streams.get(source.stream!)!, given, variablesOf)
         : itemsOf((await runAction(connection, source.action, given)).output);
     return items.map((item) => {
       const value = atPointer(item, source.value);
@@ -55,11 +57,13 @@ async function firstPage(
   client: VendorClient,
   stream: CompiledStream,
   input: Record<string, unknown>,
+  variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
   client.requireScopes(stream.scopes);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const { signal } = new AbortController();
-  const scope = { input, connection: client.values };
+  const { workspace, user } = await variablesOf(client.user, stream);
+  const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
   const source: Source = { client, scope, scopes: stream.scopes, signal, purpose: "action" };
   for await (const { records } of pages(source, stream)) return records;
   return [];

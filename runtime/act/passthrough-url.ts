@@ -2,9 +2,9 @@ import { HooklineError } from "../core/errors.ts";
 import type { Vendor } from "../accounts/vendors.ts";
 
 /**
- * The address of a target below the vendor's base URL. Nothing in it can lead elsewhere: no host of its own, no step upwards,
- * however often it is escaped. `credentials` are query parameters that take the place of the caller's of the same name.
- * Throws `invalid_url`, `host_not_allowed`.
+ * The address of a target below the vendor's base URL. A target cannot lead elsewhere: no host of its own, no step upwards,
+ * at any depth of escaping. `credentials` are query parameters that take the place of the caller's of the same name.
+ * @throws HooklineError `invalid_url`, `host_not_allowed`
  */
 export function passthroughUrl(
   { url: base, assertHost }: Pick<Vendor, "url" | "assertHost">,
@@ -24,6 +24,7 @@ export function passthroughUrl(
   return url;
 }
 
+/** Levels of escaping that are decoded. */
 const MOST_ESCAPES = 5;
 
 /** Refuses what a server on the way could take for something else than a plain path, at any depth of escaping. */
@@ -51,6 +52,6 @@ function unescape(text: string): string | undefined {
 function leaves(path: string): HooklineError {
   return new HooklineError(
     "invalid_url",
-    `passthrough/${path}: a path of the vendor's API is needed, without a host, "//", "." or ".." in it; correct it`,
+    `passthrough/${path}: a path of the vendor's API is needed, without a host, "//", "." or ".." in it`,
   );
 }

@@ -47,13 +47,13 @@ export function createPassthrough(
     const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
-    let answer = await send(vendor, opened, request, network);
+    let answer = await forward(vendor, opened, request, network);
     if (answer.status === 401 && opened.credentials.type === "oauth2") {
       opened = await renewed(tokens, opened, answer);
       // A body that has gone by cannot be sent twice: the new token is for the next request then.
       if (request.body === undefined) {
         answer.body.destroy();
-        answer = await send(vendor, opened, request, network);
+        answer = await forward(vendor, opened, request, network);
       }
     }
     vendor.limits.learn(caller, answer.headers);
@@ -64,7 +64,7 @@ export function createPassthrough(
   };
 }
 
-async function send(
+async function forward(
   vendor: Vendor,
   opened: OpenConnection,
   request: PassthroughRequest,

@@ -71,7 +71,13 @@ export function plainJson(value: unknown): unknown {
   }
 }
 
-const TOKENS = /"(?:[^"\\]|\\.)*"|[{}[\]:,]/g;
+/** Where the JSON text that begins here ends. A regular expression would run out of stack on a long one. */
+function endOfText(json: string, begin: number): number {
+  const [quote, escape] = [0x22, 0x5c];
+  let end = begin + 1;
+  while (json.charCodeAt(end) !== quote) end += json.charCodeAt(end) === escape ? 2 : 1;
+  return end + 1;
+}
 
 /**
  * The first property that an object of a valid JSON text names twice; undefined when there is none. `JSON.parse` keeps the last
@@ -81,7 +87,10 @@ export function repeatedKey(text: string): string | undefined {
   /** The names of the objects that are open, innermost last; null for a list. */
   const open: (Set<string> | null)[] = [];
   let expectsName = false;
-  for (const [token] of text.matchAll(TOKENS)) {
+  const marks = /["{}[\],]/g;
+  for (let match = marks.exec(text); match !== null; match = marks.exec(text)) {
+    if (match[0] === '"') marks.lastIndex = endOfText(text, match.index);
+    const token = text.slice(match.index, marks.lastIndex);
     if (token === "{") open.push(new Set());
     else if (token === "[") open.push(null);
     else if (token === "}" || token === "]") open.pop();

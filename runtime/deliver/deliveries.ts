@@ -10,7 +10,7 @@ import {
 } from "../model/deliveries.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, type Scope } from "../model/principal.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Sql } from "../store/database.ts";
 import { revive } from "./jobs.ts";
 
@@ -18,7 +18,7 @@ import { revive } from "./jobs.ts";
 export interface Deliveries {
   /**
    * Newest first.
-   * @throws HooklineError `invalid_input` with every fault of the query
+   * @throws HooklineError `invalid_input` with every fault of the query; `forbidden` when a user names another
    */
   list(query?: InputOf<typeof deliveryQuery>, scope?: Scope): Promise<Page<DeliveryView>>;
   /** @throws HooklineError `not_found` */
@@ -34,9 +34,17 @@ export interface Deliveries {
 export function createDeliveries({ db, engine, clock }: Pick<Context, "db" | "engine" | "clock">): Deliveries {
   return {
     async list(query, scope = {}) {
-      const { limit: most, cursor, ...filter } = deliveryQuery.check(query);
-      const { limit, after } = readPage({ limit: most, cursor });
-      const found = await pageOfDeliveries(db, { filter, user: scope.user, limit: limit + 1, after });
+      const { status, endpoint, event, type, connection, user, since, until, ...page } = deliveryQuery.check(query);
+      const { limit, after } = readPage(page);
+      const found = await pageOfDeliveries(db, {
+        filter: { status, endpoint, event },
+        of: { type, connection, user: ownerIn(scope, user) },
+        since: since === undefined ? undefined : Date.parse(since),
+        until: until === undefined ? undefined : Date.parse(until),
+        owner: scope.user,
+        limit: limit + 1,
+        after,
+      });
       return toPage(found, limit, (delivery) => deliveries.view(delivery));
     },
 

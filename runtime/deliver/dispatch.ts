@@ -127,17 +127,13 @@ async function loadReceivers(
   };
 }
 
-function whereOf(endpoint: EndpointRecord, log: DispatchOptions["log"]): Receiver["wantsData"] {
-  if (endpoint.where === null) return () => true;
-  const matches = conditionOf(endpoint.where);
+function whereOf({ id, where }: EndpointRecord, log: DispatchOptions["log"]): Receiver["wantsData"] {
+  if (where === null) return () => true;
   return (data) => {
     try {
-      return matches(data);
+      return conditionOf(where)(data);
     } catch (error) {
-      log.warn(
-        { endpoint: endpoint.id, error },
-        "the where of an endpoint cannot be evaluated; the event is not sent to it",
-      );
+      log.warn({ endpoint: id, error }, "the where of an endpoint cannot be evaluated; the event is not sent to it");
       return false;
     }
   };

@@ -22,6 +22,6 @@ export const eventDetailsSchemas = {
 
 /** An event with those of its deliveries that the caller may see. */
 export async function eventDetails(sql: Sql, event: EventRecord, { user }: Scope): Promise<EventDetails> {
-  const found = await pageOfDeliveries(sql, { filter: { event: event.id }, user, limit: MOST_DELIVERIES });
+  const found = await pageOfDeliveries(sql, { filter: { event: event.id }, owner: user, limit: MOST_DELIVERIES });
   return { ...eventView(event), deliveries: found.map((delivery) => deliveries.view(delivery)) };
 }

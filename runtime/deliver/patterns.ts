@@ -53,8 +53,10 @@ function isSameWord(a: string, b: string): boolean {
   const [one, other] = [a.toLowerCase(), b.toLowerCase()];
   if (isPluralOf(one, other) || isPluralOf(other, one) || undoubled(one) === undoubled(other)) return true;
   const isLong = Math.min(one.length, other.length) >= 8;
-  return editDistance(one, other) === 1 && (isLong || [...one].sort().join("") === [...other].sort().join(""));
+  return editDistance(one, other) === 1 && (isLong || sorted(one) === sorted(other));
 }
+
+const sorted = (word: string): string => word.split("").sort().join("");
 
 const isPluralOf = (many: string, one: string): boolean =>
   many === `${one}s` || many === `${one}es` || many === one.replace(/y$/, "ies");

@@ -1,5 +1,5 @@
-/** Roots of what a workspace and its users have set. */
-const caller = ["input", "connection", "workspace", "user"] as const;
+const variables = ["workspace", "user"] as const;
+const caller = ["input", "connection", ...variables] as const;
 
 /** Which roots expressions may use, by the place they stand in. */
 export const ROOTS = {

@@ -1,9 +1,9 @@
-import { isoTime } from "../core/time.ts";
 import type { Sql } from "../store/database.ts";
-import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value, type Field } from "./field.ts";
+import { failure, type Failure } from "./failure.ts";
+import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
-import { listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
+import { listOf, object, text as textSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "active", "reauth_required"] as const;
@@ -17,24 +17,8 @@ export interface StatusChange {
   status: "active" | "reauth_required" | "removed";
 }
 
-/** Why a connection does not work. `at`: milliseconds since the epoch. */
-export interface ConnectionError {
-  code: string;
-  message: string;
-  at: number;
-}
-
-const failure: Field<ConnectionError, Omit<ConnectionError, "at"> & { at: string }, false> = {
-  ...value<ConnectionError>(
-    object("Why the connection does not work.", {
-      code: textSchema("Stable code."),
-      message: textSchema("The reason, for people."),
-      at: timeSchema("When it failed."),
-    }),
-  ),
-  check: undefined,
-  show: (error) => ({ ...error, at: isoTime(error.at) }),
-};
+/** Why a connection does not work. */
+export type ConnectionError = Failure;
 
 const anyObject = (description: string) => value<Record<string, unknown>>({ type: "object", description });
 const scopeList = (description: string) =>
@@ -56,7 +40,7 @@ export const connections = new Table("connections", {
   version: hidden(count("Grows with every change of credentials or status: compare and swap.")),
   refreshOwner: hidden(nullable(text("Who renews the token now."))),
   refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
-  error: nullable(failure),
+  error: nullable(failure<ConnectionError>("Why the connection does not work.")),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
 });

@@ -47,6 +47,11 @@ export const deliveryQuery = listQuery("deliveries", {
   status,
   endpoint: name("Only to this endpoint."),
   event: name("Only of this event."),
+  type: name("Only of events of this type.", { example: "contact.created" }),
+  connection: name("Only of events of this connection."),
+  user: name("Only of this user's events."),
+  since: time("Only those created at or after this time."),
+  until: time("Only those created before this time."),
 });
 
 export const deliverySchemas = {
@@ -73,8 +78,17 @@ export async function insertDeliveries(
   made: readonly Pick<DeliveryRecord, "id" | "event" | "endpoint">[],
   now: number,
 ): Promise<void> {
-  const due = { status: "pending", nextAttemptAt: now, createdAt: now, finishedAt: null } as const;
-  await deliveries.insert(tx, ...made.map((one) => ({ ...one, ...due, attempts: [] })));
+  const due = ({ id, event, endpoint }: (typeof made)[number]): DeliveryRecord => ({
+    id,
+    event,
+    endpoint,
+    status: "pending",
+    attempts: [],
+    nextAttemptAt: now,
+    createdAt: now,
+    finishedAt: null,
+  });
+  await deliveries.insert(tx, ...made.map(due));
 }
 
 /** A delivery with the event and the endpoint it needs; no endpoint when that was deleted. */
@@ -99,9 +113,11 @@ export async function deliverables(sql: Sql, ids: readonly string[]): Promise<De
 /** What became of a delivery after an attempt. */
 export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
 
+const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
+
 /** Records an attempt and what follows from it. */
 export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
-  await deliveries.change(tx, progress, "id = ?", [id]);
+  await changeProgress(tx, progress, [id]);
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */
@@ -137,19 +153,31 @@ export async function lostDeliveries(
 
 export interface DeliveryPage {
   filter?: Partial<Pick<DeliveryRecord, "status" | "endpoint" | "event">>;
-  /** Only those to this user's own endpoints; default to all. */
-  user?: string;
+  /** Only of events with these properties. */
+  of?: Partial<Pick<EventRecord, "type" | "connection" | "user">>;
+  /** Only those created at or after a time, and before another, in milliseconds since the epoch. */
+  since?: number;
+  until?: number;
+  /** Only those to endpoints of this user; default to all. */
+  owner?: string;
   limit: number;
   /** Id after which the page starts. */
   after?: string;
 }
 
 /** One page, newest first. */
-export async function pageOfDeliveries(
-  sql: Sql,
-  { filter = {}, user, limit, after }: DeliveryPage,
-): Promise<DeliveryRecord[]> {
-  const where = user === undefined ? [] : [["endpoint in (select id from endpoints where user_id = ?)", user] as const];
+export async function pageOfDeliveries(sql: Sql, page: DeliveryPage): Promise<DeliveryRecord[]> {
+  const { filter = {}, of = {}, since, until, owner, limit, after } = page;
+  const ofEvent = (column: string) => `exists (select 1 from events e where e.id = event and e.${column} = ?)`;
+  const conditions: [string, SqlValue | undefined][] = [
+    [ofEvent("type"), of.type],
+    [ofEvent("connection"), of.connection],
+    [ofEvent("user_id"), of.user],
+    ["created_at >= ?", since],
+    ["created_at < ?", until],
+    ["endpoint in (select id from endpoints where user_id = ?)", owner],
+  ];
+  const where = conditions.filter((one): one is [string, SqlValue] => one[1] !== undefined);
   return deliveries.page(sql, filter, { limit, after, order: "newest", where });
 }
 

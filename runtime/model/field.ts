@@ -4,8 +4,8 @@ import { isoTime } from "../core/time.ts";
 import type { SqlValue } from "../store/database.ts";
 import * as schema from "./schema.ts";
 
-/** How a value stands in a column. */
-type Codec = { write(value: never): SqlValue; read(value: never): unknown };
+/** How a value stands in a column: as it is, or turned into what a column holds. */
+type Codec = { write?(value: never): SqlValue; read?(value: never): unknown };
 
 /**
  * One property of a noun, said once: how it is stored, what it is in code (`Value`), and what it is in JSON (`Json`), as
@@ -29,6 +29,11 @@ export interface Field<Value = unknown, Json = unknown, Hidden extends boolean =
 
 export type Fields = Record<string, Field<never>>;
 
+/** JSON Schemas of fields, by property. */
+export function schemasOf(fields: Fields): Record<string, JsonSchema> {
+  return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
+}
+
 export type ValueOf<F> = F extends { show: (value: infer Value) => unknown } ? Value : never;
 export type JsonOf<F> = F extends { show: (value: never) => infer Json } ? Json : never;
 
@@ -40,7 +45,7 @@ interface Options {
   schema?: JsonSchema;
 }
 
-const plain: Codec = { write: (value) => value, read: (value) => value };
+const plain: Codec = {};
 const json: Codec = { write: (value) => JSON.stringify(value), read: (value) => JSON.parse(value) as unknown };
 const truth: Codec = { write: (value) => (value ? 1 : 0), read: (value) => value === 1 };
 

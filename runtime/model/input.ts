@@ -1,7 +1,7 @@
 import { refuseFaults, type Fault } from "../core/errors.ts";
 import { isObject, joinPointer, plainJson, pointerTokens, type JsonSchema } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import type { Field, Fields, JsonOf } from "./field.ts";
+import { schemasOf, type Field, type Fields, type JsonOf } from "./field.ts";
 import { object } from "./schema.ts";
 
 /** What people may give: its JSON Schema, and the one check of it, whatever door it came through. */
@@ -33,8 +33,7 @@ export function input<const R extends Fields, const O extends Fields>(
   limits: { minProperties?: number } = {},
 ): Input<Required<R> & Optional<O>> {
   const fields: Record<string, Field<never>> = { ...required, ...optional };
-  const properties = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.schema]));
-  const schema = { ...object(description, properties, Object.keys(optional)), ...limits };
+  const schema = { ...object(description, schemasOf(fields), Object.keys(optional)), ...limits };
   return declared(what, schema, (given, faults) =>
     Object.entries(fields).flatMap(([name, field]) => {
       const pointer = joinPointer("", name);

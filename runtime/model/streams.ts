@@ -3,14 +3,14 @@ import { count, fixed, nullable, text, time, value } from "./field.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
- * How far an unfinished read has come, so that it goes on there after a crash. A stream without one begins its next read anew.
+ * How far an unfinished read has come, so that it goes on there after a crash. Without one, the next read starts from the beginning.
  *
  * A read is in one of these states; each is stored with the page that led to it:
  *
  * | state | `page` | `each` | `sweepAfter` |
  * |---|---|---|---|
  * | listing: that page comes next | null for the first page of a list | of a stream that is read once for each of several items | absent |
- * | sweeping: all pages are read, records that none of them held are looked for | null | as it was in the end | the last key looked at, "" before the first |
+ * | sweeping: all pages are read; known records that were on no page are looked for | null | as it was in the end | the last key looked at, "" before the first |
  *
  * Only a read whose absences mean something sweeps (see `ReadPlan.absence`). What is decided when a read begins stays the same in
  * all its states: `complete`, `startedAt`, `mode`, `joining` and `recovering`. Of these, `mode: "baseline"` is always `complete`,
@@ -21,7 +21,7 @@ export interface Checkpoint extends Place {
   complete: boolean;
   /** When the read began, milliseconds since the epoch: the records it sees are marked with this time. */
   startedAt: number;
-  /** `baseline`: everything is remembered and no change is told. */
+  /** `baseline`: all records are remembered, and no change becomes an event. */
   mode: "baseline" | "diff";
   /** The cursor strategy's own notes on the pages so far. */
   notes: unknown;
@@ -71,7 +71,7 @@ export const streams = new Table("streams", {
   cursorAt: nullable(time("When the read began that gave the cursor.")),
   checkpoint: nullable(value<Checkpoint>(json)),
   baselinedAt: nullable(time("When the first complete read ended.")),
-  sequence: count("Number of the newest change that was told."),
+  sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a poll last succeeded.")),
   nextPollAt: nullable(time("When the next poll is planned; null when none is.")),

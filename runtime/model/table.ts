@@ -72,8 +72,9 @@ export class Table<F extends Fields> {
   read(row: Row, prefix = ""): RecordOf<F> {
     const record: Record<string, unknown> = {};
     for (const { property, column, field } of this.#entries) {
-      const stored = row[prefix === "" ? column : prefix + column] as never;
-      record[property] = stored === null ? null : field.codec.read(stored);
+      const stored = row[prefix === "" ? column : prefix + column]!;
+      const { read } = field.codec;
+      record[property] = read === undefined || stored === null ? stored : read(stored as never);
     }
     return record as RecordOf<F>;
   }
@@ -138,10 +139,22 @@ export class Table<F extends Fields> {
     where: string,
     params: readonly SqlValue[] = [],
   ): Promise<number> {
-    const given = this.#entries.filter(({ property }) => changes[property] !== undefined);
+    const given = this.#entries.map(({ property }): keyof F => property).filter((name) => changes[name] !== undefined);
+    return this.changer(given, where)(sql, changes as RecordOf<F>, params);
+  }
+
+  /** `change` of certain properties, whose statement is written once: for what is changed all the time. */
+  changer<Name extends keyof F>(
+    properties: readonly Name[],
+    where: string,
+  ): (sql: Sql, changes: Pick<RecordOf<F>, Name>, params: readonly SqlValue[]) => Promise<number> {
+    const given = this.#entries.filter(({ property }) => properties.includes(property as Name));
     const sets = given.map(({ column }) => `${column} = ?`).join(", ");
-    const values = given.map(({ property, field }) => write(field, changes[property]));
-    return sql.run(`update ${this.name} set ${sets} where ${where}`, [...values, ...params]);
+    const statement = `update ${this.name} set ${sets} where ${where}`;
+    return (sql, changes, params) => {
+      const values = given.map(({ property, field }) => write(field, changes[property as Name]));
+      return sql.run(statement, [...values, ...params]);
+    };
   }
 
   /** Whether there was a record of this primary key to delete. */
@@ -175,7 +188,9 @@ export class Table<F extends Fields> {
 }
 
 function write(field: Field<never>, value: unknown): SqlValue {
-  return value === null || value === undefined ? null : field.codec.write(value as never);
+  if (value === null || value === undefined) return null;
+  const { write } = field.codec;
+  return write === undefined ? (value as SqlValue) : write(value as never);
 }
 
 function snakeCase(property: string): string {

@@ -17,7 +17,7 @@ export interface Decision {
 const RECOVERY_OVERLAP = 600;
 
 /**
- * Decides what kind of read begins: of everything or of what changed, told or silent. `expired` is a cursor that the vendor
+ * Decides what kind of read begins: of everything or of what changed, with events or silent. `expired` is a cursor that the vendor
  * has just refused.
  * @throws VendorError of the request for a new cursor
  */

@@ -19,7 +19,7 @@ export interface Failure {
   error: StreamError;
   /** Whether the vendor only asks to wait, which does not count as a failure. */
   isLimit: boolean;
-  /** Whether subscribers are to be told that the stream does not get through. */
+  /** Whether `subscription.degraded` is to be reported, to those who have no report yet. */
   isDegraded: boolean;
 }
 

@@ -5,7 +5,6 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import type { ConnectionRow } from "../model/connections.ts";
 import { saveStream, streamsByIds } from "../model/streams.ts";
 import { setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Source } from "../read/fetch.ts";
@@ -23,7 +22,7 @@ type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "cl
 export interface PollerNeeds {
   /** The conversation of a connection with its vendor. */
   clientOf: ClientOf;
-  /** What a user's streams read as `$workspace.vars` and `$user.vars`; asked only for streams that read them. */
+  /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
   variablesOf: VariablesOf;
   /** How many streams are read at once in this process. */
   concurrency: number;
@@ -112,7 +111,7 @@ class Poll {
     const { db, emit, log, clock } = this.#context;
     const { stream, connection } = this.#loaded;
     const compiled = this.#compiled;
-    const variables = await this.#needs.variablesOf(connection.user, compiled);
+    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
     const reading: Omit<Reading, "source"> = {
       db,
       transaction: this.#transaction,
@@ -132,8 +131,8 @@ class Poll {
       scope: {
         input: stream.input,
         connection: connectionValues(connection),
-        workspace: { vars: variables?.workspace },
-        user: { vars: variables?.user },
+        workspace: { vars: workspace },
+        user: { vars: user },
       },
       scopes: compiled.scopes,
       signal,
@@ -169,12 +168,12 @@ class Poll {
     const facts = { connection: connection.id, connector: this.#connector.name, stream: stream.stream, err: error };
     if (isLimit) log.info(facts, "the vendor asks to wait");
     else log.warn(facts, "a poll failed");
-    const told = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
+    const recipients = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
     const commit = async (tx: Tx): Promise<void> => {
       await saveStream(tx, stream);
-      if (told.length === 0) return;
+      if (recipients.length === 0) return;
       await setDegraded(tx, stream.id, true);
-      await this.#emit(tx, told, (connector, name, subscription, at) =>
+      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
         degradedEvent(connector, name, subscription, failure.error, at),
       );
     };
@@ -186,12 +185,12 @@ class Poll {
     return nextPoll(this.#loaded.stream.id, this.#subscribers, this.#context.clock.now());
   }
 
-  async #emit(tx: Tx, told: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
+  async #emit(tx: Tx, recipients: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
     const at = this.#context.clock.now();
     const { name } = this.#connector;
     await this.#context.emit(
       tx,
-      told.map((subscription) => event(name, this.#compiled.name, subscription, at)),
+      recipients.map((subscription) => event(name, this.#compiled.name, subscription, at)),
     );
   }
 }

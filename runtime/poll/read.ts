@@ -11,10 +11,10 @@ import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
 import { decide, resume, type Decision } from "./decide.ts";
 import { diffPage, type Difference } from "./diff.ts";
+import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
 import { enriched, keyed } from "./records.ts";
 import { absentAfter } from "./sweep.ts";
-import { Teller } from "./tell.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -22,7 +22,7 @@ export interface ReadResult {
   commit: (tx: Tx) => Promise<void>;
   /** How many events all of its pages made. */
   events: number;
-  /** Whether the same read once more would tell and remember the same. */
+  /** Whether the same read once more would come to the same. */
   nothingNew: boolean;
 }
 
@@ -53,14 +53,14 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
 class StreamRead {
   readonly #reading: Reading;
   readonly #strategy: CursorStrategy;
-  readonly #teller: Teller;
+  readonly #maker: EventMaker;
   /** As it was committed last. */
   #stream: StreamRecord;
 
   constructor(reading: Reading) {
     this.#reading = reading;
     this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope);
-    this.#teller = new Teller(reading);
+    this.#maker = new EventMaker(reading);
     this.#stream = reading.stream;
   }
 
@@ -72,7 +72,7 @@ class StreamRead {
       if (!(error instanceof VendorError)) throw error;
       const { id, cursor, checkpoint } = this.#stream;
       const expired = error.class === "cursorExpired" && (cursor !== null || checkpoint !== null);
-      // A page token does not outlive a long stop. Records of its pages are known by now, and not told again.
+      // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
       const stale = checkpoint?.page != null && STALE.has(error.class);
       if (!expired && !stale) throw error;
       this.#reading.log.info({ stream: id, expired }, "the vendor no longer knows the place: reading from the start");
@@ -87,7 +87,7 @@ class StreamRead {
 
   async #read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, { difference: NO_DIFFERENCE, events: this.#teller.gaps(checkpoint) });
+      return this.#finish(checkpoint, { difference: NO_DIFFERENCE, events: this.#maker.gaps(checkpoint) });
     }
     const meansNothing = plan.absence === "nothing";
     const most = this.#mostPages(checkpoint);
@@ -137,7 +137,7 @@ class StreamRead {
     const known = await knownByKeys(db, this.#stream.id, keys);
     const { changes, ...difference } = diffPage(polled, known, at.startedAt);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
-    const events = [...this.#teller.changes(changes, at), ...this.#teller.backfill(polled, at)];
+    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
     return { difference, events };
   }
 
@@ -149,7 +149,7 @@ class StreamRead {
       const place = { sweepAfter: after, startedAt };
       const batch = await absentAfter(db, this.#stream.id, place, plan.absence, listed);
       const difference = { ...NO_DIFFERENCE, forgotten: batch.keys };
-      const changes = { difference, events: this.#teller.changes(batch.changes, from) };
+      const changes = { difference, events: this.#maker.changes(batch.changes, from) };
       if (batch.next === null) return this.#finish(from, changes);
       after = batch.next;
       await this.#commit(from, changes, listed ? undefined : after);
@@ -174,13 +174,13 @@ class StreamRead {
     await markSeen(tx, id, unchanged, seen);
     if (events.length === 0) return;
     await this.#reading.emit(tx, events);
-    await raiseSequence(tx, id, this.#teller.sequence);
+    await raiseSequence(tx, id, this.#maker.sequence);
   }
 
   /** Enough for one poll: the next goes on at the checkpoint. */
   #pause(): ReadResult {
     const stream = { ...this.#stream, lastPollAt: this.#reading.now(), consecutiveErrors: 0, lastError: null };
-    return { stream, commit: async () => {}, events: this.#teller.events, nothingNew: false };
+    return { stream, commit: async () => {}, events: this.#maker.events, nothingNew: false };
   }
 
   #finish({ startedAt, joining, notes }: Checkpoint, changes: Changes): ReadResult {
@@ -211,7 +211,7 @@ class StreamRead {
     const { remembered, forgotten } = changes.difference;
     const changed = remembered.length + forgotten.length + changes.events.length + joining.length;
     const onlyRead = before.baselinedAt !== null && before.checkpoint === null;
-    return { stream, commit, events: this.#teller.events, nothingNew: onlyRead && changed === 0 };
+    return { stream, commit, events: this.#maker.events, nothingNew: onlyRead && changed === 0 };
   }
 }
 

@@ -48,8 +48,8 @@ export interface Subscriptions {
    */
   pause(id: string, scope?: Scope): Promise<SubscriptionView>;
   /**
-   * Reads at once what changed meanwhile. Where another subscription read the stream in between, those changes are not told
-   * again, and a `stream.gap` event reports that time.
+   * Reads at once what changed meanwhile. Where another subscription read the stream in between, those changes make no
+   * second event, and a `stream.gap` event reports that time.
    * @throws HooklineError `not_found`
    */
   resume(id: string, scope?: Scope): Promise<SubscriptionView>;

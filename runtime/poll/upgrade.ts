@@ -44,10 +44,10 @@ export async function upgraded({
       await forgetAll(tx, stream.id);
       const at = now();
       const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
-      const told = subscribers.filter(({ subscription }) => subscription.backfill === "done");
+      const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");
       await emit(
         tx,
-        told.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, at)),
+        recipients.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, at)),
       );
     }
     await saveStream(tx, fresh);

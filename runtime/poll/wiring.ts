@@ -44,7 +44,7 @@ export interface Wiring {
   remove(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
   /**
    * A paused subscription keeps what is known, and its stream is not read for it. Once it is active again, the stream is read at
-   * once; what another subscription was told meanwhile is not told again, and a `stream.gap` event reports that time.
+   * once; changes that another subscription got meanwhile make no second event, and a `stream.gap` event reports that time.
    */
   setStatus(tx: Tx, before: SubscriptionRecord, status: SubscriptionRecord["status"]): Promise<SubscriptionRecord>;
   /** Plans a poll of its stream for now. */

@@ -1,4 +1,4 @@
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -13,14 +13,14 @@ const MOST = 3;
 /** Milliseconds that reading one may take. */
 const DEADLINE_MS = 30_000;
 
-/** Examples of what a trigger tells of. */
+/** Examples of the records of a trigger. */
 export interface Sample {
   /** Whether the records are the vendor's own, or the manifest's. */
   live: boolean;
   data: { resource?: object; record: unknown }[];
 }
 
-/** Examples of what triggers tell of, for people who set up a subscription or a flow. */
+/** Examples of the records of triggers, for people who set up a subscription or a flow. */
 export interface Samples {
   /**
    * With `live`, up to three records as the vendor lists them now, where it can; else the manifest's sample. `input` is the
@@ -38,7 +38,7 @@ export interface Samples {
 
 export interface SamplesNeeds {
   /** The conversation of a connection with its vendor. */
-  clientOf: (connection: ConnectionRow) => Promise<VendorClient>;
+  clientOf: ClientOf;
   variablesOf: VariablesOf;
 }
 
@@ -57,7 +57,7 @@ export function createSamples(
     refuseFaults("sample", faults);
     const client = await clientOf(connection);
     const input = trigger.streamInput({ input: given, connection: client.values });
-    const variables = await variablesOf(client.user);
+    const variables = await variablesOf(client.user, stream);
     const signal = AbortSignal.timeout(DEADLINE_MS);
     return readSample({ client, stream, input, variables, limit: MOST, now: clock.now(), signal });
   };

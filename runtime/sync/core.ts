@@ -12,11 +12,6 @@ export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" |
   };
   readonly actions: { readonly perform: RunAction };
   readonly variables: { readonly valuesOf: VariablesOf };
-  /** Makes the subscriptions whose events a sync gets, as their flow. */
-  readonly wiring: Pick<Wiring, "create">;
-  readonly subscriptions: {
-    remove(id: string): Promise<unknown>;
-    /** Reads the stream as soon as there is a slot. */
-    poll(id: string): Promise<unknown>;
-  };
+  /** Of the subscriptions by which a sync learns of changes; it is their `flow`. */
+  readonly wiring: Pick<Wiring, "create" | "remove" | "poll">;
 }

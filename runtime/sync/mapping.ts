@@ -1,53 +1,54 @@
 import { HooklineError, type Fault } from "../core/errors.ts";
-import { isObject, type JsonSchema } from "../core/json.ts";
+import { isObject } from "../core/json.ts";
 import type { Getter } from "../manifest/expressions.ts";
 import { ROOTS } from "../manifest/roots.ts";
 import { compileTemplate } from "../manifest/templates.ts";
+import { checked, value } from "../model/field.ts";
+import { input, type InputOf } from "../model/input.ts";
 import { anyObject, listOf, object } from "../model/schema.ts";
-import { SIDES, type Fields, type Side } from "./sides.ts";
+import { bySide, SIDES, type Fields, type Side } from "./sides.ts";
 import { selectFields } from "./values.ts";
 
-type Templates = Partial<Record<Side, Record<string, unknown>>>;
-
-/** Which fields of a resource are synced, and how they are read and written where the common fields do not do. */
-export interface SyncFields {
-  /** Only these common fields. */
-  include?: string[];
-  /** All common fields but these. */
-  exclude?: string[];
-  /** By side: a template over {resource, record} whose properties are laid over the common fields of what is read there. */
-  map?: Templates;
-  /** By side: a template over {resource, id, record} whose properties are laid over the input of the action that writes there. */
-  input?: Templates;
-}
+const ALLOWED_ROOTS = { map: ["resource", "record"], input: ROOTS.resource };
+type Kind = keyof typeof ALLOWED_ROOTS;
 
 const MOST_NAMES = 100;
-const names = (description: string): JsonSchema => ({
-  ...listOf({ type: "string", minLength: 1 }, description),
-  maxItems: MOST_NAMES,
-});
-const templates = (description: string, example: unknown): JsonSchema =>
-  object(
-    description,
-    { left: anyObject("For the left.", example), right: anyObject("For the right.", example) },
-    SIDES,
-  );
+const names = (description: string) =>
+  value<string[]>({ ...listOf({ type: "string", minLength: 1 }, description), maxItems: MOST_NAMES });
 
-export const syncFieldsSchema = object(
-  "Which common fields of the resource are synced; default all that are not the vendor's own.",
+type Templates = Partial<Record<Side, Record<string, unknown>>>;
+const templates = (kind: Kind, description: string, example: unknown) => {
+  const sides = bySide((side) => anyObject(`For the ${side}.`, example));
+  return checked(value<Templates>(object(description, sides, SIDES)), (given) => templateFaults(kind, given));
+};
+
+const syncFields = input(
+  "fields",
+  "Which common fields are synced, and how they are read and written where the connectors' own mapping does not do; default all that are not the vendor's own.",
+  {},
   {
-    include: names("Only these fields."),
-    exclude: names("All fields but these."),
-    map: templates("Templates over {resource, record}; their properties are laid over the fields read on that side.", {
-      notes: { $expr: "record.comment" },
-    }),
+    include: names("Only these common fields."),
+    exclude: names("All common fields but these."),
+    map: templates(
+      "map",
+      "Templates over {resource, record}, laid over the common fields of what is read on that side.",
+      {
+        notes: { $expr: "record.comment" },
+      },
+    ),
     input: templates(
-      "Templates over {resource, id, record}; their properties are laid over the input of the action that writes to that side.",
+      "input",
+      "Templates over {resource, id, record}, laid over the input of the action that writes to that side.",
       { source: "synced" },
     ),
   },
-  ["include", "exclude", "map", "input"],
 );
+export type SyncFields = InputOf<typeof syncFields>;
+
+export const fieldsOfSync = checked(value<SyncFields>(syncFields.schema), function* (fields) {
+  yield* syncFields.faults(fields);
+  if (fields.include && fields.exclude) yield { pointer: "/exclude", message: "choose include or exclude, not both" };
+});
 
 /** The {@link SyncFields} of a sync, compiled for one side. */
 export interface Mapping {
@@ -58,16 +59,13 @@ export interface Mapping {
   input(scope: { resource: Fields; id?: string; record?: unknown }): Fields;
 }
 
-const ALLOWED_ROOTS = { map: ["resource", "record"], input: ROOTS.resource };
-type Kind = keyof typeof ALLOWED_ROOTS;
-
 function compile(fields: SyncFields, kind: Kind, side: Side): Getter {
   const template = fields[kind]?.[side];
   return template === undefined ? () => ({}) : compileTemplate(template, { roots: ALLOWED_ROOTS[kind] });
 }
 
 /**
- * Compiles what was checked by {@link mappingFaults}.
+ * Compiles what {@link fieldsOfSync} has checked.
  * @throws HooklineError `invalid_expression`
  */
 export function compileMapping(fields: SyncFields, side: Side): Mapping {
@@ -81,18 +79,14 @@ export function compileMapping(fields: SyncFields, side: Side): Mapping {
   };
 }
 
-/** Every fault of the templates, with its place in `fields`. */
-export function* mappingFaults(fields: SyncFields): Generator<Fault> {
-  for (const kind of ["map", "input"] as const) {
-    for (const side of SIDES) {
-      try {
-        compile(fields, kind, side);
-      } catch (error) {
-        if (!(error instanceof HooklineError)) throw error;
-        const places = error.faults.length > 0 ? error.faults : [{ pointer: "", message: error.message }];
-        for (const { pointer, message } of places) yield { pointer: `/${kind}/${side}${pointer}`, message };
-      }
+function* templateFaults(kind: Kind, given: Templates): Generator<Fault> {
+  for (const side of SIDES) {
+    try {
+      compile({ [kind]: given }, kind, side);
+    } catch (error) {
+      if (!(error instanceof HooklineError)) throw error;
+      const places = error.faults.length > 0 ? error.faults : [{ pointer: "", message: error.message }];
+      for (const { pointer, message } of places) yield { pointer: `/${side}${pointer}`, message };
     }
   }
-  if (fields.include && fields.exclude) yield { pointer: "/exclude", message: "choose include or exclude, not both" };
 }

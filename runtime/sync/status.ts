@@ -3,7 +3,7 @@ import type { Connector } from "../manifest/connector.ts";
 import { connectionsByIds } from "../model/connections.ts";
 import { streamsByIds } from "../model/streams.ts";
 import type { Sql } from "../store/database.ts";
-import { showFailure } from "./model/failure.ts";
+import { showFailure } from "../model/failure.ts";
 import { countLinks } from "./model/links.ts";
 import { subscriptionsOfSync, syncs, type SideView, type SyncRecord, type SyncView } from "./model/syncs.ts";
 import { bySide, type Side } from "./sides.ts";

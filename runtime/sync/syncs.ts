@@ -63,13 +63,32 @@ export interface Syncs {
   conflicts(id: string, query?: InputOf<typeof conflictQuery>, scope?: Scope): Promise<Page<ConflictView>>;
 }
 
+/** A sync that nobody has said more about than its connections. */
+const DEFAULTS = {
+  direction: "both",
+  conflicts: "newest",
+  deletes: "propagate",
+  fields: {},
+  everySeconds: null,
+  writesPerMinute: null,
+  phase: "matching",
+  status: "active",
+  problem: null,
+  pulled: 0,
+  pushed: 0,
+  conflictCount: 0,
+  lastSyncAt: null,
+  windowStart: 0,
+  windowWrites: 0,
+} as const;
+
 /** What the module gives to hosts and other modules. */
 export interface SyncServices {
   readonly syncs: Syncs;
 }
 
 export function createSyncs(core: SyncCore): Syncs {
-  const { db, engine, clock, connectors, subscriptions, wiring } = core;
+  const { db, engine, clock, connectors, wiring } = core;
 
   const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
     const sync = await syncs.find(db, id);
@@ -87,25 +106,20 @@ export function createSyncs(core: SyncCore): Syncs {
     // When only the templates are faulty, the connections are checked as well: all faults are shown at once.
     const isOfFields = faults.length > 0 && faults.every(({ pointer }) => pointer.startsWith("/fields/"));
     const { dryRun: _, ...chosen } = newSync.check(isOfFields ? { ...given, fields: {} } : given);
-    const settings = { direction: "both", conflicts: "newest", deletes: "propagate", ...chosen } as const;
-    const checked = await checkSync(db, settings, connectors, scope, isOfFields ? faults : []);
-    return { sync: newRecord(settings, checked.user, clock.now()), checked };
+    const now = clock.now();
+    const sync = { ...DEFAULTS, ...chosen, id: newId("sync", now), user: "", createdAt: now, updatedAt: now };
+    const checked = await checkSync(db, sync, connectors, scope, isOfFields ? faults : []);
+    return { sync: { ...sync, user: checked.user }, checked };
   };
 
-  const subscribe = async (sync: SyncRecord, checked: CheckedSync): Promise<void> => {
+  const subscribe = async (tx: Tx, sync: SyncRecord, checked: CheckedSync): Promise<void> => {
     for (const side of SIDES) {
       for (const { name, definition } of triggersOf(checked.connectors[side], sync.resource)) {
         const least = definition.schedule?.minSeconds ?? 60;
         const everySeconds = sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, least);
-        const wanted = { connection: sync[side], trigger: name, everySeconds };
-        await db.transaction((tx) => wiring.create(tx, wanted, { flow: sync.id }));
+        await wiring.create(tx, { connection: sync[side], trigger: name, everySeconds }, { flow: sync.id });
       }
     }
-  };
-
-  const forget = async (sync: string): Promise<void> => {
-    for (const { id } of await subscriptionsOfSync(db, sync)) await subscriptions.remove(id);
-    await db.transaction((tx) => deleteSync(tx, sync));
   };
 
   return {
@@ -115,14 +129,11 @@ export function createSyncs(core: SyncCore): Syncs {
         const message = "only `preview` makes a dry run; call it, or leave `dryRun` out";
         refuseFaults("sync", [{ pointer: "/dryRun", message }]);
       }
-      await syncs.insert(db, sync);
-      try {
-        await subscribe(sync, checked);
-      } catch (error) {
-        await forget(sync.id);
-        throw error;
-      }
-      await db.transaction((tx) => engine.enqueue(tx, [matchJob(sync.id)]));
+      await db.transaction(async (tx) => {
+        await syncs.insert(tx, sync);
+        await subscribe(tx, sync, checked);
+        await engine.enqueue(tx, [matchJob(sync.id)]);
+      });
       return show(sync.id);
     },
 
@@ -156,7 +167,13 @@ export function createSyncs(core: SyncCore): Syncs {
       return change(id, changes);
     },
 
-    remove: async (id, scope) => forget((await find(id, scope)).id),
+    async remove(id, scope) {
+      const sync = await find(id, scope);
+      await db.transaction(async (tx) => {
+        for (const subscription of await subscriptionsOfSync(tx, sync.id)) await wiring.remove(tx, subscription);
+        await deleteSync(tx, sync.id);
+      });
+    },
 
     pause: async (id, scope) => change((await find(id, scope)).id, { status: "paused" }),
 
@@ -170,8 +187,10 @@ export function createSyncs(core: SyncCore): Syncs {
     async run(id, scope) {
       const sync = await find(id, scope);
       if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
-      for (const subscription of await subscriptionsOfSync(db, id)) await subscriptions.poll(subscription.id);
-      await db.transaction((tx) => enqueueLinks(tx, engine, id, "failed"));
+      await db.transaction(async (tx) => {
+        for (const subscription of await subscriptionsOfSync(tx, id)) await wiring.poll(tx, subscription);
+        await enqueueLinks(tx, engine, id, "failed");
+      });
       return { id };
     },
 
@@ -219,30 +238,4 @@ async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProb
     }
   }
   return undefined;
-}
-
-function newRecord(
-  given: NewSync & Pick<SyncRecord, "direction" | "conflicts" | "deletes">,
-  user: string,
-  now: number,
-): SyncRecord {
-  return {
-    fields: {},
-    everySeconds: null,
-    writesPerMinute: null,
-    ...given,
-    id: newId("sync", now),
-    user,
-    phase: "matching",
-    status: "active",
-    problem: null,
-    pulled: 0,
-    pushed: 0,
-    conflictCount: 0,
-    lastSyncAt: null,
-    windowStart: 0,
-    windowWrites: 0,
-    createdAt: now,
-    updatedAt: now,
-  };
 }

@@ -68,8 +68,8 @@ export const tables: Module<never, never>["tables"] = [
     `create index if not exists sync_conflicts_by_sync on sync_conflicts (sync, id)`,
   ],
   () => [
-    `create index syncs_by_left on syncs (left_connection)`,
-    `create index syncs_by_right on syncs (right_connection)`,
-    `create index sync_links_by_sync on sync_links (sync, id)`,
+    `create index if not exists syncs_by_left on syncs (left_connection)`,
+    `create index if not exists syncs_by_right on syncs (right_connection)`,
+    `create index if not exists sync_links_by_sync on sync_links (sync, id)`,
   ],
 ];

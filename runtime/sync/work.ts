@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import { retryDelay } from "../engine/retry.ts";
 import { openSides, type Snapshot } from "./access.ts";
@@ -27,6 +27,7 @@ const CONCURRENCY = 16;
 /** How long a change waits while both sides are still compared for the first time, milliseconds. */
 const MATCHING_WAIT = 2000;
 const PAUSED_WAIT = 60_000;
+const LIMITS = new Set<ErrorCode>(["rate_limited", "quota_exceeded"]);
 /** How long a link waits for a vendor that limits us without saying how long, milliseconds. */
 const LIMITED_WAIT = 60_000;
 
@@ -122,17 +123,23 @@ async function reconcileStep(work: Work, link: LinkRecord, snapshot: Snapshot | 
   return isPaired(link) ? reconcilePair(work, link) : reconcileUnpaired(work, link, snapshot);
 }
 
-/** Limits are waited for, what may pass is tried again, anything else is kept in the link. */
 async function failed(work: Work, link: string, job: Job, error: unknown): Promise<Outcome> {
   const { clock, sync, signal, log } = work;
   const now = clock.now();
   if (signal.aborted) return { runAgainAt: now, attempt: "keep" };
   if (!(error instanceof HooklineError)) throw error;
-  const { code, message, retry } = error;
-  if (code === "rate_limited" || code === "quota_exceeded") {
+  const { code, message } = error;
+  if (!LIMITS.has(code)) {
+    log.warn({ sync: sync.id, link, error }, "a record could not be reconciled");
+    await work.transaction((tx) => changeLink(tx, link, { error: { code, message, at: now }, updatedAt: now }));
+  }
+  return outcomeOf(error, job.attempt, now);
+}
+
+/** What a failure leads to: limits are waited for, what may pass is tried again, anything else ends the job. */
+export function outcomeOf({ code, retry }: HooklineError, attempt: number, now: number): Outcome {
+  if (LIMITS.has(code)) {
     return { runAgainAt: now + (retry ? (retry.after ?? LIMITED_WAIT) : LIMITED_WAIT), attempt: "keep" };
   }
-  log.warn({ sync: sync.id, link, error }, "a record could not be reconciled");
-  await work.transaction((tx) => changeLink(tx, link, { error: { code, message, at: now }, updatedAt: now }));
-  return retry ? { runAgainAt: now + retryDelay(job.attempt), attempt: "count" } : DONE;
+  return retry ? { runAgainAt: now + retryDelay(attempt), attempt: "count" } : DONE;
 }

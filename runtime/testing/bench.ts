@@ -135,24 +135,20 @@ export class Bench implements AsyncDisposable {
     const connectors = new Map([[connector.name, connector]]);
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
       tx.afterCommit(() => void this.events.push(...events));
-    const wiring = createWiring({ engine, connectors, emit, clock });
-    this.subscriptions = createSubscriptions({ db, clock }, { wiring });
-    const context = { db, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
+    const context = { db, engine, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
+    this.subscriptions = createSubscriptions(context, { wiring: createWiring(context) });
     this.accounts = createAccounts(context, {
       clients: { [connector.name]: { clientId: "hookline-kit", clientSecret: "secret-of-the-kit" } },
       servers: { [connector.name]: this.server.overrides },
       network: { allowPrivate: false, allow: [] },
       baseUrl: "http://localhost:8080",
       returnOrigins: [],
-      onStatus: createConnectionFollower({ engine, clock }),
+      onStatus: createConnectionFollower(context),
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
     this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
-    workPolls(
-      { db, engine, connectors, emit, clock, log, random: () => 0.5 },
-      { clientOf: this.accounts.client, variablesOf, concurrency: 1 },
-    );
+    workPolls(context, { clientOf: this.accounts.client, variablesOf, concurrency: 1 });
   }
 
   async #closeRooms(): Promise<void> {

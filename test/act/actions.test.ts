@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { actModule } from "../../runtime/act/module.ts";
+import { createLog } from "../../runtime/core/log.ts";
+import { migrateModule } from "../../runtime/store/migrate.ts";
 import type { Action, Trigger } from "../../schemas/manifest.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "../accounts/harness.ts";
 
@@ -40,6 +43,14 @@ const actions: Record<string, Action> = {
     ],
     result: { etag: "$response.body#/etag", was: "$steps.read.body#/etag" },
   },
+  book: {
+    title: "Book",
+    kind: "create",
+    idempotency: "key",
+    retry: { max: 0 },
+    input: { type: "object" },
+    request: { method: "POST", path: "/bookings", body: { id: "$run.key" } },
+  },
   lists: {
     title: "Lists",
     kind: "list",
@@ -59,6 +70,7 @@ async function connected(answer: (request: Seen, count: number) => Reply | Promi
     url: vendor.url,
     variablesOf: async (user) => ({ workspace: {}, user: { owner: `owner of ${user}` } }),
   });
+  await migrateModule(h.db, createLog({ level: "silent" }), actModule);
   const { id } = await h.accounts.create({
     connector: "acme",
     user: "u_1",
@@ -152,6 +164,68 @@ describe("an action", () => {
     const { run, vendor } = await connected(() => "reset");
     await expect(run("make", { name: "x" })).rejects.toMatchObject({ code: "network", data: { sent: true } });
     expect(vendor.seen).toHaveLength(1);
+  });
+});
+
+describe("an action that the vendor does once per key", () => {
+  it("is repeated with the same key for the same caller and idempotency key, and with no other", async () => {
+    let broken = true;
+    const { actions: made, id, vendor } = await connected(() => (broken ? { status: 500 } : { json: {} }));
+    const book = (idempotencyKey: string | undefined, user?: string) =>
+      made.run(id, "book", {}, { idempotencyKey }, { user });
+    await expect(book("k1")).rejects.toMatchObject({ code: "vendor_error" });
+    broken = false;
+    await book("k1");
+    await book("k1");
+    await book("k2");
+    await book("k1", "u_1");
+    await book(undefined);
+    const keys = vendor.calls("/v1/bookings").map(({ body }) => (JSON.parse(body) as { id: string }).id);
+    expect(keys).toHaveLength(5);
+    expect(keys[1]).toBe(keys[0]);
+    expect(new Set(keys).size).toBe(4);
+  });
+});
+
+describe("an action of another user's connection", () => {
+  it("does not exist, whatever is done with it", async () => {
+    const { actions: made, id, vendor } = await connected(() => ({ json: {} }));
+    const scope = { user: "u_2" };
+    for (const done of [
+      () => made.run(id, "make", { name: "x" }, {}, scope),
+      () => made.run(id, "make", { name: "x" }, { idempotencyKey: "k1" }, scope),
+      () => made.options(id, "make", "list", { account: "acc" }, scope),
+      () => made.passthrough(id, { method: "GET", target: "things" }, scope),
+    ]) {
+      await expect(done()).rejects.toMatchObject({ code: "not_found" });
+    }
+    expect(vendor.seen).toHaveLength(0);
+  });
+});
+
+describe("the passthrough", () => {
+  it("holds the connection back for ten seconds when the vendor limits without saying for how long", async () => {
+    const { actions: made, id, clock } = await connected((_request, count) => ({ status: count === 1 ? 429 : 200 }));
+    const get = () => made.passthrough(id, { method: "GET", target: "things" });
+    expect((await get()).status).toBe(429);
+    await expect(get()).rejects.toMatchObject({ code: "rate_limited", retry: { after: 10_000 } });
+    clock.advance(10_000);
+    expect((await get()).status).toBe(200);
+  });
+
+  it("holds it back as long as the vendor says", async () => {
+    const { actions: made, id } = await connected(() => ({ status: 429, headers: { "retry-after": "30" } }));
+    const get = () => made.passthrough(id, { method: "GET", target: "things" });
+    expect((await get()).status).toBe(429);
+    await expect(get()).rejects.toMatchObject({ code: "rate_limited", retry: { after: 30_000 } });
+  });
+
+  it("names the methods there are", async () => {
+    const { actions: made, id } = await connected(() => ({}));
+    await expect(made.passthrough(id, { method: "TRACE", target: "things" })).rejects.toMatchObject({
+      code: "invalid_input",
+      message: "Method TRACE is not supported; use GET, HEAD, POST, PUT, PATCH, DELETE",
+    });
   });
 });
 

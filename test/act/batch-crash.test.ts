@@ -55,7 +55,7 @@ async function makeWorld() {
     vendor.write = undefined;
     await opened(async ({ engine, batches }) => {
       await engine.start();
-      await expect.poll(async () => (await batches.get(batch, { limit: 1 })).status, { timeout: 10_000 }).toBe("done");
+      await expect.poll(async () => (await batches.get(batch, { limit: 1 })).status).toBe("done");
       await engine.stop();
     });
   };
@@ -85,7 +85,7 @@ describe("a batch whose processes are killed", () => {
     // Four at a time, so no death can make more than four go twice.
     const puts = vendor.requests.filter((request) => request.startsWith("PUT")).length;
     expect(puts).toBeLessThanOrEqual(TOTAL + 4 * deaths.length);
-  }, 60_000);
+  });
 
   it("does no item twice of an action that may not, and says which are in doubt", async () => {
     const { make, work, results, vendor } = await makeWorld();
@@ -109,5 +109,5 @@ describe("a batch whose processes are killed", () => {
     }
     expect(vendor.count("POST /notes")).toBeLessThanOrEqual(TOTAL);
     expect(vendor.count("POST /notes")).toBeGreaterThanOrEqual(TOTAL - inDoubt.length);
-  }, 60_000);
+  });
 });

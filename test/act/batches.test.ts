@@ -1,4 +1,7 @@
+import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { ManualClock } from "../../runtime/core/clock.ts";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { makeGoogleApi } from "./google-api.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { makeApi, soon, type Api } from "../http/compose.ts";
@@ -197,19 +200,131 @@ describe("a batch", () => {
     const { must, connect, vendor } = await makeApi({
       connectors: [{ ...notesManifest, actions: { ...notesManifest.actions, one_by_one } }],
     });
-    let [now, most] = [0, 0];
+    const open: ServerResponse[] = [];
+    /** How many requests the vendor has at once before it answers; the most it has had. */
+    let [wide, most] = [1, 0];
     vendor.write = (_request, response) => {
-      most = Math.max(most, ++now);
-      setTimeout(() => {
-        now--;
-        response.setHeader("content-type", "application/json").end("{}");
-      }, 5);
+      most = Math.max(most, open.push(response));
+      if (open.length < wide) return;
+      for (const one of open.splice(0)) one.setHeader("content-type", "application/json").end("{}");
     };
     const connection = await connect("u_1");
     await finished(must, (await startBatch(must, connection, "one_by_one", titles(5))).id);
     expect(most).toBe(1);
+    wide = 4;
     await finished(must, (await startBatch(must, connection, "create_note", titles(12))).id);
     expect(most).toBe(4);
+  });
+});
+
+describe("batches", () => {
+  it("are listed newest first, by user, connection and status", async () => {
+    const { must, connect, tokenOf, runtime } = await makeApi();
+    const [mine, hers] = [await connect("u_1"), await connect("u_2")];
+    const made: string[] = [];
+    for (const connection of [mine, hers, mine]) {
+      const { id } = await startBatch(must, connection, "create_note", [{}]);
+      made.unshift(id);
+    }
+    const ids = async (query: string, token?: string) =>
+      (await must("GET", `/v1/batches${query}`, { token })).data.map(({ id }: { id: string }) => id) as string[];
+    expect(await ids("")).toEqual(made);
+    expect(await ids("?user=u_2")).toEqual([made[1]]);
+    expect(await ids(`?connection=${mine}&status=done`)).toEqual([made[0], made[2]]);
+    expect(await ids("?status=running")).toEqual([]);
+    expect(await ids("", await tokenOf("u_2"))).toEqual([made[1]]);
+    const first = await must("GET", "/v1/batches?limit=2");
+    expect(first.data[0]).toEqual(await runtime.batches.cancel(made[0]!));
+    expect(await ids(`?limit=2&cursor=${first.nextCursor}`)).toEqual([made[2]]);
+    expect(await runtime.batches.list({ limit: 2 })).toEqual(first);
+  });
+
+  it("are refused by the library as by HTTP, in the same words", async () => {
+    const { ask, connect, runtime, must } = await makeApi();
+    const connection = await connect("u_1");
+    const { id } = await startBatch(must, connection, "create_note", [{}]);
+    const { batches } = runtime;
+    const path = `/v1/connections/${connection}/actions/create_note/batch`;
+    const create = (body: unknown, scope = {}) => batches.create(connection, "create_note", body as never, {}, scope);
+    const cases: [() => Promise<unknown>, ...Parameters<typeof ask>][] = [
+      [() => create({}), "POST", path],
+      [() => create(undefined), "POST", path],
+      [() => create({ inputs: [] }), "POST", path, { body: { inputs: [] } }],
+      [() => create({ inputs: [{}, 7], all: true }), "POST", path, { body: { inputs: [{}, 7], all: true } }],
+      [() => batches.get("bat_1"), "GET", "/v1/batches/bat_1"],
+      [() => batches.cancel("bat_1"), "DELETE", "/v1/batches/bat_1"],
+    ];
+    for (const [refused, ...request] of cases) {
+      const error = (await refused().catch((thrown: unknown) => thrown)) as HooklineError;
+      expect(error).toBeInstanceOf(HooklineError);
+      const { body } = await ask(...request);
+      expect([body.code, body.detail, body.errors ?? []]).toEqual([error.code, error.message, error.faults]);
+    }
+    const hers = { user: "u_2" };
+    for (const refused of [
+      () => create({ inputs: [{}] }, hers),
+      () => batches.get(id, {}, hers),
+      () => batches.cancel(id, hers),
+    ]) {
+      await expect(refused()).rejects.toMatchObject({ code: "not_found" });
+    }
+    for (const query of [{ cursor: "b3Bz" }, { limit: 0 }, { limit: 201 }, { all: true }]) {
+      const fault = { code: "invalid_input", faults: [{ pointer: `/${Object.keys(query)[0]}` }] };
+      await expect(batches.list(query as never)).rejects.toMatchObject(fault);
+      await expect(batches.get(id, query as never)).rejects.toMatchObject(fault);
+    }
+    // A cursor of another list lies behind every position.
+    const foreign = Buffer.from(`bat_${"f".repeat(32)}`).toString("base64url");
+    expect(await batches.get(id, { cursor: foreign })).toMatchObject({ id, results: [], nextCursor: null });
+  });
+
+  it("of up to 16 MB are taken, and no byte more", async () => {
+    const { ask, connect } = await makeApi();
+    const path = `/v1/connections/${await connect("u_1")}/actions/create_note/batch`;
+    const bodyOf = (bytes: number) => {
+      const around = JSON.stringify({ inputs: [{ titel: "" }] });
+      return around.replace('""', `"${"x".repeat(bytes - around.length)}"`);
+    };
+    expect((await ask("POST", path, { body: bodyOf(16 * 1024 * 1024) })).status).toBe(202);
+    const { status, body } = await ask("POST", path, { body: bodyOf(16 * 1024 * 1024 + 1) });
+    expect([status, body.code]).toEqual([413, "too_large"]);
+  });
+
+  it("of one connection take turns after ten seconds", async () => {
+    const clock = new ManualClock(Date.now());
+    const { create_note } = notesManifest.actions;
+    const one_by_one = {
+      ...create_note,
+      serial: "connection",
+      request: { method: "POST", path: "/notes/{input.title}" },
+    };
+    const { must, connect, vendor } = await makeApi({
+      clock,
+      connectors: [{ ...notesManifest, actions: { ...notesManifest.actions, one_by_one } }],
+    });
+    const connection = await connect("u_1");
+    const order: string[] = [];
+    const begun = Promise.withResolvers<void>();
+    vendor.write = ({ url }, response) => {
+      const title = url!.replace("/notes/", "");
+      order.push(title);
+      const answer = () => {
+        if (title === "a2") clock.advance(9_999);
+        if (title === "a3") clock.advance(1);
+        response.setHeader("content-type", "application/json").end("{}");
+      };
+      if (title === "a1") void begun.promise.then(answer);
+      else answer();
+    };
+    const inputs = (letter: string, count: number) =>
+      Array.from({ length: count }, (_, i) => ({ title: `${letter}${i + 1}` }));
+    const first = await startBatch(must, connection, "one_by_one", inputs("a", 4));
+    await soon(() => expect(order).toEqual(["a1"]));
+    const second = await startBatch(must, connection, "one_by_one", inputs("b", 2));
+    begun.resolve();
+    await finished(must, first.id);
+    await finished(must, second.id);
+    expect(order).toEqual(["a1", "a2", "a3", "b1", "b2", "a4"]);
   });
 });
 

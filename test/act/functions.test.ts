@@ -1,4 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { ConnectionView } from "../../runtime/model/connections.ts";
+import { nameFunctions } from "../../runtime/act/function-names.ts";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { compileSchema } from "../../runtime/manifest/validate.ts";
 import { makeGoogleApi } from "./google-api.ts";
 import { makeApi } from "../http/compose.ts";
@@ -108,6 +111,61 @@ describe("functions for AI agents", () => {
     const names = data.map(({ name }: { name: string }) => name);
     expect(new Set(names).size).toBe(2 * (actions.length + 2));
     for (const name of names) expect(name).toMatch(/^[a-zA-Z0-9_-]{1,64}$/);
+  });
+});
+
+describe("functions in the library", () => {
+  it("are those of HTTP, and are called with the same checks and words", async () => {
+    const { must, ask, connect, runtime, vendor } = await makeApi();
+    await connect("u_1");
+    const { functions } = runtime;
+    for (const format of ["mcp", "openai", "anthropic"] as const) {
+      expect(await functions.list({ user: "u_1", format })).toEqual(
+        await must("GET", `/v1/functions?user=u_1&format=${format}`),
+      );
+    }
+    const options = { user: "u_1", idempotencyKey: "k1" };
+    const made = await functions.call("notes-create_note", { title: "a" }, options);
+    expect(await functions.call("notes-create_note", { title: "a" }, options)).toEqual(made);
+    expect(
+      await functions.call("notes-create_note", { title: "a" }, { idempotencyKey: "k1" }, { user: "u_1" }),
+    ).not.toEqual(made);
+    expect(vendor.count("POST /notes")).toBe(2);
+
+    const call = "/v1/functions/notes-create_note/call";
+    const cases: [() => Promise<unknown>, ...Parameters<typeof ask>][] = [
+      [() => functions.list(), "GET", "/v1/functions"],
+      [() => functions.call("notes-create_note"), "POST", call],
+      [() => functions.call("notes-create_note", {}, { user: "u_1" }), "POST", `${call}?user=u_1`],
+      [
+        () => functions.call("notes-create_note", { titel: "a" }, { user: "u_1" }),
+        "POST",
+        `${call}?user=u_1`,
+        { body: { titel: "a" } },
+      ],
+      [() => functions.call("notes-make", {}, { user: "u_1" }), "POST", "/v1/functions/notes-make/call?user=u_1"],
+    ];
+    for (const [refused, ...request] of cases) {
+      const error = (await refused().catch((thrown: unknown) => thrown)) as HooklineError;
+      expect(error).toBeInstanceOf(HooklineError);
+      const { body } = await ask(...request);
+      expect([body.code, body.detail, body.errors ?? []]).toEqual([error.code, error.message, error.faults]);
+    }
+    await expect(functions.list({ user: "u_1" }, { user: "u_2" })).rejects.toMatchObject({ code: "forbidden" });
+    const unknown = { user: "u_1", format: "xml", all: true };
+    await expect(functions.list(unknown as never)).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/format" }, { pointer: "/all" }],
+    });
+  });
+
+  it("have names of at most 64 characters, and a longer one ends in a hash", () => {
+    const nameOf = (length: number) => {
+      const connection = { id: "con_1", connector: "notes" } as ConnectionView;
+      return nameFunctions([connection])[0]!.nameOf("a".repeat(length - "notes-".length));
+    };
+    expect([nameOf(63).length, nameOf(64)]).toEqual([63, `notes-${"a".repeat(58)}`]);
+    expect(nameOf(65)).toMatch(/^notes-a{49}-[0-9a-f]{8}$/);
   });
 });
 

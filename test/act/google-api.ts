@@ -9,7 +9,7 @@ export async function makeGoogleApi(options: ApiOptions = {}) {
   onTestFinished(() => sandbox.stop());
   const api = await makeApi({
     connectors: ["google-contacts"],
-    servers: sandbox.servers,
+    servers: { "google-contacts": sandbox.servers["google-contacts"]! },
     clients: { "google-contacts": sandbox.client },
     ...options,
   });

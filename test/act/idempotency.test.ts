@@ -7,7 +7,8 @@ import { createLog } from "../../runtime/core/log.ts";
 import { problemOf } from "../../runtime/core/problem.ts";
 import { createOnce } from "../../runtime/act/idempotency.ts";
 import { claimKey, purgeIdempotency } from "../../runtime/act/model/idempotency.ts";
-import { migrate } from "../../runtime/store/migrate.ts";
+import { actModule } from "../../runtime/act/module.ts";
+import { migrate, migrateModule } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { storeOfTest } from "../postgres.ts";
 import { makeApi, soon } from "../http/compose.ts";
@@ -123,9 +124,11 @@ describe("an action with an Idempotency-Key", () => {
 async function makeOnce() {
   const db = await openDatabase(await storeOfTest());
   onTestFinished(() => db.close());
-  await migrate(db);
+  const log = createLog({ level: "silent" });
+  await migrate(db, log);
+  await migrateModule(db, log, actModule);
   const clock = new ManualClock();
-  const once = createOnce({ db, clock, log: createLog({ level: "silent" }) });
+  const once = createOnce({ db, clock, log });
   const ask = <T>(idempotencyKey: string, kind: { repeatable?: boolean; calls?: number }, work: () => Promise<T>) =>
     once({ scope: {}, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind }, work);
   return { db, clock, ask };

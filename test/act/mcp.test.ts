@@ -81,6 +81,31 @@ describe("the official MCP client", () => {
     });
   });
 
+  it("replays the result of a call with the same idempotency key, and refuses the key for another call", async () => {
+    const { url, tokenOf, connect, vendor } = await makeApi();
+    await connect("u_1");
+    const client = await clientOf(url, await tokenOf("u_1"));
+    const call = (title: string, key: unknown = "k1") =>
+      client.callTool({
+        name: "notes-create_note",
+        arguments: { title },
+        _meta: { "hookline/idempotencyKey": key },
+      });
+    const first = await call("a");
+    const again = await call("a");
+    expect(again.structuredContent).toEqual(first.structuredContent);
+    expect([first._meta, again._meta]).toEqual([undefined, { "hookline/replayed": true }]);
+    expect(vendor.count("POST /notes")).toBe(1);
+    const other = await call("b");
+    expect([other.isError, textOf(other)]).toEqual([true, expect.objectContaining({ code: "idempotency_conflict" })]);
+    for (const bad of ["two words", 7]) {
+      expect(textOf(await call("a", bad))).toMatchObject({
+        code: "invalid_input",
+        errors: [{ pointer: "/headers/idempotency-key" }],
+      });
+    }
+  });
+
   it("pages through many tools, each once", async () => {
     const { create_note } = notesManifest.actions;
     const many = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`create_note_${i}`, create_note]));

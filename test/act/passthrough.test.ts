@@ -347,7 +347,7 @@ describe("the passthrough to Google", () => {
     onTestFinished(() => sandbox.stop());
     const { must, runtime, url } = await makeApi({
       connectors: ["google-contacts"],
-      servers: sandbox.servers,
+      servers: { "google-contacts": sandbox.servers["google-contacts"]! },
       clients: { "google-contacts": sandbox.client },
     });
     const { id, authorizeUrl } = await runtime.connections.create({ connector: "google-contacts", user: "u_1" });

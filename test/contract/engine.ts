@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Clock } from "../../runtime/core/clock.ts";
 import type { Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
+import { until } from "../fixtures/wait.ts";
 
 /** A store, and engines on it. */
 export interface EngineWorld {
@@ -17,15 +18,6 @@ export interface EngineWorld {
   /** What the death of the process is to the store: its engines can no longer reach it, and had no time to tidy up. */
   crash(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Resolves once the condition holds; fails the test when it does not within some seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 8_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never happened: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 const done = async (): Promise<Outcome> => ({ done: true });

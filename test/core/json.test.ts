@@ -23,6 +23,12 @@ describe("a property named twice", () => {
       }),
     );
   });
+
+  it.each(["x", "\n", '"', "\\"])("is found behind a text of 16 MB of %j", (letter) => {
+    const long = JSON.stringify(letter.repeat((16 * 1024 * 1024) / JSON.stringify(letter).slice(1, -1).length));
+    expect(repeatedKey(`{"a":${long},"b":1}`)).toBeUndefined();
+    expect(repeatedKey(`{"a":${long},"a":1}`)).toBe("a");
+  });
 });
 
 describe("a value as JSON carries it", () => {

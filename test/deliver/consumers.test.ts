@@ -2,6 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { assertConsumer } from "../../runtime/deliver/consumers.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { makeHarness, soon } from "./harness.ts";
 
@@ -125,5 +126,34 @@ describe("a consumer in the process", () => {
         message: 'on: "contact*" is not an event pattern; write a type such as contact.created, contact.*, or *',
       }),
     );
+  });
+
+  it.each<[string, unknown[], string]>([
+    ["without a pattern", [], "on: the pattern is missing; give a type such as contact.created"],
+    ["without a handler", ["contact.*"], "on: the handler of contact.* is not a function; pass (event) => …"],
+    ["with an unknown option", ["*", () => {}, { nmae: "crm" }], 'on: unknown option "nmae"; did you mean "name"?'],
+    ["with an empty name", ["*", () => {}, { name: "" }], "on: the name must be text that is not empty"],
+  ])("%s is refused at once, with nothing opened", (_what, given, message) => {
+    const [pattern, handler, options] = given as Parameters<typeof assertConsumer>;
+    expect(() => assertConsumer(pattern, handler, options)).toThrow(new TypeError(message));
+  });
+
+  it("that no process has registered is looked for again after a minute, and not before", async () => {
+    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
+    const first = await makeHarness({ store });
+    first.consumers.on("contact.*", () => {}, { name: "crm" });
+    await first.start();
+    await first.stop();
+
+    const second = await makeHarness({ store, clock: first.clock });
+    await second.start();
+    await second.emit({});
+    await soon(async () => expect((await second.made())[0]!.nextAttemptAt).toBe(second.clock.now() + 60_000));
+    let calls = 0;
+    second.consumers.on("contact.*", () => void calls++, { name: "crm" });
+    await second.pass(59_999);
+    expect(calls).toBe(0);
+    await second.pass(1);
+    await soon(() => expect(calls).toBe(1));
   });
 });

@@ -223,4 +223,29 @@ describe("a delivery", () => {
       message: `Delivery ${made[0]} does not exist; list them to find the right id`,
     });
   });
+
+  it("is found by the type, connection and user of its event, and by its time", async () => {
+    const harness = await makeHarness();
+    const { id: endpoint } = await harness.endpoints.create({ url });
+    const begin = harness.clock.now();
+    const at = (ms: number) => new Date(begin + ms).toISOString();
+    await harness.emit({ type: "note.created", connection: "con_1" });
+    harness.clock.advance(1000);
+    await harness.emit({ type: "task.created", connection: "con_2", user: "u_2" });
+    const [note, task] = (await harness.made()).map(({ id }) => id) as [string, string];
+    const found = async (query: Parameters<typeof harness.deliveries.list>[0]) =>
+      (await harness.deliveries.list(query)).data.map(({ id }) => id);
+    expect(await found({ endpoint })).toEqual([task, note]);
+    expect(await found({ type: "note.created" })).toEqual([note]);
+    expect(await found({ connection: "con_2" })).toEqual([task]);
+    expect(await found({ user: "u_2", type: "task.created", status: "pending" })).toEqual([task]);
+    expect(await found({ user: "u_2", type: "note.created" })).toEqual([]);
+    expect(await found({ since: at(1000) })).toEqual([task]);
+    expect(await found({ since: at(1001) })).toEqual([]);
+    expect(await found({ until: at(1) })).toEqual([note]);
+    expect(await found({ until: at(0) })).toEqual([]);
+    await expect(harness.deliveries.list({ user: "u_2" }, { user: "u_1" })).rejects.toMatchObject({
+      code: "forbidden",
+    });
+  });
 });

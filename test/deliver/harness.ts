@@ -1,6 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
 import { createLog, type Log } from "../../runtime/core/log.ts";
@@ -26,6 +26,7 @@ const shippedTargets: Target[] = [
   { prefix: "flow_", job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }) },
   { prefix: "sync_", job: changeJob },
 ];
+export { soon } from "../fixtures/wait.ts";
 
 export interface HarnessOptions {
   /** One of its own unless given. */
@@ -182,9 +183,4 @@ export async function receiver(answer: Answer = status(200)) {
 /** The headers as a verifier wants them. */
 export function webhookHeaders({ headers }: Received): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-}
-
-/** Tries until it holds. */
-export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 15_000 });
 }

@@ -140,11 +140,13 @@ describe("a subscription", () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
     const subscription = await subscribe("sync_any");
     for (let i = 0; i < 5; i++) vendor.fail(403, { error: "no" });
+    const told: string[][] = [];
     for (let i = 0; i < 5; i++) {
       clock.advance(3_600_000);
       await settle();
+      told.push(await seen());
     }
-    expect(await seen()).toEqual(["subscription.degraded"]);
+    expect(told).toEqual([[], [], ["subscription.degraded"], [], []]);
     expect(await runtime.subscriptions.health(subscription)).toMatchObject({ state: "degraded", consecutiveErrors: 5 });
     clock.advance(3_600_000);
     await settle();

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Cursor } from "../../schemas/manifest.ts";
 import { compileReads } from "../../runtime/manifest/compile-reads.ts";
 import { cursorStrategy, larger, timeMs, type CursorPage } from "../../runtime/read/cursors.ts";
+import { runs } from "../fixtures/tier.ts";
 
 const now = Date.parse("2026-11-21T12:00:00Z");
 const day = 86_400_000;
@@ -49,6 +50,7 @@ describe("a sequence", () => {
       fc.property(fc.bigInt({ min: 0n, max: 2n ** 80n }), fc.bigInt({ min: 0n, max: 2n ** 80n }), (a, b) => {
         expect(larger(String(a), String(b))).toBe(String(a > b ? a : b));
       }),
+      { numRuns: runs(100) },
     );
   });
 });

@@ -12,8 +12,9 @@ import { ManualClock } from "../../runtime/core/clock.ts";
 import type { RuntimeOptions } from "../../runtime/index.ts";
 import { temporaryFolder } from "../faults/scenes.ts";
 import type { FixtureFacts } from "../fixtures/stores/facts.ts";
-import { eventually, openService } from "../fixtures/stores/service.ts";
+import { openService } from "../fixtures/stores/service.ts";
 import { FixtureReceiver, FixtureVendor } from "../fixtures/stores/vendor.ts";
+import { eventually } from "../fixtures/wait.ts";
 import { createTestDatabase } from "../postgres.ts";
 
 const FOLDER = join(import.meta.dirname, "../fixtures/stores");

@@ -27,10 +27,10 @@ async function taken(counters: readonly Counter[], takes: number, key = "con_1")
 
 describe("the uses of a limit", () => {
   it.each([10, 90, 1000])("are never more than %i over all processes, and no place is lost", async (points) => {
-    const some = await processes(3, { points, seconds: 60 });
+    const some = await processes(3, { points, seconds: 600 });
     const counters = some.map(({ counter }) => counter);
     expect(await taken(counters, points * 2)).toBe(points);
-    expect(await counters[0]!.take("con_1")).toBeGreaterThan(50_000);
+    expect(await counters[0]!.take("con_1")).toBeGreaterThan(60_000);
     expect(await counters[0]!.take("con_2")).toBe(0);
   });
 
@@ -47,7 +47,7 @@ describe("the uses of a limit", () => {
     const some = await processes(2, { points: 4, seconds: 1 });
     const counters = some.map(({ counter }) => counter);
     expect(await taken(counters, 8)).toBe(4);
-    await expect.poll(() => taken(counters, 8), { timeout: 3000 }).toBeGreaterThan(0);
+    await expect.poll(() => taken(counters, 8)).toBeGreaterThan(0);
   });
 
   it("are counted by each process alone while the database cannot be reached", async () => {

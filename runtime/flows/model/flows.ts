@@ -1,19 +1,6 @@
 import type { Flow, Trigger } from "../../../schemas/flow.ts";
-import { isoTime } from "../../core/time.ts";
-import {
-  bytes,
-  count,
-  fixed,
-  flag,
-  hidden,
-  name,
-  nullable,
-  oneOf,
-  text,
-  time,
-  value,
-  type Field,
-} from "../../model/field.ts";
+import { failure, type Failure } from "../../model/failure.ts";
+import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import { checkedInput } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
@@ -22,12 +9,8 @@ import type { Sql, Tx } from "../../store/database.ts";
 import { answers, connectionsBySlot, enabled, FLOW_ID, flowProperties, owner } from "./definition.ts";
 
 /** Why a flow is broken. */
-export interface FlowProblem {
-  code: string;
-  message: string;
+export interface FlowProblem extends Failure {
   connection: string;
-  /** Milliseconds since the epoch. */
-  at: number;
 }
 
 /** Which template a flow was made from. */
@@ -38,20 +21,11 @@ export interface FlowOrigin {
   connections: Record<string, string>;
 }
 
-const problem: Field<FlowProblem | null, (Omit<FlowProblem, "at"> & { at: string }) | null, false> = {
-  ...nullable(
-    value<FlowProblem>(
-      schema.object("Why the flow is broken.", {
-        code: schema.text("Stable code.", "reauth_required"),
-        message: schema.text("The problem and its remedy."),
-        connection: schema.text("Id of the connection that does not work."),
-        at: schema.time("When the flow broke."),
-      }),
-    ),
-  ),
-  check: undefined,
-  show: (found) => found && { ...found, at: isoTime(found.at) },
-};
+const problem = nullable(
+  failure<FlowProblem>("Why the flow is broken.", {
+    connection: schema.text("Id of the connection that does not work."),
+  }),
+);
 
 const stored = {
   id: text("Id.", { example: FLOW_ID }),

@@ -11,7 +11,7 @@ export const sampleRoutes: Route[] = [
     method: "get",
     path: "/v1/connections/{id}/triggers/{trigger}/sample",
     operationId: "getTriggerSample",
-    summary: "Examples of what a trigger tells of: up to three real records, or the manifest's sample",
+    summary: "Examples of the records of a trigger: up to three real ones, or the manifest's sample",
     tag: "connections",
     params: { id: "Id of the connection", trigger: "Key of the trigger in the manifest" },
     query: {

@@ -8,10 +8,10 @@ import { connectionSchemas } from "../../model/connections.ts";
 import { deliverySchemas } from "../../model/deliveries.ts";
 import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
-import { variableSchemas } from "../../model/variables.ts";
-import { connectorSchemas } from "./connections.ts";
 import { subscriptionSchemas } from "../../model/subscriptions.ts";
+import { variableSchemas } from "../../model/variables.ts";
 import { subscriptionHealthSchema } from "../../poll/health.ts";
+import { connectorSchemas } from "./connections.ts";
 import { systemSchemas } from "./system.ts";
 
 /** Everything that the core's routes answer, by name. */

@@ -1,7 +1,7 @@
 import { fixed, hidden, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import { listQuery } from "../../model/page.ts";
 import { listOf, object, text as textSchema } from "../../model/schema.ts";
-import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
+import { Table, type ViewOf } from "../../model/table.ts";
 import { SIDES } from "../sides.ts";
 
 /** A field and what either side had in it; a side that deleted the record has null. */
@@ -32,7 +32,6 @@ export const conflicts = new Table("sync_conflicts", {
   createdAt: time("When the conflict was found."),
 });
 
-type ConflictRecord = RecordOf<typeof conflicts.fields>;
 export type ConflictView = ViewOf<typeof conflicts.fields>;
 
 export const conflictQuery = listQuery("conflicts", {});

@@ -6,7 +6,7 @@ import { anyObject, count, object } from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, SqlValue, Tx } from "../../store/database.ts";
 import { bySide, SIDES, type Fields, type Side } from "../sides.ts";
-import { failure, type Failure } from "./failure.ts";
+import { failure, type Failure } from "../../model/failure.ts";
 
 /** Each state, and what it means. */
 const STATES = {

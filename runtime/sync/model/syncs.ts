@@ -1,13 +1,14 @@
 import type { JsonSchema } from "../../core/json.ts";
-import { checked, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import { count, fixed, flag, hidden, name, nullable, oneOf, schemasOf, text, time, value } from "../../model/field.ts";
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
+import { subscriptions, type SubscriptionRecord } from "../../model/subscriptions.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
-import { mappingFaults, syncFieldsSchema, type SyncFields } from "../mapping.ts";
-import { bySide, DIRECTIONS, WINNERS, type Side } from "../sides.ts";
-import { failure, failureSchema, type Failure, type FailureView } from "./failure.ts";
+import { fieldsOfSync } from "../mapping.ts";
+import { DIRECTIONS, WINNERS, type Side } from "../sides.ts";
+import { failure, type Failure } from "../../model/failure.ts";
 import { linkCountsSchema, type LinkCounts } from "./links.ts";
 
 const MINUTE = 60_000;
@@ -29,7 +30,7 @@ export const syncs = new Table("syncs", {
     ["propagate", "ignore"],
     "Whether a record deleted on one side is deleted on the other; default propagate.",
   ),
-  fields: checked(value<SyncFields>(syncFieldsSchema), mappingFaults),
+  fields: fieldsOfSync,
   everySeconds: nullable(
     count("Seconds between reads of either side; null for what the triggers' manifests say.", {
       schema: { minimum: 1 },
@@ -60,17 +61,24 @@ export const syncs = new Table("syncs", {
 export type SyncRecord = RecordOf<typeof syncs.fields>;
 export type SyncProblem = NonNullable<SyncRecord["problem"]>;
 
-/** How one side of a sync fares. */
-export interface SideView {
-  connection: string;
-  connector: string | null;
-  account: string | null;
-  authorized: boolean;
-  lastReadAt: string | null;
-  nextReadAt: string | null;
-  syncToken: { known: boolean; since: string | null };
-  lastError: FailureView | null;
-}
+const sideFields = {
+  connection: text("Id of the connection."),
+  connector: nullable(text("Its connector; null when the connection was removed.", { example: "google-contacts" })),
+  account: nullable(text("Label of the account.", { example: "ada@example.com" })),
+  authorized: flag("Whether the vendor still accepts the connection."),
+  lastReadAt: nullable(time("When its changes were last read.")),
+  nextReadAt: nullable(time("When its changes are read next.")),
+  syncToken: value<{ known: boolean; since: string | null }>(
+    schema.object("The cursor from which the next read lists changes.", {
+      known: { type: "boolean", description: "False without a cursor: everything is read and compared." },
+      since: schema.nullable(schema.time("When the vendor gave it.")),
+    }),
+  ),
+  lastError: nullable(failure<Failure>("Why the last read failed; null after a success.")),
+};
+
+/** One side of a sync, as it is shown. */
+export type SideView = ViewOf<typeof sideFields>;
 
 /** A sync as it is shown. */
 export interface SyncView extends Omit<ViewOf<typeof syncs.fields>, Side> {
@@ -105,34 +113,22 @@ export const syncQuery = listQuery("syncs", {
   connection: name("Only of this connection."),
 });
 
+const onSide = (side: Side): JsonSchema => schema.count(`On the ${side}.`);
+const counts = (description: string) =>
+  value<Record<Side, number>>(schema.object(description, { left: onSide("left"), right: onSide("right") }));
+
+const dryRunFields = {
+  link: count("Pairs recognised as the same record."),
+  create: counts("Records that would be created."),
+  update: counts("Records that would be updated."),
+  conflicts: count("Pairs in which both sides have different values in one field."),
+  alone: counts("Records that would not be copied, because of the direction or because the connector cannot create."),
+};
+
 /** What the first comparison would do. */
-export interface DryRun {
-  link: number;
-  create: Record<Side, number>;
-  update: Record<Side, number>;
-  conflicts: number;
-  alone: Record<Side, number>;
-}
+export type DryRun = ViewOf<typeof dryRunFields>;
 
-const counts = (description: string): JsonSchema =>
-  schema.object(
-    description,
-    bySide((side) => schema.count(`On the ${side}.`)),
-  );
-
-const sideSchema = schema.object("One side.", {
-  connection: schema.text("Id of the connection."),
-  connector: schema.nullable(schema.text("Its connector; null when the connection was removed.", "google-contacts")),
-  account: schema.nullable(schema.text("Label of the account.", "ada@example.com")),
-  authorized: { type: "boolean", description: "Whether the vendor still accepts the connection." },
-  lastReadAt: schema.nullable(schema.time("When its changes were last read.")),
-  nextReadAt: schema.nullable(schema.time("When its changes are read next.")),
-  syncToken: schema.object("The cursor from which the next read lists changes.", {
-    known: { type: "boolean", description: "Whether there is a cursor; without one, everything is read and compared." },
-    since: schema.nullable(schema.time("When the vendor gave it.")),
-  }),
-  lastError: schema.nullable(failureSchema("Why the last read failed; null after a success.")),
-});
+const sideSchema = schema.object("One side.", schemasOf(sideFields));
 
 export const syncSchemas = {
   Sync: syncs.schema("Two connections kept alike in one resource.", {
@@ -145,13 +141,7 @@ export const syncSchemas = {
     right: sideSchema,
     links: linkCountsSchema,
   }),
-  SyncDryRun: schema.object("What a sync would do first.", {
-    link: schema.count("Pairs recognised as the same record."),
-    create: counts("Records that would be created."),
-    update: counts("Records that would be updated."),
-    conflicts: schema.count("Pairs in which both sides have different values in one field."),
-    alone: counts("Records that would not be copied, because of the direction or because the connector cannot create."),
-  }),
+  SyncDryRun: schema.object("What a sync would do first.", schemasOf(dryRunFields)),
 };
 
 /** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last is over. */
@@ -192,12 +182,9 @@ export async function deleteSync(tx: Tx, id: string): Promise<void> {
   await syncs.delete(tx, id);
 }
 
-/** The subscriptions by which a sync learns of changes, and the streams they read. */
-export function subscriptionsOfSync(
-  sql: Sql,
-  sync: string,
-): Promise<{ id: string; connection: string; stream: number; backfill: string }[]> {
-  return sql.all("select id, connection, stream, backfill from subscriptions where flow = ? order by id", [sync]);
+/** The subscriptions by which a sync learns of changes. */
+export function subscriptionsOfSync(sql: Sql, sync: string): Promise<SubscriptionRecord[]> {
+  return subscriptions.all(sql, "where flow = ? order by id", [sync]);
 }
 
 /**

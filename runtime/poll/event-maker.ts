@@ -9,7 +9,7 @@ import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Makes the events of one read, and counts them. */
-export class Teller {
+export class EventMaker {
   readonly #reading: Reading;
   /** Of the newest change that has an event. */
   sequence: number;
@@ -25,8 +25,8 @@ export class Teller {
   /** Events of changes, for those who subscribed before this read began; a first read is silent. */
   changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
     if (at.mode === "baseline") return [];
-    const told = this.#before(at);
-    return changes.flatMap((change) => this.#eventsOf(change, told, false));
+    const recipients = this.#before(at);
+    return changes.flatMap((change) => this.#eventsOf(change, recipients, false));
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */

@@ -1,9 +1,9 @@
-import type { JsonSchema } from "../../core/json.ts";
-import { isoTime } from "../../core/time.ts";
-import { value, type Field } from "../../model/field.ts";
-import { object, text, time } from "../../model/schema.ts";
+import type { JsonSchema } from "../core/json.ts";
+import { isoTime } from "../core/time.ts";
+import { value, type Field } from "./field.ts";
+import { object, text, time } from "./schema.ts";
 
-/** Why something failed. */
+/** Why something does not work, or failed. */
 export interface Failure {
   code: string;
   message: string;
@@ -11,6 +11,7 @@ export interface Failure {
   at: number;
 }
 
+/** A failure as it is shown: its time as RFC 3339. */
 export type FailureView<F extends Failure = Failure> = Omit<F, "at"> & { at: string };
 
 export const showFailure = <F extends Failure>({ at, ...failure }: F): FailureView<F> => ({
@@ -19,11 +20,11 @@ export const showFailure = <F extends Failure>({ at, ...failure }: F): FailureVi
 });
 
 /** JSON Schema of a failure as it is shown, perhaps with further properties. */
-export function failureSchema(description: string, further: Record<string, JsonSchema> = {}): JsonSchema {
+function failureSchema(description: string, further: Record<string, JsonSchema> = {}): JsonSchema {
   return object(description, {
     code: text("Stable code.", "reauth_required"),
-    message: text("What is wrong and what to do."),
-    at: time("Since when."),
+    message: text("The problem and its remedy."),
+    at: time("When it happened."),
     ...further,
   });
 }
