@@ -1,6 +1,7 @@
 import type { Step } from "../../schemas/flow.ts";
 import { durationMs } from "../core/duration.ts";
 import { unknownName, type Fault } from "../core/errors.ts";
+import { DAY } from "../core/time.ts";
 import { hasEmbedded } from "../manifest/expressions.ts";
 import { compileSchema } from "../manifest/validate.ts";
 import { below, faultsOf } from "./attempt.ts";
@@ -11,7 +12,7 @@ import { compileUrl } from "./mapping.ts";
 import { anything, described, listOf, objectOf, text, type ValueType } from "./value-type.ts";
 
 /** The longest wait of a step. */
-const MAX_DELAY_MS = 90 * 86_400_000;
+const MAX_DELAY_MS = 90 * DAY;
 const LIST = { schema: { type: "array" }, validate: compileSchema({ type: "array" }) };
 
 interface CheckedStep {

@@ -1,16 +1,17 @@
 import { backoff } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
+import { DAY, MINUTE, SECOND } from "../core/time.ts";
 import { errorClass, VendorError } from "../vendor/errors.ts";
 import type { CompiledStep } from "./definition.ts";
 
 /** They double up to the last of the tries. */
-const PAUSES = { firstMs: 5_000, longestMs: Infinity, spread: 0.2 };
+const PAUSES = { firstMs: 5 * SECOND, longestMs: Infinity, spread: 0.2 };
 /** Most tries after failures that pass by themselves. */
 const MOST = 6;
 /** The wait for a limit whose end the vendor does not tell. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = MINUTE;
 /** The longest that limits are waited for, from the first try. */
-const LIMITS_END_MS = 24 * 60 * 60_000;
+const LIMITS_END_MS = DAY;
 
 /** A call that failed. */
 export interface Failure {

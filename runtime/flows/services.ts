@@ -1,5 +1,6 @@
 import type { Variables } from "../accounts/variables.ts";
 import type { Actions } from "../act/act.ts";
+import { DAY } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
 import type { Wiring } from "../poll/wiring.ts";
@@ -39,8 +40,6 @@ export interface FlowsServices {
   readonly hooks: Hooks;
 }
 
-const DAY_MS = 86_400_000;
-
 /** Makes the services, and has the engine work on flows. */
 export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
   const compiled = new CompiledFlows();
@@ -71,7 +70,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
       {
         name: "runs",
         cron: "27 3 * * *",
-        work: () => purgeRuns(core, core.clock.now() - core.retention.eventsDays * DAY_MS),
+        work: () => purgeRuns(core, core.clock.now() - core.retention.eventsDays * DAY),
       },
     ],
   };
