@@ -1,6 +1,6 @@
 import { WORKSPACE_USER } from "../accounts/resolve.ts";
 import { missingScopes } from "../accounts/scopes.ts";
-import { HooklineError, notFound, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
+import { HooklineError, notFound, unknownName, type Fault } from "../core/errors.ts";
 import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
@@ -9,7 +9,7 @@ import type { SyncRecord } from "./model/syncs.ts";
 import { bySide, SIDES, writesTo, type Side } from "./sides.ts";
 
 /** What of a sync has to fit its connections. */
-type Given = Pick<SyncRecord, "resource" | "left" | "right" | "direction" | "deletes">;
+type Given = Pick<SyncRecord, "resource" | "left" | "right" | "direction">;
 
 /** Both sides of a sync that may be made. */
 export interface CheckedSync {
@@ -19,40 +19,36 @@ export interface CheckedSync {
 }
 
 /**
- * Whether two connections can be kept alike so. `known` faults of the input are reported with those found here.
- * @throws HooklineError `invalid_input` with every fault
+ * Whether two connections can be kept alike so: what is wrong, and both sides when nothing is. Nothing is said of a sync of
+ * which a part is missing.
  * @throws HooklineError `not_found` for a connection that is not the caller's
- * @throws HooklineError `scope_missing`
  */
-export async function checkSync(
+export async function checkConnections(
   sql: Sql,
-  given: Given,
+  { resource, left, right, direction }: Partial<Given>,
   connectors: ReadonlyMap<string, Connector>,
   scope: Scope = {},
-  known: readonly Fault[] = [],
-): Promise<CheckedSync> {
-  const found = new Map((await connectionsByIds(sql, [given.left, given.right])).map((row) => [row.id, row]));
+): Promise<{ faults: Fault[]; beside: CheckedSync | undefined }> {
+  if (!resource || !left || !right || !direction) return { faults: [], beside: undefined };
+  const given = { resource, left, right, direction };
+  const found = new Map((await connectionsByIds(sql, [left, right])).map((row) => [row.id, row]));
   for (const side of SIDES) {
     const owner = found.get(given[side])?.user;
     if (scope.user !== undefined && (owner === undefined || !isVisible(owner, scope))) {
       throw notFound("connection", given[side]);
     }
   }
-  const faults = [...known];
-  if (given.left === given.right) {
-    faults.push({ pointer: "/right", message: "is the left connection too; choose another" });
-  }
+  const faults: Fault[] = [];
+  if (left === right) faults.push({ pointer: "/right", message: "is the left connection too; choose another" });
   for (const side of SIDES) faults.push(...sideFaults(given, side, found.get(given[side]), connectors));
   const users = new Set([...found.values()].map(({ user }) => user).filter((user) => user !== WORKSPACE_USER));
   if (users.size > 1) {
     faults.push({ pointer: "/right", message: "belongs to another user than the left; choose two of one user" });
   }
-  refuseFaults("sync", faults);
+  if (faults.length > 0) return { faults, beside: undefined };
   const rows = bySide((side) => found.get(given[side])!);
   const [user = WORKSPACE_USER] = users;
-  const checked = { user, rows, connectors: bySide((side) => connectors.get(rows[side].connector)!) };
-  for (const side of SIDES) assertScopes(given, side, checked);
-  return checked;
+  return { faults, beside: { user, rows, connectors: bySide((side) => connectors.get(rows[side].connector)!) } };
 }
 
 function* sideFaults(
@@ -88,19 +84,21 @@ function* resourceFaults(given: Given, side: Side, connector: Connector): Genera
   }
 }
 
-function assertScopes(given: Given, side: Side, { rows, connectors }: CheckedSync): void {
-  if (!writesTo(given, side)) return;
-  const { definition } = connectors[side].resources.get(given.resource)!;
-  const names = [definition.create, definition.update, given.deletes === "propagate" ? definition.delete : undefined];
-  for (const name of names) {
-    const action = connectors[side].actions.get(name ?? "");
-    const missing = missingScopes(action?.scopes ?? [], rows[side].scopes);
-    if (missing.length === 0) continue;
-    throw new HooklineError(
-      "scope_missing",
-      `The sync writes to the ${side} by ${name}, which needs ${missing.join(", ")}; connection ${rows[side].id} was not granted it: reconnect and grant it`,
-      { data: { missing } },
-    );
+/** @throws HooklineError `scope_missing` when a connection was not granted what the sync's writes need */
+export function assertScopes(given: Given & Pick<SyncRecord, "deletes">, { rows, connectors }: CheckedSync): void {
+  for (const side of SIDES.filter((side) => writesTo(given, side))) {
+    const { definition } = connectors[side].resources.get(given.resource)!;
+    const removal = given.deletes === "propagate" ? definition.delete : undefined;
+    for (const name of [definition.create, definition.update, removal]) {
+      const action = connectors[side].actions.get(name ?? "");
+      const missing = missingScopes(action?.scopes ?? [], rows[side].scopes);
+      if (missing.length === 0) continue;
+      throw new HooklineError(
+        "scope_missing",
+        `The sync writes to the ${side} by ${name}, which needs ${missing.join(", ")}; connection ${rows[side].id} was not granted it: reconnect and grant it`,
+        { data: { missing } },
+      );
+    }
   }
 }
 

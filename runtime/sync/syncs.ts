@@ -1,12 +1,12 @@
 import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { connectionsByIds, type StatusChange } from "../model/connections.ts";
-import type { InputOf } from "../model/input.ts";
+import { checkBeside, type InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Tx } from "../store/database.ts";
 import { openSides } from "./access.ts";
-import { checkSync, triggersOf, type CheckedSync } from "./check.ts";
+import { assertScopes, checkConnections, triggersOf, type CheckedSync } from "./check.ts";
 import type { SyncCore } from "./core.ts";
 import { enqueueLinks, matchJob } from "./jobs.ts";
 import { dryRun } from "./matching.ts";
@@ -102,14 +102,22 @@ export function createSyncs(core: SyncCore): Syncs {
   };
 
   const prepare = async (given: NewSync, scope?: Scope): Promise<{ sync: SyncRecord; checked: CheckedSync }> => {
-    const faults = newSync.faults(given);
-    // When only the templates are faulty, the connections are checked as well: all faults are shown at once.
-    const isOfFields = faults.length > 0 && faults.every(({ pointer }) => pointer.startsWith("/fields/"));
-    const { dryRun: _, ...chosen } = newSync.check(isOfFields ? { ...given, fields: {} } : given);
+    const { given: chosen, beside } = await checkBeside("sync", newSync, given, (sound) =>
+      checkConnections(db, { ...DEFAULTS, ...sound }, connectors, scope),
+    );
+    const { dryRun: _, ...settings } = chosen;
     const now = clock.now();
-    const sync = { ...DEFAULTS, ...chosen, id: newId("sync", now), user: "", createdAt: now, updatedAt: now };
-    const checked = await checkSync(db, sync, connectors, scope, isOfFields ? faults : []);
-    return { sync: { ...sync, user: checked.user }, checked };
+    const checked = beside!;
+    const sync = {
+      ...DEFAULTS,
+      ...settings,
+      id: newId("sync", now),
+      user: checked.user,
+      createdAt: now,
+      updatedAt: now,
+    };
+    assertScopes(sync, checked);
+    return { sync, checked };
   };
 
   const subscribe = async (tx: Tx, sync: SyncRecord, checked: CheckedSync): Promise<void> => {
@@ -163,7 +171,10 @@ export function createSyncs(core: SyncCore): Syncs {
     async update(id, given, scope) {
       const changes = syncChanges.check(given);
       const sync = await find(id, scope);
-      await checkSync(db, { ...sync, ...changes }, connectors);
+      const next = { ...sync, ...changes };
+      const { faults, beside } = await checkConnections(db, next, connectors);
+      refuseFaults("sync", faults);
+      assertScopes(next, beside!);
       return change(id, changes);
     },
 
@@ -188,7 +199,12 @@ export function createSyncs(core: SyncCore): Syncs {
       const sync = await find(id, scope);
       if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
       await db.transaction(async (tx) => {
-        for (const subscription of await subscriptionsOfSync(tx, id)) await wiring.poll(tx, subscription);
+        for (const subscription of await subscriptionsOfSync(tx, id)) {
+          if (subscription.status === "paused") {
+            throw new HooklineError("conflict", `Subscription ${subscription.id} is paused; resume it before polling`);
+          }
+          await wiring.poll(tx, subscription);
+        }
         await enqueueLinks(tx, engine, id, "failed");
       });
       return { id };

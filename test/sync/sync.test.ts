@@ -291,12 +291,12 @@ describe("the fields of a sync", () => {
     ).rejects.toMatchObject({
       code: "invalid_input",
       faults: [
+        { pointer: "/right", message: "is the left connection too; choose another" },
         {
           pointer: "/fields/map/left/notes",
           message: 'expression "$nope.x": unknown root "$nope"; Allowed here: $resource, $record',
         },
         { pointer: "/fields/exclude", message: "choose include or exclude, not both" },
-        { pointer: "/right", message: "is the left connection too; choose another" },
       ],
     });
     await expect(bench.runtime.syncs.create({ resource: "contacts", ...bench.connections })).rejects.toMatchObject({
