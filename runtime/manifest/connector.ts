@@ -31,7 +31,6 @@ import type {
   Connector,
 } from "./compiled.ts";
 import { toText, type Getter, type Scope } from "./expressions.ts";
-import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
@@ -41,7 +40,6 @@ import { compileSchema } from "./validate.ts";
 import { readsVariables } from "./variables.ts";
 
 export type * from "./compiled.ts";
-export { compileCondition };
 
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const HARMLESS = new Set<Action["kind"]>(["get", "search", "list"]);
