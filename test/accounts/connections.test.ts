@@ -135,7 +135,7 @@ describe("creating a connection with credentials", () => {
 
 describe("what the library refuses", () => {
   const refusals: [string, (accounts: Accounts) => Promise<unknown>, object][] = [
-    ["nothing at all", (a) => a.create(undefined as never), { code: "invalid_input", faults: [{ pointer: "" }] }],
+    ["nothing at all", (a) => a.create(undefined as never), { faults: [{ pointer: "/connector" }] }],
     [
       "no user",
       (a) => a.create({ connector: "acme" }),
