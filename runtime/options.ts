@@ -216,7 +216,7 @@ export function* urlFault(pointer: string, url: unknown): Generator<Fault> {
   yield { pointer, message };
 }
 
-/** Clients and servers of connectors that are not loaded. What a manifest in a file is called is known when it is read. */
+/** Clients and servers of connectors that do not exist; those of one that is not loaded wait for it. What a manifest in a file is called is known when it is read. */
 function* connectorFaults({ connectors = builtInConnectors(), clients, servers }: RuntimeOptions): Generator<Fault> {
   if (!Array.isArray(connectors)) return;
   const named = connectors.map((source: string | object) => (typeof source === "string" ? source : nameOf(source)));
@@ -226,10 +226,11 @@ function* connectorFaults({ connectors = builtInConnectors(), clients, servers }
     yield { pointer: `/connectors/${index}`, message };
   }
   if (named.some(isPath)) return;
+  const known = [...named, ...builtInConnectors()];
   for (const [option, given] of Object.entries({ clients, servers })) {
     for (const name of Object.keys(given ?? {})) {
-      if (named.includes(name)) continue;
-      yield { pointer: joinPointer(`/${option}`, name), message: unknownName("connector", name, named) };
+      if (known.includes(name)) continue;
+      yield { pointer: joinPointer(`/${option}`, name), message: unknownName("connector", name, known) };
     }
   }
 }

@@ -31,7 +31,12 @@ const { properties: allProperties, ...rules } = standalone(templateSchema);
 const { $schema: _, ...properties } = allProperties;
 
 /** JSON Schema of a template, without the hint where an editor finds that schema. */
-export const templateForm = { ...rules, required: templateSchema.required, properties };
+export const templateForm = {
+  ...rules,
+  required: templateSchema.required,
+  properties,
+  examples: templateSchema.examples,
+};
 
 /** A schema of `schemas/` with its references filled in, so that each of its parts can stand anywhere. */
 function standalone(schema: object): { properties: Record<string, JsonSchema> } & JsonSchema {
