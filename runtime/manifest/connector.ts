@@ -41,7 +41,6 @@ import { compileSchema } from "./validate.ts";
 import { readsVariables } from "./variables.ts";
 
 export type * from "./compiled.ts";
-export { compileCondition };
 
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const HARMLESS = new Set<Action["kind"]>(["get", "search", "list"]);
