@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { VendorClient } from "../../runtime/accounts/client.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
@@ -9,7 +9,6 @@ import { MIN_SECONDS } from "../../runtime/poll/check.ts";
 import { MOST_PAGES, readStream } from "../../runtime/poll/read.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
-import { soon } from "../http/compose.ts";
 import { createBench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 
@@ -73,11 +72,11 @@ describe("polls of one connection", () => {
       });
     }
     for (const id of subscriptions) await runtime.subscriptions.poll(id);
-    await soon(() => expect(open).toBe(2));
+    await vi.waitFor(() => expect(open).toBe(2), 10_000);
     await (runtime.engine as EmbeddedEngine).tick();
     expect(vendor.faults).toHaveLength(1);
     held.shift()!();
-    await soon(() => expect(held).toHaveLength(2));
+    await vi.waitFor(() => expect(held).toHaveLength(2), 10_000);
     for (const answer of held) answer();
     await settle();
     expect([most, open]).toEqual([2, 0]);
