@@ -104,7 +104,7 @@ describe("an in-process consumer", () => {
     await runtime.start();
     expect(refused).toThrow(HooklineError);
     expect(() => runtime.on("contact.created", undefined as never)).toThrow(
-      new TypeError('on("contact.created"): the consumer must be a function'),
+      new TypeError("on: the handler of contact.created is not a function; pass (event) => …"),
     );
   });
 });

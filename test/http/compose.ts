@@ -76,7 +76,7 @@ export async function makeApi(options: ApiOptions = {}) {
     const sent = request(url)[method.toLowerCase() as "get"](path).set(headersOf).responseType("blob");
     const response = await (body === undefined
       ? sent
-      : sent.send(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body)));
+      : sent.send(typeof body === "string" ? body : JSON.stringify(body)));
     const text = Buffer.isBuffer(response.body) ? response.body.toString() : "";
     const isJson = /json/.test(response.headers["content-type"] ?? "");
     const answer = {
