@@ -9,7 +9,7 @@ import type { NetworkPolicy } from "./core/addresses.ts";
 import { systemClock, type Clock } from "./core/clock.ts";
 import { HooklineError } from "./core/errors.ts";
 import { createLog } from "./core/log.ts";
-import type { Consumer, ConsumerOptions } from "./deliver/consumers.ts";
+import { inOrder, type Consumer, type ConsumerOptions } from "./deliver/consumers.ts";
 import type { Deliveries } from "./deliver/deliveries.ts";
 import type { Endpoints } from "./deliver/endpoints.ts";
 import type { Flows } from "./flows/flows.ts";
@@ -90,8 +90,12 @@ export interface Runtime extends AsyncDisposable {
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
-  /** Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts. */
+  /**
+   * Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts. The options may
+   * come before the handler: `on("contact.*", { timeoutSeconds: 60 }, async (event, { signal }) => …)`.
+   */
   on(pattern: string, handler: Consumer, options?: ConsumerOptions): void;
+  on(pattern: string, options: ConsumerOptions, handler: Consumer): void;
   /** Opens the store and begins to poll and deliver. */
   start(): Promise<void>;
   /** Takes nothing new, finishes what runs (up to `graceMs`, default 30 s), closes the store. */
@@ -143,9 +147,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     variables: deferred(open, (c) => c.variables),
     endpoints: deferred(open, (c) => c.endpoints),
     deliveries: deferred(open, (c) => c.deliveries),
-    on: (pattern, handler, given) => {
-      pending.push([pattern, handler, given]);
-      if (opened) void opened.then((composed) => composed.consumers.on(pattern, handler, given));
+    on: (pattern: string, ...given: [Consumer, ConsumerOptions?] | [ConsumerOptions, Consumer]) => {
+      const [handler, consumerOptions] = inOrder(given);
+      pending.push([pattern, handler, consumerOptions]);
+      if (opened) void opened.then((composed) => composed.consumers.on(pattern, handler, consumerOptions));
     },
     start: async () => {
       const composed = await open();

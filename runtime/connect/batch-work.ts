@@ -32,6 +32,8 @@ export interface BatchWorkOptions {
 const CONCURRENCY = 8;
 /** Single calls of one batch at once, where the vendor does not want them one by one. */
 const WIDTH = 4;
+/** A slice, and the calls of the last items with all their retries. */
+const DEADLINE_MS = 15 * 60_000;
 /** After so many milliseconds another batch of the connection gets its turn. */
 const SLICE_MS = 10_000;
 /** When a vendor limits without saying for how long. */
@@ -49,8 +51,10 @@ type Attempt = Settled[] | { again: number } | { alone: true } | { hopeless: Hoo
  * after a crash only those at work are in doubt: they run again where that is harmless, and have failed where it is not.
  */
 export function workBatches(options: BatchWorkOptions): void {
-  options.engine.work("batch", { concurrency: CONCURRENCY, perGroup: 1 }, (job, _loaded, signal) =>
-    workBatch(options, job, signal),
+  options.engine.work(
+    "batch",
+    { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
+    (job, _loaded, signal) => workBatch(options, job, signal),
   );
 }
 
@@ -60,7 +64,7 @@ async function workBatch(options: BatchWorkOptions, job: Job, signal: AbortSigna
   if (batch?.status !== "running") return { done: true };
   let run: BatchRun;
   try {
-    run = new BatchRun(options, batch, (await openClient(batch.connection)).connector, signal);
+    run = new BatchRun(options, job, batch, (await openClient(batch.connection)).connector, signal);
   } catch (error) {
     if (error instanceof HooklineError && HOPELESS.has(error.code))
       return { done: true, commit: giveUp(batch, error, clock) };
@@ -97,6 +101,7 @@ const giveUp =
 /** One batch at work, from one start of its job to the next. */
 class BatchRun {
   readonly #o: BatchWorkOptions;
+  readonly #job: Job;
   readonly #batch: BatchRow;
   readonly #action: CompiledAction;
   /** The vendor's call for many, where there is one. */
@@ -107,8 +112,9 @@ class BatchRun {
   #aloneUntil = -1;
 
   /** Throws `not_found` when the manifest no longer has the action. */
-  constructor(options: BatchWorkOptions, batch: BatchRow, connector: Connector, signal: AbortSignal) {
+  constructor(options: BatchWorkOptions, job: Job, batch: BatchRow, connector: Connector, signal: AbortSignal) {
     this.#o = options;
+    this.#job = job;
     this.#batch = batch;
     this.#action = findAction(connector, batch.action);
     this.#many = this.#action.batch;
@@ -120,16 +126,21 @@ class BatchRun {
 
   /** Decides about the items at which an earlier process ended. */
   async recover(): Promise<void> {
-    const { db } = this.#o;
-    if (this.#repeatable) await moveItems(db, this.#batch.id, "running", "waiting");
-    else await moveItems(db, this.#batch.id, "running", "failed", INTERRUPTED);
+    const { id } = this.#batch;
+    await this.#job.transaction(
+      (tx) =>
+        this.#repeatable
+          ? moveItems(tx, id, "running", "waiting")
+          : moveItems(tx, id, "running", "failed", INTERRUPTED),
+      "note",
+    );
   }
 
   /** The next items, noted as running; none when all are done or the rest is cancelled. */
   async take(): Promise<BatchItem[]> {
     const { id } = this.#batch;
     const width = this.#action.serial ? 1 : WIDTH;
-    return this.#o.db.transaction(async (tx) => {
+    return this.#job.transaction(async (tx) => {
       const waiting = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
       const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
       const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);
@@ -139,7 +150,7 @@ class BatchRun {
         items.map(({ position }) => ({ position, status: "running", result: null })),
       );
       return items;
-    });
+    }, "note");
   }
 
   async attempt(items: readonly BatchItem[]): Promise<Attempt> {
@@ -156,10 +167,10 @@ class BatchRun {
 
   /** Notes what became of items. */
   async settle(items: readonly BatchItem[], attempt: Settled[] | { alone: true }): Promise<void> {
-    const { db } = this.#o;
-    if (Array.isArray(attempt)) return settleItems(db, this.#batch.id, attempt);
+    const { id } = this.#batch;
+    if (Array.isArray(attempt)) return this.#job.transaction((tx) => settleItems(tx, id, attempt));
     this.#aloneUntil = items.at(-1)!.position;
-    await moveItems(db, this.#batch.id, "running", "waiting");
+    await this.#job.transaction((tx) => moveItems(tx, id, "running", "waiting"));
   }
 
   async #together(many: CompiledBatch, items: readonly BatchItem[]): Promise<Attempt> {

@@ -3,7 +3,7 @@ import type { Vault } from "../core/crypto.ts";
 import type { AttemptMeasure } from "../core/metrics.ts";
 import type { Network } from "../core/network.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import type { Engine, Handler, Outcome } from "../engine/engine.ts";
+import { MOST_INTERRUPTIONS, type Engine, type Handler, type Job, type Outcome } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
 import {
   deliverables,
@@ -20,7 +20,7 @@ import {
   type EndpointRecord,
 } from "../store/endpoints.ts";
 import type { Emit } from "../store/events.ts";
-import type { Consumers } from "./consumers.ts";
+import { LONGEST_CALL_SECONDS, type Consumers } from "./consumers.ts";
 import { credentialsOpener } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";
 import { deliveryExhausted, endpointDisabled } from "./operational.ts";
@@ -30,6 +30,8 @@ import { sendWebhook, type Sent } from "./send.ts";
 
 /** An endpoint that has only failed for this long is turned off. */
 const GIVE_UP_AFTER_MS = 5 * DAY;
+/** Of one attempt: a consumer in the process ends sooner by its own time, and a receiver long before. */
+const DEADLINE_MS = (LONGEST_CALL_SECONDS + 10) * 1000;
 /** How often a process looks again for a consumer that is not registered. */
 const ABSENT_MS = 60_000;
 
@@ -58,6 +60,7 @@ export function workDeliveries(options: DeliverOptions): void {
     {
       concurrency,
       perGroup: perEndpoint,
+      deadlineMs: DEADLINE_MS,
       load: async (sql, jobs) => {
         const jobOf = new Map(jobs.map((job) => [String(job.data["delivery"]), job.id]));
         const loaded = await deliverables(sql, [...jobOf.keys()]);
@@ -83,15 +86,18 @@ function createHandler({
 
   const attempt = (delivery: Deliverable, to: EndpointRecord, signal: AbortSignal): Promise<Sent> | undefined =>
     to.kind === "process"
-      ? consumers.call(to.id, delivery.message)
+      ? consumers.call(to.id, delivery.message, signal)
       : sendWebhook({ network, clock }, to, openCredentials(to), delivery.message, signal);
 
   return async (job, delivery, signal) => {
     if (delivery === undefined || delivery.status !== "pending") return { done: true };
     const { to } = delivery;
     const now = clock.now();
-    if (job.interrupted) delivery.attempts.push(interrupted(delivery));
+    if (job.interrupted) await noteInterruption(job, delivery, now);
     if (to === undefined || to.status !== "active") return finish(delivery, "cancelled", now);
+    if (job.interruptions >= MOST_INTERRUPTIONS) {
+      return finish(delivery, "dead", now, (tx) => emit(tx, deliveryExhausted(delivery, to, now)));
+    }
     if (to.pausedUntil !== null && to.pausedUntil > now) return postpone(delivery, to.pausedUntil);
     if (to.ratePerSecond !== null) {
       const time = pace.next(to.id, to.ratePerSecond, now);
@@ -144,6 +150,16 @@ function createHandler({
 const GONE = "its receiver answered 410 Gone";
 const HOPELESS = "every attempt has failed for 5 days";
 const ABSENT = "no process has registered this consumer for 5 days";
+
+/** An attempt that nobody lived to finish. It is kept before the next, which may end the process as well. */
+async function noteInterruption(job: Job, delivery: Deliverable, now: number): Promise<void> {
+  delivery.attempts.push(interrupted(delivery));
+  if (job.interruptions === 0) return;
+  const { id, attempts } = delivery;
+  delivery.nextAttemptAt = now;
+  const progress = { status: "pending", attempts, nextAttemptAt: now, finishedAt: null } as const;
+  await job.transaction((tx) => recordProgress(tx, id, progress), "note");
+}
 
 /** The time at which an attempt began that nobody lived to finish is when it was due. */
 function interrupted({ nextAttemptAt, createdAt }: Deliverable): Attempt {

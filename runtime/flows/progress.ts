@@ -1,12 +1,12 @@
 import type { Clock } from "../core/clock.ts";
-import type { Outcome } from "../engine/engine.ts";
-import type { Database } from "../store/database.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Job, Outcome } from "../engine/engine.ts";
+import type { Tx } from "../store/database.ts";
 import type { Emit } from "../store/events.ts";
-import { moveRun, saveStep, type RunError, type RunRecord, type RunStepRecord } from "../store/runs.ts";
+import { moveRun, saveStep, stepOfRun, type RunError, type RunRecord, type RunStepRecord } from "../store/runs.ts";
 import { runFailed } from "./operational.ts";
 
 export interface ProgressOptions {
-  db: Database;
   clock: Clock;
   emit: Emit;
 }
@@ -14,22 +14,40 @@ export interface ProgressOptions {
 /** Makes durable how far a run is. A run that was cancelled or removed meanwhile stays as it is. */
 export class Progress {
   readonly #run: RunRecord;
+  readonly #transaction: Job["transaction"];
   readonly #options: ProgressOptions;
 
-  constructor(run: RunRecord, options: ProgressOptions) {
+  /** `transaction` is that of the run's job. */
+  constructor(run: RunRecord, transaction: Job["transaction"], options: ProgressOptions) {
     this.#run = run;
+    this.#transaction = transaction;
     this.#options = options;
   }
 
   /** At once. False when the run was cancelled or removed meanwhile. */
   save(step: RunStepRecord): Promise<boolean> {
-    const { db, clock } = this.#options;
-    return db.transaction(async (tx) => {
-      const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
-      const isAlive = await moveRun(tx, this.#run.id, progress, clock.now());
-      if (isAlive) await saveStep(tx, step);
-      return isAlive;
-    });
+    return this.#transaction((tx) => this.#save(tx, step));
+  }
+
+  /**
+   * That a call is about to be made. False as for `save`.
+   * @throws HooklineError `conflict` when the step is no longer where it was before: somebody else is at it
+   */
+  start(step: RunStepRecord, before: RunStepRecord | undefined): Promise<boolean> {
+    return this.#transaction(async (tx) => {
+      const there = await stepOfRun(tx, step);
+      if (there?.status !== before?.status || there?.attempts !== before?.attempts) {
+        throw new HooklineError("conflict", `Step ${step.step} is at work elsewhere; this process leaves it alone`);
+      }
+      return this.#save(tx, step);
+    }, "note");
+  }
+
+  async #save(tx: Tx, step: RunStepRecord): Promise<boolean> {
+    const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
+    const isAlive = await moveRun(tx, this.#run.id, progress, this.#options.clock.now());
+    if (isAlive) await saveStep(tx, step);
+    return isAlive;
   }
 
   /** With the end of the job's turn: it comes again at that time, milliseconds since the epoch. */

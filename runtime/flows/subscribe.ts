@@ -132,6 +132,11 @@ async function at<T>(pointer: string, work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (!(error instanceof HooklineError)) throw error;
     const faults = error.faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
-    throw new HooklineError(error.code, `${pointer}: ${error.message}`, { cause: error, data: error.data, faults });
+    throw new HooklineError(error.code, `${pointer}: ${error.message}`, {
+      cause: error,
+      data: error.data,
+      faults,
+      retry: error.retry,
+    });
   }
 }

@@ -19,15 +19,17 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   });
 }
 
-/** `subscription.degraded`: its polls have failed several times in a row. */
+/** `subscription.degraded`: its polls have failed, or ended their process, several times in a row. */
 export function degradedEvent(
   connector: string,
   stream: string,
   s: SubscriptionRecord,
   error: StreamError,
   at: number,
+  reason: "failures" | "interrupted" = "failures",
 ): NewEvent {
   return operational("subscription.degraded", connector, stream, s, at, {
+    reason,
     error: { ...error, at: new Date(error.at).toISOString() },
   });
 }

@@ -7,7 +7,8 @@ import { HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import type { PollMeasure } from "../core/metrics.ts";
-import type { Engine, Job, Outcome } from "../engine/engine.ts";
+import { SUSPECT_AFTER, type Engine, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
+import { backoff } from "../engine/retry.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
 import { connectionsByIds, type ConnectionRow } from "../store/connections.ts";
@@ -50,6 +51,8 @@ interface Loaded {
 const DEGRADED_AFTER = 3;
 const SHORTEST_RETRY = 15_000;
 const LONGEST_RETRY = 3_600_000;
+/** Of one poll; one that takes longer goes on at its checkpoint. */
+const DEADLINE_MS = 3_600_000;
 /** A vendor that limits us without saying for how long. */
 const LIMITED_WAIT = 60_000;
 
@@ -63,12 +66,17 @@ export class Poller {
     this.#o = options;
     options.engine.work<Loaded>(
       "poll",
-      { concurrency: options.concurrency, perGroup: 2, load: (sql, jobs) => this.#load(sql, jobs) },
+      {
+        concurrency: options.concurrency,
+        perGroup: 2,
+        deadlineMs: DEADLINE_MS,
+        load: (sql, jobs) => this.#load(sql, jobs),
+      },
       (job, loaded, signal) => this.#poll(job, loaded, signal),
     );
   }
 
-  async #load(sql: Sql, jobs: readonly Job[]): Promise<Map<number, Loaded>> {
+  async #load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Loaded>> {
     const ids = [...new Set(jobs.map((job) => job.data.stream as number))];
     const streams = new Map((await streamsByIds(sql, ids)).map((stream) => [stream.id, stream]));
     const wanted = [...new Set([...streams.values()].map((stream) => stream.connection))];
@@ -86,7 +94,8 @@ export class Poller {
 
   async #poll(job: Job, loaded: Loaded | undefined, signal: AbortSignal): Promise<Outcome> {
     if (!loaded) return { done: true };
-    const { connection, subscriptions } = loaded;
+    const { connection } = loaded;
+    let { subscriptions } = loaded;
     const connector = this.#o.connectors.get(connection.connector);
     const compiled = connector?.streams.get(loaded.stream.stream);
     if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
@@ -105,9 +114,10 @@ export class Poller {
       });
     let stream = loaded.stream;
     try {
+      if (job.interruptions >= SUSPECT_AFTER)
+        subscriptions = await this.#tellInterrupted(job, loaded, connector, compiled);
       const variables = await this.#o.variablesOf?.(connection.user);
-      const assertHeld = async (tx: Tx): Promise<void> => this.#o.engine.assertHeld?.(tx, job);
-      stream = await this.#upgraded(stream, connector, compiled, subscriptions, assertHeld);
+      stream = await this.#upgraded(job, stream, connector, compiled, subscriptions);
       const read = await new StreamRead({
         db: this.#o.db,
         emit: this.#o.emit,
@@ -135,7 +145,7 @@ export class Poller {
           stream: stream.id,
           compiled,
         },
-        assertHeld,
+        transaction: job.transaction,
       }).run();
       report("ok", read.events);
       const next = this.#next(stream.id, subscribers);
@@ -183,22 +193,21 @@ export class Poller {
    * starts from a silent baseline, and `stream.gap` says which time cannot be told.
    */
   async #upgraded(
+    job: Job,
     stream: StreamRecord,
     connector: Connector,
     compiled: CompiledStream,
     subscriptions: readonly SubscriptionRecord[],
-    assertHeld: (tx: Tx) => Promise<void>,
   ): Promise<StreamRecord> {
     const { cursorVersion = 1, migrate } = compiled.definition;
     const hash = this.#requestHash(compiled);
     if (stream.requestHash === null || (stream.requestHash === hash && stream.cursorVersion === cursorVersion))
       return stream;
-    const { db, clock, emit } = this.#o;
+    const { clock, emit } = this.#o;
     const resync = migrate === "resync" && cursorVersion > stream.cursorVersion;
     const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash: hash, cursorVersion };
     if (!resync) fresh.baselinedAt = null;
-    await db.transaction(async (tx) => {
-      await assertHeld(tx);
+    await job.transaction(async (tx) => {
       if (!resync) {
         await forgetAll(tx, stream.id);
         const gap = { from: stream.lastSuccessAt, to: clock.now(), reason: "request_changed" } as const;
@@ -211,6 +220,27 @@ export class Poller {
       await saveStream(tx, fresh);
     });
     return fresh;
+  }
+
+  /** Polls of this stream have ended their process again and again: that is told before one does once more. */
+  async #tellInterrupted(
+    job: Job,
+    { stream, subscriptions }: Loaded,
+    connector: Connector,
+    compiled: CompiledStream,
+  ): Promise<SubscriptionRecord[]> {
+    const now = this.#o.clock.now();
+    const message = `The process has ended ${job.interruptions} times in a row while this stream was read; it goes on, with pauses`;
+    const error: StreamError = { code: "interrupted", message, at: now };
+    const telling = subscriptions.filter((s) => !s.degraded);
+    await job.transaction(async (tx) => {
+      await saveStream(tx, { ...stream, lastError: error });
+      if (telling.length === 0) return;
+      await setDegraded(tx, stream.id, true);
+      const events = telling.map((s) => degradedEvent(connector.name, compiled.name, s, error, now, "interrupted"));
+      await this.#o.emit(tx, events);
+    }, "note");
+    return subscriptions.map((s) => ({ ...s, degraded: true }));
   }
 
   #next(stream: number, subscribers: readonly Subscriber[]): number {
@@ -258,7 +288,10 @@ export class Poller {
     else log.info(facts, "the vendor asks to wait");
 
     const planned = this.#next(current.id, subscribers);
-    const wait = limit ?? backoff(consecutiveErrors, Math.max(planned - now, SHORTEST_RETRY));
+    const longestMs = Math.max(planned - now, LONGEST_RETRY);
+    // Sooner than the plan at first, later than the plan when it goes on.
+    const wait =
+      limit ?? backoff({ firstMs: SHORTEST_RETRY, factor: 2, longestMs }, consecutiveErrors - 1, Math.random);
     const revoked = error instanceof HooklineError && error.code === "reauth_required";
     const next = revoked ? null : now + wait;
     const stream: StreamRecord = { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt: next };
@@ -291,10 +324,4 @@ function limited(error: unknown): number | undefined {
   if (error.code !== "rate_limited" && error.code !== "quota_exceeded") return undefined;
   const after = error instanceof VendorError ? error.retryAfterMs : error.retry ? error.retry.after : undefined;
   return after ?? LIMITED_WAIT;
-}
-
-/** Sooner than the plan at first, later than the plan when it goes on; ±20 %, so that what failed together does not return together. */
-function backoff(failures: number, interval: number): number {
-  const growing = SHORTEST_RETRY * 2 ** (failures - 1);
-  return Math.round(Math.min(growing, Math.max(interval, LONGEST_RETRY)) * (0.8 + Math.random() * 0.4));
 }

@@ -3,6 +3,7 @@ import { serverTime } from "../connect/response.ts";
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { Job } from "../engine/engine.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
 import type { CompiledRecords } from "../manifest/compile-records.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
@@ -33,8 +34,8 @@ export interface ReadOptions {
   subscribers: readonly Subscriber[];
   source: Source;
   context: Omit<EventContext, "at" | "log">;
-  /** Throws when another process reads the stream by now: then no page of this read may be committed. */
-  assertHeld: (tx: Tx) => Promise<void>;
+  /** In which pages are committed; see {@link Job}. */
+  transaction: Job["transaction"];
 }
 
 /** Which list is read: the stream's own, or the one that says what an expired cursor has missed. */
@@ -333,8 +334,7 @@ export class StreamRead {
     // An only page leaves no marks to sweep by: after a crash it is read again.
     const sweepAfter = this.#onlyPage ? undefined : checkpoint.sweepAfter;
     const stream = { ...this.#stream, checkpoint: { ...checkpoint, sweepAfter } };
-    await this.#o.db.transaction(async (tx) => {
-      await this.#o.assertHeld(tx);
+    await this.#o.transaction(async (tx) => {
       await this.#write(tx, difference, checkpoint.startedAt);
       await this.#o.emit(tx, events);
       await saveStream(tx, stream);

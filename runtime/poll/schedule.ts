@@ -1,4 +1,4 @@
-import { createTask, validateDetailed, type ScheduledTask } from "node-cron";
+import { cronFault, cronTask, nextCronTime } from "../core/cron.ts";
 import { HooklineError } from "../core/errors.ts";
 
 /** When a subscription wants its stream read. */
@@ -11,32 +11,13 @@ export type Schedule =
       timeZone?: string;
     };
 
-/** node-cron answers only for the present moment; a clock that is a value needs the matcher behind it. */
-type Matching = ScheduledTask & { timeMatcher: { getNextMatch(after: Date): Date } };
-
-const tasks = new Map<string, Matching>();
-
-function matching(cron: string, timeZone: string): Matching {
-  const key = `${timeZone} ${cron}`;
-  let task = tasks.get(key);
-  if (!task) {
-    task = createTask(cron, () => undefined, { timezone: timeZone }) as Matching;
-    if (tasks.size > 1000) tasks.clear();
-    tasks.set(key, task);
-  }
-  return task;
-}
-
 /**
  * The first time after `now` at which a stream is read. Equal intervals are spread over their length by `offset`
  * (a stable number of the stream), so that a thousand streams of five minutes are not all read in the same second;
  * a cron expression is kept to the minute.
  */
 export function nextRun(schedule: Schedule, offset: number, now: number): number {
-  if ("cron" in schedule)
-    return matching(schedule.cron, schedule.timeZone ?? "UTC")
-      .timeMatcher.getNextMatch(new Date(now))
-      .getTime();
+  if ("cron" in schedule) return nextCronTime(schedule.cron, schedule.timeZone ?? "UTC", now);
   const interval = schedule.everySeconds * 1000;
   const phase = spread(offset) % interval;
   return Math.floor((now - phase) / interval) * interval + phase + interval;
@@ -68,16 +49,12 @@ export function assertCron(cron: string, timeZone: string | undefined, minSecond
       `"${cron}" is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"`,
     );
   }
-  const { valid, errors } = validateDetailed(cron);
-  if (!valid)
-    fault(
-      "/schedule",
-      `"${cron}" is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`,
-    );
+  const wrong = cronFault(cron);
+  if (wrong !== undefined) fault("/schedule", `"${cron}" is not a cron expression: ${wrong}`);
   if (timeZone !== undefined && !isTimeZone(timeZone)) {
     fault("/timeZone", `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`);
   }
-  const runs = matching(cron, timeZone ?? "UTC").getNextRuns(20);
+  const runs = cronTask(cron, timeZone ?? "UTC").getNextRuns(20);
   const shortest = Math.min(...runs.slice(1).map((run, i) => run.getTime() - runs[i]!.getTime()));
   if (shortest < minSeconds * 1000) {
     fault("/schedule", `"${cron}" runs every ${shortest / 1000} s; this trigger allows one poll every ${minSeconds} s`);

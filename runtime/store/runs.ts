@@ -214,22 +214,37 @@ export async function saveStep(tx: Tx, step: RunStepRecord): Promise<void> {
   );
 }
 
+const toStep = (row: StepRow): RunStepRecord => ({
+  run: row.run,
+  step: row.step,
+  iteration: row.iteration,
+  status: row.status,
+  input: row.input,
+  output: row.output,
+  state: row.state,
+  error: parse(row.error),
+  attempts: row.attempts,
+  startedAt: row.started_at,
+  finishedAt: row.finished_at,
+});
+
 /** In the order in which they began. */
 export async function stepsOfRun(sql: Sql, run: string): Promise<RunStepRecord[]> {
   const rows = await sql.all<StepRow>("select * from run_steps where run = ? order by started_at, iteration", [run]);
-  return rows.map((row) => ({
-    run: row.run,
-    step: row.step,
-    iteration: row.iteration,
-    status: row.status,
-    input: row.input,
-    output: row.output,
-    state: row.state,
-    error: parse(row.error),
-    attempts: row.attempts,
-    startedAt: row.started_at,
-    finishedAt: row.finished_at,
-  }));
+  return rows.map(toStep);
+}
+
+/** One step as it is in the store; undefined before it began. */
+export async function stepOfRun(
+  sql: Sql,
+  { run, step, iteration }: Pick<RunStepRecord, "run" | "step" | "iteration">,
+): Promise<RunStepRecord | undefined> {
+  const row = await sql.get<StepRow>("select * from run_steps where run = ? and step = ? and iteration = ?", [
+    run,
+    step,
+    iteration,
+  ]);
+  return row && toStep(row);
 }
 
 /** Deletes up to `limit` runs that ended before a time; returns how many. */

@@ -19,8 +19,8 @@ export interface Dialect {
   jobs: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
-  /** What makes the claims of jobs numbers that only grow; empty where one process claims. */
-  claims: readonly string[];
+  /** What fences the claims of jobs, and counts how often a process died over one. */
+  interruptions: readonly Step[];
 }
 
 /** A statement, or work that no statement can do; both run in the migration's own transaction. */
@@ -339,5 +339,9 @@ export const migrations: readonly Migration[] = [
     `create index sync_conflicts_by_sync on sync_conflicts (sync, id)`,
   ],
   (d) => [...d.shared],
-  (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
+  (d) => [
+    ...d.interruptions,
+    renumberEvents,
+    `create unique index events_by_sequence on events (subscription, sequence)`,
+  ],
 ];

@@ -18,7 +18,7 @@ async function readAndDie(stream: number): Promise<void> {
   await new StreamRead({
     db: runtime.db,
     emit: async () => {},
-    assertHeld: async () => {},
+    transaction: (work) => runtime.db.transaction(work),
     log: createLog({ level: "silent" }),
     now: () => clock.now(),
     stream: record!,

@@ -1,6 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
-import type { Engine, Outcome } from "../../engine/engine.ts";
-import type { Database, Tx } from "../../store/database.ts";
+import type { Engine, Job, Outcome } from "../../engine/engine.ts";
+import type { Sql, Tx } from "../../store/database.ts";
 import type { Emit } from "../../store/events.ts";
 import type { Fields, LinkRecord } from "../../store/sync-links.ts";
 import { tally, type Side, type SyncRecord, type SyncTally } from "../../store/syncs.ts";
@@ -8,7 +8,9 @@ import type { Access, Thing } from "./access.ts";
 
 /** What the work on one link needs. */
 export interface LinkContext {
-  db: Database;
+  /** To read; what is written goes through the job's transactions. */
+  db: Sql;
+  transaction: Job["transaction"];
   clock: Clock;
   emit: Emit;
   engine: Pick<Engine, "enqueue">;

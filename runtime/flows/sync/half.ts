@@ -87,16 +87,16 @@ async function create(context: LinkContext, link: LinkRecord, side: Side, thing:
   const target = otherSide(side);
   const base = withSide({ ...link, agreed: thing.fields, updatedAt: clock.now() }, side, thing.id, thing.fields);
   const intended: LinkRecord = { ...base, state: "creating" };
-  await db.transaction(async (tx) => {
+  await context.transaction(async (tx) => {
     await saveLink(tx, intended);
     await noteKeys(tx, link, side, thing.keys);
-  });
+  }, "note");
   let made: Thing | undefined;
   try {
     made = await sides[target].create(thing.fields, link.id);
   } catch (error) {
     if (!UNCLEAR.has(errorClass(error)) && !context.signal.aborted) {
-      await db.transaction((tx) => saveLink(tx, { ...intended, agreed: null, state: "new" }));
+      await context.transaction((tx) => saveLink(tx, { ...intended, agreed: null, state: "new" }));
     }
     throw error;
   }
@@ -142,7 +142,7 @@ async function unlinked({ db, sync }: LinkContext, side: Side, found: readonly T
 
 /** The link with the other half that was found; kept at once, so that nothing else is paired with it. */
 async function pairedWith(
-  { db }: LinkContext,
+  context: LinkContext,
   link: LinkRecord,
   target: Side,
   { id }: Thing,
@@ -150,7 +150,7 @@ async function pairedWith(
 ): Promise<Step> {
   const known = fields === null ? { ...link, left: null, right: null } : link;
   const next: LinkRecord = { ...withSide(known, target, id, fields), state: "new" };
-  await db.transaction(async (tx) => {
+  await context.transaction(async (tx) => {
     await saveLink(tx, next);
     await forgetKeys(tx, link.id);
   });
@@ -158,10 +158,10 @@ async function pairedWith(
 }
 
 /** Two halves that waited for each other become one link. */
-async function joined({ db }: LinkContext, link: LinkRecord, waiting: LinkRecord, target: Side): Promise<Step> {
+async function joined(context: LinkContext, link: LinkRecord, waiting: LinkRecord, target: Side): Promise<Step> {
   const bare = { ...link, agreed: null, left: null, right: null };
   const next: LinkRecord = { ...withSide(bare, target, idOf(waiting, target), null), state: "new" };
-  await db.transaction(async (tx) => {
+  await context.transaction(async (tx) => {
     await deleteLink(tx, waiting.id);
     await saveLink(tx, next);
     await forgetKeys(tx, link.id);

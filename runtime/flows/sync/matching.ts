@@ -72,7 +72,7 @@ export async function matchAll(context: LinkContext, attempt: number): Promise<O
   ];
   for (let start = 0; start < links.length; start += BATCH) {
     const batch = links.slice(start, start + BATCH);
-    await db.transaction(async (tx) => {
+    await context.transaction(async (tx) => {
       for (const { link, keys, side } of batch) {
         await saveLink(tx, link);
         if (keys.length > 0) await noteKeys(tx, link, side, keys);

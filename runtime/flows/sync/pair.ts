@@ -42,6 +42,8 @@ export async function bringPair(context: LinkContext, link: LinkRecord): Promise
   const wait = writes.length > 0 ? waitForTurn(context) : undefined;
   if (wait) return wait;
   const has = { left: left.fields, right: right.fields };
+  // Who has stood still since it read must not write what another has overtaken.
+  if (writes.length > 0) await context.transaction(async () => {}, "note");
   for (const { side, input } of writes) {
     const after = await sides[side].update(things[side], input);
     has[side] = afterWrite(things[side].fields, merged[side], after?.fields);
@@ -129,7 +131,7 @@ async function lost(context: LinkContext, link: LinkRecord, missing: Side, there
   if (!writesTo(sync, side)) {
     // The source goes on; what it changes next is created anew.
     const alone: LinkRecord = { ...half, state: "alone" };
-    await db.transaction((tx) => saveLink(tx, alone));
+    await context.transaction((tx) => saveLink(tx, alone));
     return changed.size > 0 ? { next: alone, thing: there } : DONE;
   }
   if (sync.deletes === "ignore") return { done: true, commit: (tx) => saveLink(tx, { ...half, state: "detached" }) };
@@ -143,7 +145,7 @@ async function lost(context: LinkContext, link: LinkRecord, missing: Side, there
   if (conflict && winner === side) {
     // A change is worth more than a deletion: nothing is lost that somebody still works on.
     const again = withSide({ ...half, state: "new" }, side, there.id, there.fields);
-    await db.transaction(async (tx) => {
+    await context.transaction(async (tx) => {
       await saveLink(tx, again);
       await recordConflict(tx, context, link, fields, winner);
       await count(tx, context, [], 1);
@@ -160,6 +162,7 @@ async function lost(context: LinkContext, link: LinkRecord, missing: Side, there
   }
   const wait = waitForTurn(context);
   if (wait) return wait;
+  await context.transaction(async () => {}, "note");
   await sides[side].remove(there.id);
   return {
     done: true,

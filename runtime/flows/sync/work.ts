@@ -13,13 +13,15 @@ import { bringHalf } from "./half.ts";
 import { matchAll, newLink } from "./matching.ts";
 import { bringPair, linksBefore, lookAtAnew } from "./pair.ts";
 
-export interface WorkSyncsOptions extends AccessOptions, Pick<LinkContext, "db" | "clock" | "emit"> {
+export interface WorkSyncsOptions extends AccessOptions, Pick<LinkContext, "clock" | "emit"> {
   engine: Pick<Engine, "work" | "enqueue">;
   log: Pick<Log, "warn" | "info">;
 }
 
 /** Syncs at work at once in this process. The links of one sync are brought over one at a time. */
 const CONCURRENCY = 16;
+/** Long enough to list two large accounts, and compare them. */
+const DEADLINE_MS = 3_600_000;
 /** How long a change waits while all there is is still being compared, milliseconds. */
 const MATCHING_WAIT = 2000;
 const PAUSED_WAIT = 60_000;
@@ -28,19 +30,24 @@ const LIMITED_WAIT = 60_000;
 
 /** Makes the engine work on syncs: the first comparison, changes that streams tell of, and links left to do. */
 export function workSyncs(options: WorkSyncsOptions): void {
-  options.engine.work("sync", { concurrency: CONCURRENCY, perGroup: 1 }, async (job, _, signal) => {
-    const { commit, ...outcome } = await take(job, options, signal);
-    // The slot is free as soon as this returns, and the next link has to see what became of this one.
-    if (commit) await options.db.transaction(commit);
-    return outcome;
-  });
+  options.engine.work(
+    "sync",
+    { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
+    async (job, _, signal) => {
+      const { commit, ...outcome } = await take(job, options, signal);
+      // The slot is free as soon as this returns, and the next link has to see what became of this one.
+      if (commit) await job.transaction(commit);
+      return outcome;
+    },
+  );
 }
 
 async function take(job: Job, options: WorkSyncsOptions, signal: AbortSignal): Promise<Outcome> {
   const sync = await syncById(options.db, String(job.data["sync"]));
   const sides = sync && (await openSides(options.db, sync, options));
   if (!sync || !sides) return DONE;
-  const context: LinkContext = { ...options, sync, sides, signal, listed: job.data["listed"] === true };
+  const { transaction } = job;
+  const context: LinkContext = { ...options, transaction, sync, sides, signal, listed: job.data["listed"] === true };
   if ("record" in job.data) return takeChange(context, job, options);
   if ("link" in job.data) return takeLink(context, job, options);
   if (sync.status === "paused") return DONE;
@@ -64,7 +71,7 @@ export async function openSides(
 
 /** A stream told that a record changed. What it has now is asked of the vendor; that it is our own write is seen at once. */
 async function takeChange(context: LinkContext, job: Job, options: WorkSyncsOptions): Promise<Outcome> {
-  const { db, sync, sides, clock } = context;
+  const { db, transaction, sync, sides, clock } = context;
   const paused = sync.status === "paused";
   if (sync.phase === "matching") {
     return { runAgainAt: clock.now() + (paused ? PAUSED_WAIT : MATCHING_WAIT), attempt: "keep" };
@@ -81,7 +88,7 @@ async function takeChange(context: LinkContext, job: Job, options: WorkSyncsOpti
   const half = !link || link.leftId === null || link.rightId === null;
   if (thing && half && (!link || link.state === "new")) {
     const fresh = withSide(link ?? newLink(context), side, id, thing.fields);
-    await db.transaction(async (tx) => {
+    await transaction(async (tx) => {
       await saveLink(tx, fresh);
       await noteKeys(tx, fresh, side, thing.keys);
     });
@@ -108,7 +115,7 @@ async function renamed(context: LinkContext, side: Side, thing: Thing): Promise<
   const [first, ...merged] = await linksBefore(context, side, thing);
   if (!first) return undefined;
   const moved = withSide(first, side, thing.id, first[side]);
-  await context.db.transaction(async (tx) => {
+  await context.transaction(async (tx) => {
     await saveLink(tx, moved);
     await lookAtAnew(tx, context, merged);
   });
