@@ -1,14 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { createBatches, type Batches } from "./connect/batches.ts";
-import { workBatches } from "./connect/batch-work.ts";
-import { createConnect, type Connect, type ConnectOptions } from "./connect/connect.ts";
-import { createFunctions, type Functions } from "./connect/functions.ts";
-import { createVariables, type Variables } from "./connect/variables.ts";
-import type { NetworkPolicy } from "./core/addresses.ts";
-import type { Clock } from "./core/clock.ts";
-import { createVault, type Vault } from "./core/crypto.ts";
+import { createAccounts, type Accounts } from "./accounts/accounts.ts";
+import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
+import { createVariables, type Variables } from "./accounts/variables.ts";
+import type { ActServices } from "./act/routes/services.ts";
+import { createVault } from "./core/crypto.ts";
 import { formatFault, HooklineError } from "./core/errors.ts";
-import type { Log } from "./core/log.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
@@ -16,199 +13,158 @@ import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
-import { DAY } from "./deliver/schedule.ts";
+import { createEvents, type Events } from "./deliver/events.ts";
 import { workRetention } from "./deliver/retention.ts";
+import { createStats, type ReadStats } from "./deliver/stats.ts";
+import type { Context } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
+import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
-import { createFlowRoom, type FlowRoom } from "./flows/room.ts";
-import type { Runs } from "./flows/runs.ts";
-import { shippedTemplates } from "./flows/template-files.ts";
-import type { Templates } from "./flows/templates.ts";
-import { createSyncs, type Syncs } from "./flows/sync/syncs.ts";
+import type { FlowsServices } from "./flows/services.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { loadManifest } from "./manifest/load.ts";
-import { createMcp, type Mcp } from "./mcp/mcp.ts";
-import { Poller } from "./poll/poller.ts";
-import { Subscriptions } from "./poll/subscriptions.ts";
-import type { Database } from "./store/database.ts";
-import { purgeIdempotency } from "./store/idempotency.ts";
-import { getMeta, setMeta } from "./store/meta.ts";
-import { migrate } from "./store/migrate.ts";
+import { getMeta, setMeta } from "./model/meta.ts";
+import { loadModules, type LoadedModules } from "./modules.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { createConnectionFollower } from "./poll/follow.ts";
+import { workPolls } from "./poll/poller.ts";
+import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
+import { createWiring, type Wiring } from "./poll/wiring.ts";
+import { createSamples, type Samples } from "./read/samples.ts";
+import { migrate, migrateModule } from "./store/migrate.ts";
 import { openDatabase } from "./store/open.ts";
+import type { SyncServices } from "./sync/syncs.ts";
 
-/** Everything a runtime is made of, complete: defaults are filled in by `runtime.ts`. */
-export interface ComposeOptions {
-  store: string;
-  connectors: readonly (string | object)[];
-  encryptionKeys: readonly string[];
-  clients: ConnectOptions["clients"];
-  servers: ConnectOptions["servers"];
-  network: NetworkPolicy;
-  baseUrl: string;
-  returnOrigins: readonly string[];
-  retention: { eventsDays: number; deliveriesDays: number };
-  concurrency: { polls: number; deliveries: number; perEndpoint: number };
-  clock: Clock;
-  log: Log;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+/** What the rooms are made with; the rest of the options is HTTP's. */
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
 
-/** The rooms, opened and wired, with no work begun. */
-export interface Composed {
-  db: Database;
-  engine: Engine;
-  connectors: ReadonlyMap<string, Connector>;
-  vault: Vault;
-  connect: Connect;
+/** The core, opened and wired, with no work begun. */
+export interface Core extends Context {
+  accounts: Accounts;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  mcp: Mcp;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
-  syncs: Syncs;
-  flows: FlowRoom["flows"];
-  runs: Runs;
-  templates: Templates;
+  /** Subscriptions, as modules make and change them inside their own transactions. */
+  wiring: Wiring;
+  samples: Samples;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   consumers: Consumers;
   metrics: Metrics;
-  clock: Clock;
-  log: Log;
+  retention: ComposeOptions["retention"];
   close(): Promise<void>;
 }
+
+/** The core and the services of its modules. Those of a module that was left out are missing. */
+export type Composed = Core & ActServices & SyncServices & FlowsServices;
 
 /** Between the hours, so as not to fall together with everybody's. */
 const UPKEEP = "17 * * * *";
 
 /**
- * Opens the store, loads the connectors and wires the rooms.
+ * Opens the store, loads the connectors, wires the rooms and opens the modules.
  * @throws HooklineError `store_locked`, `store_unusable`, `encryption_key`, `invalid_manifest` with all faults, `invalid_config`
  */
 export async function compose(options: ComposeOptions): Promise<Composed> {
-  const { clock, log } = options;
-  const connectors = await loadConnectors(options.connectors);
-  const shipped = await shippedTemplates(connectors);
+  const [connectors, modules] = await Promise.all([loadConnectors(options.connectors), loadModules(options.modules)]);
+  const opened: OpenModule<object>[] = [];
+  const targets: Target[] = [];
+  const core = await openCore(options, { connectors, modules, opened, targets });
+  const services: Partial<ActServices & SyncServices & FlowsServices> = {};
+  const open = <Needed, Services extends object>(
+    module: Module<Needed, Services> | undefined,
+    needed: Needed,
+  ): void => {
+    if (module === undefined) return;
+    const one = module.open(needed);
+    opened.push(one);
+    targets.push(...(one.targets ?? []));
+    Object.assign(services, one.services);
+    for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
+  };
+  open(modules.act, core);
+  const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
+  open(modules.sync, withActions());
+  open(modules.flows, { ...withActions(), ...(services.syncs && { syncs: services.syncs }) });
+  // What is missing is missing on purpose; the library says so to whoever asks for it.
+  return { ...core, ...services } as Composed;
+}
+
+interface Surroundings {
+  connectors: ReadonlyMap<string, Connector>;
+  modules: LoadedModules;
+  /** Fills up with the modules that are opened on the core. */
+  opened: readonly OpenModule<object>[];
+  /** Fills up with what events of subscriptions can be for. */
+  targets: readonly Target[];
+}
+
+async function openCore(options: ComposeOptions, surroundings: Surroundings): Promise<Core> {
+  const { connectors, modules, opened, targets } = surroundings;
+  const { clock, log, random, retention } = options;
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
   let engine: Engine;
   try {
     await migrate(db, log);
+    for (const module of Object.values(modules)) await migrateModule(db, log, module);
     await vault.verify({ get: (name) => getMeta(db, name), set: (name, value) => setMeta(db, name, value) });
     engine = await openEngine({ db, clock, log });
   } catch (error) {
     await db.close();
     throw error;
   }
-
-  const metrics = createMetrics();
-  const emit = createDispatch({ engine, clock, log });
-  const subscriptions = new Subscriptions({ db, engine, connectors, emit, clock });
   const network = createNetwork({ ...options.network, trusted: [] });
-  const variables = createVariables({ db, vault, clock });
-  const connect = createConnect({
+  const emit = createDispatch({ engine, clock, log, targets });
+  const context: Context = { db, engine, connectors, vault, clock, random, log, emit, network };
+  const metrics = createMetrics();
+  const wiring = createWiring(context);
+  const followConnection = createConnectionFollower(context);
+  const variables = createVariables(context);
+  const accounts = createAccounts(context, {
     ...options,
-    db,
-    connectors,
-    vault,
-    emit,
-    variablesOf: variables.valuesOf,
     onStatus: async (tx, change) => {
-      const { id, status } = change;
-      if (status === "active") await subscriptions.connectionActive(tx, id);
-      if (status === "removed") await subscriptions.connectionRemoved(tx, id);
-      await flowRoom.followConnection(tx, change);
-      await syncs.connectionChanged(tx, change);
+      await followConnection(tx, change);
+      for (const module of opened) await module.connectionChanged?.(tx, change);
     },
   });
-  const syncs = createSyncs({
-    db,
-    engine,
-    connectors,
-    subscriptions,
-    openClient: connect.client,
-    runAction: connect.runAction,
-    variablesOf: variables.valuesOf,
-    emit,
-    clock,
-    now: () => clock.now(),
-    log,
-  });
-  const flowRoom = createFlowRoom({
-    db,
-    engine,
-    connectors,
-    vault,
-    clock,
-    emit,
-    connect,
-    shipped,
-    createSync: syncs.create,
-    variablesOf: variables.valuesOf,
-    network,
-    retentionDays: options.retention.eventsDays,
-    random: options.random,
-  });
-  const functions = createFunctions({ connections: connect, connectors });
-  const batches = createBatches({ db, engine, clock, openClient: connect.client });
-  workBatches({ db, engine, clock, log, openClient: connect.client, runAction: connect.runAction });
-  const consumers = createConsumers({ database: db, clock, log });
+  const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
-  new Poller({
-    db,
-    engine,
-    connectors,
-    clientOf: connect.client,
-    variablesOf: variables.valuesOf,
-    emit,
-    clock,
-    log,
-    concurrency: polls,
-    onPoll: (poll) => metrics.polled(poll),
-  });
+  const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
+  workPolls(context, { ...reading, concurrency: polls, onPoll: (poll) => metrics.polled(poll) });
   workDeliveries({
-    engine,
-    network,
-    vault,
-    clock,
-    emit,
+    ...context,
     consumers,
     concurrency: deliveries,
     perEndpoint,
-    random: options.random,
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
-  workRetention({ engine, database: db, clock, ...options.retention });
+  workRetention(context, retention);
   engine.cron("upkeep", UPKEEP, async () => {
-    await connect.purgeAuthorizations();
-    await purgeIdempotency(db, clock.now());
-    await batches.purge(clock.now() - options.retention.deliveriesDays * DAY);
+    await accounts.purgeAuthorizations();
   });
   return {
-    db,
-    engine,
-    connectors,
-    vault,
-    connect,
+    ...context,
+    accounts,
     variables,
-    functions,
-    batches,
-    mcp: createMcp({ functions, runAction: connect.runAction, log }),
-    subscriptions,
-    syncs,
-    flows: flowRoom.flows,
-    runs: flowRoom.runs,
-    templates: flowRoom.templates,
-    endpoints: createEndpoints({ database: db, engine, network, vault, clock }),
-    deliveries: createDeliveries({ database: db, engine, clock }),
+    apiKeys: createApiKeys(context),
+    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
+    subscriptions: createSubscriptions(context, { wiring }),
+    wiring,
+    samples: createSamples(context, reading),
+    endpoints: createEndpoints(context),
+    deliveries: createDeliveries(context),
+    events: createEvents(context),
+    stats: createStats(context),
     consumers,
     metrics,
-    clock,
-    log,
+    retention,
     close: async () => {
-      await Promise.all([connect.close(), network.close()]);
+      await Promise.all([accounts.close(), network.close()]);
       await db.close();
     },
   };

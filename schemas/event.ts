@@ -17,13 +17,13 @@ export type ConnectorName = string;
  */
 export type ConnectionId = string;
 /**
- * The user whose connection it is.
- */
-export type UserId = string;
-/**
  * Id of the subscription.
  */
 export type SubscriptionId = string;
+/**
+ * The user whose connection it is.
+ */
+export type UserId = string;
 
 /**
  * News about the running of the integration.
@@ -60,12 +60,44 @@ export interface OperationalEventData {
   code?: string;
   connector?: ConnectorName;
   connection?: ConnectionId;
-  user?: UserId;
+  /**
+   * The user it concerns; null for the workspace.
+   */
+  user?: string | null;
   subscription?: SubscriptionId;
+  /**
+   * Key of the trigger.
+   */
+  trigger?: string;
   /**
    * Key of the stream.
    */
   stream?: string;
+  /**
+   * Of a gap: changes after this time may have been missed; null when nothing was read before.
+   */
+  from?: string | null;
+  /**
+   * Of a gap: changes up to this time may have been missed.
+   */
+  to?: string;
+  /**
+   * The last failure of a degraded subscription.
+   */
+  error?: {
+    /**
+     * Stable code.
+     */
+    code: string;
+    /**
+     * What went wrong.
+     */
+    message: string;
+    /**
+     * When.
+     */
+    at: string;
+  };
   /**
    * Id of the endpoint.
    */
@@ -78,6 +110,14 @@ export interface OperationalEventData {
    * Id of the delivery.
    */
   delivery?: string;
+  /**
+   * Type of that event.
+   */
+  type?: string;
+  /**
+   * Attempts that failed.
+   */
+  attempts?: number;
   /**
    * Id of the flow.
    */

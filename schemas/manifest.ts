@@ -291,6 +291,14 @@ export interface Oauth2Authentication {
      * Whether every renewal gives a new refresh token and voids the old one.
      */
     rotates?: boolean;
+    /**
+     * Days after which the vendor ends a refresh token that was not used. People are warned 30 days before, or at half of a shorter time. Left out when the vendor keeps unused tokens.
+     */
+    unusedDays?: number;
+    /**
+     * Most live refresh tokens of one account and one OAuth client; beyond them the vendor ends the oldest. People are warned from nine tenths of them on. Left out when the vendor has no such limit.
+     */
+    maxPerAccount?: number;
   };
   capture?: Capture;
   connectionInput?: ConnectionInput;

@@ -10,12 +10,19 @@ const ranks: string[][] = [
   ["cli"],
   ["index", "testing"],
   ["runtime"],
+  ["library"],
   ["compose"],
-  ["http", "mcp"],
+  ["options"],
+  ["modules"],
+  ["http"],
   ["flows"],
-  ["poll", "deliver"],
-  ["connect"],
+  ["sync"],
+  ["poll", "act"],
+  ["deliver", "read"],
+  ["accounts"],
+  ["vendor"],
   ["engine"],
+  ["model"],
   ["store"],
   ["manifest"],
   ["webhook"],
@@ -29,7 +36,7 @@ function roomOf(file: string): string {
     .replace(/\.tsx?$/, "");
 }
 
-function imports(): { from: string; to: string; file: string }[] {
+function imports(): { from: string; to: string; file: string; target: string }[] {
   return readdirSync(runtime, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".ts") && !name.startsWith("ui/"))
     .flatMap((name) => {
@@ -37,11 +44,32 @@ function imports(): { from: string; to: string; file: string }[] {
       return [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)]
         .map((match) => resolve(dirname(file), match[1]!))
         .filter((target) => target.startsWith(runtime))
-        .map((target) => ({ from: roomOf(file), to: roomOf(target), file: name }));
+        .map((target) => ({ from: roomOf(file), to: roomOf(target), file: name, target: relative(runtime, target) }));
     });
 }
 
+/** Files that import each other in a circle, each circle once, as a path that ends where it begins. */
+function circles(): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { file, target } of imports()) targets.set(file, [...(targets.get(file) ?? []), target]);
+  const found: string[] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const at = path.indexOf(file);
+    if (at >= 0) found.push([...path.slice(at), file].join(" → "));
+    if (at >= 0 || done.has(file)) return;
+    for (const target of targets.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return found;
+}
+
 describe("the layout", () => {
+  it("has no files that import each other in a circle", () => {
+    expect(circles()).toEqual([]);
+  });
+
   it("has imports that go strictly downwards", () => {
     const found = imports();
     expect(found.length).toBeGreaterThan(50);

@@ -5,7 +5,6 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { apiClient } from "../runtime/cli/demo/api.ts";
 import { grantAccess } from "../runtime/cli/demo/person.ts";
@@ -13,6 +12,7 @@ import { readConfig } from "../runtime/cli/config.ts";
 import { checkManifest } from "../runtime/manifest/check.ts";
 import { loadManifest } from "../runtime/manifest/load.ts";
 import { createSandbox } from "../runtime/sandbox/index.ts";
+import { eventually } from "./fixtures/wait.ts";
 import { readme, withTables } from "./readme-tables.ts";
 
 const root = resolve(import.meta.dirname, "..");
@@ -28,15 +28,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((closed) => server.close(closed));
   return port;
-}
-
-async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
-  for (let i = 0; i < 200; i++) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await sleep(50);
-  }
-  throw new Error("It did not happen within ten seconds");
 }
 
 describe("README.md", () => {

@@ -3,12 +3,11 @@ import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Level } from "pino";
 import type { Config } from "../../schemas/config.ts";
-import { createVault } from "../core/crypto.ts";
-import { formatFault, HooklineError, type Fault } from "../core/errors.ts";
+import type { Fault } from "../core/errors.ts";
 import { isObject, parseJson } from "../core/json.ts";
 import { packageRoot } from "../manifest/load.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import type { RuntimeOptions } from "../runtime.ts";
+import { invalidConfig, optionFaults, urlFault, type RuntimeOptions } from "../options.ts";
 import { resolveReferences } from "./references.ts";
 
 /** What `hookline start` runs with: complete, every reference followed. */
@@ -30,7 +29,6 @@ export interface ConfigSources {
 const DEFAULT_FILE = "hookline.config.json";
 const ENVIRONMENT = "environment";
 const LOG_LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
-const MAKE_KEY = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64'))"`;
 
 type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefined ? number : unknown } & {
   log?: Config["log"];
@@ -57,30 +55,40 @@ export async function readConfig({ file, env, cwd }: ConfigSources): Promise<Ser
       missing("HOOKLINE_API_KEY", "callers of the API have to prove themselves with it; any long random text will do"),
     );
   }
-  const shown = path ?? "";
-  const baseUrl = readUrl(config.baseUrl, shown, "/baseUrl", faults);
-  const returnTo = [config.returnTo ?? []].flat().map((url, i) => readUrl(url, shown, `/returnTo/${i}`, faults));
-  faults.push(...keyFaults(encryptionKeys, fromFile ? path : undefined, faults));
-  if (faults.length > 0) throw invalid(faults);
-
-  return {
-    port,
-    host: config.host as string | undefined,
-    logLevel,
-    runtime: {
-      store: env.DATABASE_URL || ((config.store ?? "sqlite:./hookline.db") as string),
-      connectors: config.connectors as string[] | undefined,
-      encryptionKeys,
-      apiKey,
-      baseUrl: baseUrl?.href.replace(/\/$/, ""),
-      returnOrigins: returnTo.map((url) => url!.origin),
-      clients: config.clients as RuntimeOptions["clients"],
-      servers: config.servers as RuntimeOptions["servers"],
-      network: config.network as RuntimeOptions["network"],
-      retention: config.retention as RuntimeOptions["retention"],
-      concurrency: config.concurrency as RuntimeOptions["concurrency"],
-    },
+  const returnTo = [config.returnTo ?? []].flat() as unknown[];
+  for (const [index, url] of returnTo.entries()) {
+    faults.push(...[...urlFault(`/returnTo/${index}`, url)].map((fault) => ({ file: path ?? "", ...fault })));
+  }
+  const runtime: RuntimeOptions = {
+    store: env.DATABASE_URL || ((config.store ?? "sqlite:./hookline.db") as string),
+    connectors: config.connectors as string[] | undefined,
+    encryptionKeys,
+    apiKey,
+    baseUrl: (config.baseUrl as string | undefined)?.replace(/\/$/, ""),
+    returnOrigins: returnTo.flatMap((url) => URL.parse(String(url))?.origin ?? []),
+    clients: config.clients as RuntimeOptions["clients"],
+    servers: config.servers as RuntimeOptions["servers"],
+    network: config.network as RuntimeOptions["network"],
+    retention: config.retention as RuntimeOptions["retention"],
+    concurrency: config.concurrency as RuntimeOptions["concurrency"],
   };
+  /** Where a faulty option comes from: the file, or a variable of the environment. */
+  const placed = (fault: Fault): Fault => {
+    const variable =
+      (fault.pointer.startsWith("/encryptionKeys") && !fromFile && "HOOKLINE_ENCRYPTION_KEY") ||
+      (fault.pointer === "/store" && env.DATABASE_URL && "DATABASE_URL") ||
+      (fault.pointer === "/apiKey" && env.HOOKLINE_API_KEY && "HOOKLINE_API_KEY");
+    return variable ? { ...fault, file: ENVIRONMENT, pointer: `/${variable}` } : { file: path ?? "", ...fault };
+  };
+  const known = (pointer: string): boolean =>
+    isFaulty(faults, pointer) || isFaulty(faults, `/${pointer.split("/")[1]}`);
+  faults.push(
+    ...optionFaults(runtime)
+      .map(placed)
+      .filter(({ pointer }) => !known(pointer)),
+  );
+  if (faults.length > 0) throw invalidConfig("The configuration has", faults);
+  return { port, host: config.host as string | undefined, logLevel, runtime };
 }
 
 async function readFromFile(path: string, cwd: string, env: ConfigSources["env"], faults: Fault[]): Promise<Resolved> {
@@ -130,52 +138,10 @@ function readLogLevel(text: string | undefined, faults: Fault[]): ServiceConfig[
   return undefined;
 }
 
-function readUrl(text: unknown, file: string, pointer: string, faults: Fault[]): URL | undefined {
-  if (text === undefined) return undefined;
-  const url = typeof text === "string" ? URL.parse(text) : null;
-  if (url !== null && /^https?:$/.test(url.protocol)) return url;
-  faults.push({
-    file,
-    pointer,
-    message: `${JSON.stringify(text)} is no http(s) URL; write it like https://app.example/integrations`,
-  });
-  return undefined;
-}
-
-/** Keys whose reference leads nowhere have been named already. */
-function keyFaults(keys: readonly (string | undefined)[], file: string | undefined, known: readonly Fault[]): Fault[] {
-  return keys.flatMap((key, index): Fault[] => {
-    const pointer = file === undefined ? "/HOOKLINE_ENCRYPTION_KEY" : `/encryptionKeys/${index}`;
-    if (isFaulty(known, pointer) || isFaulty(known, "/encryptionKeys")) return [];
-    if (!key)
-      return [
-        missing("HOOKLINE_ENCRYPTION_KEY", `credentials are stored encrypted with it; make one with: ${MAKE_KEY}`),
-      ];
-    try {
-      createVault([key]);
-      return [];
-    } catch {
-      return [
-        {
-          file: file ?? ENVIRONMENT,
-          pointer,
-          message: `must be 32 bytes in base64 or hex; make one with: ${MAKE_KEY}`,
-        },
-      ];
-    }
-  });
-}
-
 function isFaulty(faults: readonly Fault[], pointer: string): boolean {
   return faults.some((fault) => fault.pointer === pointer);
 }
 
 function missing(name: string, why: string): Fault {
   return { file: ENVIRONMENT, pointer: `/${name}`, message: `is missing: ${why}` };
-}
-
-function invalid(faults: Fault[]): HooklineError {
-  const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");
-  const count = faults.length === 1 ? "a fault" : `${faults.length} faults`;
-  return new HooklineError("invalid_config", `The configuration has ${count}:${list}`, { faults });
 }

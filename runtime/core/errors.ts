@@ -107,14 +107,44 @@ export function nearest(typed: string, candidates: Iterable<string>): string | u
   return best;
 }
 
-function editDistance(a: string, b: string): number {
+/** How many slips of the pen lie between two texts: a letter added, left out, changed, or swapped with the next one. */
+export function editDistance(a: string, b: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const row = [i];
     for (let j = 1; j <= b.length; j++) {
       row[j] = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) row[j] = Math.min(row[j]!, beforePrevious[j - 2]! + 1);
     }
-    previous = row;
+    [beforePrevious, previous] = [previous, row];
   }
   return previous[b.length]!;
+}
+
+/**
+ * Refuses input with every fault, or returns when there is none. `what` is the thing that was given: "endpoint", "subscription".
+ * @throws HooklineError `invalid_input`
+ */
+export function refuseFaults(what: string, faults: Fault[]): void {
+  const [first] = faults;
+  if (first === undefined) return;
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : "";
+  throw new HooklineError("invalid_input", `${what}${first.pointer}: ${first.message}${more}`, { faults });
+}
+
+/** "Endpoint ep_1 does not exist; …": the one form in which Hookline says that a thing of this id is missing or another user's. */
+export function notFound(what: string, id: string): HooklineError {
+  return new HooklineError("not_found", `${capital(what)} ${id} does not exist; list them to find the right id`);
+}
+
+/** `Connector "goggle" does not exist; did you mean "google"?`: the one form for names that people type. */
+export function unknownName(what: string, name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return `${capital(what)} ${JSON.stringify(name)} does not exist${near === undefined ? "" : `; did you mean ${JSON.stringify(near)}?`}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,6 +1,9 @@
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
+/** A JSON Schema (2020-12), as data. */
+export type JsonSchema = Record<string, unknown>;
+
 /** True for an object literal as JSON has them: neither null nor an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -53,4 +56,51 @@ function assertDepth(value: unknown, left: number): void {
   if (typeof value !== "object" || value === null) return;
   if (left === 0) throw new SyntaxError("JSON is nested too deeply");
   for (const inner of Object.values(value)) assertDepth(inner, left - 1);
+}
+
+/**
+ * A value as JSON would carry it: properties that are undefined left out, times as text, nothing shared with the original.
+ * What has no JSON form (a function, a cycle, undefined itself) becomes undefined.
+ */
+export function plainJson(value: unknown): unknown {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return text === undefined ? undefined : parseJson(text, Infinity);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where the JSON text that begins here ends. A regular expression would run out of stack on a long one. */
+function endOfText(json: string, begin: number): number {
+  const [quote, escape] = [0x22, 0x5c];
+  let end = begin + 1;
+  while (json.charCodeAt(end) !== quote) end += json.charCodeAt(end) === escape ? 2 : 1;
+  return end + 1;
+}
+
+/**
+ * The first property that an object of a valid JSON text names twice; undefined when there is none. `JSON.parse` keeps the last
+ * of them, other readers the first, so two readers of one text would not agree (RFC 8259 §4).
+ */
+export function repeatedKey(text: string): string | undefined {
+  /** The names of the objects that are open, innermost last; null for a list. */
+  const open: (Set<string> | null)[] = [];
+  let expectsName = false;
+  const marks = /["{}[\],]/g;
+  for (let match = marks.exec(text); match !== null; match = marks.exec(text)) {
+    if (match[0] === '"') marks.lastIndex = endOfText(text, match.index);
+    const token = text.slice(match.index, marks.lastIndex);
+    if (token === "{") open.push(new Set());
+    else if (token === "[") open.push(null);
+    else if (token === "}" || token === "]") open.pop();
+    else if (expectsName && token.startsWith('"')) {
+      const names = open.at(-1);
+      const name = token.includes("\\") ? (JSON.parse(token) as string) : token.slice(1, -1);
+      if (names!.has(name)) return name;
+      names!.add(name);
+    }
+    expectsName = token === "{" || (token === "," && open.at(-1) !== null);
+  }
+  return undefined;
 }

@@ -69,7 +69,7 @@ export function createNetwork(options: NetworkOptions): Network {
   return {
     allowsAddress: rules.allowsAddress,
     assertUrlAllowed,
-    request: async (input, request) => send(agent, assertUrlAllowed(input), request),
+    request: async (input, request) => exchange(agent, assertUrlAllowed(input), request),
     stream: async (input, request) => openStream(agent, assertUrlAllowed(input), request),
     close: () => agent.close(),
   };
@@ -80,7 +80,7 @@ export function hostAndPort(url: URL): string {
   return `${bareHost(url.hostname)}:${url.port || (url.protocol === "http:" ? "80" : "443")}`;
 }
 
-async function send(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
+async function exchange(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
   const { signal, release } = deadlineSignal(request.deadlineMs, request.signal);
   try {
     const answer = await agent.request({

@@ -1,5 +1,6 @@
-import type { Format } from "../store/endpoints.ts";
-import type { EventRecord } from "../store/events.ts";
+import { isoTime } from "../core/time.ts";
+import type { Format } from "../model/endpoints.ts";
+import type { EventRecord } from "../model/events.ts";
 
 /**
  * The data of an event as JSON text, made once when the event is stored and sent unchanged ever after.
@@ -32,7 +33,7 @@ export function webhookBody(format: Format, message: Message): Buffer {
 
 const layouts: Record<Format, (message: Message) => string> = {
   standard: ({ type, createdAt, data }) =>
-    `{"type":${JSON.stringify(type)},"timestamp":"${new Date(createdAt).toISOString()}","data":${data}}`,
+    `{"type":${JSON.stringify(type)},"timestamp":"${isoTime(createdAt)}","data":${data}}`,
   cloudevents: ({ id, type, connection, recordKey, createdAt, data }) => {
     const attributes = {
       specversion: "1.0",
@@ -40,7 +41,7 @@ const layouts: Record<Format, (message: Message) => string> = {
       source: connection === null ? "/" : `/connections/${connection}`,
       type,
       subject: recordKey?.toWellFormed() || undefined,
-      time: new Date(createdAt).toISOString(),
+      time: isoTime(createdAt),
       datacontenttype: "application/json",
     };
     return `${JSON.stringify(attributes).slice(0, -1)},"data":${data}}`;

@@ -1,54 +1,52 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
 import type { AttemptMeasure } from "../core/metrics.ts";
-import type { Network } from "../core/network.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { MOST_INTERRUPTIONS, type Engine, type Handler, type Job, type Outcome } from "../engine/engine.ts";
-import type { Tx } from "../store/database.ts";
+import { DAY, isoTime, MINUTE } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
+import { MOST_INTERRUPTIONS, type Handler, type Job, type Outcome } from "../engine/engine.ts";
 import {
   deliverables,
   recordProgress,
   type Attempt,
   type Deliverable,
   type DeliveryProgress,
-} from "../store/deliveries.ts";
+} from "../model/deliveries.ts";
 import {
   disableEndpoint,
   endpointFailed,
   endpointSucceeded,
   hasFailedSince,
   type EndpointRecord,
-} from "../store/endpoints.ts";
-import type { Emit } from "../store/events.ts";
+} from "../model/endpoints.ts";
+import { deliveryExhausted, endpointDisabled } from "../model/operational.ts";
+import type { Tx } from "../store/database.ts";
 import { LONGEST_CALL_SECONDS, type Consumers } from "./consumers.ts";
 import { credentialsOpener } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";
-import { deliveryExhausted, endpointDisabled } from "./operational.ts";
 import { Pace } from "./pace.ts";
-import { DAY, retryDelay } from "./schedule.ts";
+import { retryDelay } from "./schedule.ts";
 import { sendWebhook, type Sent } from "./send.ts";
 
-/** An endpoint that has only failed for this long is turned off. */
-const GIVE_UP_AFTER_MS = 5 * DAY;
+/** An endpoint that has only failed for this long is disabled. */
+const DISABLE_AFTER_MS = 5 * DAY;
 /** Of one attempt: a consumer in the process ends sooner by its own time, and a receiver long before. */
 const DEADLINE_MS = (LONGEST_CALL_SECONDS + 10) * 1000;
 /** How often a process looks again for a consumer that is not registered. */
-const ABSENT_MS = 60_000;
+const UNREGISTERED_MS = MINUTE;
 
-export interface DeliverOptions {
-  engine: Pick<Engine, "work" | "enqueue">;
-  network: Pick<Network, "request">;
-  vault: Vault;
-  clock: Clock;
-  emit: Emit;
+/** Why an endpoint is disabled. */
+const REASONS = {
+  gone: "its receiver answered 410 Gone",
+  failing: "every attempt has failed for 5 days",
+  unregistered: "no process has registered this consumer for 5 days",
+};
+
+export interface DeliverOptions extends Pick<Context, "engine" | "network" | "vault" | "clock" | "emit" | "random"> {
   consumers: Pick<Consumers, "call">;
   /** Attempts at once in this process. */
   concurrency: number;
   /** Attempts at once to one endpoint. */
   perEndpoint: number;
-  /** From 0 up to 1; spreads the retries. */
-  random: () => number;
-  /** Told of every attempt that ended; for metrics. */
+  /** Receives every attempt that ended; for metrics. */
   onAttempt?: (attempt: AttemptMeasure) => void;
 }
 
@@ -114,12 +112,12 @@ function createHandler({
       const failed = to.failingSince !== null;
       return finish(delivery, "delivered", ended, failed ? (tx) => endpointSucceeded(tx, to.id) : undefined);
     }
-    if (sent.gone) return finish(delivery, "cancelled", ended, (tx) => disable(tx, to, GONE, ended));
+    if (sent.gone) return finish(delivery, "cancelled", ended, (tx) => disable(tx, to, REASONS.gone, ended));
 
     const wait = parseRetryAfter(sent.retryAfter, ended);
     const fail = async (tx: Tx) => {
       await endpointFailed(tx, to.id, ended, wait === undefined ? null : ended + wait);
-      if (await hasFailedSince(tx, to.id, ended - GIVE_UP_AFTER_MS)) await disable(tx, to, HOPELESS, ended);
+      if (await hasFailedSince(tx, to.id, ended - DISABLE_AFTER_MS)) await disable(tx, to, REASONS.failing, ended);
     };
     const failed = job.attempt + 1;
     const delay = retryDelay(failed, random);
@@ -134,9 +132,9 @@ function createHandler({
 
   /** A consumer that no process has registered fails like a receiver that does not answer, but uses up no attempts. */
   function awaitConsumer(delivery: Deliverable, to: EndpointRecord, now: number): Outcome {
-    return again(delivery, now + ABSENT_MS, "keep", async (tx) => {
+    return again(delivery, now + UNREGISTERED_MS, "keep", async (tx) => {
       await endpointFailed(tx, to.id, now, null);
-      if (await hasFailedSince(tx, to.id, now - GIVE_UP_AFTER_MS)) await disable(tx, to, ABSENT, now);
+      if (await hasFailedSince(tx, to.id, now - DISABLE_AFTER_MS)) await disable(tx, to, REASONS.unregistered, now);
     });
   }
 
@@ -147,11 +145,7 @@ function createHandler({
   }
 }
 
-const GONE = "its receiver answered 410 Gone";
-const HOPELESS = "every attempt has failed for 5 days";
-const ABSENT = "no process has registered this consumer for 5 days";
-
-/** An attempt that nobody lived to finish. It is kept before the next, which may end the process as well. */
+/** An attempt that was interrupted is stored before the next one, which may end the process as well. */
 async function noteInterruption(job: Job, delivery: Deliverable, now: number): Promise<void> {
   delivery.attempts.push(interrupted(delivery));
   if (job.interruptions === 0) return;
@@ -161,9 +155,9 @@ async function noteInterruption(job: Job, delivery: Deliverable, now: number): P
   await job.transaction((tx) => recordProgress(tx, id, progress), "note");
 }
 
-/** The time at which an attempt began that nobody lived to finish is when it was due. */
+/** An attempt that the end of its process interrupted: it began when it was due. */
 function interrupted({ nextAttemptAt, createdAt }: Deliverable): Attempt {
-  const at = new Date(nextAttemptAt ?? createdAt).toISOString();
+  const at = isoTime(nextAttemptAt ?? createdAt);
   return { at, status: null, durationMs: null, error: "interrupted", answer: null };
 }
 

@@ -1,39 +1,58 @@
-import type { Clock } from "../core/clock.ts";
+import { compilePatterns } from "../core/event-patterns.ts";
 import { newId } from "../core/ids.ts";
-import type { Log } from "../core/log.ts";
-import type { Engine, NewJob } from "../engine/engine.ts";
+import { Lru } from "../core/lru.ts";
+import type { Context } from "../engine/context.ts";
+import type { NewJob } from "../engine/engine.ts";
+import type { Target } from "../engine/module.ts";
+import { conditionOf } from "../manifest/conditions.ts";
+import { insertDeliveries } from "../model/deliveries.ts";
+import { activeEndpoints, endpoints, type EndpointRecord } from "../model/endpoints.ts";
+import { events as stored, type Emit, type EventRecord, type NewEvent } from "../model/events.ts";
 import type { Sql } from "../store/database.ts";
-import { insertDeliveries } from "../store/deliveries.ts";
-import { activeEndpoints, endpointsById, type EndpointRecord } from "../store/endpoints.ts";
-import { insertEvents, type Emit, type EventRecord, type NewEvent } from "../store/events.ts";
 import { dataText } from "./body.ts";
 import { deliverJob } from "./jobs.ts";
-import { compilePatterns } from "../core/event-patterns.ts";
-import { compileWhere } from "./where.ts";
 
-export interface DispatchOptions {
-  engine: Pick<Engine, "enqueue">;
-  clock: Clock;
-  log: Pick<Log, "warn">;
+export interface DispatchOptions extends Pick<Context, "clock"> {
+  engine: Pick<Context["engine"], "enqueue">;
+  log: Pick<Context["log"], "warn">;
+  /** The modules' kinds of targets; those of modules opened later may be added until the engine starts. */
+  targets: readonly Target[];
 }
 
+/** Targets without a module that are remembered, so that each is logged once. */
+const MOST_LOGGED = 1000;
+
 /**
- * Stores events and decides, in the same transaction, who gets each: the flow, sync or endpoint its subscription names,
+ * Stores events and decides, in the same transaction, who gets each: the target or endpoint its subscription names,
  * otherwise every active endpoint of its user and of the workspace that wants events of its type.
- * An endpoint's `where` holds for all of them; data it cannot be evaluated on does not match, and is logged.
+ * An endpoint's `where` holds for all of them; data on which it cannot be evaluated does not match, and is logged. An event
+ * for a target whose module is left out is stored, without a job.
  */
-export function createDispatch({ engine, clock, log }: DispatchOptions): Emit {
+export function createDispatch({ engine, clock, log, targets }: DispatchOptions): Emit {
+  const logged = new Lru<string, true>(MOST_LOGGED);
+
+  const targetJob = (target: string, event: NewEvent, id: string): NewJob[] => {
+    const kind = targets.find(({ prefix }) => target.startsWith(prefix));
+    if (kind !== undefined) return [kind.job(target, event, id)];
+    if (logged.get(target) === undefined) {
+      logged.set(target, true);
+      log.warn(
+        { target },
+        "the module of a subscription's target is not loaded; its events are stored and start nothing",
+      );
+    }
+    return [];
+  };
+
   return async (tx, events) => {
     if (events.length === 0) return;
-    const now = clock.now();
     const records = events.map(toRecord);
     const receiversOf = await loadReceivers(tx, events, log);
     const deliveries: { id: string; event: string; endpoint: string }[] = [];
     const jobs: NewJob[] = [];
     for (const [index, event] of events.entries()) {
       const record = records[index]!;
-      const { flow } = event.target;
-      if (flow !== undefined) jobs.push(flow.startsWith("sync_") ? syncJob(flow, event) : flowJob(flow, record.id));
+      if (event.target.flow !== undefined) jobs.push(...targetJob(event.target.flow, event, record.id));
       else {
         for (const endpoint of receiversOf(event)) {
           const id = newId("dlv");
@@ -42,23 +61,9 @@ export function createDispatch({ engine, clock, log }: DispatchOptions): Emit {
         }
       }
     }
-    await insertEvents(tx, records);
-    await insertDeliveries(tx, deliveries, now);
+    await stored.insert(tx, ...records);
+    await insertDeliveries(tx, deliveries, clock.now());
     await engine.enqueue(tx, jobs);
-  };
-}
-
-function flowJob(flow: string, event: string): NewJob {
-  return { queue: "flow", data: { flow, event }, group: flow };
-}
-
-/** A sync is told which record changed, once for all changes it has not looked at yet; what happened it sees for itself. */
-function syncJob(sync: string, { connection, recordKey }: NewEvent): NewJob {
-  return {
-    queue: "sync",
-    data: { sync, connection, record: recordKey },
-    group: sync,
-    unique: `${sync}:${connection}:${recordKey}`,
   };
 }
 
@@ -88,7 +93,7 @@ interface Receiver {
 async function loadReceivers(
   sql: Sql,
   events: readonly NewEvent[],
-  log: Pick<Log, "warn">,
+  log: DispatchOptions["log"],
 ): Promise<(event: NewEvent) => EndpointRecord[]> {
   const named = new Set<string>();
   const users = new Set<string>();
@@ -106,7 +111,7 @@ async function loadReceivers(
     wantsType: compilePatterns(endpoint.events),
     wantsData: whereOf(endpoint, log),
   });
-  const own = named.size === 0 ? [] : await endpointsById(sql, [...named]);
+  const own = await endpoints.byIds(sql, [...named]);
   const byId = new Map(own.filter(({ status }) => status === "active").map((one) => [one.id, compile(one)]));
   const all = broadcast ? (await activeEndpoints(sql, [...users])).map(compile) : [];
 
@@ -122,9 +127,9 @@ async function loadReceivers(
   };
 }
 
-function whereOf(endpoint: EndpointRecord, log: Pick<Log, "warn">): Receiver["wantsData"] {
+function whereOf(endpoint: EndpointRecord, log: DispatchOptions["log"]): Receiver["wantsData"] {
   if (endpoint.where === null) return () => true;
-  const matches = compileWhere(endpoint.where);
+  const matches = conditionOf(endpoint.where);
   return (data) => {
     try {
       return matches(data);

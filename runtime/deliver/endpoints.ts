@@ -1,103 +1,125 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Network } from "../core/network.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Database, Sql } from "../store/database.ts";
-import { lostDeliveries, type Attempt } from "../store/deliveries.ts";
-import { deleteEndpoint, endpointById, listEndpoints, saveEndpoint, type EndpointRecord } from "../store/endpoints.ts";
+import { joinPointer } from "../core/json.ts";
+import { DAY, isoTime } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
+import { lostDeliveries, type Attempt } from "../model/deliveries.ts";
+import {
+  endpointChanges,
+  endpointQuery,
+  endpoints,
+  newEndpoint,
+  recovery,
+  type EndpointChanges,
+  type EndpointRecord,
+  type EndpointView,
+  type NewEndpoint,
+  type Recovery,
+} from "../model/endpoints.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Sql } from "../store/database.ts";
 import { dataText } from "./body.ts";
-import { credentialsOpener, openSecrets, sealSecrets, type EndpointSecrets } from "./credentials.ts";
-import { assertSettings, type EndpointSettings } from "./endpoint-input.ts";
-import { endpointView, type EndpointView } from "./endpoint-view.ts";
+import { credentialsOpener, openSecrets, sealSecrets } from "./credentials.ts";
 import { cancelAll, revive } from "./jobs.ts";
-import { DAY } from "./schedule.ts";
+import { patternFault } from "./patterns.ts";
 import { sendWebhook } from "./send.ts";
 import { newSecret } from "./sign.ts";
-import { deliveryStats, type DeliveryStats } from "./stats.ts";
+import { endpointStats, type EndpointStats } from "./stats.ts";
 
 /** How long the secret before a rotation stays valid. */
 const OVERLAP_MS = DAY;
 /** Signatures per webhook, however often a secret is rotated within that time. */
 const MOST_SECRETS = 5;
-/** How many deliveries are brought back in one transaction. */
+/** How many deliveries are sent again in one transaction. */
 const BATCH = 500;
 
-export interface NewEndpoint extends EndpointSettings {
-  /** Whose events it gets; everybody's unless given. */
-  user?: string;
-}
-
-export interface EndpointChange extends Partial<EndpointSettings> {
-  /** "disabled" cancels what is still to be delivered; "active" takes it into use again. */
-  status?: "active" | "disabled";
-}
-
-/** Whose things a caller may touch: one user's, or everybody's. Others do not exist for it. */
-export interface Scope {
-  user?: string;
-}
-
-export interface Page<T> {
-  data: T[];
-  nextCursor: string | null;
-}
-
-/** Endpoints, as people manage them. All but `create` and `list` throw `not_found` for one that is not there. */
+/** Endpoints, as people manage them. */
 export interface Endpoints {
-  /** The secret is shown here and never again. Throws `invalid_input` and `invalid_url`. */
-  create(endpoint: NewEndpoint): Promise<EndpointView & { secret: string }>;
+  /**
+   * The secret is shown here and never again.
+   * @throws HooklineError `invalid_input` with every fault; `invalid_url`; `forbidden` when a user names another
+   */
+  create(endpoint: NewEndpoint, scope?: Scope): Promise<EndpointView & { secret: string }>;
+  /** @throws HooklineError `not_found` */
   get(id: string, scope?: Scope): Promise<EndpointView>;
-  list(page: { limit: number; cursor?: string }, scope?: Scope): Promise<Page<EndpointView>>;
-  /** Retries on their way go to the new URL, with the new headers. Throws `invalid_input` and `invalid_url`. */
-  update(id: string, change: EndpointChange, scope?: Scope): Promise<EndpointView>;
-  /** Cancels what is still to be delivered. */
+  /**
+   * Oldest first.
+   * @throws HooklineError `invalid_input` with every fault of the query; `forbidden` when a user names another
+   */
+  list(query?: InputOf<typeof endpointQuery>, scope?: Scope): Promise<Page<EndpointView>>;
+  /**
+   * Pending retries go to the new URL, with the new headers.
+   * @throws HooklineError `invalid_input` with every fault; `invalid_url`; `not_found`
+   */
+  update(id: string, change: EndpointChanges, scope?: Scope): Promise<EndpointView>;
+  /**
+   * Cancels what is still to be delivered.
+   * @throws HooklineError `not_found`
+   */
   remove(id: string, scope?: Scope): Promise<void>;
-  /** A new secret; the one before stays valid for 24 hours, in which webhooks carry signatures of both. */
+  /**
+   * A new secret; the one before stays valid for 24 hours, in which webhooks carry signatures of both.
+   * @throws HooklineError `not_found`
+   */
   rotateSecret(id: string, scope?: Scope): Promise<{ secret: string; previousValidUntil: string }>;
-  /** Sends one `endpoint.test` event at once, whatever its filters and state, and tells what came of it. */
+  /**
+   * Sends one `endpoint.test` event at once, whatever the filters and the status of the endpoint, and returns the attempt.
+   * @throws HooklineError `not_found`
+   */
   test(id: string, scope?: Scope): Promise<Attempt>;
-  /** Sends dead and cancelled deliveries since a time again, oldest first, each once. Throws `conflict` when disabled. */
-  recover(id: string, since: Date, scope?: Scope): Promise<{ deliveries: number }>;
-  stats(id: string, scope?: Scope): Promise<DeliveryStats>;
+  /**
+   * Sends dead and cancelled deliveries since a time again, oldest first, each once.
+   * @throws HooklineError `invalid_input` with every fault; `not_found`; `conflict` when the endpoint is disabled
+   */
+  recover(id: string, recovery: Recovery, scope?: Scope): Promise<{ deliveries: number }>;
+  /** @throws HooklineError `not_found` */
+  stats(id: string, scope?: Scope): Promise<EndpointStats>;
 }
 
-export interface EndpointsOptions {
-  database: Database;
-  engine: Pick<Engine, "enqueue">;
-  network: Pick<Network, "request" | "assertUrlAllowed">;
-  vault: Vault;
-  clock: Clock;
-}
+type EndpointsContext = Pick<Context, "db" | "engine" | "connectors" | "network" | "vault" | "clock" | "log">;
 
-export function createEndpoints({ database, engine, network, vault, clock }: EndpointsOptions): Endpoints {
+/** Makes the service of endpoints. */
+export function createEndpoints(context: EndpointsContext): Endpoints {
+  const { db, engine, network, vault, clock } = context;
   const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<EndpointRecord> => {
-    const endpoint = await endpointById(sql, id);
-    const visible = endpoint?.kind === "webhook" && (scope.user === undefined || endpoint.user === scope.user);
-    if (!visible) throw new HooklineError("not_found", `endpoint ${id}: there is none; list the endpoints to find it`);
-    return endpoint;
+    const endpoint = await endpoints.find(sql, id);
+    if (endpoint?.kind === "webhook" && isVisible(endpoint.user, scope)) return endpoint;
+    throw notFound("endpoint", id);
   };
-  const view = (endpoint: EndpointRecord) => endpointView(endpoint, openSecrets(vault, endpoint));
+  const view = (endpoint: EndpointRecord): EndpointView => {
+    const { headers } = openSecrets(vault, endpoint);
+    return { ...endpoints.view(endpoint), headerNames: Object.keys(headers) };
+  };
+
+  const checkPatterns = (patterns: readonly string[] = []): void => {
+    const faults = patterns.flatMap((pattern, index) => {
+      const message = patternFault(context, pattern);
+      return message === undefined ? [] : [{ pointer: joinPointer("/events", index), message }];
+    });
+    refuseFaults("endpoint", faults);
+  };
 
   return {
-    async create({ user, ...settings }) {
-      assertSettings(settings, network);
+    async create(given, scope = {}) {
+      const { user, headers = {}, ...settings } = newEndpoint.check(given);
+      network.assertUrlAllowed(settings.url);
+      checkPatterns(settings.events);
       const now = clock.now();
       const id = newId("ep");
       const secret = newSecret();
-      const secrets: EndpointSecrets = { secrets: [{ secret, expiresAt: null }], headers: settings.headers ?? {} };
       const endpoint: EndpointRecord = {
+        events: ["*"],
+        where: null,
+        format: "standard",
+        ordered: false,
+        ratePerSecond: null,
+        ...settings,
         id,
         kind: "webhook",
-        url: settings.url,
-        user: user ?? null,
-        events: settings.events ?? ["*"],
-        where: settings.where ?? null,
-        format: settings.format ?? "standard",
-        ordered: settings.ordered ?? false,
-        ratePerSecond: settings.ratePerSecond ?? null,
-        sealed: sealSecrets(vault, id, secrets),
+        user: ownerIn(scope, user) ?? null,
+        sealed: sealSecrets(vault, id, { secrets: [{ secret, expiresAt: null }], headers }),
         status: "active",
         disabledReason: null,
         pausedUntil: null,
@@ -105,84 +127,81 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
         createdAt: now,
         updatedAt: now,
       };
-      await database.transaction((tx) => saveEndpoint(tx, endpoint));
-      return { ...endpointView(endpoint, secrets), secret };
+      await endpoints.insert(db, endpoint);
+      return { ...view(endpoint), secret };
     },
 
-    get: async (id, scope) => view(await find(database, id, scope)),
+    get: async (id, scope) => view(await find(db, id, scope)),
 
-    async list({ limit, cursor = "" }, scope = {}) {
-      const found = await listEndpoints(database, scope, cursor, limit + 1);
-      const data = found.slice(0, limit).map(view);
-      return { data, nextCursor: found.length > limit ? data.at(-1)!.id : null };
+    async list(query, scope = {}) {
+      const { user, ...page } = endpointQuery.check(query);
+      const { limit, after } = readPage(page);
+      const filter = { kind: "webhook", user: ownerIn(scope, user) } as const;
+      return toPage(await endpoints.page(db, filter, { after, limit: limit + 1 }), limit, view);
     },
 
-    async update(id, { headers, status, ...settings }, scope) {
-      assertSettings({ ...settings, headers }, network);
-      return database.transaction(async (tx) => {
+    async update(id, given, scope) {
+      const { headers, status, ...settings } = endpointChanges.check(given);
+      if (settings.url !== undefined) network.assertUrlAllowed(settings.url);
+      checkPatterns(settings.events);
+      return db.transaction(async (tx) => {
         const before = await find(tx, id, scope);
         const now = clock.now();
         const secrets = openSecrets(vault, before);
-        if (headers !== undefined) secrets.headers = headers;
-        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, secrets);
-        const endpoint: EndpointRecord = {
-          ...before,
-          ...given(settings),
-          ...statusChange(status),
-          sealed,
-          updatedAt: now,
-        };
-        await saveEndpoint(tx, endpoint);
+        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, { ...secrets, headers });
+        const endpoint = { ...before, ...settings, ...statusChange(status), sealed, updatedAt: now };
+        await endpoints.save(tx, endpoint);
         if (status === "disabled") await cancelAll(tx, engine, endpoint, now);
-        return endpointView(endpoint, secrets);
+        return view(endpoint);
       });
     },
 
     async remove(id, scope) {
-      await database.transaction(async (tx) => {
+      await db.transaction(async (tx) => {
         const endpoint = await find(tx, id, scope);
         await cancelAll(tx, engine, endpoint, clock.now());
-        await deleteEndpoint(tx, id);
+        await endpoints.delete(tx, id);
       });
     },
 
     async rotateSecret(id, scope) {
       const secret = newSecret();
       const now = clock.now();
-      await database.transaction(async (tx) => {
+      await db.transaction(async (tx) => {
         const endpoint = await find(tx, id, scope);
         const { secrets, headers } = openSecrets(vault, endpoint);
         const previous = secrets
           .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
           .map((one) => ({ ...one, expiresAt: one.expiresAt ?? now + OVERLAP_MS }));
         const rotated = { secrets: [{ secret, expiresAt: null }, ...previous].slice(0, MOST_SECRETS), headers };
-        await saveEndpoint(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
+        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
       });
-      return { secret, previousValidUntil: new Date(now + OVERLAP_MS).toISOString() };
+      return { secret, previousValidUntil: isoTime(now + OVERLAP_MS) };
     },
 
     async test(id, scope) {
-      const endpoint = await find(database, id, scope);
+      const endpoint = await find(db, id, scope);
       const sent = await sendWebhook({ network, clock }, endpoint, credentialsOpener(vault)(endpoint), {
         id: newId("evt"),
         type: "endpoint.test",
         connection: null,
         recordKey: null,
         createdAt: clock.now(),
-        data: dataText({ endpoint: id, user: endpoint.user }),
+        data: dataText({ endpoint: id, user: endpoint.user, reason: "A test of the endpoint was asked for." }),
       });
       return sent.attempt;
     },
 
-    async recover(id, since, scope) {
+    async recover(id, given, scope) {
+      const since = Date.parse(recovery.check(given).since);
       let deliveries = 0;
       for (;;) {
-        const batch = await database.transaction(async (tx) => {
+        const batch = await db.transaction(async (tx) => {
           const endpoint = await find(tx, id, scope);
           if (endpoint.status !== "active") {
-            throw new HooklineError("conflict", `endpoint ${id}: it is disabled; set its status to active first`);
+            throw new HooklineError("conflict", `Endpoint ${id} is disabled; set its status to active first`);
           }
-          const lost = await lostDeliveries(tx, id, since.getTime(), BATCH);
+          const lost = await lostDeliveries(tx, id, since, BATCH);
           await revive(tx, engine, endpoint, lost, clock.now());
           return lost.length;
         });
@@ -192,19 +211,13 @@ export function createEndpoints({ database, engine, network, vault, clock }: End
     },
 
     async stats(id, scope) {
-      await find(database, id, scope);
-      return deliveryStats(database, id);
+      await find(db, id, scope);
+      return endpointStats(db, id);
     },
   };
 }
 
-/** The settings that were given, so that those that were not keep their values. */
-function given<T extends object>(settings: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
-}
-
-function statusChange(status: EndpointChange["status"]): Partial<EndpointRecord> {
+function statusChange(status: EndpointChanges["status"]): Partial<EndpointRecord> {
   if (status === "active") return { status, disabledReason: null, pausedUntil: null, failingSince: null };
-  return status === undefined ? {} : { status, disabledReason: "turned off by hand" };
+  return status === undefined ? {} : { status, disabledReason: "disabled by a person" };
 }

@@ -1,7 +1,7 @@
 import type { Engine, NewJob } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
-import { cancelDeliveries, reviveDeliveries, type DeliveryToSend } from "../store/deliveries.ts";
-import type { EndpointRecord } from "../store/endpoints.ts";
+import { cancelDeliveries, reviveDeliveries, type DeliveryToSend } from "../model/deliveries.ts";
+import type { EndpointRecord } from "../model/endpoints.ts";
 
 /**
  * The job of a delivery. Its name lets a retry on demand move the waiting job instead of adding a second one;
@@ -32,8 +32,8 @@ export async function revive(
 }
 
 /**
- * Ends what an endpoint still had to get. The jobs are called up to end as well: one that waits would hold back its key,
- * and one that runs may make its delivery wait again, which is cancelled when it is run once more.
+ * Ends the pending deliveries of an endpoint. Their jobs become due, to end as well: a waiting one would hold back its key,
+ * and a running one may put its delivery back, which is cancelled when the job runs once more.
  */
 export async function cancelAll(tx: Tx, engine: Enqueue, endpoint: EndpointRecord, now: number): Promise<void> {
   const cancelled = await cancelDeliveries(tx, endpoint.id, now);

@@ -1,9 +1,12 @@
-/** How much may be sent at once before a rate takes hold, in milliseconds of it. */
+/** How much of a rate may be sent at once, in milliseconds of it. */
 const BURST_MS = 100;
 /** How far ahead attempts are given times of their own; those beyond ask again then. */
 const HORIZON_MS = 60_000;
+/** Endpoints that are remembered before idle ones are forgotten. */
+const MOST_KEPT = 1000;
 
-interface Lane {
+/** The rate limit of one endpoint. */
+interface Meter {
   /** When the next attempt would be on time. */
   due: number;
   /** Up to when waiting attempts have been given their times. */
@@ -11,39 +14,44 @@ interface Lane {
 }
 
 /**
- * Keeps the attempts to each endpoint to its rate (GCRA), without holding a slot while they wait.
- * Counts within this process: with several, each sends at the rate.
+ * Keeps the attempts to each endpoint to its rate without holding a slot while they wait. Counts within this process: with
+ * several, each sends at the rate.
+ * Source: the generic cell rate algorithm, ITU-T I.371 (virtual scheduling).
  */
 export class Pace {
-  readonly #lanes = new Map<string, Lane>();
+  readonly #meters = new Map<string, Meter>();
+  #sweepAt = MOST_KEPT;
 
-  /** The time to try: `now` when it may go at once, otherwise the time to ask again. */
+  /** The time to try: `now` when the attempt may start at once, otherwise the time to ask again. */
   next(endpoint: string, perSecond: number, now: number): number {
     const interval = 1000 / perSecond;
-    const lane = this.#lane(endpoint, now);
-    const earliest = lane.due - Math.max(0, BURST_MS - interval);
+    const meter = this.#meter(endpoint, now);
+    const earliest = meter.due - Math.max(0, BURST_MS - interval);
     if (earliest <= now) {
-      lane.due = Math.max(lane.due, now) + interval;
+      meter.due = Math.max(meter.due, now) + interval;
       return now;
     }
-    const time = Math.max(lane.booked, earliest);
+    const time = Math.max(meter.booked, earliest);
     if (time > now + HORIZON_MS) return now + HORIZON_MS;
-    lane.booked = time + interval;
+    meter.booked = time + interval;
     return Math.ceil(time);
   }
 
-  #lane(endpoint: string, now: number): Lane {
-    let lane = this.#lanes.get(endpoint);
-    if (lane === undefined) {
-      if (this.#lanes.size >= 1000) this.#forgetIdle(now);
-      lane = { due: now, booked: now };
-      this.#lanes.set(endpoint, lane);
+  #meter(endpoint: string, now: number): Meter {
+    let meter = this.#meters.get(endpoint);
+    if (meter === undefined) {
+      if (this.#meters.size >= this.#sweepAt) this.#forgetIdle(now);
+      meter = { due: now, booked: now };
+      this.#meters.set(endpoint, meter);
     }
-    return lane;
+    return meter;
   }
 
+  /** A meter in use stays, or its endpoint would get more than its rate; so the next sweep waits until as many came again. */
   #forgetIdle(now: number): void {
-    for (const [endpoint, lane] of this.#lanes)
-      if (Math.max(lane.due, lane.booked) <= now) this.#lanes.delete(endpoint);
+    for (const [endpoint, { due, booked }] of this.#meters) {
+      if (Math.max(due, booked) <= now) this.#meters.delete(endpoint);
+    }
+    this.#sweepAt = Math.max(MOST_KEPT, 2 * this.#meters.size);
   }
 }

@@ -1,28 +1,27 @@
-import type { Clock } from "../core/clock.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Database, Tx } from "../store/database.ts";
-import { forgetDeliveries } from "../store/deliveries.ts";
-import { forgetEvents } from "../store/events.ts";
-import { DAY } from "./schedule.ts";
+import { DAY } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
+import { forgetDeliveries } from "../model/deliveries.ts";
+import { forgetEvents } from "../model/events.ts";
+import type { Tx } from "../store/database.ts";
 
-export interface RetentionOptions {
-  engine: Pick<Engine, "cron">;
-  database: Database;
-  clock: Clock;
-  /** Days events are kept; longer where a delivery of one is. */
+export interface Retention {
+  /** Days that events are kept; longer while one of their deliveries is. */
   eventsDays: number;
-  /** Days deliveries are kept after they are finished. What still waits is never deleted. */
+  /** Days that deliveries are kept after they ended. A pending delivery is never deleted. */
   deliveriesDays: number;
 }
 
-/** Rows per transaction, so that nothing else waits long. */
+/** Rows per transaction, so that no other work waits long. */
 const BATCH = 1000;
 
 /** Makes the engine delete old deliveries and events every night. */
-export function workRetention({ engine, database, clock, eventsDays, deliveriesDays }: RetentionOptions): void {
+export function workRetention(
+  { db, engine, clock }: Pick<Context, "db" | "clock"> & { engine: Pick<Context["engine"], "cron"> },
+  { eventsDays, deliveriesDays }: Retention,
+): void {
   const forget = async (some: (tx: Tx, before: number, limit: number) => Promise<number>, days: number) => {
     const before = clock.now() - days * DAY;
-    while ((await database.transaction((tx) => some(tx, before, BATCH))) === BATCH);
+    while ((await db.transaction((tx) => some(tx, before, BATCH))) === BATCH);
   };
   engine.cron("retention", "17 3 * * *", async () => {
     await forget(forgetDeliveries, deliveriesDays);

@@ -1,7 +1,5 @@
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-export const DAY = 24 * HOUR;
+import { spreadApart } from "../core/backoff.ts";
+import { HOUR, MINUTE, SECOND } from "../core/time.ts";
 
 /** The pauses between attempts; after the last one a delivery is dead. */
 export const RETRY_DELAYS: readonly number[] = [
@@ -14,8 +12,11 @@ export const RETRY_DELAYS: readonly number[] = [
   10 * HOUR,
 ];
 
-/** Milliseconds until the attempt after `failed` failed ones, ±20 %; undefined when there is none. */
+/** The part of a pause by which it varies, up and down. */
+const SPREAD = 0.2;
+
+/** Milliseconds until the attempt that follows `failed` failed ones, ±20 %; undefined after the last. */
 export function retryDelay(failed: number, random: () => number): number | undefined {
   const delay = RETRY_DELAYS[failed - 1];
-  return delay === undefined ? undefined : Math.round(delay * (0.8 + 0.4 * random()));
+  return delay === undefined ? undefined : spreadApart(delay, SPREAD, random);
 }

@@ -1,10 +1,11 @@
 import { isUtf8 } from "node:buffer";
-import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
-import type { Network, NetworkResponse } from "../core/network.ts";
+import type { NetworkResponse } from "../core/network.ts";
 import { scrub } from "../core/secrets.ts";
-import type { Attempt } from "../store/deliveries.ts";
-import type { EndpointRecord } from "../store/endpoints.ts";
+import { isoTime } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
+import type { Attempt } from "../model/deliveries.ts";
+import type { EndpointRecord } from "../model/endpoints.ts";
 import { CONTENT_TYPES, webhookBody, type Message } from "./body.ts";
 import type { Credentials } from "./credentials.ts";
 import { signatureHeaders } from "./sign.ts";
@@ -15,11 +16,6 @@ const DEADLINE_MS = 15_000;
 const MOST_BYTES = 64 * 1024;
 /** What of an answer is kept. */
 const KEPT_BYTES = 1024;
-
-export interface SendOptions {
-  network: Pick<Network, "request">;
-  clock: Clock;
-}
 
 /** One attempt, and what its answer asks for. */
 export interface Sent {
@@ -35,7 +31,7 @@ export interface Sent {
  * Redirects are not followed: they would carry the data to a place nobody has named.
  */
 export async function sendWebhook(
-  { network, clock }: SendOptions,
+  { network, clock }: Pick<Context, "network" | "clock">,
   endpoint: Pick<EndpointRecord, "url" | "format">,
   credentials: Credentials,
   message: Message,
@@ -45,7 +41,7 @@ export async function sendWebhook(
   const now = clock.now();
   const started = performance.now();
   const finish = (status: number | null, error: string | null, answer: string | null): Attempt => ({
-    at: new Date(now).toISOString(),
+    at: isoTime(now),
     status,
     durationMs: Math.round(performance.now() - started),
     error,

@@ -1,28 +1,21 @@
-import type { StatusChange } from "../connect/status.ts";
-import type { Clock } from "../core/clock.ts";
+import type { Context } from "../engine/context.ts";
+import type { OpenModule } from "../engine/module.ts";
+import type { StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { flowsInReach, saveFlow, type FlowProblem, type FlowRecord } from "../store/flows.ts";
-import { triggersOf } from "./definition.ts";
-import { flowBroken } from "./operational.ts";
+import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
+import { flowBroken } from "../model/operational.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
 
-/** Told of every change of a connection's status, inside the transaction that makes it. */
-export type FollowConnection = (tx: Tx, change: StatusChange) => Promise<void>;
-
-export interface FollowOptions {
-  clock: Clock;
-  emit: Emit;
-  triggers: FlowTriggers;
-  start: StartRun;
-}
-
 /**
- * Turns flows off that need a connection which does not work any more, and on again those that only waited for it;
- * starts the flows that a connection becoming active triggers.
+ * Disables flows that need a connection which does not work any more, and enables again those that only waited for it; starts
+ * the flows that a connection becoming active triggers.
  */
-export function createFollowConnection({ clock, emit, triggers, start }: FollowOptions): FollowConnection {
+export function createFollowConnection(
+  { clock, emit }: Pick<Context, "clock" | "emit">,
+  triggers: FlowTriggers,
+  start: StartRun,
+): NonNullable<OpenModule<unknown>["connectionChanged"]> {
   const turn = async (tx: Tx, flow: FlowRecord, problem: FlowProblem | null): Promise<FlowRecord> => {
     const turned: FlowRecord = { ...flow, status: problem ? "broken" : "active", problem, updatedAt: clock.now() };
     await saveFlow(tx, turned);
@@ -43,22 +36,18 @@ export function createFollowConnection({ clock, emit, triggers, start }: FollowO
       const wanted = triggersOf(now.definition, "connectionActive");
       if (!wanted.some(({ trigger }) => trigger.connectionActive.connector === change.connector)) continue;
       const { id: connection, connector, user } = change;
-      await start(tx, now, {
-        cause: "connection",
-        forUser: user,
-        connection,
-        trigger: { connection, connector, user },
-      });
+      const trigger = { connection, connector, user };
+      await start(tx, now, { cause: "connection", forUser: user, connection, trigger });
     }
   };
 }
 
 /** A flow of the workspace looks for another user's connection of the connector each time. */
 function needs({ definition, user }: FlowRecord, { id, connector }: StatusChange): boolean {
-  const refs = [...triggersOf(definition, "connection").map(({ trigger }) => trigger), ...definition.steps].map(
-    ({ connection }) => connection,
+  const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
+  return [...triggers, ...definition.steps].some(
+    ({ connection: ref }) => ref === id || (user !== null && typeof ref === "object" && ref.connector === connector),
   );
-  return refs.some((ref) => ref === id || (user !== null && typeof ref === "object" && ref.connector === connector));
 }
 
 function problemOf({ id, connector, status }: StatusChange, at: number): FlowProblem {

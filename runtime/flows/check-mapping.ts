@@ -1,106 +1,118 @@
-import { nearest, type Fault } from "../core/errors.ts";
+import { nearest, unknownName, type Fault } from "../core/errors.ts";
 import { pointerTokens } from "../core/json.ts";
 import type { Path } from "../manifest/paths.ts";
 import type { Validator } from "../manifest/validate.ts";
-import type { Known } from "./known.ts";
-import { inspectCondition, inspectMapping, type Hole } from "./mapping.ts";
-import { fits, schemaAt, typesOf, type Found } from "./schema-path.ts";
+import { below } from "./attempt.ts";
+import { inspectCondition, inspectMapping, type Expression } from "./mapping.ts";
+import { fits, schemaAt, typesOf, type Lookup } from "./schema-path.ts";
+import type { ValueType } from "./value-type.ts";
 
-/** What the expressions of one place can read. */
-export interface Readable {
+/** What the expressions at one place can read. */
+export interface Environment {
   roots: readonly string[];
-  /** What is known of the roots; of others nothing is. */
-  known: Readonly<Record<string, Known>>;
+  /** Types of roots; a root without one can hold anything. */
+  types: Readonly<Record<string, ValueType>>;
   /** Steps that have ended by then. */
-  earlier: ReadonlySet<string>;
+  earlier: readonly string[];
   /** All steps of the flow. */
   steps: readonly string[];
 }
 
 /** What a mapping has to give. */
-export interface Wanted {
+export interface Expected {
   schema: object;
   validate: Validator;
 }
 
-/** Everything wrong with a condition, at its pointer. */
-export function conditionFaults(condition: string | undefined, pointer: string, readable: Readable): Fault[] {
+/** Everything wrong with a condition. */
+export function conditionFaults(condition: string | undefined, environment: Environment): Fault[] {
   if (condition === undefined) return [];
-  const { paths, faults } = inspectCondition(condition, readable.roots);
-  return [...faults, ...paths.flatMap((path) => pathFaults(path, readable))].map((fault) => ({ ...fault, pointer }));
+  const { paths, faults } = inspectCondition(condition, environment.roots);
+  return [...faults, ...paths.flatMap((path) => pathFaults(path, environment))];
 }
 
-/** Everything wrong with a mapping: its expressions, what they refer to, and, where it is known what it must give, its result. */
-export function mappingFaults(mapping: unknown, pointer: string, readable: Readable, wanted?: Wanted): Fault[] {
-  const { holes, faults } = inspectMapping(mapping, readable.roots);
+/** Everything wrong with a mapping: its expressions, what they refer to, and its result, where that has to be something. */
+export function mappingFaults(mapping: unknown, environment: Environment, expected?: Expected): Fault[] {
+  const { expressions, faults } = inspectMapping(mapping, environment.roots);
   const all = [
     ...faults,
-    ...holes.flatMap((hole) => hole.paths.flatMap((path) => at(hole.pointer, pathFaults(path, readable)))),
-    ...(wanted ? resultFaults(mapping, [...holes, ...faults], wanted) : []),
-    ...(wanted ? holes.flatMap((hole) => at(hole.pointer, typeFaults(hole, readable, wanted.schema))) : []),
+    ...expressions.flatMap(({ pointer, paths }) =>
+      paths.flatMap((path) => below(pointer, pathFaults(path, environment))),
+    ),
   ];
-  return all.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
+  if (!expected) return all;
+  return [
+    ...all,
+    ...literalFaults(mapping, [...expressions, ...faults], expected),
+    ...expressions.flatMap((expression) =>
+      below(expression.pointer, typeFaults(expression, environment, expected.schema)),
+    ),
+  ];
 }
 
-/** The literal parts are checked as they are; what the computed ones will give is not known. */
-function resultFaults(mapping: unknown, computed: readonly { pointer: string }[], { validate }: Wanted): Fault[] {
+/** The literal parts are checked as they are; the values of expressions are only known when they run. */
+function literalFaults(mapping: unknown, computed: readonly { pointer: string }[], { validate }: Expected): Fault[] {
   const touches = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);
-  return validate(mapping).filter(({ pointer }) => !computed.some((hole) => touches(pointer, hole.pointer)));
+  return validate(mapping).filter(({ pointer }) => !computed.some((one) => touches(pointer, one.pointer)));
 }
 
-function typeFaults(hole: Hole, { known }: Readable, schema: object): Fault[] {
-  const target = schemaAt(schema, hole.pointer === "" ? [] : pointerTokens(hole.pointer));
+function typeFaults(expression: Expression, environment: Environment, schema: object): Fault[] {
+  const { pointer, whole } = expression;
+  const target = schemaAt(schema, pointer === "" ? [] : pointerTokens(pointer));
   if (target.kind === "absent") {
-    const name = pointerTokens(hole.pointer).at(-1)!;
-    return [{ pointer: "", message: `unknown property "${name}"${suggest(name, target.known)}` }];
+    const name = pointerTokens(pointer).at(-1)!;
+    return fault(`unknown property "${name}"${suggestion(name, target.names)}`);
   }
-  const given = givenTypes(hole, known);
+  const given = typesGiven(expression, environment);
   const wanted = target.kind === "known" ? typesOf(target.schemas) : undefined;
   if (!given || !wanted || fits(given, wanted)) return [];
-  const source = hole.whole ? hole.whole.join(".") : "text with {{…}} in it";
-  return [{ pointer: "", message: `must be ${list(wanted)}, but ${source} gives ${list(given)}; map another value` }];
+  const source = whole ? whole.join(".") : "text with {{…}} in it";
+  return fault(`must be ${listed(wanted)}, but ${source} gives ${listed(given)}; map another value`);
 }
 
-function givenTypes({ whole, text }: Hole, known: Readable["known"]): Set<string> | undefined {
+function typesGiven({ whole, text }: Expression, environment: Environment): Set<string> | undefined {
   if (text) return new Set(["string"]);
-  const found = whole && lookUp(whole, known);
+  const found = whole && lookUp(whole, environment);
   return found?.kind === "known" ? typesOf(found.schemas) : undefined;
 }
 
-function lookUp([root, ...rest]: Path, known: Readable["known"]): Found | undefined {
-  return known[root!]?.(rest);
+function lookUp([root, ...rest]: Path, { types }: Environment): Lookup | undefined {
+  return types[root!]?.(rest);
 }
 
-/** What is wrong with reading this: a step that is not there yet, or something its schema rules out. */
-function pathFaults(path: Path, { known, earlier, steps }: Readable): Fault[] {
-  const [root, name] = path;
+/** What is wrong with reading a path: a step that has not run by then, or a property that its schema rules out. */
+function pathFaults(path: Path, environment: Environment): Fault[] {
+  const [root, step] = path;
   if (root === "steps") {
-    if (name === undefined)
-      return fault("`steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)");
-    if (!steps.includes(name)) return fault(`there is no step "${name}"${suggest(name, [...earlier])}`);
-    if (!earlier.has(name))
-      return fault(`step "${name}" has not run by then; refer to an earlier step, or change the order`);
+    const problem = stepProblem(step, environment);
+    if (problem !== undefined) return fault(problem);
   }
-  const found = lookUp(path, known);
-  if (found?.kind !== "absent") return [];
-  // The first place that is not there is the mistake.
-  const end = path.findIndex((_, i) => lookUp(path.slice(0, i + 1), known)?.kind === "absent");
-  const missing = path[end]!;
-  const above = lookUp(path.slice(0, end + 1), known) as Found & { kind: "absent" };
-  return fault(`${path.slice(0, end).join(".")} has no "${missing}"${suggest(missing, above.known)}`);
+  if (lookUp(path, environment)?.kind !== "absent") return [];
+  for (const [end, name] of path.entries()) {
+    const found = lookUp(path.slice(0, end + 1), environment);
+    if (found?.kind !== "absent") continue;
+    return fault(`${path.slice(0, end).join(".")} has no "${name}"${suggestion(name, found.names)}`);
+  }
+  return [];
+}
+
+function stepProblem(step: string | undefined, { earlier, steps }: Environment): string | undefined {
+  if (step === undefined)
+    return "`steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)";
+  if (!steps.includes(step)) return unknownName("step", step, earlier);
+  return earlier.includes(step)
+    ? undefined
+    : `step "${step}" has not run by then; refer to an earlier step, or change the order`;
 }
 
 const fault = (message: string): Fault[] => [{ pointer: "", message }];
 
-const at = (pointer: string, faults: readonly Fault[]): Fault[] =>
-  faults.map((inner) => ({ ...inner, pointer: pointer + inner.pointer }));
-
-function suggest(name: string, known: readonly string[]): string {
-  const near = nearest(name, known);
+function suggestion(name: string, names: readonly string[]): string {
+  const near = nearest(name, names);
   if (near !== undefined) return `; did you mean "${near}"?`;
-  return known.length > 0 ? `; there are: ${known.slice(0, 20).join(", ")}` : "; remove it";
+  return names.length > 0 ? `; the properties are ${names.slice(0, 20).join(", ")}` : "; remove it";
 }
 
-function list(types: ReadonlySet<string>): string {
+function listed(types: ReadonlySet<string>): string {
   return [...types].map((type) => (/^[aeio]/.test(type) ? `an ${type}` : `a ${type}`)).join(" or ");
 }

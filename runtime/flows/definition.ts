@@ -1,17 +1,22 @@
-import type { Flow, Step, Trigger } from "../../schemas/flow.ts";
+import type { Step } from "../../schemas/flow.ts";
 import { durationMs } from "../core/duration.ts";
+import { Lru } from "../core/lru.ts";
 import type { Getter, Scope } from "../manifest/expressions.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
-import type { FlowVersion } from "../store/flows.ts";
+import { readsVariables } from "../manifest/variables.ts";
+import type { FlowVersion } from "./model/flows.ts";
 import { compileMapping, compileUrl } from "./mapping.ts";
 
 /** A flow whose expressions are functions of {trigger, steps, workspace, user, connection, setup, item}. */
 export interface CompiledFlow {
   readonly when: ((scope: Scope) => boolean) | undefined;
   readonly steps: readonly CompiledStep[];
+  /** Whether any step may read a variable. */
+  readonly readsVariables: boolean;
   readonly timeLimitMs: number | undefined;
 }
 
+/** A step whose expressions are functions. */
 export interface CompiledStep {
   readonly id: string;
   readonly definition: Step;
@@ -22,6 +27,7 @@ export interface CompiledStep {
   readonly work: CompiledWork;
 }
 
+/** What a step does. */
 export type CompiledWork =
   | { kind: "action"; connection: string | { connector: string }; action: string; input: Getter }
   | { kind: "http"; method: string; request: Getter; idempotent: boolean }
@@ -33,6 +39,8 @@ const START_ROOTS = ["trigger"];
 /** Verbs whose repetition is harmless (RFC 9110 §9.2.2). */
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 const DEFAULT_TIMEOUT_S = 60;
+/** Compiled flows that are kept in memory. */
+const MOST_KEPT = 500;
 
 /** Which roots a flow's own condition may use. */
 export function startRoots(setup: object | null): readonly string[] {
@@ -53,6 +61,7 @@ export function compileFlow({ definition, setup }: Pick<FlowVersion, "definition
   return {
     when: when === undefined ? undefined : compileCondition(when, startRoots(setup)),
     steps: steps.map((step) => compileStep(step, setup)),
+    readsVariables: readsVariables(steps),
     timeLimitMs: timeLimit === undefined ? undefined : durationMs(timeLimit),
   };
 }
@@ -84,27 +93,11 @@ function compileWork(step: Step, roots: readonly string[]): CompiledWork {
   return { kind: "action", connection: connection!, action: action!, input: compileMapping(input, roots) };
 }
 
-/** Compiled versions never change, so those in use are kept. */
+/** Compiled flows. A version never changes, so those in use are kept. */
 export class CompiledFlows {
-  readonly #kept = new Map<string, CompiledFlow>();
-  readonly #most = 500;
+  readonly #kept = new Lru<string, CompiledFlow>(MOST_KEPT);
 
   of(flow: string, version: FlowVersion): CompiledFlow {
-    const key = `${flow}:${version.version}`;
-    const compiled = this.#kept.get(key) ?? compileFlow(version);
-    this.#kept.delete(key);
-    this.#kept.set(key, compiled);
-    if (this.#kept.size > this.#most) this.#kept.delete(this.#kept.keys().next().value!);
-    return compiled;
+    return this.#kept.getOr(`${flow}:${version.version}`, () => compileFlow(version));
   }
-}
-
-/** The triggers of one kind, with their places in the definition. */
-export function triggersOf<Key extends string>(
-  flow: Flow,
-  key: Key,
-): { trigger: Extract<Trigger, Record<Key, unknown>>; index: number }[] {
-  return flow.triggers.flatMap((trigger, index) =>
-    key in trigger ? [{ trigger: trigger as Extract<Trigger, Record<Key, unknown>>, index }] : [],
-  );
 }

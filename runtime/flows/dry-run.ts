@@ -1,201 +1,131 @@
-import type { VariablesOf } from "../connect/actions.ts";
+import { resolveConnection, type Asker } from "../accounts/resolve.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
+import type { Context } from "../engine/context.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import type { Connector } from "../manifest/connector.ts";
-import { findConnection } from "../store/connections.ts";
-import type { Sql } from "../store/database.ts";
-import type { FlowRecord } from "../store/flows.ts";
+import { attempt, attemptAsync, below } from "./attempt.ts";
 import type { PrepareCall } from "./calls.ts";
-import { resolveConnection, type Asker } from "./connections.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
-import { readShown, shown } from "./records.ts";
+import { dryRunInput, type DryRun, type DryRunGiven, type DryStep } from "./model/dry-runs.ts";
+import type { FlowRecord } from "./model/flows.ts";
+import { readShown, shown } from "./model/runs.ts";
+import { sampleOf } from "./sample.ts";
 
-/** What a dry run starts with. */
-export interface DryRunInput {
-  /** What mappings read as `trigger`; default the sample of the flow's first trigger that has one. */
-  trigger?: unknown;
-  /** What steps are to give, by id; default the samples of their actions. */
-  outputs?: Record<string, unknown>;
-}
+/**
+ * Finds out what a run would do, without calling anybody.
+ * @throws HooklineError `invalid_input`, `invalid_expression` for the flow's own condition
+ */
+export type DryRunner = (flow: FlowRecord, given?: DryRunGiven) => Promise<DryRun>;
 
-export interface DryStep {
-  id: string;
-  /** ready: it would be done · skipped: its condition does not hold · faulty: it would fail. */
-  status: "ready" | "skipped" | "faulty";
-  /** Which item of its list, from 1; null for a step without one. */
-  item: number | null;
-  connection: string | null;
-  input: unknown;
-  /** What later steps were given instead of its output. */
-  output: unknown;
-  faults: Fault[];
-}
-
-export interface DryRun {
-  trigger: unknown;
-  /** Whether the flow's condition holds; if not, no step would be done. */
-  starts: boolean;
-  steps: DryStep[];
-}
-
-export interface DryRunOptions {
-  db: Sql;
-  connectors: ReadonlyMap<string, Connector>;
+type DryRunContext = Pick<Context, "db" | "connectors"> & {
   compiled: CompiledFlows;
   prepare: PrepareCall;
   variablesOf: VariablesOf;
-}
+};
 
 /** Items of a list that are shown. */
 const MOST_ITEMS = 10;
 
-/** What a run would do, found out without calling anybody. */
-export async function dryRun(flow: FlowRecord, given: DryRunInput, options: DryRunOptions): Promise<DryRun> {
-  const trigger = given.trigger ?? (await sampleOf(flow, options));
-  const compiled = options.compiled.of(flow.id, flow);
-  const faults: Fault[] = [];
-  const starts =
-    compiled.when === undefined ||
-    (attempt(() => compiled.when!({ trigger, setup: flow.setup }), "/when", faults) ?? false);
-  if (faults.length > 0) throw new HooklineError("invalid_expression", faults[0]!.message, { faults });
-  return {
-    trigger: readShown(shown(trigger)),
-    starts,
-    steps: starts ? await renderAll(flow, compiled, trigger, given, options) : [],
+/** Makes the function that runs flows dry. */
+export function createDryRunner(context: DryRunContext): DryRunner {
+  return async (flow, given = {}) => {
+    const checked = dryRunInput.check(given);
+    const trigger = checked.trigger ?? (await sampleOf(flow, context));
+    const compiled = context.compiled.of(flow.id, flow);
+    const held = attempt(() => compiled.when?.({ trigger, setup: flow.setup }) ?? true);
+    if ("error" in held) {
+      const { message } = held.error;
+      throw new HooklineError("invalid_expression", message, { faults: [{ pointer: "/when", message }] });
+    }
+    const steps = held.value ? await renderAll(flow, compiled, { ...checked, trigger }, context) : [];
+    return { trigger: readShown(shown(trigger)), starts: held.value, steps };
   };
 }
 
 async function renderAll(
   flow: FlowRecord,
   compiled: CompiledFlow,
-  trigger: unknown,
-  { outputs = {} }: DryRunInput,
-  options: DryRunOptions,
+  { trigger, outputs = {} }: DryRunGiven,
+  context: DryRunContext,
 ): Promise<DryStep[]> {
   const user = flow.user ?? (isObject(trigger) && typeof trigger["user"] === "string" ? trigger["user"] : null);
   const asker: Asker = { owner: flow.user, user, workspace: flow.byAdmin };
-  const { workspace, user: own } = await options.variablesOf(user ?? "");
+  const { workspace, user: own } = await context.variablesOf(user ?? "", compiled);
   const steps: Record<string, object> = {};
   const rendered: DryStep[] = [];
   for (const step of compiled.steps) {
-    const scope = {
-      trigger,
-      steps,
-      workspace: { vars: workspace },
-      user: { vars: own },
-      connection: {},
-      setup: flow.setup,
-    };
-    const output = Object.hasOwn(outputs, step.id) ? outputs[step.id] : await assumedOutput(step, asker, options);
-    const ofStep = await renderStep(step, scope, asker, output, options);
+    const vars = { workspace: { vars: workspace }, user: { vars: own } };
+    const scope = { trigger, steps, ...vars, connection: {}, setup: flow.setup };
+    const output = Object.hasOwn(outputs, step.id) ? outputs[step.id] : await sampleOutput(step, asker, context);
+    const ofStep = await renderStep(step, scope, asker, output, context);
     rendered.push(...ofStep);
-    const last = ofStep.at(-1);
-    const status =
-      last === undefined || last.status === "ready" ? "succeeded" : last.status === "faulty" ? "failed" : "skipped";
-    const result = step.forEach ? ofStep.map(() => output ?? null) : output;
-    steps[step.id] = { status, ...(status === "succeeded" && { output: result }), input: last?.input };
+    steps[step.id] = assumedOutcome(ofStep, step.forEach ? ofStep.map(() => output ?? null) : output);
   }
   return rendered;
 }
 
+/** A step as the mappings of later steps read it. */
+function assumedOutcome(rendered: readonly DryStep[], output: unknown): object {
+  const last = rendered.at(-1);
+  if (last === undefined || last.status === "ready") return { status: "succeeded", output, input: last?.input };
+  return { status: last.status === "faulty" ? "failed" : "skipped", input: last.input };
+}
+
+/** A step without a list, or each item of its list, as far as they are shown. */
 async function renderStep(
   step: CompiledStep,
   scope: Scope,
   asker: Asker,
-  output: unknown,
-  options: DryRunOptions,
+  assumed: unknown,
+  { prepare }: DryRunContext,
 ): Promise<DryStep[]> {
-  const blank: DryStep = {
+  const output = readShown(shown(assumed));
+  const of = (item: number | null, outcome: Partial<DryStep> & Pick<DryStep, "status">): DryStep => ({
     id: step.id,
-    status: "ready",
-    item: null,
+    item,
     connection: null,
     input: null,
-    output: readShown(shown(output)),
+    output: outcome.status === "ready" ? output : null,
     faults: [],
-  };
+    ...outcome,
+  });
+  const faulty = (item: number | null, pointer: string, { message }: { message: string }): DryStep =>
+    of(item, { status: "faulty", faults: [{ pointer, message }] });
+
   const one = async (inner: Scope, item: number | null): Promise<DryStep> => {
-    const faults: Fault[] = [];
-    const skipped = step.when && attempt(() => step.when!(inner), "/when", faults) === false;
-    if (faults.length > 0) return { ...blank, item, status: "faulty", output: null, faults };
-    if (skipped) return { ...blank, item, status: "skipped", output: null };
-    if (step.work.kind === "delay") return { ...blank, item, input: { delay: step.definition.delay }, output: null };
-    try {
-      const call = await options.prepare(step, inner, asker);
-      const wrong = call.faults().map((fault) => ({ ...fault, pointer: `/input${fault.pointer}` }));
-      const status = wrong.length > 0 ? "faulty" : "ready";
-      return {
-        ...blank,
-        item,
-        status,
-        connection: call.connection ?? null,
-        input: readShown(shown(call.input)),
-        faults: wrong,
-      };
-    } catch (error) {
-      if (!(error instanceof HooklineError)) throw error;
-      return { ...blank, item, status: "faulty", output: null, faults: [{ pointer: "", message: error.message }] };
+    const held = attempt(() => step.when?.(inner) ?? true);
+    if ("error" in held) return faulty(item, "/when", held.error);
+    if (!held.value) return of(item, { status: "skipped" });
+    if (step.work.kind === "delay") {
+      return of(item, { status: "ready", input: { delay: step.definition.delay }, output: null });
     }
+    const prepared = await attemptAsync(() => prepare(step, inner, asker));
+    if ("error" in prepared) return faulty(item, "", prepared.error);
+    const call = prepared.value;
+    const faults: Fault[] = below("/input", call.faults());
+    const status = faults.length > 0 ? "faulty" : "ready";
+    const input = readShown(shown(call.input));
+    return of(item, { status, connection: call.connection ?? null, input, output, faults });
   };
-  if (!step.forEach) return [await one(scope, null)];
-  const faults: Fault[] = [];
-  const items = attempt(() => step.forEach!(scope), "/forEach", faults) ?? [];
-  if (!Array.isArray(items)) faults.push({ pointer: "/forEach", message: "must give a list; map a list to it" });
-  if (faults.length > 0) return [{ ...blank, status: "faulty", output: null, faults }];
+
+  const { forEach } = step;
+  if (!forEach) return [await one(scope, null)];
+  const found = attempt(() => forEach(scope) ?? []);
+  if ("error" in found) return [faulty(null, "/forEach", found.error)];
+  if (!Array.isArray(found.value)) {
+    return [faulty(null, "/forEach", { message: "must give a list; map a list to it" })];
+  }
+  const items: unknown[] = found.value.slice(0, MOST_ITEMS);
   const all: DryStep[] = [];
-  for (const [index, item] of (items as unknown[]).slice(0, MOST_ITEMS).entries())
-    all.push(await one({ ...scope, item }, index + 1));
+  for (const [index, item] of items.entries()) all.push(await one({ ...scope, item }, index + 1));
   return all;
 }
 
-/** Undefined, and a fault more, when an expression cannot be evaluated. */
-function attempt<T>(work: () => T, pointer: string, faults: Fault[]): T | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    faults.push({ pointer, message: error.message });
-    return undefined;
-  }
-}
-
-async function assumedOutput(
-  { work }: CompiledStep,
-  asker: Asker,
-  { db, connectors }: DryRunOptions,
-): Promise<unknown> {
+/** The sample that the manifest has of an action's output. What makes it unknown is shown where the step is rendered. */
+async function sampleOutput({ work }: CompiledStep, asker: Asker, { db, connectors }: DryRunContext): Promise<unknown> {
   if (work.kind !== "action") return undefined;
-  try {
-    const { connector } = await resolveConnection(db, work.connection, asker);
-    return connectors.get(connector)?.actions.get(work.action)?.definition.sample?.output;
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    return undefined; // Rendering the step says what is wrong.
-  }
-}
-
-/** What the flow's hook learnt, or what the manifest shows of a trigger. */
-async function sampleOf({ sample, definition, user }: FlowRecord, { db, connectors }: DryRunOptions): Promise<unknown> {
-  if (sample !== null) return sample;
-  for (const trigger of definition.triggers) {
-    if (!("connection" in trigger)) continue;
-    const row =
-      typeof trigger.connection === "string"
-        ? await findConnection(db, trigger.connection)
-        : await resolveConnection(db, trigger.connection, { owner: user, user, workspace: true });
-    const connector = row && connectors.get(row.connector);
-    const compiled = connector?.triggers.get(trigger.trigger);
-    if (!row || !connector || compiled?.definition.sample === undefined) continue;
-    const record = compiled.definition.sample;
-    const resource = connector.streams.get(compiled.stream)!.resource?.map(record);
-    const facts = { connector: connector.name, connection: row.id, user: row.user, trigger: compiled.name };
-    return {
-      ...facts,
-      change: typeof compiled.on === "string" && compiled.on !== "any" ? compiled.on : "updated",
-      resource,
-      record,
-    };
-  }
-  return {};
+  const found = await attemptAsync(() => resolveConnection(db, work.connection, asker));
+  if ("error" in found) return undefined;
+  return connectors.get(found.value.connector)?.actions.get(work.action)?.definition.sample?.output;
 }

@@ -1,33 +1,26 @@
-import type { VariablesOf } from "../connect/actions.ts";
-import { connectionValues } from "../connect/credentials.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import { connectionValues } from "../accounts/credentials.ts";
 import { HooklineError } from "../core/errors.ts";
+import type { Context } from "../engine/context.ts";
 import { MOST_INTERRUPTIONS, type Job, type Outcome } from "../engine/engine.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import { findConnection } from "../store/connections.ts";
-import type { Database } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import type { FlowVersion } from "../store/flows.ts";
-import type { RunRecord, RunStepRecord } from "../store/runs.ts";
+import { findConnection } from "../model/connections.ts";
+import { attempt, attemptAsync } from "./attempt.ts";
+import type { FlowVersion } from "./model/flows.ts";
+import { shown, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import type { Call, PrepareCall } from "./calls.ts";
-import type { Asker } from "./connections.ts";
+import type { Asker } from "../accounts/resolve.ts";
 import type { CompiledFlow, CompiledStep } from "./definition.ts";
 import { Progress } from "./progress.ts";
-import { openState, openTrigger, shown } from "./records.ts";
+import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
 import { errorOf, StepLog } from "./step-log.ts";
 
-export interface ExecuteOptions {
-  db: Database;
-  vault: Vault;
-  clock: Clock;
-  emit: Emit;
+/** What runs need. */
+export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random"> & {
   prepare: PrepareCall;
   variablesOf: VariablesOf;
-  /** From 0 up to 1; spreads retries. */
-  random: () => number;
-}
+};
 
 /** A run that is to be taken further. */
 export interface Unfinished {
@@ -59,11 +52,11 @@ export async function executeRun(
 ): Promise<Outcome> {
   const { run, job } = unfinished;
   if (job.interruptions >= MOST_INTERRUPTIONS) {
-    const message = `the process ended ${job.interruptions} times while this run was at work, and never got further`;
+    const message = `The process ended ${job.interruptions} times during this run, and the run never got further`;
     const error = { code: "interrupted", message, step: null };
     return new Progress(run, job.transaction, options).end("failed", error);
   }
-  const variables = await options.variablesOf(run.forUser ?? NOBODY);
+  const variables = await options.variablesOf(run.forUser ?? NOBODY, unfinished.flow);
   const connection = run.connection === null ? undefined : await findConnection(options.db, run.connection);
   const scope = {
     trigger: openTrigger(options.vault, run),
@@ -135,7 +128,7 @@ class Execution {
     const record = this.#log.of(step.id);
     if (record === undefined) {
       const skip = await this.#skipped(step, 0, this.#scope());
-      if (skip !== undefined) return skip === "skipped" ? undefined : skip;
+      if (skip) return skip.leave;
       const now = this.#options.clock.now();
       return this.#progress.wait(this.#log.next(step, 0, { status: "waiting", startedAt: now }), now + work.ms);
     }
@@ -150,11 +143,11 @@ class Execution {
     const head = this.#log.of(step.id);
     if (head) items = openState(this.#options.vault, head).items ?? [];
     else {
-      const found = this.#attempt(() => itemsOf(step, this.#scope()));
-      if ("failed" in found) return this.#fail(step, 0, found.failed);
+      const found = attempt(() => itemsOf(step, this.#scope()));
+      if ("error" in found) return this.#fail(step, 0, found.error);
       items = found.value;
-      const sealed = this.#attempt(() => this.#log.next(step, 0, { status: "started" }, { items }));
-      if ("failed" in sealed) return this.#fail(step, 0, sealed.failed);
+      const sealed = attempt(() => this.#log.next(step, 0, { status: "started" }, { items }));
+      if ("error" in sealed) return this.#fail(step, 0, sealed.error);
       if (!(await this.#progress.save(sealed.value))) return GONE;
     }
     for (const [index, item] of items.entries()) {
@@ -172,14 +165,11 @@ class Execution {
     const before = this.#log.of(step.id, iteration);
     if (!before) {
       const skip = await this.#skipped(step, iteration, scope);
-      if (skip !== undefined) return skip === "skipped" ? undefined : skip;
+      if (skip) return skip.leave;
     }
-    let call: Call;
-    try {
-      call = await this.#options.prepare(step, scope, this.#asker);
-    } catch (error) {
-      return this.#fail(step, iteration, error);
-    }
+    const prepared = await attemptAsync(() => this.#options.prepare(step, scope, this.#asker));
+    if ("error" in prepared) return this.#fail(step, iteration, prepared.error);
+    const call = prepared.value;
     if (before?.status === "started" && !call.repeatable) return this.#interrupted(step, iteration);
     const started = this.#log.next(step, iteration, { status: "started", input: shown(call.input) });
     if (!(await this.#progress.start(started, before))) return GONE;
@@ -245,24 +235,17 @@ class Execution {
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
 
-  async #skipped(step: CompiledStep, iteration: number, scope: Scope): Promise<"skipped" | Outcome | undefined> {
-    const { when } = step;
-    if (when === undefined) return undefined;
-    const held = this.#attempt(() => when(scope));
-    if ("failed" in held) return (await this.#fail(step, iteration, held.failed)) ?? "skipped";
+  /** Undefined when the step's condition holds; else how to go on without it. */
+  async #skipped(
+    step: CompiledStep,
+    iteration: number,
+    scope: Scope,
+  ): Promise<{ leave: Outcome | undefined } | undefined> {
+    const held = attempt(() => step.when?.(scope) ?? true);
+    if ("error" in held) return { leave: await this.#fail(step, iteration, held.error) };
     if (held.value) return undefined;
     await this.#progress.save(this.#log.next(step, iteration, { status: "skipped" }));
-    return "skipped";
-  }
-
-  /** Only what the world can do wrong is a failure of the step. */
-  #attempt<T>(work: () => T): { value: T } | { failed: HooklineError } {
-    try {
-      return { value: work() };
-    } catch (error) {
-      if (!(error instanceof HooklineError)) throw error;
-      return { failed: error };
-    }
+    return { leave: undefined };
   }
 
   #scope(): Scope {
@@ -297,7 +280,7 @@ function itemsOf(step: CompiledStep, scope: Scope): unknown[] {
   if (items.length > MAX_ITEMS) {
     throw new HooklineError(
       "too_large",
-      `forEach: gives ${items.length} items; ${MAX_ITEMS} are done in one run, filter them`,
+      `forEach: gives ${items.length} items; at most ${MAX_ITEMS} are done in one run, so filter them`,
     );
   }
   return items;

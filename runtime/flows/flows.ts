@@ -1,104 +1,112 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import { HooklineError, type Fault } from "../core/errors.ts";
+import { resolveConnection, type Asker, type ConnectionRef } from "../accounts/resolve.ts";
+import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
+import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
-import type { Database, Sql, Tx } from "../store/database.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import { checkFlow } from "./check.ts";
+import type { Resolved } from "./check-connection.ts";
+import type { DryRunner } from "./dry-run.ts";
+import { makeHookSecret } from "./hooks.ts";
+import type { DryRun, DryRunGiven } from "./model/dry-runs.ts";
 import {
   deleteFlow,
-  flowById,
-  listFlows,
+  flowCall,
+  flowChanges,
+  flowQuery,
+  flows,
+  flowView,
+  newFlow,
   saveFlow,
-  type FlowFilter,
+  triggersOf,
+  type FlowChanges,
   type FlowOrigin,
   type FlowRecord,
-} from "../store/flows.ts";
-import { checkFlow, noConnector, type Behind } from "./check.ts";
-import { resolveConnection, type Asker, type ConnectionRef } from "./connections.ts";
-import { triggersOf } from "./definition.ts";
-import { makeHookSecret } from "./hooks.ts";
+  type FlowView,
+  type NewFlow,
+} from "./model/flows.ts";
+import { runs, type RunView } from "./model/runs.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
-import { flowView, runView, type FlowView, type RunView } from "./view.ts";
 
-export interface NewFlow extends Flow {
-  /** Whose flow it is; the workspace's when not given. */
-  user?: string;
-  /** Default true. */
-  enabled?: boolean;
-}
-
-/** What is to change; `null` takes an optional part away. */
-export type FlowChanges = Partial<Pick<Flow, "name" | "triggers" | "steps">> & {
-  when?: string | null;
-  timeLimit?: string | null;
-  enabled?: boolean;
-};
-
-/** A flow after a change; `hookSecret` when its hook is new, this once. */
+/** A flow after a change; `hookSecret` when its hook is new, shown here and never again. */
 export type ChangedFlow = FlowView & { hookSecret?: string };
 
-/** Flows as people make, change and watch them. With a user given, those of others do not exist: `not_found`. */
+/** Flows as people make, change and watch them. All but `create` and `list` throw `not_found` for one that is not there. */
 export interface Flows {
   /**
-   * Checks a flow and sets it to work, in one transaction with the subscriptions behind it.
-   * `by` is the user who writes it; without, an admin does, who may wire in the workspace's own connections.
-   * @throws HooklineError `invalid_input` with every fault, `conflict`
+   * Checks a flow and sets it to work, in one transaction with the subscriptions behind it. Without a user in the scope an admin
+   * writes it, who may wire in the workspace's own connections.
+   * @throws HooklineError `invalid_input` with every fault, `forbidden`, `scope_missing`, `conflict`
    */
-  create(flow: NewFlow, by?: string): Promise<ChangedFlow>;
-  get(id: string, user?: string): Promise<FlowView>;
-  list(filter: FlowFilter, after?: string, limit?: number): Promise<FlowView[]>;
-  /** A new version when triggers, steps, conditions or name change. Runs under way keep theirs. Throws like `create`. */
-  update(id: string, changes: FlowChanges, user?: string): Promise<ChangedFlow>;
-  /** Ends it; its runs are forgotten with it. */
-  remove(id: string, user?: string): Promise<void>;
-  /** A new secret for its hook; the old one is worthless at once. Throws `conflict` when it has no hook. */
-  rotateHookSecret(id: string, user?: string): Promise<ChangedFlow>;
+  create(flow: NewFlow, scope?: Scope): Promise<ChangedFlow>;
+  get(id: string, scope?: Scope): Promise<FlowView>;
+  /** @throws HooklineError `invalid_input`, `forbidden` */
+  list(query?: InputOf<typeof flowQuery>, scope?: Scope): Promise<Page<FlowView>>;
   /**
-   * Starts a run by its call trigger. Undefined when the flow's condition does not hold.
-   * Throws `conflict` when it has no such trigger, or is not enabled.
+   * Makes a new version when name, triggers, steps or conditions change; runs under way keep theirs.
+   * @throws HooklineError as `create`
    */
-  call(id: string, trigger: unknown, user?: string): Promise<RunView | undefined>;
+  update(id: string, changes: FlowChanges, scope?: Scope): Promise<ChangedFlow>;
+  /** Ends a flow, and deletes it with its runs. */
+  remove(id: string, scope?: Scope): Promise<void>;
+  /**
+   * Shows what a flow would do, without calling anybody.
+   * @throws HooklineError `invalid_input`, `invalid_expression` for a condition of the flow that cannot be evaluated
+   */
+  test(id: string, given?: DryRunGiven, scope?: Scope): Promise<DryRun>;
+  /**
+   * Makes a new secret for its hook; the old one is invalid at once.
+   * @throws HooklineError `conflict` when it has no hook
+   */
+  rotateHookSecret(id: string, scope?: Scope): Promise<ChangedFlow>;
+  /**
+   * Starts a run by the flow's call trigger. Undefined when the flow's condition does not hold.
+   * @throws HooklineError `invalid_input`, `conflict` when it has no such trigger, or is not enabled
+   */
+  call(id: string, trigger?: Record<string, unknown>, scope?: Scope): Promise<RunView | undefined>;
 }
 
 /** What a template brings along. */
-export interface Installed {
+export interface Origin {
   origin: FlowOrigin;
   setup: Record<string, unknown>;
   /** The template's form. */
   form: object | undefined;
 }
 
-/** What other parts of the room do with flows besides. */
-export interface FlowKeeper {
-  find(sql: Sql, id: string, user?: string): Promise<FlowRecord>;
-  /** Writes a flow out of a template: new, or in place of the one given. */
-  install(given: NewFlow, installed: Installed, before?: FlowRecord): Promise<ChangedFlow>;
+/** What templates do with flows. */
+export interface FlowStore {
+  find(sql: Sql, id: string, scope?: Scope): Promise<FlowRecord>;
+  /** Makes a flow out of a template, or changes the one before into it. The template's author answers for its connections. */
+  install(flow: NewFlow, origin: Origin, before?: FlowRecord): Promise<ChangedFlow>;
 }
 
-export interface FlowsOptions {
-  db: Database;
-  connectors: ReadonlyMap<string, Connector>;
-  vault: Vault;
-  clock: Clock;
+interface Needs {
   triggers: FlowTriggers;
   start: StartRun;
+  dryRun: DryRunner;
 }
 
-export function createFlows(options: FlowsOptions): Flows & FlowKeeper {
-  const { db, vault, clock, triggers, start } = options;
-
-  const find = async (sql: Sql, id: string, user?: string): Promise<FlowRecord> => {
-    const flow = await flowById(sql, id);
-    if (flow && (user === undefined || flow.user === user)) return flow;
-    throw new HooklineError("not_found", `There is no flow ${id}; check the id`);
+/** Makes the service, and what templates and runs do with flows besides. */
+export function createFlows(
+  { db, connectors, vault, clock }: Pick<Context, "db" | "connectors" | "vault" | "clock">,
+  { triggers, start, dryRun }: Needs,
+): { flows: Flows; store: FlowStore } {
+  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<FlowRecord> => {
+    const flow = await flows.find(sql, id);
+    if (flow && isVisible(flow.user, scope)) return flow;
+    throw notFound("flow", id);
   };
 
   /** Stores a flow with all that hangs on it. */
   const put = async (tx: Tx, flow: FlowRecord, form?: object): Promise<ChangedFlow> => {
-    const connectionOf = await check(tx, flow, options.connectors, form);
+    const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
     const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
     const saved: FlowRecord = { ...flow, hookSecret: hook ? (made?.sealed ?? flow.hookSecret) : null };
@@ -107,16 +115,15 @@ export function createFlows(options: FlowsOptions): Flows & FlowKeeper {
     return { ...flowView(saved), ...(made && { hookSecret: made.secret }) };
   };
 
-  const draft = (given: NewFlow, byAdmin: boolean): FlowRecord => {
+  const draft = ({ user = null, enabled = true, ...definition }: Omit<NewFlow, "user"> & { user?: string | null }) => {
     const now = clock.now();
-    const { user = null, enabled = true, ...definition } = given;
     return {
       id: newId("flow", now),
       user,
       version: 1,
       definition,
       setup: null,
-      byAdmin,
+      byAdmin: true,
       status: enabled ? "active" : "paused",
       problem: null,
       origin: null,
@@ -124,61 +131,70 @@ export function createFlows(options: FlowsOptions): Flows & FlowKeeper {
       sample: null,
       createdAt: now,
       updatedAt: now,
-    };
+    } satisfies FlowRecord;
   };
 
-  return {
-    find,
+  const service: Flows = {
+    create: async (given, scope = {}) => {
+      const { user: named, ...flow } = newFlow.check(given);
+      const made = { ...draft({ ...flow, user: ownerIn(scope, named) }), byAdmin: scope.user === undefined };
+      return db.transaction((tx) => put(tx, made));
+    },
 
-    create: (given, by) =>
-      db.transaction((tx) => put(tx, draft({ ...given, ...(by !== undefined && { user: by }) }, by === undefined))),
+    get: async (id, scope) => flowView(await find(db, id, scope)),
 
-    get: async (id, user) => flowView(await find(db, id, user)),
+    list: async (query, scope = {}) => {
+      const { user, status, ...page } = flowQuery.check(query);
+      const { limit, after } = readPage(page);
+      const filter = { user: ownerIn(scope, user), status };
+      return toPage(await flows.page(db, filter, { after, limit: limit + 1 }), limit, flowView);
+    },
 
-    list: async (filter, after = "", limit = 50) => (await listFlows(db, filter, after, limit)).map(flowView),
-
-    update: (id, { enabled, ...changes }, user) =>
-      db.transaction(async (tx) => {
-        const before = await find(tx, id, user);
-        const merged = Object.entries({ ...before.definition, ...changes }).filter(
-          ([, value]) => value !== null && value !== undefined,
-        );
-        const definition = Object.fromEntries(merged) as unknown as Flow;
-        const changed = canonicalJson(definition) !== canonicalJson(before.definition);
-        const status = enabled === false || (enabled === undefined && before.status === "paused") ? "paused" : "active";
+    update: async (id, given, scope = {}) => {
+      const { enabled, ...changes } = flowChanges.check(given);
+      return db.transaction(async (tx) => {
+        const before = await find(tx, id, scope);
+        const definition = changed(before.definition, changes);
+        const isNew = canonicalJson(definition) !== canonicalJson(before.definition);
         const flow: FlowRecord = {
           ...before,
-          status,
+          status: (enabled ?? before.status !== "paused") ? "active" : "paused",
           problem: null,
           updatedAt: clock.now(),
-          ...(changed && { definition, version: before.version + 1, byAdmin: user === undefined }),
+          ...(isNew && { definition, version: before.version + 1, byAdmin: scope.user === undefined }),
         };
-        if (changed || status === "active") return put(tx, flow);
+        if (isNew || flow.status === "active") return put(tx, flow);
         await saveFlow(tx, flow);
         await triggers.follow(tx, flow);
         return flowView(flow);
-      }),
+      });
+    },
 
-    remove: (id, user) =>
+    remove: (id, scope) =>
       db.transaction(async (tx) => {
-        await find(tx, id, user);
+        await find(tx, id, scope);
         await triggers.remove(tx, id);
         await deleteFlow(tx, id);
       }),
 
-    rotateHookSecret: (id, user) =>
+    test: async (id, given, scope) => dryRun(await find(db, id, scope), given),
+
+    rotateHookSecret: (id, scope) =>
       db.transaction(async (tx) => {
-        const flow = await find(tx, id, user);
-        if (flow.hookSecret === null)
+        const flow = await find(tx, id, scope);
+        if (flow.hookSecret === null) {
           throw new HooklineError("conflict", `Flow ${id} has no hook; give it a hook trigger first`);
+        }
         const { secret, sealed } = makeHookSecret(vault, id);
-        await saveFlow(tx, { ...flow, hookSecret: sealed, updatedAt: clock.now() });
-        return { ...flowView(flow), hookSecret: secret };
+        const rotated = { ...flow, hookSecret: sealed, updatedAt: clock.now() };
+        await saveFlow(tx, rotated);
+        return { ...flowView(rotated), hookSecret: secret };
       }),
 
-    call: (id, trigger, user) =>
-      db.transaction(async (tx) => {
-        const flow = await find(tx, id, user);
+    call: async (id, given = {}, scope) => {
+      const trigger = flowCall.check(given);
+      return db.transaction(async (tx) => {
+        const flow = await find(tx, id, scope);
         if (triggersOf(flow.definition, "call").length === 0) {
           throw new HooklineError("conflict", `Flow ${id} is not started by calls; give it a call trigger first`);
         }
@@ -187,30 +203,47 @@ export function createFlows(options: FlowsOptions): Flows & FlowKeeper {
           throw new HooklineError("conflict", `Flow ${id} is ${flow.status}: ${why}`);
         }
         const run = await start(tx, flow, { cause: "call", forUser: flow.user, trigger });
-        return run && runView(run);
-      }),
+        return run && runs.view(run);
+      });
+    },
+  };
 
-    install: (given, { origin, setup, form }, before) =>
-      db.transaction((tx) => {
-        const { user: _user, enabled: _enabled, ...definition } = given;
-        const made = draft(given, true);
-        const flow: FlowRecord = before
-          ? {
-              ...before,
-              definition,
-              version: before.version + 1,
-              byAdmin: true,
-              problem: null,
-              status: before.status === "paused" ? "paused" : "active",
-              updatedAt: made.updatedAt,
-            }
-          : made;
-        return put(tx, { ...flow, origin, setup }, form);
-      }),
+  const install: FlowStore["install"] = (given, { origin, setup, form }, before) => {
+    const made = draft(given);
+    const flow: FlowRecord = before
+      ? {
+          ...before,
+          definition: made.definition,
+          version: before.version + 1,
+          byAdmin: true,
+          problem: null,
+          status: before.status === "paused" ? "paused" : "active",
+          updatedAt: made.updatedAt,
+        }
+      : made;
+    return db.transaction((tx) => put(tx, { ...flow, origin, setup }, form));
+  };
+
+  return { flows: service, store: { find, install } };
+}
+
+/** A definition with changes; null takes an optional part away. */
+function changed(before: Flow, { when, timeLimit, ...changes }: Omit<FlowChanges, "enabled">): Flow {
+  const { when: oldWhen, timeLimit: oldLimit, ...rest } = before;
+  const condition = when === undefined ? oldWhen : when;
+  const limit = timeLimit === undefined ? oldLimit : timeLimit;
+  return {
+    ...rest,
+    ...changes,
+    ...(typeof condition === "string" && { when: condition }),
+    ...(typeof limit === "string" && { timeLimit: limit }),
   };
 }
 
-/** Throws `invalid_input` with every fault; gives the connections of the triggers, by their places. */
+/**
+ * The connections of a flow's triggers, by their places.
+ * @throws HooklineError `invalid_input` with every fault of the flow
+ */
 async function check(
   tx: Tx,
   flow: FlowRecord,
@@ -218,7 +251,7 @@ async function check(
   form: object | undefined,
 ): Promise<ReadonlyMap<number, string>> {
   const asker: Asker = { owner: flow.user, user: flow.user, workspace: flow.byAdmin };
-  const connectionOf = async (ref: ConnectionRef): Promise<Behind> => {
+  const resolve = async (ref: ConnectionRef): Promise<Resolved> => {
     if (typeof ref === "object") {
       const connector = connectorOf(connectors, ref.connector);
       // Whose connection a flow of the workspace takes, each run decides.
@@ -228,30 +261,21 @@ async function check(
     return { connection, connector: connectorOf(connectors, connection.connector) };
   };
   const { setup, definition } = flow;
-  const faults = await checkFlow(definition, { connectionOf, connectors, setup, ...(form && { form }) });
-  if (faults.length > 0) throw refused(definition.name, faults);
+  const faults = await checkFlow(definition, { resolve, connectors, setup, ...(form && { form }) });
+  refuseFaults("flow", faults);
   const resolved = new Map<number, string>();
   for (const { trigger, index } of triggersOf(definition, "connection")) {
-    const { connection } = await connectionOf(trigger.connection);
+    const { connection } = await resolve(trigger.connection);
+    const message = "a flow of the workspace names the connection of a trigger; give its id";
     if (connection) resolved.set(index, connection.id);
-    else
-      faults.push({
-        pointer: `/triggers/${index}/connection`,
-        message: "a flow of the workspace names the connection itself; give its id",
-      });
+    else faults.push({ pointer: `/triggers/${index}/connection`, message });
   }
-  if (faults.length > 0) throw refused(definition.name, faults);
+  refuseFaults("flow", faults);
   return resolved;
 }
 
 function connectorOf(connectors: ReadonlyMap<string, Connector>, name: string): Connector {
   const connector = connectors.get(name);
   if (connector) return connector;
-  throw new HooklineError("not_found", noConnector(name, connectors));
-}
-
-export function refused(name: string, faults: Fault[]): HooklineError {
-  const [first] = faults;
-  const more = faults.length > 1 ? ` (and ${faults.length - 1} more, see errors)` : "";
-  return new HooklineError("invalid_input", `Flow "${name}" ${first!.pointer}: ${first!.message}${more}`, { faults });
+  throw new HooklineError("not_found", unknownName("connector", name, connectors.keys()));
 }

@@ -4,58 +4,58 @@ import type { SealContext, Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import { newSecret } from "../deliver/sign.ts";
-import type { Database } from "../store/database.ts";
-import { flowById, learnSample, type FlowRecord } from "../store/flows.ts";
-import type { RunRecord } from "../store/runs.ts";
+import type { Context } from "../engine/context.ts";
 import { verifySignature, WebhookVerificationError } from "../webhook.ts";
-import { triggersOf } from "./definition.ts";
+import { flows, keepSample, triggersOf, type FlowRecord } from "./model/flows.ts";
 import type { StartRun } from "./start.ts";
 
-/** A POST to a hook, with its body as it arrived. */
+/** A POST to a hook. */
 export interface HookRequest {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   query: Record<string, unknown>;
-  body: Buffer;
+  /** Its body as it arrives, read once it is certain that the hook exists: a signature is of bytes. */
+  bytes(): Promise<Buffer>;
 }
 
-/** Takes a call of a flow's hook; undefined when the flow's condition does not hold for it. */
-export type TakeHook = (flow: string, request: HookRequest) => Promise<RunRecord | undefined>;
-
-export interface HooksOptions {
-  db: Database;
-  vault: Vault;
-  clock: Clock;
-  start: StartRun;
+/** Hooks of flows, as their callers meet them. */
+export interface Hooks {
+  /**
+   * Takes a call of a flow's hook. A caller proves that it knows the secret by sending it (`X-Hook-Secret`, or as a bearer
+   * token), or by signing the body with it: as Standard Webhooks 1.0, or as HMAC-SHA256 in hex in `X-Hub-Signature-256`.
+   * Gives the id of the run; null when the flow's condition does not hold.
+   * @throws HooklineError `not_found`, `unauthenticated`, `invalid_input` for JSON that cannot be parsed, `conflict` while the
+   *   flow is paused; and what reading the body throws
+   */
+  call(flow: string, request: HookRequest): Promise<{ run: string | null }>;
 }
 
-/** What a sender proves itself with, and what else mappings have no business with. */
+/** What a sender proves itself with, and what proxies add. */
 const NOT_KEPT =
   /^(authorization|cookie|proxy-authorization|x-hook-secret|x-hub-signature.*|webhook-signature|x-forwarded-.*)$/;
 
-/**
- * A caller proves that it knows the secret by sending it (`X-Hook-Secret`, or as a bearer token), or by signing the body
- * with it: as Standard Webhooks 1.0, or as HMAC-SHA256 in hex in `X-Hub-Signature-256`.
- * Throws `not_found`, `unauthenticated`, and `conflict` while the flow is paused.
- */
-export function createTakeHook({ db, vault, clock, start }: HooksOptions): TakeHook {
-  return async (id, request) => {
-    const flow = await flowById(db, id);
-    if (!flow?.hookSecret) throw new HooklineError("not_found", "There is no such hook; check its address");
-    await assertKnown(openHookSecret(vault, flow), request, clock);
-    if (triggersOf(flow.definition, "hook").length === 0 || flow.status === "paused") {
-      throw new HooklineError("conflict", "The flow of this hook is paused; enable it first");
-    }
-    const headers = Object.entries(request.headers).filter(([name]) => !NOT_KEPT.test(name));
-    const type = String(request.headers["content-type"] ?? "");
-    const trigger = { body: read(request.body, type), headers: Object.fromEntries(headers), query: request.query };
-    return db.transaction(async (tx) => {
-      await learnSample(tx, flow.id, trigger);
-      return start(tx, flow, { cause: "hook", forUser: flow.user, trigger });
-    });
+/** Makes the service. */
+export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">, start: StartRun): Hooks {
+  return {
+    call: async (id, { headers, query, bytes }) => {
+      const flow = await flows.find(db, id);
+      if (!flow?.hookSecret) throw new HooklineError("not_found", "This hook does not exist; check its address");
+      const body = await bytes();
+      await assertKnown(openHookSecret(vault, flow), headers, body, clock);
+      if (triggersOf(flow.definition, "hook").length === 0 || flow.status === "paused") {
+        throw new HooklineError("conflict", "The flow of this hook is paused; enable it first");
+      }
+      const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.test(name)));
+      const trigger = { body: parse(body, String(headers["content-type"] ?? "")), headers: kept, query };
+      const run = await db.transaction(async (tx) => {
+        await keepSample(tx, flow.id, trigger);
+        return start(tx, flow, { cause: "hook", forUser: flow.user, trigger });
+      });
+      return { run: run?.id ?? null };
+    },
   };
 }
 
-/** A new secret, to be shown once, and what is stored of it. */
+/** A new secret, to be shown once, and its stored form. */
 export function makeHookSecret(vault: Vault, flow: string): { secret: string; sealed: Uint8Array } {
   const secret = newSecret();
   rememberSecret(secret);
@@ -72,42 +72,38 @@ function placeOf(row: string): SealContext {
   return { table: "flows", row, field: "hook_secret" };
 }
 
-async function assertKnown(secret: string, { headers, body }: HookRequest, clock: Clock): Promise<void> {
+async function assertKnown(secret: string, headers: HookRequest["headers"], body: Buffer, clock: Clock): Promise<void> {
   const bearer = /^Bearer +(\S+)$/i.exec(String(headers["authorization"] ?? ""))?.[1];
   const given = headers["x-hook-secret"] ?? bearer;
-  if (given !== undefined && same(String(given), secret)) return;
+  if (given !== undefined && isSame(String(given), secret)) return;
   const hub = headers["x-hub-signature-256"];
-  if (hub !== undefined && same(String(hub), `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`))
-    return;
-  if (headers["webhook-signature"] !== undefined) {
-    try {
-      await verifySignature({ headers, body }, secret, { now: () => clock.now() });
-      return;
-    } catch (error) {
-      if (!(error instanceof WebhookVerificationError)) throw error;
-      throw new HooklineError("unauthenticated", `Hook: ${error.message}`);
-    }
+  const hmac = () => `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
+  if (hub !== undefined && isSame(String(hub), hmac())) return;
+  if (headers["webhook-signature"] === undefined) {
+    const message = "Hook: its secret is missing or wrong; send it as X-Hook-Secret, or sign the body with it";
+    throw new HooklineError("unauthenticated", message);
   }
-  throw new HooklineError(
-    "unauthenticated",
-    "Hook: its secret is missing or wrong; send it as X-Hook-Secret, or sign the body with it",
-  );
+  try {
+    await verifySignature({ headers, body }, secret, { now: () => clock.now() });
+  } catch (error) {
+    if (!(error instanceof WebhookVerificationError)) throw error;
+    throw new HooklineError("unauthenticated", `Hook: ${error.message}`, { cause: error });
+  }
 }
 
-function same(a: string, b: string): boolean {
+function isSame(a: string, b: string): boolean {
   return timingSafeEqual(hash("sha256", a, "buffer"), hash("sha256", b, "buffer"));
 }
 
 /** JSON and forms as values, anything else as text. */
-function read(body: Buffer, type: string): unknown {
+function parse(body: Buffer, type: string): unknown {
   const text = body.toString();
   if (/^application\/x-www-form-urlencoded/i.test(type)) return Object.fromEntries(new URLSearchParams(text));
   if (!/[/+]json\b/i.test(type)) return text;
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new HooklineError("invalid_input", "Hook: the body is not valid JSON; check its brackets and quotes", {
-      cause,
-    });
+    const message = "Hook: the body is not valid JSON; check its brackets and quotes";
+    throw new HooklineError("invalid_input", message, { cause });
   }
 }

@@ -1,13 +1,14 @@
-import { HooklineError, type Fault } from "../core/errors.ts";
+import type { Fault } from "../core/errors.ts";
 import { isObject, joinPointer } from "../core/json.ts";
 import { hasEmbedded, isRuntimeExpression, type Getter } from "../manifest/expressions.ts";
 import { compileCondition } from "../manifest/jmespath.ts";
 import { pathOf, pathsRead, type Path } from "../manifest/paths.ts";
 import { compilePlaceholders, hasPlaceholders, splitPlaceholders } from "../manifest/placeholders.ts";
 import { compileTemplate } from "../manifest/templates.ts";
+import { faultsOf } from "./attempt.ts";
 
 /** A place of a mapping whose value is computed. */
-export interface Hole {
+export interface Expression {
   /** Where it stands in the mapping. */
   pointer: string;
   /** What it reads. */
@@ -40,8 +41,11 @@ export function compileUrl(url: string, roots: readonly string[]): Getter {
 }
 
 /** Every computed place of a mapping, and what is wrong with their expressions. */
-export function inspectMapping(mapping: unknown, roots: readonly string[]): { holes: Hole[]; faults: Fault[] } {
-  const holes: Hole[] = [];
+export function inspectMapping(
+  mapping: unknown,
+  roots: readonly string[],
+): { expressions: Expression[]; faults: Fault[] } {
+  const expressions: Expression[] = [];
   const faults: Fault[] = [];
   const visit = (part: unknown, pointer: string): void => {
     if (Array.isArray(part)) return part.forEach((item, i) => visit(item, joinPointer(pointer, i)));
@@ -50,16 +54,12 @@ export function inspectMapping(mapping: unknown, roots: readonly string[]): { ho
       return;
     }
     if (!isObject(part) && !isComputed(part)) return;
-    try {
-      compileMapping(part, roots);
-      holes.push({ pointer, ...readBy(isObject(part) ? (part["$expr"] as string) : part, isObject(part)) });
-    } catch (error) {
-      if (!(error instanceof HooklineError)) throw error;
-      faults.push({ pointer, message: error.message });
-    }
+    const wrong = faultsOf(pointer, () => compileMapping(part, roots));
+    if (wrong.length > 0) faults.push(...wrong);
+    else expressions.push({ pointer, ...readBy(isObject(part) ? (part["$expr"] as string) : part, isObject(part)) });
   };
   visit(mapping, "");
-  return { holes, faults };
+  return { expressions, faults };
 }
 
 /** What a condition reads, or what is wrong with it. */
@@ -67,20 +67,15 @@ export function inspectCondition(
   condition: string,
   roots: readonly string[],
 ): { paths: readonly Path[]; faults: Fault[] } {
-  try {
-    compileCondition(condition, roots);
-    return { paths: pathsRead(condition).paths, faults: [] };
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    return { paths: [], faults: [{ pointer: "", message: error.message }] };
-  }
+  const faults = faultsOf("", () => compileCondition(condition, roots));
+  return { paths: faults.length > 0 ? [] : pathsRead(condition).paths, faults };
 }
 
 function isComputed(part: unknown): part is string {
   return typeof part === "string" && (hasPlaceholders(part) || isRuntimeExpression(part) || hasEmbedded(part));
 }
 
-function readBy(text: string, isJmespath: boolean): Omit<Hole, "pointer"> {
+function readBy(text: string, isJmespath: boolean): Omit<Expression, "pointer"> {
   if (isJmespath) return { ...pathsRead(text), text: false };
   if (hasPlaceholders(text)) {
     const pieces = splitPlaceholders(text);

@@ -1,24 +1,20 @@
-import type { Clock } from "../core/clock.ts";
+import type { Context } from "../engine/context.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
+import { moveRun, runSteps, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
+import { runFailed } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { moveRun, saveStep, stepOfRun, type RunError, type RunRecord, type RunStepRecord } from "../store/runs.ts";
-import { runFailed } from "./operational.ts";
 
-export interface ProgressOptions {
-  clock: Clock;
-  emit: Emit;
-}
+type ProgressContext = Pick<Context, "clock" | "emit">;
 
 /** Makes durable how far a run is. A run that was cancelled or removed meanwhile stays as it is. */
 export class Progress {
   readonly #run: RunRecord;
   readonly #transaction: Job["transaction"];
-  readonly #options: ProgressOptions;
+  readonly #options: ProgressContext;
 
   /** `transaction` is that of the run's job. */
-  constructor(run: RunRecord, transaction: Job["transaction"], options: ProgressOptions) {
+  constructor(run: RunRecord, transaction: Job["transaction"], options: ProgressContext) {
     this.#run = run;
     this.#transaction = transaction;
     this.#options = options;
@@ -30,13 +26,13 @@ export class Progress {
   }
 
   /**
-   * That a call is about to be made. False as for `save`.
-   * @throws HooklineError `conflict` when the step is no longer where it was before: somebody else is at it
+   * A call is about to be made. False when the run was cancelled or removed meanwhile.
+   * @throws HooklineError `conflict` when the step is no longer where it was `before`: another process is at it
    */
   start(step: RunStepRecord, before: RunStepRecord | undefined): Promise<boolean> {
     return this.#transaction(async (tx) => {
-      const there = await stepOfRun(tx, step);
-      if (there?.status !== before?.status || there?.attempts !== before?.attempts) {
+      const now = await runSteps.find(tx, step.run, step.step, step.iteration);
+      if (now?.status !== before?.status || now?.attempts !== before?.attempts) {
         throw new HooklineError("conflict", `Step ${step.step} is at work elsewhere; this process leaves it alone`);
       }
       return this.#save(tx, step);
@@ -46,7 +42,7 @@ export class Progress {
   async #save(tx: Tx, step: RunStepRecord): Promise<boolean> {
     const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
     const isAlive = await moveRun(tx, this.#run.id, progress, this.#options.clock.now());
-    if (isAlive) await saveStep(tx, step);
+    if (isAlive) await runSteps.save(tx, step);
     return isAlive;
   }
 
@@ -58,7 +54,7 @@ export class Progress {
       runAgainAt: until,
       attempt: "reset",
       commit: async (tx) => {
-        if (await moveRun(tx, this.#run.id, progress, now)) await saveStep(tx, step);
+        if (await moveRun(tx, this.#run.id, progress, now)) await runSteps.save(tx, step);
       },
     };
   }
@@ -71,7 +67,7 @@ export class Progress {
       done: true,
       commit: async (tx) => {
         if (!(await moveRun(tx, this.#run.id, { status, error, wakeAt: null, finishedAt: now }, now))) return;
-        for (const step of steps) await saveStep(tx, step);
+        for (const step of steps) await runSteps.save(tx, step);
         if (error) await emit(tx, [runFailed(this.#run, error, now)]);
       },
     };

@@ -1,17 +1,18 @@
-import { errorClass, VendorError } from "../connect/errors.ts";
+import { backoff } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
+import { errorClass, VendorError } from "../vendor/errors.ts";
 import type { CompiledStep } from "./definition.ts";
 
-const FIRST_MS = 5_000;
-const LONGEST_MS = 10 * 60_000;
+/** They double up to the last of the tries. */
+const PAUSES = { firstMs: 5_000, longestMs: Infinity, spread: 0.2 };
 /** Most tries after failures that pass by themselves. */
 const MOST = 6;
-const SPREAD = 0.2;
-/** How long a limit that does not say is waited for. */
+/** The wait for a limit whose end the vendor does not tell. */
 const LIMIT_MS = 60_000;
-/** How long limits are waited for in all. */
+/** The longest that limits are waited for, from the first try. */
 const LIMITS_END_MS = 24 * 60 * 60_000;
 
+/** A call that failed. */
 export interface Failure {
   error: unknown;
   /** Whether the call may be made again although it may have been done. */
@@ -33,34 +34,30 @@ export function retryPlan(
 ): { afterMs: number; counts: boolean } | undefined {
   const told = error instanceof HooklineError && error.retry ? error.retry.after : undefined;
   if (isLimit(error)) {
-    const afterMs = spread(told ?? LIMIT_MS, random);
+    // Later than the vendor says, never earlier.
+    const afterMs = Math.round((told ?? LIMIT_MS) * (1 + PAUSES.spread * random()));
     return elapsedMs + afterMs > LIMITS_END_MS ? undefined : { afterMs, counts: false };
   }
   if (typeof onError === "object") {
     return attempts > onError.max ? undefined : { afterMs: Math.max(onError.afterMs, told ?? 0), counts: true };
   }
   if (!passes(error) || !(repeatable || didNothing(error)) || attempts > MOST) return undefined;
-  const growing = Math.min(FIRST_MS * 2 ** (attempts - 1), LONGEST_MS);
-  return { afterMs: Math.max(spread(growing, random), told ?? 0), counts: true };
+  return { afterMs: Math.max(backoff(attempts, { ...PAUSES, random }), told ?? 0), counts: true };
 }
 
 function isLimit(error: unknown): boolean {
   return error instanceof HooklineError && (error.code === "rate_limited" || error.code === "quota_exceeded");
 }
 
-/** What is worth trying again: the vendor's own troubles, and those of the way there. */
+/** Whether a failure passes by itself: the vendor's own troubles, and those of the way there. */
 function passes(error: unknown): boolean {
   if (error instanceof HooklineError && !(error instanceof VendorError) && error.retry !== false) return true;
   return ["serverError", "network", "timeout"].includes(errorClass(error));
 }
 
-/** What proves that nothing was done: never sent, or turned away with the promise of a better time. */
+/** Whether it is certain that nothing was done: never sent, or turned away with the promise of a better time. */
 function didNothing(error: unknown): boolean {
   if (!(error instanceof HooklineError)) return false;
   const status = error instanceof VendorError ? error.status : undefined;
   return error.data["sent"] === false || (status === 503 && error.retry !== false && error.retry.after !== undefined);
-}
-
-function spread(ms: number, random: () => number): number {
-  return Math.round(ms * (1 + SPREAD * random()));
 }

@@ -1,81 +1,103 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import { HooklineError, nearest } from "../core/errors.ts";
+import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Database, Sql, Tx } from "../store/database.ts";
-import { flowVersion } from "../store/flows.ts";
+import type { Context } from "../engine/context.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import type { FlowStore } from "./flows.ts";
+import { flowVersions } from "./model/flows.ts";
 import {
-  forgetRuns,
-  insertRuns,
-  listRuns,
+  deleteRunsBefore,
+  flowRunQuery,
   moveRun,
-  runById,
-  saveStep,
+  replay,
+  runDetails,
+  runQuery,
+  runs,
+  runSteps,
   stepsOfRun,
-  type RunFilter,
+  type Replay,
+  type RunDetails,
   type RunRecord,
   type RunStepRecord,
-} from "../store/runs.ts";
+  type RunView,
+} from "./model/runs.ts";
 import { openState, openTrigger, sealState, sealTrigger } from "./records.ts";
 import { runJob } from "./start.ts";
-import { runDetails, runView, type RunDetails, type RunView } from "./view.ts";
 
-/** Runs as people watch them. With a user given, those of others' flows do not exist: `not_found`. */
+/** Runs as people watch them. All but `list` throw `not_found` for one that is not there. */
 export interface Runs {
-  /** Newest first. `before` is the id of the last run of the page before. */
-  list(filter: RunFilter, before?: string, limit?: number): Promise<RunView[]>;
-  get(id: string, user?: string): Promise<RunDetails>;
   /**
-   * A new run of the same version with the same trigger. With `from`, what the steps before it gave is taken over; a step
-   * that has failed keeps its keys, so that a vendor that knows them does it once.
-   * Throws `conflict` for a run that has not ended, or whose earlier steps have not.
+   * Newest first.
+   * @throws HooklineError `invalid_input`, `forbidden`
    */
-  replay(id: string, from?: string, user?: string): Promise<RunView>;
-  /** Ends it before its next step. Throws `conflict` when it has ended. */
-  cancel(id: string, user?: string): Promise<RunView>;
-  /** Forgets runs that ended before a time, milliseconds since the epoch. */
-  forget(before: number): Promise<void>;
+  list(query?: InputOf<typeof runQuery>, scope?: Scope): Promise<Page<RunView>>;
+  /** The runs of one flow, newest first; `not_found` when the flow is not there. */
+  listOf(flow: string, query?: InputOf<typeof flowRunQuery>, scope?: Scope): Promise<Page<RunView>>;
+  get(id: string, scope?: Scope): Promise<RunDetails>;
+  /**
+   * Makes a new run of the same version with the same trigger. With `from`, the results of the steps before it are taken over; a
+   * step that has failed keeps its keys, so that a vendor that knows them does it once.
+   * @throws HooklineError `invalid_input`, `conflict` for a run that has not ended, or whose earlier steps have not
+   */
+  replay(id: string, given?: Replay, scope?: Scope): Promise<RunView>;
+  /**
+   * Ends a run before its next step.
+   * @throws HooklineError `conflict` when it has ended
+   */
+  cancel(id: string, scope?: Scope): Promise<RunView>;
 }
 
-export interface RunsOptions {
-  db: Database;
-  engine: Pick<Engine, "enqueue">;
-  vault: Vault;
-  clock: Clock;
-}
-
-/** Runs per transaction, so that nothing else waits long. */
+/** Runs that are deleted in one transaction, so that nothing else waits long. */
 const BATCH = 200;
-/** What a later step can build on. */
+/** States of a step that a later step can build on. */
 const ENDED = new Set<RunStepRecord["status"]>(["succeeded", "skipped", "failed"]);
 
-export function createRuns({ db, engine, vault, clock }: RunsOptions): Runs {
-  const find = async (sql: Sql, id: string, user?: string): Promise<RunRecord> => {
-    const run = await runById(sql, id);
-    if (run && (user === undefined || run.user === user)) return run;
-    throw new HooklineError("not_found", `There is no run ${id}; check the id`);
+/** Makes the service. */
+export function createRuns(
+  { db, engine, vault, clock }: Pick<Context, "db" | "engine" | "vault" | "clock">,
+  flows: FlowStore,
+): Runs {
+  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<RunRecord> => {
+    const run = await runs.find(sql, id);
+    if (run && isVisible(run.user, scope)) return run;
+    throw notFound("run", id);
   };
-  const orderOf = async (sql: Sql, { flow, version }: RunRecord): Promise<string[]> =>
-    (await flowVersion(sql, flow, version))!.definition.steps.map(({ id }) => id);
+  const list: Runs["list"] = async (query, scope = {}) => {
+    const { user, flow, status, ...page } = runQuery.check(query);
+    const { limit, after } = readPage(page);
+    const filter = { flow, status, user: ownerIn(scope, user) };
+    return toPage(await runs.page(db, filter, { after, limit: limit + 1, order: "newest" }), limit, (run) =>
+      runs.view(run),
+    );
+  };
 
   return {
-    list: async (filter, before, limit = 50) => (await listRuns(db, filter, before, limit)).map(runView),
+    list,
 
-    get: async (id, user) => {
-      const run = await find(db, id, user);
+    listOf: async (flow, query, scope) => {
+      const asked = flowRunQuery.check(query);
+      const { id } = await flows.find(db, flow, scope);
+      return list({ ...asked, flow: id }, scope);
+    },
+
+    get: async (id, scope) => {
+      const run = await find(db, id, scope);
       return runDetails(run, openTrigger(vault, run), await stepsOfRun(db, id), await orderOf(db, run));
     },
 
-    replay: (id, from, user) =>
-      db.transaction(async (tx) => {
-        const old = await find(tx, id, user);
-        if (old.finishedAt === null)
+    replay: async (id, given = {}, scope) => {
+      const { from } = replay.check(given);
+      return db.transaction(async (tx) => {
+        const old = await find(tx, id, scope);
+        if (old.finishedAt === null) {
           throw new HooklineError("conflict", `Run ${id} is ${old.status}; cancel it, or wait for its end`);
+        }
         const order = await orderOf(tx, old);
         const steps = await stepsOfRun(tx, id);
-        const place = placeOf(order, from);
-        const unfinished = order.slice(0, place).find((step) => !ENDED.has(headOf(steps, step)?.status ?? "started"));
+        const earlier = order.slice(0, placeOf(order, from));
+        const unfinished = earlier.find((step) => !ENDED.has(headOf(steps, step)?.status ?? "started"));
         if (unfinished !== undefined) {
           throw new HooklineError(
             "conflict",
@@ -83,62 +105,70 @@ export function createRuns({ db, engine, vault, clock }: RunsOptions): Runs {
           );
         }
         const now = clock.now();
+        const newRun = newId("run", now);
         const run: RunRecord = {
           ...old,
-          id: newId("run", now),
+          id: newRun,
           status: "queued",
           cause: "replay",
           replayOf: old.id,
+          trigger: sealTrigger(vault, newRun, openTrigger(vault, old)),
+          keyRun: from !== undefined && headOf(steps, from)?.status !== "succeeded" ? old.keyRun : newRun,
           error: null,
           createdAt: now,
           startedAt: null,
           wakeAt: null,
           finishedAt: null,
         };
-        run.trigger = sealTrigger(vault, run.id, openTrigger(vault, old));
-        run.keyRun = from !== undefined && headOf(steps, from)?.status !== "succeeded" ? old.keyRun : run.id;
-        await insertRuns(tx, [run]);
+        await runs.insert(tx, run);
         await takeOver(
           tx,
-          run.id,
-          steps.filter(({ step }) => order.indexOf(step) < place),
+          newRun,
+          steps.filter(({ step }) => earlier.includes(step)),
         );
         await engine.enqueue(tx, [runJob(run)]);
-        return runView(run);
-      }),
+        return runs.view(run);
+      });
+    },
 
-    cancel: (id, user) =>
+    cancel: (id, scope) =>
       db.transaction(async (tx) => {
-        const run = await find(tx, id, user);
+        const run = await find(tx, id, scope);
         const now = clock.now();
         const progress = { status: "cancelled", error: null, wakeAt: null, finishedAt: now } as const;
-        if (!(await moveRun(tx, id, progress, now)))
+        if (!(await moveRun(tx, id, progress, now))) {
           throw new HooklineError("conflict", `Run ${id} has ended already: it is ${run.status}`);
+        }
         await engine.enqueue(tx, [runJob(run)]); // Its job may wait for days; now it comes, and ends.
-        return runView({ ...run, ...progress });
+        return runs.view({ ...run, ...progress });
       }),
-
-    forget: async (before) => {
-      while ((await db.transaction((tx) => forgetRuns(tx, before, BATCH))) === BATCH);
-    },
   };
 
-  /** Sealed values open only where they stand. */
+  /** Sealed values open only in their own place, so they are sealed again. */
   async function takeOver(tx: Tx, run: string, steps: readonly RunStepRecord[]): Promise<void> {
-    for (const step of steps) {
+    const copies = steps.map((step): RunStepRecord => {
       const copy = { ...step, run };
-      await saveStep(tx, { ...copy, state: step.state && sealState(vault, copy, openState(vault, step)) });
-    }
+      return { ...copy, state: step.state && sealState(vault, copy, openState(vault, step)) };
+    });
+    await runSteps.insert(tx, ...copies);
   }
+}
+
+/** Deletes the runs that ended before a time, milliseconds since the epoch. */
+export async function purgeRuns({ db }: Pick<Context, "db">, before: number): Promise<void> {
+  while ((await db.transaction((tx) => deleteRunsBefore(tx, before, BATCH))) === BATCH);
+}
+
+/** The ids of the steps, in the order of the version that a run executes. */
+async function orderOf(sql: Sql, { flow, version }: RunRecord): Promise<string[]> {
+  return (await flowVersions.find(sql, flow, version))!.definition.steps.map(({ id }) => id);
 }
 
 function placeOf(order: readonly string[], from: string | undefined): number {
   if (from === undefined) return 0;
   const place = order.indexOf(from);
-  if (place >= 0) return place;
-  const near = nearest(from, order);
-  const message = `there is no step "${from}" in this run's version; ${near === undefined ? `there are: ${order.join(", ")}` : `did you mean "${near}"?`}`;
-  throw new HooklineError("invalid_input", `from: ${message}`, { faults: [{ pointer: "/from", message }] });
+  if (place < 0) refuseFaults("replay", [{ pointer: "/from", message: unknownName("step", from, order) }]);
+  return place;
 }
 
 function headOf(steps: readonly RunStepRecord[], id: string): RunStepRecord | undefined {

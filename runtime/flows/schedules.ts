@@ -1,9 +1,9 @@
 import type { Clock } from "../core/clock.ts";
+import { isoTime } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
 import type { Job, NewJob, Outcome } from "../engine/engine.ts";
 import { nextRun } from "../poll/schedule.ts";
-import type { Sql } from "../store/database.ts";
-import { flowById, type FlowRecord } from "../store/flows.ts";
-import { triggersOf } from "./definition.ts";
+import { flows, triggersOf, type FlowRecord } from "./model/flows.ts";
 import type { StartRun } from "./start.ts";
 
 interface Schedule {
@@ -22,13 +22,13 @@ export function scheduleJobs(flow: FlowRecord, clock: Clock): NewJob[] {
   }));
 }
 
-/** A time has come: of a schedule that an active flow still has, else the job ends. */
-export async function takeTime(
-  { db, start, clock }: { db: Sql; start: StartRun; clock: Clock },
+/** The time of a schedule has come: starts a run if an active flow still has that schedule, else the job ends. */
+export async function workSchedule(
+  { db, clock, start }: Pick<Context, "db" | "clock"> & { start: StartRun },
   { data }: Job,
 ): Promise<Outcome> {
   const { flow: id, schedule, timeZone } = data;
-  const flow = await flowById(db, String(id));
+  const flow = await flows.find(db, String(id));
   const own = flow?.status === "active" ? schedulesOf(flow) : [];
   const due = own.find((one) => one.schedule === schedule && one.timeZone === timeZone);
   if (!flow || !due) return { done: true };
@@ -37,7 +37,7 @@ export async function takeTime(
     runAgainAt: nextAfter(due, now),
     attempt: "reset",
     commit: async (tx) => {
-      await start(tx, flow, { cause: "schedule", forUser: flow.user, trigger: { time: new Date(now).toISOString() } });
+      await start(tx, flow, { cause: "schedule", forUser: flow.user, trigger: { time: isoTime(now) } });
     },
   };
 }

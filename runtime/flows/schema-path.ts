@@ -1,34 +1,35 @@
 import { atPointer, isObject } from "../core/json.ts";
 
 /** A schema, and the document its references point into. */
-export interface Placed {
+interface SchemaIn {
   schema: unknown;
   root: unknown;
 }
 
-/** What a schema says of a place: one of these; `anything` where it does not say; `absent` with the names that are there. */
-export type Found =
-  | { kind: "known"; schemas: readonly Placed[] }
+/** What is certain of a place: that it has one of these schemas, nothing, or that it cannot exist beside these names. */
+export type Lookup =
+  | { kind: "known"; schemas: readonly SchemaIn[] }
   | { kind: "anything" }
-  | { kind: "absent"; known: string[] };
+  | { kind: "absent"; names: string[] };
 
-const ANYTHING: Found = { kind: "anything" };
+/** Nothing is certain. */
+export const ANYTHING: Lookup = { kind: "anything" };
 
 /** What a schema says of the value at a path. */
-export function schemaAt(schema: unknown, path: readonly string[]): Found {
-  let found: Found = { kind: "known", schemas: [{ schema, root: schema }] };
+export function schemaAt(schema: unknown, path: readonly string[]): Lookup {
+  let found: Lookup = { kind: "known", schemas: [{ schema, root: schema }] };
   for (const name of path) {
     if (found.kind !== "known") return found;
-    found = merge(found.schemas.map((placed) => child(placed, name)));
+    found = merge(found.schemas.map((at) => child(at, name)));
   }
   return found;
 }
 
 /** JSON types that values of these schemas can have; undefined when any. `null` counts for nothing. */
-export function typesOf(schemas: readonly Placed[]): Set<string> | undefined {
+export function typesOf(schemas: readonly SchemaIn[]): Set<string> | undefined {
   const types = new Set<string>();
-  for (const placed of schemas) {
-    const { schema, root } = resolve(placed);
+  for (const at of schemas) {
+    const { schema, root } = resolve(at);
     if (!isObject(schema)) return undefined;
     const branches = branchesOf(schema);
     const listed = "enum" in schema ? (schema["enum"] as unknown[]) : "const" in schema ? [schema["const"]] : undefined;
@@ -49,32 +50,33 @@ export function fits(given: ReadonlySet<string>, wanted: ReadonlySet<string>): b
   return [...given].some((type) => [...wanted].some((other) => other === type || (isNumber(type) && isNumber(other))));
 }
 
-function child(placed: Placed, name: string): Found {
-  const { schema, root } = resolve(placed);
-  if (!isObject(schema)) return schema === false ? { kind: "absent", known: [] } : ANYTHING;
-  const at = (inner: unknown): Found => ({ kind: "known", schemas: [{ schema: inner, root }] });
+function child(at: SchemaIn, name: string): Lookup {
+  const { schema, root } = resolve(at);
+  if (!isObject(schema)) return schema === false ? { kind: "absent", names: [] } : ANYTHING;
+  const inside = (inner: unknown): Lookup => ({ kind: "known", schemas: [{ schema: inner, root }] });
   const { properties, additionalProperties, items } = schema;
-  if (isObject(properties) && Object.hasOwn(properties, name)) return at(properties[name]);
-  if (/^\d+$/.test(name) && isObject(items)) return at(items);
+  if (isObject(properties) && Object.hasOwn(properties, name)) return inside(properties[name]);
+  if (/^\d+$/.test(name) && isObject(items)) return inside(items);
   if ("patternProperties" in schema || "prefixItems" in schema || "allOf" in schema) return ANYTHING;
   const branches = branchesOf(schema);
   if (branches.length > 0) return merge(branches.map((branch) => child({ schema: branch, root }, name)));
-  if (isObject(additionalProperties) && Object.keys(additionalProperties).length > 0) return at(additionalProperties);
+  if (isObject(additionalProperties) && Object.keys(additionalProperties).length > 0)
+    return inside(additionalProperties);
   const types = typesOf([{ schema, root }]);
   const closed = additionalProperties === false || schema["unevaluatedProperties"] === false;
   if (closed || (types && !types.has("object") && !types.has("array"))) {
-    return { kind: "absent", known: isObject(properties) ? Object.keys(properties) : [] };
+    return { kind: "absent", names: isObject(properties) ? Object.keys(properties) : [] };
   }
-  if (types?.size === 1 && types.has("array") && !/^\d+$/.test(name)) return { kind: "absent", known: [] };
+  if (types?.size === 1 && types.has("array") && !/^\d+$/.test(name)) return { kind: "absent", names: [] };
   return ANYTHING;
 }
 
-/** There when it is in one of them. */
-function merge(all: readonly Found[]): Found {
+/** A place in one of several values: what one of them has may be there. */
+export function merge(all: readonly Lookup[]): Lookup {
   const schemas = all.flatMap((found) => (found.kind === "known" ? found.schemas : []));
   if (all.some(({ kind }) => kind === "anything")) return ANYTHING;
   if (schemas.length > 0) return { kind: "known", schemas };
-  return { kind: "absent", known: all.flatMap((found) => (found.kind === "absent" ? found.known : [])) };
+  return { kind: "absent", names: all.flatMap((found) => (found.kind === "absent" ? found.names : [])) };
 }
 
 function branchesOf(schema: Record<string, unknown>): unknown[] {
@@ -83,7 +85,7 @@ function branchesOf(schema: Record<string, unknown>): unknown[] {
   return branches.filter((branch) => isObject(branch) && Object.keys(branch).some((key) => key !== "required"));
 }
 
-function resolve({ schema, root }: Placed): Placed {
+function resolve({ schema, root }: SchemaIn): SchemaIn {
   let current = schema;
   for (let left = 50; left > 0 && isObject(current) && typeof current["$ref"] === "string"; left--) {
     const ref = current["$ref"];

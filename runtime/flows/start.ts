@@ -1,14 +1,12 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
-import type { Engine, NewJob } from "../engine/engine.ts";
+import type { Context } from "../engine/context.ts";
+import type { NewJob } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import type { FlowRecord } from "../store/flows.ts";
-import { insertRuns, type RunError, type RunRecord } from "../store/runs.ts";
+import { attempt } from "./attempt.ts";
 import type { CompiledFlows } from "./definition.ts";
-import { runFailed } from "./operational.ts";
+import type { FlowRecord } from "./model/flows.ts";
+import { runs, type RunError, type RunRecord } from "./model/runs.ts";
+import { runFailed } from "../model/operational.ts";
 import { sealTrigger } from "./records.ts";
 
 /** What starts a run. */
@@ -20,27 +18,24 @@ export interface Cause extends Pick<RunRecord, "cause" | "forUser"> {
   trigger: unknown;
 }
 
-/** Starts runs of a flow's newest version, in the transaction of what caused them. */
+/** Starts a run of a flow's newest version, in the transaction of its cause; undefined when the flow's condition does not hold. */
 export type StartRun = (tx: Tx, flow: FlowRecord, cause: Cause) => Promise<RunRecord | undefined>;
 
-export interface StartOptions {
-  engine: Pick<Engine, "enqueue">;
-  vault: Vault;
-  clock: Clock;
-  emit: Emit;
-  compiled: CompiledFlows;
-}
-
 /** The one job of a run. */
-export function runJob(run: Pick<RunRecord, "id" | "flow">, runAt?: number): NewJob {
-  return { queue: "flow", data: { run: run.id }, group: run.flow, unique: run.id, runAt };
+export function runJob({ id, flow }: Pick<RunRecord, "id" | "flow">): NewJob {
+  return { queue: "flow", data: { run: id }, group: flow, unique: id };
 }
 
-/** Undefined when the flow's condition does not hold. One that cannot be evaluated makes a failed run, which says so. */
-export function createStart({ engine, vault, clock, emit, compiled }: StartOptions): StartRun {
+/** A condition that cannot be evaluated makes a failed run, which tells so. */
+export function createStart(
+  { engine, vault, clock, emit }: Pick<Context, "engine" | "vault" | "clock" | "emit">,
+  compiled: CompiledFlows,
+): StartRun {
   return async (tx, flow, { trigger, ...cause }) => {
-    const error = decide(compiled, flow, trigger);
-    if (error === false) return undefined;
+    const held = attempt(() => compiled.of(flow.id, flow).when?.({ trigger, setup: flow.setup }) ?? true);
+    if ("value" in held && !held.value) return undefined;
+    const error: RunError | null =
+      "error" in held ? { code: held.error.code, message: `when: ${held.error.message}`, step: null } : null;
     const now = clock.now();
     const id = newId("run", now);
     const run: RunRecord = {
@@ -55,26 +50,15 @@ export function createStart({ engine, vault, clock, emit, compiled }: StartOptio
       trigger: sealTrigger(vault, id, trigger),
       keyRun: id,
       replayOf: null,
-      error: error ?? null,
+      error,
       createdAt: now,
       startedAt: null,
       wakeAt: null,
       finishedAt: error ? now : null,
     };
-    await insertRuns(tx, [run]);
+    await runs.insert(tx, run);
     if (error) await emit(tx, [runFailed(run, error, now)]);
     else await engine.enqueue(tx, [runJob(run)]);
     return run;
   };
-}
-
-/** False: not this one. */
-function decide(compiled: CompiledFlows, flow: FlowRecord, trigger: unknown): false | RunError | undefined {
-  try {
-    const { when } = compiled.of(flow.id, flow);
-    return when === undefined || when({ trigger, setup: flow.setup }) ? undefined : false;
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    return { code: error.code, message: `when: ${error.message}`, step: null };
-  }
 }

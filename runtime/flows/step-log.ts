@@ -1,8 +1,7 @@
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
 import { formatFault, HooklineError } from "../core/errors.ts";
 import { scrub } from "../core/secrets.ts";
-import type { RunError, RunStepRecord } from "../store/runs.ts";
+import type { Context } from "../engine/context.ts";
+import type { RunError, RunStepRecord } from "./model/runs.ts";
 import type { CompiledStep } from "./definition.ts";
 import { openState, sealState, type StepState } from "./records.ts";
 
@@ -11,14 +10,12 @@ type Changes = Partial<Omit<RunStepRecord, "run" | "step" | "iteration" | "state
 /** How far the steps of one run are. */
 export class StepLog {
   readonly #run: string;
-  readonly #vault: Vault;
-  readonly #clock: Clock;
+  readonly #context: Pick<Context, "vault" | "clock">;
   readonly #records = new Map<string, RunStepRecord>();
 
-  constructor(run: string, records: readonly RunStepRecord[], { vault, clock }: { vault: Vault; clock: Clock }) {
+  constructor(run: string, records: readonly RunStepRecord[], context: Pick<Context, "vault" | "clock">) {
     this.#run = run;
-    this.#vault = vault;
-    this.#clock = clock;
+    this.#context = context;
     for (const record of records) this.#records.set(keyOf(record.step, record.iteration), record);
   }
 
@@ -26,9 +23,12 @@ export class StepLog {
     return this.#records.get(keyOf(step, iteration));
   }
 
-  /** Notes what became of a step, or of an item; to be saved. Throws `too_large` for what it gave. */
+  /**
+   * The record of what became of a step, or of an item; to be saved.
+   * @throws HooklineError `too_large` for what it gave
+   */
   next(step: CompiledStep, iteration: number, changes: Changes, state?: StepState): RunStepRecord {
-    const now = this.#clock.now();
+    const now = this.#context.clock.now();
     const before = this.of(step.id, iteration);
     const place = { run: this.#run, step: step.id, iteration };
     const record: RunStepRecord = {
@@ -36,7 +36,7 @@ export class StepLog {
       error: null,
       finishedAt: changes.status === "started" || changes.status === "waiting" ? null : now,
       ...changes,
-      ...(state && { state: sealState(this.#vault, place, state) }),
+      ...(state && { state: sealState(this.#context.vault, place, state) }),
     };
     this.#records.set(keyOf(step.id, iteration), record);
     return record;
@@ -47,14 +47,14 @@ export class StepLog {
     const head = this.of(step.id)!;
     const { status, error } = head;
     if (!step.forEach || status !== "succeeded") {
-      const { input, output } = openState(this.#vault, head);
+      const { input, output } = openState(this.#context.vault, head);
       return { status, input, output, ...(error && { error }) };
     }
     const ofItems: StepState[] = [];
     for (let i = 1; ; i++) {
       const record = this.of(step.id, i);
       if (!record) break;
-      ofItems.push(openState(this.#vault, record));
+      ofItems.push(openState(this.#context.vault, record));
     }
     return {
       status,

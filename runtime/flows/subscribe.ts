@@ -1,33 +1,21 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { Clock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { Connector } from "../manifest/connector.ts";
-import { Subscriptions } from "../poll/subscriptions.ts";
-import type { Database, Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { subscriptionsOfFlow, type FlowRecord } from "../store/flows.ts";
-import { subscriptionById, type SubscriptionRecord } from "../store/subscriptions.ts";
-import { triggersOf } from "./definition.ts";
+import type { Context } from "../engine/context.ts";
+import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
+import type { Wiring } from "../poll/wiring.ts";
+import type { Tx } from "../store/database.ts";
+import { attemptAsync, below } from "./attempt.ts";
 import { compileMapping } from "./mapping.ts";
+import { triggersOf, type FlowRecord } from "./model/flows.ts";
 import { scheduleJobs } from "./schedules.ts";
 
-export interface SubscribeOptions {
-  db: Database;
-  engine: Engine;
-  connectors: ReadonlyMap<string, Connector>;
-  emit: Emit;
-  clock: Clock;
-}
-
-/** What a flow wants to be told. */
-interface Wish {
+/** The subscription that a trigger of a flow asks for. */
+interface WantedSubscription {
   connection: string;
   trigger: string;
   input: Record<string, unknown>;
   where: string | undefined;
-  pointer: string;
 }
 
 /** The subscriptions and schedules behind flows, always changed in the transaction that changes the flow. */
@@ -38,71 +26,59 @@ export interface FlowTriggers {
    * @throws HooklineError `invalid_input` with the trigger's pointer, `scope_missing`, `conflict`
    */
   apply(tx: Tx, flow: FlowRecord, connectionOf: ReadonlyMap<number, string>): Promise<void>;
-  /** Lets them go on, or rest, as the flow's status says. */
+  /** Resumes or pauses them, as the flow's status says. */
   follow(tx: Tx, flow: FlowRecord): Promise<void>;
   remove(tx: Tx, flow: string): Promise<void>;
 }
 
-export function createFlowTriggers(options: SubscribeOptions): FlowTriggers {
-  const within = (tx: Tx): Subscriptions => new Subscriptions({ ...options, db: joining(options.db, tx) });
-  const existing = async (tx: Tx, flow: string): Promise<SubscriptionRecord[]> => {
-    const records: SubscriptionRecord[] = [];
-    for (const id of await subscriptionsOfFlow(tx, flow)) records.push((await subscriptionById(tx, id))!);
-    return records;
-  };
+/** Makes what keeps subscriptions and schedules in step with flows. */
+export function createFlowTriggers({
+  engine,
+  clock,
+  wiring,
+}: Pick<Context, "engine" | "clock"> & { wiring: Wiring }): FlowTriggers {
   const setStatus = async (tx: Tx, { status }: FlowRecord, subscription: SubscriptionRecord): Promise<void> => {
-    const wanted = status === "active" ? "active" : "paused";
-    if (subscription.status === wanted) return;
-    await (wanted === "active" ? within(tx).resume(subscription.id) : within(tx).pause(subscription.id));
+    await wiring.setStatus(tx, subscription, status === "active" ? "active" : "paused");
   };
-  /** A schedule of a flow that rests ends by itself when its time comes. */
-  const keepTime = async (tx: Tx, flow: FlowRecord): Promise<void> => {
-    if (flow.status === "active") await options.engine.enqueue(tx, scheduleJobs(flow, options.clock));
+  /** The schedules of a flow that is not active end by themselves when their time comes. */
+  const enqueueSchedules = async (tx: Tx, flow: FlowRecord): Promise<void> => {
+    if (flow.status === "active") await engine.enqueue(tx, scheduleJobs(flow, clock));
   };
 
   return {
     apply: async (tx, flow, connectionOf) => {
-      const subscriptions = within(tx);
-      const left = new Map((await existing(tx, flow.id)).map((record) => [record.id, record]));
-      for (const wish of wishesOf(flow.definition, flow.setup, connectionOf)) {
-        const same = [...left.values()].find((record) => isFor(record, wish));
-        if (same) left.delete(same.id);
-        const { pointer, where, ...rest } = wish;
-        const made = await at(pointer, () =>
-          same
-            ? Promise.resolve(same)
-            : subscriptions.create({ ...rest, ...(where !== undefined && { where }), flow: flow.id }),
-        );
-        await setStatus(tx, flow, made);
+      const left = new Set(await subscriptionsOf(tx, flow.id));
+      for (const { index, ...wanted } of wantedBy(flow.definition, flow.setup, connectionOf)) {
+        let subscription = [...left].find((record) => isSame(record, wanted));
+        if (subscription) left.delete(subscription);
+        else subscription = await at(index, () => wiring.create(tx, wanted, { flow: flow.id }));
+        await setStatus(tx, flow, subscription);
       }
-      for (const id of left.keys()) await subscriptions.remove(id);
-      await keepTime(tx, flow);
+      for (const subscription of left) await wiring.remove(tx, subscription);
+      await enqueueSchedules(tx, flow);
     },
     follow: async (tx, flow) => {
-      for (const subscription of await existing(tx, flow.id)) await setStatus(tx, flow, subscription);
-      await keepTime(tx, flow);
+      for (const subscription of await subscriptionsOf(tx, flow.id)) await setStatus(tx, flow, subscription);
+      await enqueueSchedules(tx, flow);
     },
     remove: async (tx, flow) => {
-      for (const id of await subscriptionsOfFlow(tx, flow)) await within(tx).remove(id);
+      for (const subscription of await subscriptionsOf(tx, flow)) await wiring.remove(tx, subscription);
     },
   };
 }
 
-function wishesOf(flow: Flow, setup: FlowRecord["setup"], connectionOf: ReadonlyMap<number, string>): Wish[] {
-  return triggersOf(flow, "connection").map(({ trigger, index }) => {
-    const { input = {}, where, trigger: name } = trigger;
+function wantedBy(
+  flow: Flow,
+  setup: FlowRecord["setup"],
+  connectionOf: ReadonlyMap<number, string>,
+): (WantedSubscription & { index: number })[] {
+  return triggersOf(flow, "connection").map(({ trigger: { trigger, where, input = {} }, index }) => {
     const rendered = compileMapping(input, setup ? ["setup"] : [])({ setup }) as Record<string, unknown>;
-    return {
-      connection: connectionOf.get(index)!,
-      trigger: name,
-      input: rendered,
-      where,
-      pointer: `/triggers/${index}`,
-    };
+    return { connection: connectionOf.get(index)!, trigger, input: rendered, where, index };
   });
 }
 
-function isFor(record: SubscriptionRecord, { connection, trigger, input, where }: Wish): boolean {
+function isSame(record: SubscriptionRecord, { connection, trigger, input, where }: WantedSubscription): boolean {
   return (
     record.connection === connection &&
     record.trigger === trigger &&
@@ -111,32 +87,16 @@ function isFor(record: SubscriptionRecord, { connection, trigger, input, where }
   );
 }
 
-/** The database as seen from inside a transaction: what asks for one of its own joins it. */
-function joining({ dialect }: Database, tx: Tx): Database {
-  return {
-    dialect,
-    all: (sql, params) => tx.all(sql, params),
-    get: (sql, params) => tx.get(sql, params),
-    run: (sql, params) => tx.run(sql, params),
-    many: (sql, rows) => tx.many(sql, rows),
-    oneOf: (column) => tx.oneOf(column),
-    transaction: (work) => work(tx),
-    close: () => Promise.reject(new TypeError("A transaction cannot close the database")),
-  };
+async function subscriptionsOf(tx: Tx, flow: string): Promise<SubscriptionRecord[]> {
+  return subscriptions.all(tx, "where flow = ? order by id", [flow]);
 }
 
-/** Puts the faults of one trigger at its place in the flow. */
-async function at<T>(pointer: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    const faults = error.faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
-    throw new HooklineError(error.code, `${pointer}: ${error.message}`, {
-      cause: error,
-      data: error.data,
-      faults,
-      retry: error.retry,
-    });
-  }
+/** Puts what is wrong with one trigger at its place in the flow. An error with a cause is the store's, and goes on as it is. */
+async function at<T>(index: number, work: () => Promise<T>): Promise<T> {
+  const made = await attemptAsync(work);
+  if ("value" in made) return made.value;
+  const { code, message, data, faults, cause } = made.error;
+  if (cause !== undefined) throw made.error;
+  const pointer = `/triggers/${index}`;
+  throw new HooklineError(code, `${pointer}: ${message}`, { cause: made.error, data, faults: below(pointer, faults) });
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { HooklineError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
-import type { AnyTemplate } from "./template.ts";
+import type { AnyTemplate } from "./model/templates.ts";
 
 /**
  * The templates that come with the connectors, as their manifests' `flows` name them; of those, the ones all of whose

@@ -1,70 +1,75 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { FlowTemplate } from "../../schemas/flow-template.ts";
-import templateSchema from "../../schemas/flow-template.schema.json" with { type: "json" };
-import { HooklineError, type Fault } from "../core/errors.ts";
-import { isObject } from "../core/json.ts";
+import type { ConnectionRef } from "../accounts/resolve.ts";
+import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
+import { isObject, joinPointer } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { checkSchema, compileSchema } from "../manifest/validate.ts";
-import { checkFlow, noConnector, type Behind } from "./check.ts";
-import type { ConnectionRef } from "./connections.ts";
-
-type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
-
-/** A template whose triggers and steps are those of a flow, with names of slots for connections. */
-export type Template = Envelope & Flow;
-
-/** A template of a two-way sync. */
-export type SyncTemplate = Envelope & { sync: NonNullable<FlowTemplate["sync"]> };
-
-export type AnyTemplate = Template | SyncTemplate;
-
-const checkForm = compileSchema(templateSchema);
+import { below } from "./attempt.ts";
+import { checkFlow } from "./check.ts";
+import type { Resolved } from "./check-connection.ts";
+import { flowForm } from "./model/definition.ts";
+import { newTemplate, type AnyTemplate, type Envelope, type SyncTemplate, type Template } from "./model/templates.ts";
 
 /** All faults of a template: of form first, and only when there are none, of meaning. `others`: connections besides the slots. */
 export async function checkTemplate(
   given: unknown,
   connectors: ReadonlyMap<string, Connector>,
-  others: (ref: string) => Promise<Behind | undefined> = async () => undefined,
+  others: (ref: string) => Promise<Resolved | undefined> = async () => undefined,
 ): Promise<Fault[]> {
-  const ofForm = checkForm(given);
+  const ofForm = newTemplate.faults(given);
   if (ofForm.length > 0) return ofForm;
   const template = given as AnyTemplate;
-  const setup = template.setup ?? {};
-  const ofSetup = checkSchema(setup).map((fault) => ({ ...fault, pointer: `/setup${fault.pointer}` }));
-  const ofSlots = Object.entries(template.connections)
-    .filter(([, connector]) => !connectors.has(connector))
-    .map(([slot, connector]) => ({ pointer: `/connections/${slot}`, message: noConnector(connector, connectors) }));
-  if (ofSetup.length + ofSlots.length > 0) return [...ofSlots, ...ofSetup];
+  const { setup = {}, connections } = template;
+  const faults = [...unknownConnectors(connections, connectors), ...below("/setup", checkSchema(setup))];
+  if (faults.length > 0) return faults;
   if ("sync" in template) return syncFaults(template, connectors);
-  const connectionOf = async (ref: ConnectionRef): Promise<Behind> => {
-    const name = typeof ref === "object" ? ref.connector : template.connections[ref];
+  const flow = flowOf(template);
+  const ofFlow = flowForm.faults(flow);
+  if (ofFlow.length > 0) return ofFlow;
+  const resolve = async (ref: ConnectionRef): Promise<Resolved> => {
+    const name = typeof ref === "object" ? ref.connector : connections[ref];
     const connector = name === undefined ? undefined : connectors.get(name);
     if (connector) return { connector };
     const other = typeof ref === "string" ? await others(ref) : undefined;
     if (other) return other;
     const message =
-      typeof ref === "object" ? noConnector(ref.connector, connectors) : noSlot(ref, template.connections);
+      typeof ref === "object"
+        ? unknownName("connector", ref.connector, connectors.keys())
+        : unknownSlot(ref, connections);
     throw new HooklineError("not_found", message);
   };
-  return checkFlow(flowOf(template), { connectionOf, connectors, setup: {}, form: setup });
+  return checkFlow(flow, { resolve, connectors, setup: {}, form: setup });
+}
+
+function unknownConnectors(
+  connections: AnyTemplate["connections"],
+  connectors: ReadonlyMap<string, Connector>,
+): Fault[] {
+  return Object.entries(connections).flatMap(([slot, name]) =>
+    connectors.has(name)
+      ? []
+      : [
+          {
+            pointer: joinPointer("/connections", slot),
+            message: unknownName("connector", name, connectors.keys()),
+          },
+        ],
+  );
 }
 
 function syncFaults({ sync, connections }: SyncTemplate, connectors: ReadonlyMap<string, Connector>): Fault[] {
   return (["left", "right"] as const).flatMap((side) => {
     const name = connections[sync[side]];
-    if (name === undefined) return [{ pointer: `/sync/${side}`, message: noSlot(sync[side], connections) }];
+    if (name === undefined) return [{ pointer: `/sync/${side}`, message: unknownSlot(sync[side], connections) }];
     if (connectors.get(name)!.resources.has(sync.resource)) return [];
-    return [
-      {
-        pointer: "/sync/resource",
-        message: `${name} does not offer ${sync.resource} for syncs; choose another resource`,
-      },
-    ];
+    const message = `${name} does not offer ${sync.resource} for syncs; choose another resource`;
+    return [{ pointer: "/sync/resource", message }];
   });
 }
 
-function noSlot(slot: string, connections: AnyTemplate["connections"]): string {
-  return `there is no slot "${slot}"; there are: ${Object.keys(connections).join(", ")}`;
+/** What to say of a slot that a template does not have. */
+export function unknownSlot(slot: string, connections: AnyTemplate["connections"]): string {
+  return unknownName("slot", slot, Object.keys(connections));
 }
 
 /** The flow of a template, with slots for connections. */
@@ -83,17 +88,21 @@ export function fillSlots(flow: Flow, connections: Readonly<Record<string, strin
   return { ...flow, triggers: flow.triggers.map(fill), steps: flow.steps.map(fill) };
 }
 
-/** Answers with the form's defaults for what was left out. Throws `invalid_input` with every fault. */
-export function readSetup({ id, setup = {} }: Envelope, answers: Record<string, unknown>): Record<string, unknown> {
-  const properties = isObject(setup["properties"]) ? setup["properties"] : {};
-  const defaults = Object.entries(properties).flatMap(([name, property]) =>
-    isObject(property) && "default" in property ? [[name, property["default"]]] : [],
+/** The questions of a template's form, by property. */
+export function questionsOf({ setup }: Pick<Envelope, "setup">): Record<string, unknown> {
+  return isObject(setup?.["properties"]) ? setup["properties"] : {};
+}
+
+/**
+ * Answers with the form's defaults for what was left out.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export function readSetup(template: Envelope, answers: Record<string, unknown>): Record<string, unknown> {
+  const defaults = Object.entries(questionsOf(template)).flatMap(([name, question]) =>
+    isObject(question) && "default" in question ? [[name, question["default"]]] : [],
   );
   const complete = { ...(Object.fromEntries(defaults) as object), ...answers };
-  const faults = compileSchema({ additionalProperties: false, ...setup, type: "object" })(complete);
-  if (faults.length === 0) return complete;
-  const located = faults.map((fault) => ({ ...fault, pointer: `/setup${fault.pointer}` }));
-  throw new HooklineError("invalid_input", `Template ${id} ${located[0]!.pointer}: ${located[0]!.message}`, {
-    faults: located,
-  });
+  const check = compileSchema({ additionalProperties: false, ...template.setup, type: "object" });
+  refuseFaults(`template ${template.id}`, below("/setup", check(complete)));
+  return complete;
 }

@@ -1,214 +1,207 @@
-import type { Connect } from "../connect/connect.ts";
-import type { Option } from "../connect/options.ts";
-import type { Clock } from "../core/clock.ts";
-import { formatFault, HooklineError, nearest, type Fault } from "../core/errors.ts";
-import { isObject } from "../core/json.ts";
-import type { Connector } from "../manifest/connector.ts";
-import { findConnection } from "../store/connections.ts";
-import type { Database } from "../store/database.ts";
-import type { FlowOrigin } from "../store/flows.ts";
-import { allTemplates, deleteTemplate, findTemplate, putTemplate } from "../store/templates.ts";
-import type { Behind } from "./check.ts";
-import { resolveConnection, WORKSPACE_USER, type ConnectionRef } from "./connections.ts";
-import { differences, type Difference } from "./difference.ts";
-import type { ChangedFlow, FlowKeeper } from "./flows.ts";
-import type { SyncInput, SyncStatus } from "./sync/syncs.ts";
-import { checkTemplate, fillSlots, flowOf, readSetup, type AnyTemplate, type SyncTemplate } from "./template.ts";
+import { isDeepStrictEqual } from "node:util";
+import { resolveConnection, WORKSPACE_USER } from "../accounts/resolve.ts";
+import type { Actions } from "../act/act.ts";
+import type { Option } from "../act/options.ts";
+import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
+import { isObject, joinPointer } from "../core/json.ts";
+import type { Context } from "../engine/context.ts";
+import { findConnection } from "../model/connections.ts";
+import type { Page } from "../model/page.ts";
+import { ownerIn, type Scope } from "../model/principal.ts";
+import type { NewSync, SyncView } from "../sync/model/syncs.ts";
+import type { Syncs } from "../sync/syncs.ts";
+import { attemptAsync, faultsIn } from "./attempt.ts";
+import type { Resolved } from "./check-connection.ts";
+import { differences } from "./difference.ts";
+import type { ChangedFlow, FlowStore } from "./flows.ts";
+import type { FlowOrigin } from "./model/flows.ts";
+import {
+  choices,
+  flowTemplates,
+  installation,
+  type AnyTemplate,
+  type Choices,
+  type Installation,
+  type SyncTemplate,
+  type TemplateView,
+  type Upgrade,
+} from "./model/templates.ts";
+import { checkTemplate, fillSlots, flowOf, questionsOf, readSetup, unknownSlot } from "./template.ts";
 
-/** A template as it is shown. */
-export type TemplateView = AnyTemplate & {
-  /** Whether it comes with a connector, or is the workspace's own. */
-  source: "connector" | "workspace";
-};
-
-/** What is chosen for a template. */
-export interface Choices {
-  /** Connection by slot; a slot left out takes the user's only connection of its connector. */
-  connections?: Record<string, string>;
-  /** Answers to the form; those left out are its defaults. */
-  setup?: Record<string, unknown>;
-}
-
-export interface Install extends Choices {
-  /** Whose flow it becomes; default whose connections were chosen. */
-  user?: string;
-  name?: string;
-  /** Default true. */
-  enabled?: boolean;
-}
-
-/** What an upgrade would change. */
-export interface Upgrade {
-  template: string;
-  from: string;
-  to: string;
-  /** In the flow and in its answers; a change somebody made by hand is among them. */
-  changes: Difference[];
-}
-
-/** Flow templates, and the flows made of them. With a user given, flows and connections of others do not exist. */
+/** Flow templates, and the flows made from them. */
 export interface Templates {
-  list(): Promise<TemplateView[]>;
+  /** Templates of the connectors first, then the workspace's own; all on one page. */
+  list(): Promise<Page<TemplateView>>;
   /** @throws HooklineError `not_found` */
   get(id: string): Promise<TemplateView>;
-  /** Adds one of the workspace's own, or a new version of it. Throws `invalid_input` with every fault, `conflict`. */
+  /**
+   * Adds one of the workspace's own, or a new version of it.
+   * @throws HooklineError `invalid_input` with every fault, `conflict`
+   */
   put(template: unknown): Promise<TemplateView>;
-  /** Flows made of it stay as they are. Throws `not_found`, `conflict` for one that comes with a connector. */
+  /**
+   * Removes one of the workspace's own. Flows made from it stay as they are.
+   * @throws HooklineError `not_found`, `conflict` for one that comes with a connector
+   */
   remove(id: string): Promise<void>;
-  /** The values a property of the form can have for the connection in its slot. Throws `not_found`, `invalid_input`. */
-  options(id: string, property: string, choices: Choices, user?: string): Promise<Option[]>;
-  /** Makes a flow, or the sync it is a template of. Throws `invalid_input` with every fault, `not_found`, `conflict`. */
-  install(id: string, install: Install, user?: string): Promise<ChangedFlow | SyncStatus>;
-  /** What an upgrade to the template's present version would change, with other choices if wanted. Throws `conflict`. */
-  preview(flow: string, choices?: Choices, user?: string): Promise<Upgrade>;
-  /** Makes the flow what its template is now; also the way to change answers and connections. Throws like `install`. */
-  upgrade(flow: string, choices?: Choices, user?: string): Promise<ChangedFlow>;
+  /**
+   * The values that a property of the form can have for the connection in its slot, as the vendor lists them now.
+   * @throws HooklineError `not_found`, `invalid_input`, `conflict`, and what listing them throws
+   */
+  options(id: string, property: string, given?: Choices, scope?: Scope): Promise<Option[]>;
+  /**
+   * Makes a flow, or the sync it is a template of.
+   * @throws HooklineError `invalid_input` with every fault, `forbidden`, `not_found`, `conflict`
+   */
+  install(id: string, given?: Installation, scope?: Scope): Promise<ChangedFlow | SyncView>;
+  /**
+   * Shows what an upgrade to the template's present version would change, with other choices if wanted.
+   * @throws HooklineError `not_found`, `invalid_input`, `conflict` for a flow that was not made from a template
+   */
+  preview(flow: string, given?: Choices, scope?: Scope): Promise<Upgrade>;
+  /**
+   * Makes the flow what its template is now; also the way to change answers and connections.
+   * @throws HooklineError as `preview`
+   */
+  upgrade(flow: string, given?: Choices, scope?: Scope): Promise<ChangedFlow>;
 }
 
-export interface TemplatesOptions {
-  db: Database;
-  connectors: ReadonlyMap<string, Connector>;
-  shipped: ReadonlyMap<string, AnyTemplate>;
-  clock: Clock;
-  flows: FlowKeeper;
-  options: Connect["options"];
-  createSync: (given: SyncInput) => Promise<SyncStatus>;
+interface Needs {
+  /** Templates of the connectors, by id. */
+  shipped: () => Promise<ReadonlyMap<string, AnyTemplate>>;
+  flows: FlowStore;
+  options: Actions["options"];
+  /** Absent in a runtime without the sync module. */
+  syncs: Pick<Syncs, "create"> | undefined;
 }
 
-export function createTemplates({
-  db,
-  connectors,
-  shipped,
-  clock,
-  flows,
-  options,
-  createSync,
-}: TemplatesOptions): Templates {
+/** Makes the service. */
+export function createTemplates(
+  { db, connectors, clock }: Pick<Context, "db" | "connectors" | "clock">,
+  { shipped, flows, options, syncs }: Needs,
+): Templates {
+  const own = async (): Promise<AnyTemplate[]> =>
+    (await flowTemplates.all(db, "order by id")).map(({ template }) => template);
+
   const get = async (id: string): Promise<TemplateView> => {
-    const ofConnector = shipped.get(id);
+    const ofConnectors = await shipped();
+    const ofConnector = ofConnectors.get(id);
     if (ofConnector) return { ...ofConnector, source: "connector" };
-    const row = await findTemplate(db, id);
-    if (row) return { ...(JSON.parse(row.template) as AnyTemplate), source: "workspace" };
-    const near = nearest(id, [...shipped.keys(), ...(await allTemplates(db)).map((one) => one.id)]);
-    throw new HooklineError(
-      "not_found",
-      `There is no flow template "${id}"${near === undefined ? "" : `; did you mean "${near}"?`}`,
-    );
+    const ofWorkspace = await flowTemplates.find(db, id);
+    if (ofWorkspace) return { ...ofWorkspace.template, source: "workspace" };
+    const known = [...ofConnectors.keys(), ...(await own()).map((template) => template.id)];
+    throw new HooklineError("not_found", unknownName("flow template", id, known));
   };
 
   /** The chosen connections, complete, and whose they are. */
-  const choose = async (template: AnyTemplate, { connections = {} }: Choices, user: string | undefined) => {
-    const faults: Fault[] = unknownSlots(template, connections);
-    const chosen: Record<string, string> = {};
+  const choose = async (template: AnyTemplate, chosen: Record<string, string>, user: string | undefined) => {
+    const faults: Fault[] = Object.keys(chosen)
+      .filter((slot) => !Object.hasOwn(template.connections, slot))
+      .map((slot) => ({
+        pointer: joinPointer("/connections", slot),
+        message: unknownSlot(slot, template.connections),
+      }));
+    const connections: Record<string, string> = {};
     let owner = user;
     for (const [slot, connector] of Object.entries(template.connections)) {
-      const ref: ConnectionRef = connections[slot] ?? { connector };
-      try {
+      const found = await attemptAsync(async () => {
         const asker = { owner: owner ?? null, user: owner ?? null, workspace: false };
-        const row = await resolveConnection(db, ref, asker);
-        if (row.connector !== connector) {
-          throw new HooklineError(
-            "conflict",
-            `${row.id} is a connection of ${row.connector}; choose one of ${connector}`,
-          );
-        }
-        chosen[slot] = row.id;
-        owner ??= row.user;
-      } catch (error) {
-        if (!(error instanceof HooklineError)) throw error;
-        faults.push({ pointer: `/connections/${slot}`, message: error.message });
+        const row = await resolveConnection(db, chosen[slot] ?? { connector }, asker);
+        if (row.connector === connector) return row;
+        const message = `${row.id} is a connection of ${row.connector}; choose one of ${connector}`;
+        throw new HooklineError("conflict", message);
+      });
+      if ("error" in found) faults.push(...faultsIn(found.error, joinPointer("/connections", slot)));
+      else {
+        connections[slot] = found.value.id;
+        owner ??= found.value.user;
       }
     }
-    if (faults.length > 0) throw refused(template.id, faults);
-    return { connections: chosen, user: owner! };
+    refuseFaults(`template ${template.id}`, faults);
+    return { connections, user: owner! };
   };
 
-  const instance = async (flow: string, choices: Choices, user: string | undefined) => {
-    const before = await flows.find(db, flow, user);
-    if (!before.origin)
-      throw new HooklineError("conflict", `Flow ${flow} was not made of a template; change it itself`);
+  /** A flow, its template of today, and what would become of the flow. */
+  const instance = async (flow: string, given: Choices, scope: Scope | undefined) => {
+    const chosen = choices.check(given);
+    const before = await flows.find(db, flow, scope);
+    if (!before.origin) {
+      throw new HooklineError("conflict", `Flow ${flow} was not made from a template; change the flow itself`);
+    }
     const template = await get(before.origin.template);
-    if ("sync" in template)
-      throw new HooklineError("conflict", `Template ${template.id} has become one of a sync; install it anew`);
-    const answers = { ...keptAnswers(template, before.setup ?? {}), ...choices.setup };
-    const connections = { ...keptSlots(template, before.origin), ...choices.connections };
-    const chosen = await choose(template, { connections }, before.user ?? undefined);
-    const setup = readSetup(template, answers);
-    const definition = { ...fillSlots(flowOf(template), chosen.connections), name: before.definition.name };
-    const origin = { template: template.id, version: template.version, connections: chosen.connections };
-    return { before, template, definition, setup, origin };
+    if ("sync" in template) {
+      throw new HooklineError("conflict", `Template ${template.id} is now one of a sync; install it again`);
+    }
+    const kept = keepOnly(before.origin.connections, template.connections);
+    const { connections } = await choose(template, { ...kept, ...chosen.connections }, before.user ?? undefined);
+    const setup = readSetup(template, { ...keepOnly(before.setup ?? {}, questionsOf(template)), ...chosen.setup });
+    const definition = { ...fillSlots(flowOf(template), connections), name: before.definition.name };
+    return { before, template, definition, setup, origin: originOf(template, connections) };
   };
 
   return {
     get,
 
-    list: async () => [
-      ...[...shipped.values()].map((template) => ({ ...template, source: "connector" as const })),
-      ...(await allTemplates(db)).map(({ template }) => ({
-        ...(JSON.parse(template) as AnyTemplate),
-        source: "workspace" as const,
-      })),
-    ],
+    list: async () => {
+      const ofConnectors = [...(await shipped()).values()].map((one) => ({ ...one, source: "connector" as const }));
+      const ofWorkspace = (await own()).map((one) => ({ ...one, source: "workspace" as const }));
+      return { data: [...ofConnectors, ...ofWorkspace], nextCursor: null };
+    },
 
     put: async (given) => {
-      const ofWorkspace = async (ref: string): Promise<Behind | undefined> => {
-        const row = await findConnection(db, ref);
-        const connector = row?.user === WORKSPACE_USER ? connectors.get(row.connector) : undefined;
-        return connector && { connector, connection: row! };
+      const ofWorkspace = async (ref: string): Promise<Resolved | undefined> => {
+        const connection = await findConnection(db, ref);
+        const connector = connection?.user === WORKSPACE_USER ? connectors.get(connection.connector) : undefined;
+        return connector && { connector, connection };
       };
-      const faults = await checkTemplate(given, connectors, ofWorkspace);
-      if (faults.length > 0) throw refused(isObject(given) ? String(given["id"]) : "", faults);
+      refuseFaults("flow template", await checkTemplate(given, connectors, ofWorkspace));
       const template = given as AnyTemplate;
-      if (shipped.has(template.id)) {
-        throw new HooklineError("conflict", `Template ${template.id} comes with a connector; choose another id`);
+      const { id, version } = template;
+      if ((await shipped()).has(id)) {
+        throw new HooklineError("conflict", `Template ${id} comes with a connector; choose another id`);
       }
-      const before = await findTemplate(db, template.id);
-      const text = JSON.stringify(template);
-      if (before && before.version === template.version && before.template !== text) {
-        throw new HooklineError(
-          "conflict",
-          `Template ${template.id} ${template.version} is there with other content; raise its version`,
-        );
+      const before = await flowTemplates.find(db, id);
+      if (before?.version === version && !isDeepStrictEqual(before.template, template)) {
+        throw new HooklineError("conflict", `Template ${id} ${version} exists with other content; raise its version`);
       }
       const now = clock.now();
-      await putTemplate(db, {
-        id: template.id,
-        version: template.version,
-        template: text,
-        createdAt: before?.createdAt ?? now,
-        updatedAt: now,
-      });
+      await flowTemplates.save(db, { id, version, template, createdAt: now, updatedAt: now });
       return { ...template, source: "workspace" };
     },
 
     remove: async (id) => {
-      if (shipped.has(id))
+      if ((await shipped()).has(id)) {
         throw new HooklineError("conflict", `Template ${id} comes with a connector; it cannot be removed`);
-      if (!(await deleteTemplate(db, id))) await get(id);
+      }
+      if (!(await flowTemplates.delete(db, id))) await get(id);
     },
 
-    options: async (id, property, choices, user) => {
+    options: async (id, property, given = {}, scope = {}) => {
+      const { connections, setup } = choices.check(given);
       const template = await get(id);
       const source = dynamicValuesOf(template, property);
       const { [source.slot]: connector = "" } = template.connections;
-      const ref = choices.connections?.[source.slot] ?? { connector };
-      const row = await resolveConnection(db, ref, { owner: user ?? null, user: user ?? null, workspace: false });
-      return options(row.id, source.target, source.property, choices.setup);
+      const asker = { owner: scope.user ?? null, user: scope.user ?? null, workspace: false };
+      const row = await resolveConnection(db, connections?.[source.slot] ?? { connector }, asker);
+      return options(row.id, source.target, source.property, setup);
     },
 
-    install: async (id, { user: named, name, enabled, ...choices }, by) => {
+    install: async (id, given = {}, scope = {}) => {
+      const { user: named, name, enabled, connections: chosen = {}, setup: answers = {} } = installation.check(given);
       const template = await get(id);
-      const { connections, user } = await choose(template, choices, by ?? named);
-      const setup = readSetup(template, choices.setup ?? {});
-      if ("sync" in template) return createSync(syncOf(template, connections, setup));
+      const { connections, user } = await choose(template, chosen, ownerIn(scope, named));
+      const setup = readSetup(template, answers);
+      if ("sync" in template) {
+        if (syncs) return syncs.create(syncOf(template, connections, setup), scope);
+        throw new HooklineError("conflict", `Template ${id} makes a sync; load the module "sync" to install it`);
+      }
       const flow = { ...fillSlots(flowOf(template), connections), ...(name !== undefined && { name }) };
-      const origin = { template: id, version: template.version, connections };
-      const given = { ...flow, user, ...(enabled !== undefined && { enabled }) };
-      return flows.install(given, { origin, setup, form: template.setup });
+      const owned = { ...flow, user, ...(enabled !== undefined && { enabled }) };
+      return flows.install(owned, { origin: originOf(template, connections), setup, form: template.setup });
     },
 
-    preview: async (id, choices = {}, user) => {
-      const { before, template, definition, setup } = await instance(id, choices, user);
+    preview: async (id, given = {}, scope) => {
+      const { before, template, definition, setup } = await instance(id, given, scope);
       const changes = [
         ...differences(before.definition, definition),
         ...differences(before.setup ?? {}, setup, "/setup"),
@@ -216,50 +209,35 @@ export function createTemplates({
       return { template: template.id, from: before.origin!.version, to: template.version, changes };
     },
 
-    upgrade: async (id, choices = {}, user) => {
-      const { before, template, definition, setup, origin } = await instance(id, choices, user);
+    upgrade: async (id, given = {}, scope) => {
+      const { before, template, definition, setup, origin } = await instance(id, given, scope);
       return flows.install(definition, { origin, setup, form: template.setup }, before);
     },
   };
 }
 
+function originOf({ id, version }: AnyTemplate, connections: Record<string, string>): FlowOrigin {
+  return { template: id, version, connections };
+}
+
 /** Answers of these names take the place of what the template says. */
-function syncOf(
-  { sync }: SyncTemplate,
-  connections: Record<string, string>,
-  setup: Record<string, unknown>,
-): SyncInput {
+function syncOf({ sync }: SyncTemplate, connections: Record<string, string>, setup: Record<string, unknown>): NewSync {
   const chosen = Object.entries(setup).filter(([name]) => ["direction", "conflicts", "deletes"].includes(name));
   return { ...sync, ...Object.fromEntries(chosen), left: connections[sync.left]!, right: connections[sync.right]! };
 }
 
-/** Answers to questions that are not asked any more are dropped. */
-function keptAnswers({ setup }: AnyTemplate, answers: Record<string, unknown>): Record<string, unknown> {
-  const asked = isObject(setup?.["properties"]) ? setup["properties"] : {};
-  return Object.fromEntries(Object.entries(answers).filter(([name]) => Object.hasOwn(asked, name)));
+/** Without what the template no longer asks for. */
+function keepOnly<Value>(values: Record<string, Value>, asked: Record<string, unknown>): Record<string, Value> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => Object.hasOwn(asked, name)));
 }
 
-function keptSlots({ connections }: AnyTemplate, origin: FlowOrigin): Record<string, string> {
-  return Object.fromEntries(Object.entries(origin.connections).filter(([slot]) => Object.hasOwn(connections, slot)));
-}
-
-function unknownSlots({ connections }: AnyTemplate, chosen: Record<string, string>): Fault[] {
-  return Object.keys(chosen)
-    .filter((slot) => !Object.hasOwn(connections, slot))
-    .map((slot) => ({
-      pointer: `/connections/${slot}`,
-      message: `there is no such slot; there are: ${Object.keys(connections).join(", ")}`,
-    }));
-}
-
-function dynamicValuesOf({ id, setup }: AnyTemplate, name: string): { slot: string; target: string; property: string } {
-  const properties = isObject(setup?.["properties"]) ? setup["properties"] : {};
-  const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
-  const source = isObject(property) ? property["dynamicValues"] : undefined;
+function dynamicValuesOf(template: AnyTemplate, name: string): { slot: string; target: string; property: string } {
+  const questions = questionsOf(template);
+  const question = Object.hasOwn(questions, name) ? questions[name] : undefined;
+  const source = isObject(question) ? question["dynamicValues"] : undefined;
   if (isObject(source)) return source as { slot: string; target: string; property: string };
-  throw new HooklineError("not_found", `Template ${id}: the form has no property "${name}" with dynamic values`);
-}
-
-function refused(id: string, faults: Fault[]): HooklineError {
-  return new HooklineError("invalid_input", `Template ${id}: ${formatFault(faults[0]!)}`, { faults });
+  throw new HooklineError(
+    "not_found",
+    `Template ${template.id}: the form has no property "${name}" with dynamic values`,
+  );
 }

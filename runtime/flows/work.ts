@@ -1,21 +1,24 @@
-import type { Engine, Handler, Job, Outcome } from "../engine/engine.ts";
-import { eventById } from "../store/events.ts";
-import { flowById, flowVersion } from "../store/flows.ts";
-import { runById, stepsOfRun } from "../store/runs.ts";
+import type { Context } from "../engine/context.ts";
+import type { Handler, Job, Outcome } from "../engine/engine.ts";
+import { eventById } from "../model/events.ts";
 import type { CompiledFlows } from "./definition.ts";
 import { executeRun, type ExecuteOptions } from "./execute.ts";
-import { takeTime } from "./schedules.ts";
+import { flows, flowVersions } from "./model/flows.ts";
+import { runs, stepsOfRun } from "./model/runs.ts";
+import { workSchedule } from "./schedules.ts";
 import type { StartRun } from "./start.ts";
 
+/** What the queue's handlers need. */
 export interface WorkFlowsOptions extends ExecuteOptions {
-  engine: Pick<Engine, "work">;
+  engine: Pick<Context["engine"], "work">;
   compiled: CompiledFlows;
   start: StartRun;
 }
 
-/** Jobs at once in this process, and of one flow: the others always find slots. */
+/** Jobs at once in this process. */
 const CONCURRENCY = 64;
-const PER_FLOW = 8;
+/** Jobs of one flow at once, so that the other flows always find slots. */
+export const PER_FLOW = 8;
 /** More than a turn and the longest step: a run goes on at the step it has come to. */
 const DEADLINE_MS = 3_600_000;
 const DONE: Outcome = { done: true };
@@ -26,7 +29,7 @@ export function workFlows(options: WorkFlowsOptions): void {
   const handlers: Record<string, Handler<undefined>> = {
     run: (job, _, signal) => takeRun(options, job, signal),
     event: (job) => takeEvent(options, job),
-    schedule: (job) => takeTime(options, job),
+    schedule: (job) => workSchedule(options, job),
   };
   engine.work(
     "flow",
@@ -41,20 +44,20 @@ export function workFlows(options: WorkFlowsOptions): void {
 }
 
 async function takeRun(options: WorkFlowsOptions, job: Job, signal: AbortSignal): Promise<Outcome> {
-  const { db, compiled } = options;
   const id = String(job.data["run"]);
-  const run = await runById(db, id);
+  const { db, compiled } = options;
+  const run = await runs.find(db, id);
   if (!run || run.finishedAt !== null) return DONE;
-  const version = await flowVersion(db, run.flow, run.version);
+  const version = await flowVersions.find(db, run.flow, run.version);
   if (!version) return DONE;
   const flow = compiled.of(run.flow, version);
   return executeRun({ job, run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
 }
 
-/** A paused flow takes no notice of what happened just before. */
+/** A paused flow starts no run for what happened just before. */
 async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promise<Outcome> {
   const event = await eventById(db, String(data["event"]));
-  const flow = await flowById(db, String(data["flow"]));
+  const flow = await flows.find(db, String(data["flow"]));
   if (!event || !flow || flow.status === "paused") return DONE;
   const trigger: unknown = JSON.parse(event.data);
   return {

@@ -2,10 +2,9 @@ import type { Request, Response } from "express";
 import { ipKeyGenerator, rateLimit } from "express-rate-limit";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import { isStoredKey, sameSecret } from "./api-keys.ts";
-import { assertPrincipal, type Principal } from "./principal.ts";
+import { isSameSecret } from "../accounts/api-keys.ts";
+import { assertPrincipal, type Principal } from "../model/principal.ts";
 import type { Services } from "./services.ts";
-import type { UserTokens } from "./user-tokens.ts";
 
 /** The host's own login: who sends this request, or null. */
 export type HostLogin = (request: Request) => Principal | null | Promise<Principal | null>;
@@ -14,26 +13,26 @@ export interface AuthenticateOptions {
   /** An admin key besides the stored ones. */
   apiKey: string | undefined;
   hostLogin: HostLogin | undefined;
-  tokens: UserTokens;
 }
 
 /**
  * Who sends a request: by API key, by user token, or by the host's own login, in this order.
- * Throws `unauthenticated`, `forbidden` for a foreign page's request, `rate_limited` after too many wrong credentials.
+ * @throws HooklineError `unauthenticated`, `forbidden` for a foreign page's request, `rate_limited` after too many wrong
+ *   credentials
  */
 export type Authenticate = (request: Request, response: Response, services: Services) => Promise<Principal>;
 
 /** Wrong credentials per address and minute; right ones always pass. */
 const FAILURES_PER_MINUTE = 30;
 
-export function createAuthenticate({ apiKey, hostLogin, tokens }: AuthenticateOptions): Authenticate {
+export function createAuthenticate({ apiKey, hostLogin }: AuthenticateOptions): Authenticate {
   if (apiKey) rememberSecret(apiKey);
   const countFailure = failureCounter();
 
-  const byBearer = async (bearer: string, services: Services): Promise<Principal | undefined> => {
-    if (apiKey && sameSecret(bearer, apiKey)) return { role: "admin" };
-    if (await isStoredKey(services, bearer)) return { role: "admin" };
-    const user = await tokens.verify(services, bearer);
+  const byBearer = async (bearer: string, { apiKeys, userTokens }: Services): Promise<Principal | undefined> => {
+    if (apiKey && isSameSecret(bearer, apiKey)) return { role: "admin" };
+    if (await apiKeys.isValid(bearer)) return { role: "admin" };
+    const user = await userTokens.userOf(bearer);
     return user === undefined ? undefined : { role: "user", user };
   };
 
@@ -46,17 +45,12 @@ export function createAuthenticate({ apiKey, hostLogin, tokens }: AuthenticateOp
       assertOwnPage(request);
       return assertPrincipal(login);
     }
-    if (request.headers.authorization === undefined) throw unauthenticated("none was given");
-    await countFailure(request, response);
-    throw unauthenticated("the one given is not valid, or over");
+    if (request.headers.authorization !== undefined) await countFailure(request, response);
+    throw new HooklineError(
+      "unauthenticated",
+      "The API key or user token is missing, invalid or expired; send a valid one as Authorization: Bearer <key>",
+    );
   };
-}
-
-function unauthenticated(what: string): HooklineError {
-  return new HooklineError(
-    "unauthenticated",
-    `An API key or user token is needed and ${what}; send it as Authorization: Bearer <key>`,
-  );
 }
 
 /** A host's login may rest on a cookie, which browsers also send for other sites' pages (W3C Fetch Metadata). */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { HooklineError } from "../core/errors.ts";
+import { repeatedKey } from "../core/json.ts";
 
 /** Largest body, in bytes, of routes that do not say otherwise. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -12,22 +13,48 @@ type Request = IncomingMessage & { body?: unknown };
 /**
  * The JSON body of a request; undefined when there is none. Reads it, or takes what the host's `express.json()`,
  * `express.text()` or `express.raw()` has read before.
- * Throws `too_large` and `invalid_input`.
+ * @throws HooklineError `too_large`, `invalid_input`
  */
 export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
-  const { "content-length": length = "0", "transfer-encoding": chunked } = request.headers;
-  if (length === "0" && chunked === undefined) return undefined;
-  if (Number(length) > maxBytes) throw tooLarge(maxBytes);
+  if (!hasBody(request)) return undefined;
   assertJson(request);
-  const given = request.body === undefined ? await readAll(request, maxBytes) : request.body;
-  const value = typeof given === "string" || Buffer.isBuffer(given) ? parse(given.toString()) : given;
-  assertPlain(value, MAX_DEPTH);
-  return value;
+  const parsed = isParsed(request.body) ? request.body : parse(await readBytes(request, maxBytes));
+  assertPlain(parsed, MAX_DEPTH);
+  return parsed;
+}
+
+/**
+ * The body of a request as it came, at most `maxBytes`; empty when there is none. What a host's parser has turned into a value
+ * is written out as JSON again.
+ * @throws HooklineError `too_large`, before anything is read where the request tells its length; `invalid_input` for packed bytes
+ */
+export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const encoding = request.headers["content-encoding"] ?? "identity";
+  if (encoding !== "identity") throw refused("compressed bytes are not accepted; send them as they are");
+  const { body } = request;
+  const bytes = body === undefined ? await readAll(request, maxBytes) : Buffer.isBuffer(body) ? body : written(body);
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
+  if (bytes.length === 0 && Number(request.headers["content-length"] ?? 0) > 0) {
+    throw refused("it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies");
+  }
+  return bytes;
+}
+
+function hasBody({ headers }: Request): boolean {
+  return (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined;
+}
+
+/** Whether a host's parser has made a value of the body; text and bytes are still to be parsed. */
+function isParsed(body: unknown): boolean {
+  return body !== undefined && typeof body !== "string" && !Buffer.isBuffer(body);
+}
+
+function written(body: unknown): Buffer {
+  return Buffer.from(typeof body === "string" ? body : JSON.stringify(body));
 }
 
 async function readAll(request: Request, maxBytes: number): Promise<Buffer> {
-  const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw refused(`it is packed as ${encoding}; send it as it is`);
   const chunks: Buffer[] = [];
   let size = 0;
   // Leaving the loop early must not close the socket: the answer still has to go out.
@@ -39,12 +66,25 @@ async function readAll(request: Request, maxBytes: number): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-function parse(text: string): unknown {
+function parse(bytes: Buffer): unknown {
+  const text = decode(bytes);
   if (text === "") return undefined;
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw refused("it is not valid JSON; check its brackets and quotes", cause);
+  }
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) throw refused(`it names the property ${JSON.stringify(repeated)} twice; name it once`);
+  return value;
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw refused("it is not valid UTF-8; encode it as UTF-8", cause);
   }
 }
 

@@ -1,13 +1,15 @@
 import eventSchema from "../../schemas/event.schema.json" with { type: "json" };
 import { ERROR_CODES } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import type { JsonSchema, Route } from "./route.ts";
-import { components } from "./schemas/index.ts";
+import type { JsonSchema } from "../core/json.ts";
+import type { Route } from "./compat.ts";
+import { bodyOf, queryOf } from "./serve.ts";
 
 /** Of the API, not of the package: what `/v1` stands for. */
 const API_VERSION = "1.0.0";
 
-const TAGS: Record<string, string> = {
+/** What the tags of the core mean. */
+export const TAGS: Record<string, string> = {
   connectors: "What can be connected.",
   connections: "Accounts of users at vendors, and what can be done with them.",
   subscriptions: "Triggers of connections, wired to targets.",
@@ -22,8 +24,15 @@ const TAGS: Record<string, string> = {
   system: "The service itself.",
 };
 
+export interface Described {
+  routes: readonly Route[];
+  /** JSON Schemas of what is answered, by name. */
+  nouns: Readonly<Record<string, JsonSchema>>;
+  tags: Readonly<Record<string, string>>;
+}
+
 /** OpenAPI 3.1 of exactly these routes, and of the webhooks that endpoints get. `base` is the API's address. */
-export function describeApi(routes: readonly Route[], base: string): object {
+export function describeApi({ routes, nouns, tags }: Described, base: string): object {
   const paths: Record<string, Record<string, object>> = {};
   for (const route of routes) (paths[route.path.replace("{+", "{")] ??= {})[route.method] = describeRoute(route);
   return {
@@ -35,7 +44,7 @@ export function describeApi(routes: readonly Route[], base: string): object {
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: base === "" ? "/" : base }],
-    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    tags: Object.entries(tags).map(([name, description]) => ({ name, description })),
     security: [{ bearer: [] }],
     paths,
     webhooks: {
@@ -50,13 +59,14 @@ export function describeApi(routes: readonly Route[], base: string): object {
           description: "An API key (`hl_…`), or a user token from `POST /v1/users/{user}/tokens`.",
         },
       },
-      schemas: { ...components, ...eventComponents() },
+      schemas: { ...nouns, ...eventComponents() },
     },
   };
 }
 
 function describeRoute(route: Route): object {
-  const { operationId, summary, tag, auth, body, rawBody } = route;
+  const { operationId, summary, tag, auth, rawBody } = route;
+  const body = bodyOf(route);
   const parameters = describeParameters(route);
   const content = body && { "application/json": { schema: body } };
   const raw = rawBody && { requestBody: { description: rawBody, content: { "*/*": {} } } };
@@ -71,7 +81,8 @@ function describeRoute(route: Route): object {
   };
 }
 
-function describeParameters({ params = {}, query = {}, requiredQuery = [], requestHeaders = {} }: Route): object[] {
+function describeParameters(route: Route): object[] {
+  const { params = {}, requiredQuery = [], requestHeaders = {} } = route;
   const inPath = Object.entries(params).map(([name, description]) => ({
     name,
     in: "path",
@@ -79,7 +90,7 @@ function describeParameters({ params = {}, query = {}, requiredQuery = [], reque
     description,
     schema: { type: "string" },
   }));
-  const inQuery = Object.entries(query).map(([name, { description, ...schema }]) => ({
+  const inQuery = Object.entries(queryOf(route)).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
     required: requiredQuery.includes(name),

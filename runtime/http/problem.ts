@@ -1,17 +1,6 @@
 import { STATUS_CODES } from "node:http";
-import { ERROR_CODES, HooklineError, type ErrorCode } from "../core/errors.ts";
-
-/** An error as it is answered: RFC 9457, with a stable `code` and, for bad input, every place that is wrong. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail: string;
-  code: string;
-  errors?: { pointer: string; message: string }[];
-  /** The error's own facts, `vendor` among them: the vendor's status and message. */
-  [fact: string]: unknown;
-}
+import { ERROR_CODES, HooklineError } from "../core/errors.ts";
+import { problemOf, type Problem } from "../core/problem.ts";
 
 /** When a limit does not say for how long. */
 const DEFAULT_RETRY_SECONDS = 30;
@@ -20,19 +9,12 @@ const DEFAULT_RETRY_SECONDS = 30;
  * What is answered to an error. Faults of Hookline itself say nothing but `requestId`, under which the log has the rest.
  */
 export function toProblem(error: unknown, requestId: string): Problem {
-  const known = asHooklineError(error);
-  const { code, data, faults } = known ?? { code: "internal" as const, data: {}, faults: [] };
-  const { status, meaning } = ERROR_CODES[code];
-  if (known === undefined || status === 500) return { ...problem(code, meaning, INTERNAL), requestId };
-  const errors = faults.map(({ pointer, message }) => ({ pointer, message }));
-  return { ...data, ...problem(code, meaning, known.message), ...(errors.length > 0 ? { errors } : {}) };
+  const known = asHooklineError(error) ?? new HooklineError("internal", INTERNAL);
+  if (ERROR_CODES[known.code].status !== 500) return problemOf(known);
+  return { ...problemOf(new HooklineError(known.code, INTERNAL)), requestId };
 }
 
 const INTERNAL = "Something went wrong inside Hookline; the log tells more under this requestId";
-
-function problem(code: ErrorCode, title: string, detail: string): Problem {
-  return { type: `urn:hookline:error:${code}`, title, status: ERROR_CODES[code].status, detail, code };
-}
 
 /** A method that a known path does not have (RFC 9110 §15.5.6): of HTTP only, so no {@link ErrorCode}. */
 export function methodNotAllowed(method: string, allowed: readonly string[]): Problem {

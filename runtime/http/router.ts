@@ -1,67 +1,82 @@
 import { randomUUID } from "node:crypto";
-import { Router, type ErrorRequestHandler, type Request, type RequestHandler } from "express";
+import { Router, type ErrorRequestHandler, type Request, type RequestHandler, type Response } from "express";
 import helmet from "helmet";
 import { HooklineError, nearest } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { Problem } from "../core/problem.ts";
+import type { Module } from "../engine/module.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
-import { describeApi } from "./openapi.ts";
+import { describeApi, TAGS } from "./openapi.ts";
 import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
-import { serve, type Route } from "./route.ts";
-import { allRoutes } from "./routes/index.ts";
+import type { Route } from "../model/route.ts";
+import { serve } from "./serve.ts";
+import { coreRoutes } from "./routes/index.ts";
+import { components } from "./schemas/index.ts";
 import type { Services } from "./services.ts";
-import { createUserTokens } from "./user-tokens.ts";
+
+/** What HTTP needs to know of a module: its routes, and how the OpenAPI document describes them. */
+export type ServedModule = Pick<Module<never, unknown>, "routes" | "nouns" | "tags">;
 
 export interface RouterOptions {
-  /** The open rooms; called once `started()` is true. */
+  /** The open runtime: what the handlers of every route get. */
   services: () => Promise<Services>;
+  /** The modules of this runtime; loaded with the first request. */
+  modules: () => Promise<readonly ServedModule[]>;
   /** Whether the runtime works; until then all but `/healthz` and `/openapi.json` answer 503. */
   started: () => boolean;
   /** The host's own login; asked when there is no valid API key or user token. Default nobody. */
-  authenticate?: HostLogin;
+  authenticate?: HostLogin | undefined;
   /** An admin key besides those in the store. */
-  apiKey?: string;
-  /** Signs user tokens, 32 bytes or more; default one that is made once and kept sealed in the store. */
-  tokenSecret?: Uint8Array;
+  apiKey?: string | undefined;
   /** Where the router is reached from outside; default the path it is mounted at. */
   baseUrl?: string;
-  /** Whether `/metrics` needs no key; default false. */
-  publicMetrics?: boolean;
   log: Log;
 }
 
 /**
  * The HTTP API as an express router. It answers every request below the path it is mounted at, so mount it under one of
  * its own, before or after `express.json()`, and before or after the runtime is started.
- * Throws `TypeError` for a `tokenSecret` that is too short.
  */
 export function createRouter(options: RouterOptions): Router {
+  let routes: Promise<Router> | undefined;
+  const router = Router();
+  router.use(securityHeaders);
+  router.use(async (request, response, next) => {
+    routes ??= makeRoutes(options).catch((error: unknown) => {
+      routes = undefined;
+      throw error;
+    });
+    (await routes)(request, response, next);
+  });
+  router.use(answerProblem(options.log));
+  return router;
+}
+
+async function makeRoutes(options: RouterOptions): Promise<Router> {
   const { services, started, baseUrl, log } = options;
-  const tokens = createUserTokens({ secret: options.tokenSecret, audience: baseUrl ?? "hookline" });
-  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate, tokens });
+  const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();
   };
-  const routes: Route[] = allRoutes({
-    open,
-    tokens,
-    publicMetrics: options.publicMetrics ?? false,
-    describe: (base) => describeApi(routes, base),
-    log,
-  });
-
+  const modules = await options.modules();
+  const nouns = { ...components, ...Object.assign({}, ...modules.map((module) => module.nouns)) };
+  const tags = { ...TAGS, ...Object.assign({}, ...modules.map((module) => module.tags)) };
+  const routes: Route[] = [
+    ...coreRoutes({ describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
+    ...modules.flatMap((module) => module.routes),
+  ];
   const router = Router();
-  router.use(securityHeaders);
   const byPath = Map.groupBy(routes, ({ path }) => path);
+  const byHand = async (request: Request, response: Response) => authenticate(request, response, await open());
   for (const [path, ofPath] of byPath) {
     const mounted = router.route(path.replace(/\{\+(\w+)\}$/, "*$1").replaceAll(/\{(\w+)\}/g, ":$1"));
-    for (const route of ofPath) mounted[route.method](serve(route, { open, authenticate, baseUrl }));
+    for (const route of ofPath) mounted[route.method](serve(route, { open, authenticate: byHand, baseUrl }));
     mounted.all(refuseMethod(ofPath.map(({ method }) => method.toUpperCase())));
   }
   router.use((request) => {
     throw noSuchPath(request, [...byPath.keys()]);
   });
-  router.use(answerProblem(log));
   return router;
 }
 
@@ -105,23 +120,47 @@ function fillIn(template: string, path: string): string {
     .join("/");
 }
 
+/** Bytes of a refused body that are still taken in. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
+
+/**
+ * Takes in and forgets what is left of a body: closing the connection while its sender still writes would lose the answer.
+ * Whoever sends without end is cut off.
+ */
+function discardRest(request: Request): void {
+  let size = 0;
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MOST_DISCARDED) request.destroy();
+  });
+  request.resume();
+}
+
+/** Whatever a handler throws leaves as problem+json; the host's own error handler never sees it. */
 function answerProblem(log: Log): ErrorRequestHandler {
   // Express tells error handlers by their four parameters.
   return (error: unknown, request, response, _next) => {
-    // Nobody is there any more to be answered.
-    if (request.socket.destroyed) return;
     const requestId = randomUUID();
     const problem = toProblem(error, requestId);
     if (problem.status === 500)
       log.error({ requestId, method: request.method, path: request.path, error }, "a request failed");
+    // Nobody is there any more to be answered.
+    if (response.socket === null || response.socket.destroyed) return;
     if (response.headersSent) {
       response.destroy();
       return;
     }
-    // A body that was not read to its end would be taken for the next request.
-    if (problem.status === 413) response.set("connection", "close");
-    request.resume();
+    discardRest(request);
     response.status(problem.status).set("content-type", "application/problem+json").set(problemHeaders(error, problem));
-    response.end(JSON.stringify(problem));
+    response.end(problemText(problem, requestId));
   };
+}
+
+/** An error's own facts may have no JSON form; then it is a fault of Hookline. */
+function problemText(problem: Problem, requestId: string): string {
+  try {
+    return JSON.stringify(problem);
+  } catch (error) {
+    return JSON.stringify({ ...toProblem(error, requestId), requestId });
+  }
 }

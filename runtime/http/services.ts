@@ -1,47 +1,27 @@
-import type { IncomingHttpHeaders } from "node:http";
-import type { Batches } from "../connect/batches.ts";
-import type { Connect } from "../connect/connect.ts";
-import type { Functions } from "../connect/functions.ts";
-import type { Variables } from "../connect/variables.ts";
-import type { Clock } from "../core/clock.ts";
-import type { Vault } from "../core/crypto.ts";
-import type { Log } from "../core/log.ts";
+import type { Accounts } from "../accounts/accounts.ts";
+import type { ApiKeys } from "../accounts/api-keys.ts";
+import type { UserTokens } from "../accounts/user-tokens.ts";
+import type { Variables } from "../accounts/variables.ts";
 import type { Metrics } from "../core/metrics.ts";
 import type { Deliveries } from "../deliver/deliveries.ts";
 import type { Endpoints } from "../deliver/endpoints.ts";
-import type { Engine } from "../engine/engine.ts";
-import type { FlowRoom } from "../flows/room.ts";
-import type { Syncs } from "../flows/sync/syncs.ts";
-import type { Runs } from "../flows/runs.ts";
-import type { Templates } from "../flows/templates.ts";
-import type { Connector } from "../manifest/connector.ts";
+import type { Events } from "../deliver/events.ts";
+import type { ReadStats } from "../deliver/stats.ts";
+import type { Context } from "../engine/context.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
-import type { Database } from "../store/database.ts";
+import type { Samples } from "../read/samples.ts";
 
-/** The open rooms that HTTP speaks for. */
-export interface Services {
-  db: Database;
-  engine: Pick<Engine, "healthy">;
-  connectors: ReadonlyMap<string, Connector>;
-  vault: Vault;
-  connect: Connect;
+/** The open core, as the core's routes see it. */
+export interface Services extends Context {
+  accounts: Accounts;
   variables: Variables;
-  functions: Functions;
-  batches: Batches;
-  /** Answers one message of the Model Context Protocol. */
-  mcp: (message: {
-    user: string;
-    headers: IncomingHttpHeaders;
-    body: unknown;
-  }) => Promise<{ status: number; body?: unknown }>;
+  apiKeys: ApiKeys;
+  userTokens: UserTokens;
   subscriptions: Subscriptions;
-  syncs: Syncs;
-  flows: FlowRoom["flows"];
-  runs: Runs;
-  templates: Templates;
+  samples: Samples;
   endpoints: Endpoints;
   deliveries: Deliveries;
+  events: Events;
+  stats: ReadStats;
   metrics: Metrics;
-  clock: Clock;
-  log: Log;
 }

@@ -1,10 +1,10 @@
 import type { Cursor, Pagination } from "../../schemas/manifest.ts";
 import { compileRecords, type CompiledRecords } from "./compile-records.ts";
-import type { Answer } from "./compiled.ts";
-import { compileExpression, type Scope } from "./expressions.ts";
-import { compileCondition } from "./jmespath.ts";
+import type { Scope } from "./expressions.ts";
 import { compileRequest, type CompiledRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
+import { Site } from "./site.ts";
+import type { ResponseParts } from "./targets.ts";
 
 /** How a stream is read: pages and cursor. Targets stay text in the definitions; {@link compileTarget} applies them. */
 export interface CompiledReads {
@@ -15,21 +15,23 @@ export interface CompiledReads {
 export interface CompiledPagination {
   readonly definition: Pagination;
   /** The values that name the next page, one per `from`; none for pages that are counted, and for the Link header. */
-  readonly from: readonly ((page: { response: Answer; lastRecord: unknown }) => unknown)[];
+  readonly from: readonly ((page: { response: ResponseParts; lastRecord: unknown }) => unknown)[];
   /** Whether the condition of `stop` ends the pages. */
-  readonly stopWhen: ((answer: Answer) => boolean) | undefined;
+  readonly stopWhen: ((response: ResponseParts) => boolean) | undefined;
 }
 
 export interface CompiledCursor {
   readonly definition: Cursor;
   /** `from` of an answer: syncToken and sequence. */
-  readonly ofResponse: ((answer: Answer) => unknown) | undefined;
+  readonly ofResponse: ((response: ResponseParts) => unknown) | undefined;
   /** `from` or `values` of a record: updatedSince and keyset. */
   readonly ofRecord: readonly ((record: unknown) => unknown)[];
   /** Seconds to look ahead and behind, from the scope: window. */
   readonly span: ((scope: Scope) => { ahead: number; behind: number }) | undefined;
   /** The request for the first number: sequence. */
-  readonly baseline: { readonly request: CompiledRequest; readonly from: (answer: Answer) => unknown } | undefined;
+  readonly baseline:
+    | { readonly request: CompiledRequest; readonly from: (response: ResponseParts) => unknown }
+    | undefined;
   /** The request for what an expired number has missed: sequence. */
   readonly recover: CompiledRecovery | undefined;
 }
@@ -41,65 +43,80 @@ export interface CompiledRecovery {
   readonly records: CompiledRecords | undefined;
 }
 
-/** @throws HooklineError `invalid_expression` */
-export function compileReads(cursor: Cursor, pagination: Pagination | undefined): CompiledReads {
-  return { pagination: compilePagination(pagination), cursor: compileCursor(cursor) };
-}
-
-/** @throws HooklineError `invalid_expression` */
-export function compilePagination(definition: Pagination = { type: "none" }): CompiledPagination {
-  const from = "from" in definition && definition.from !== undefined ? [definition.from].flat() : [];
-  const stop = "stop" in definition ? definition.stop : undefined;
+/** How the stream at this place is read. @throws HooklineError `invalid_expression` */
+export function compileReads(cursor: Cursor, pagination?: Pagination, stream = new Site()): CompiledReads {
   return {
-    definition,
-    from: from.map((place) => compileExpression(place, ROOTS.nextPage)),
-    stopWhen: typeof stop === "object" ? compileCondition(stop.when, ROOTS.answer) : undefined,
+    pagination: compilePagination(pagination, stream.at("pagination")),
+    cursor: compileCursor(cursor, stream.at("cursor")),
   };
 }
 
-function compileCursor(definition: Cursor): CompiledCursor {
+/** @throws HooklineError `invalid_expression` */
+export function compilePagination(definition: Pagination = { type: "none" }, at: Site): CompiledPagination {
+  const from = "from" in definition ? definition.from : undefined;
+  const stop = "stop" in definition ? definition.stop : undefined;
+  return {
+    definition,
+    from: from === undefined ? [] : at.at("from").expressions(from, ROOTS.nextPage),
+    stopWhen: typeof stop === "object" ? at.at("stop", "when").condition(stop.when, ROOTS.answer) : undefined,
+  };
+}
+
+function compileCursor(definition: Cursor, at: Site): CompiledCursor {
   const none = { ofResponse: undefined, span: undefined, baseline: undefined, recover: undefined };
   const empty = { definition, ofRecord: [], ...none };
   switch (definition.type) {
     case "syncToken":
-      return { ...empty, ofResponse: ofAnswer(definition.from) };
-    case "sequence": {
-      const { baseline, recover } = definition;
+      return { ...empty, ofResponse: ofResponse(definition.from, at.at("from")) };
+    case "sequence":
       return {
         ...empty,
-        ofResponse: ofAnswer(definition.from),
-        baseline: { request: compileRequest(baseline.request, ROOTS.baselineRequest), from: ofAnswer(baseline.from) },
-        recover: recover && {
-          request: compileRequest(recover.request, ROOTS.streamRequest),
-          pagination: compilePagination(recover.pagination),
-          records: recover.records && compileRecords(recover.records),
-        },
+        ofResponse: ofResponse(definition.from, at.at("from")),
+        baseline: compileBaseline(definition.baseline, at.at("baseline")),
+        recover: definition.recover && compileRecovery(definition.recover, at.at("recover")),
       };
-    }
     case "updatedSince":
-      return { ...empty, ofRecord: [ofRecord(definition.from)] };
+      return { ...empty, ofRecord: ofRecord(definition.from, at.at("from")) };
     case "keyset":
-      return { ...empty, ofRecord: definition.values.map(ofRecord) };
+      return { ...empty, ofRecord: ofRecord(definition.values, at.at("values")) };
     case "window":
-      return { ...empty, span: compileSpan(definition.aheadSeconds, definition.behindSeconds) };
+      return { ...empty, span: compileSpan(definition, at) };
     case "snapshot":
       return empty;
   }
 }
 
-function compileSpan(aheadSeconds: number | string, behindSeconds: number | string): CompiledCursor["span"] {
-  const [ahead, behind] = [aheadSeconds, behindSeconds].map((given) =>
-    typeof given === "number" ? () => given : compileExpression(given, ROOTS.windowSpan),
-  );
+type Sequence = Extract<Cursor, { type: "sequence" }>;
+type Window = Extract<Cursor, { type: "window" }>;
+
+function compileBaseline({ request, from }: Sequence["baseline"], at: Site): CompiledCursor["baseline"] {
+  return {
+    request: compileRequest(request, ROOTS.baselineRequest, at.at("request")),
+    from: ofResponse(from, at.at("from")),
+  };
+}
+
+function compileRecovery(recover: NonNullable<Sequence["recover"]>, at: Site): CompiledRecovery {
+  return {
+    request: compileRequest(recover.request, ROOTS.streamRequest, at.at("request")),
+    pagination: compilePagination(recover.pagination, at.at("pagination")),
+    records: recover.records && compileRecords(recover.records, at.at("records")),
+  };
+}
+
+function compileSpan(window: Window, at: Site): CompiledCursor["span"] {
+  const [ahead, behind] = (["aheadSeconds", "behindSeconds"] as const).map((key) => {
+    const given = window[key];
+    return typeof given === "number" ? () => given : at.at(key).expression(given, ROOTS.windowSpan);
+  });
   return (scope) => ({ ahead: Number(ahead!(scope) ?? 0), behind: Number(behind!(scope) ?? 0) });
 }
 
-function ofAnswer(place: string): (answer: Answer) => unknown {
-  const get = compileExpression(place, ROOTS.response);
+function ofResponse(place: string, at: Site): (response: ResponseParts) => unknown {
+  const get = at.expression(place, ROOTS.response);
   return (response) => get({ response });
 }
 
-function ofRecord(place: string): (record: unknown) => unknown {
-  const get = compileExpression(place, ROOTS.record);
-  return (record) => get({ record });
+function ofRecord(places: string | readonly string[], at: Site): ((record: unknown) => unknown)[] {
+  return at.expressions(places, ROOTS.record).map((get) => (record) => get({ record }));
 }

@@ -1,14 +1,13 @@
-import type { Records, Stream, ValueExpression } from "../../schemas/manifest.ts";
-import type { Answer } from "./compiled.ts";
-import { compileExpression, compilePointer, type Getter } from "./expressions.ts";
-import { compileCondition, compileJmespath } from "./jmespath.ts";
+import type { Records, Stream } from "../../schemas/manifest.ts";
+import { compilePointer } from "./expressions.ts";
 import { ROOTS } from "./roots.ts";
-import { compileTemplate } from "./templates.ts";
+import type { Site } from "./site.ts";
+import type { ResponseParts } from "./targets.ts";
 
 /** What is known of a stream's records. */
 export interface CompiledRecords {
   /** The records of an answer: the first place that exists; a single object is a list of one, nothing a list of none. */
-  readonly select: (answer: Answer) => readonly unknown[];
+  readonly select: (response: ResponseParts) => readonly unknown[];
   /**
    * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
    * Several parts are joined by "|", which is escaped inside them.
@@ -25,30 +24,27 @@ export interface CompiledRecords {
   readonly timestamp: ((record: unknown) => unknown) | undefined;
 }
 
-/** @throws HooklineError `invalid_expression` */
-export function compileRecords(records: Records, stream: Pick<Stream, "deleted" | "watch"> = {}): CompiledRecords {
-  const timestamp =
-    records.timestamp === undefined ? undefined : compileValue(records.timestamp, ROOTS.record, "record");
+/** What a manifest says of records, as it stands at this place. @throws HooklineError `invalid_expression` */
+export function compileRecords(records: Records, at: Site): CompiledRecords {
+  const { timestamp: place } = records;
+  const timestamp = place === undefined ? undefined : at.at("timestamp").value(place, ROOTS.record, "record");
   return {
-    select: compileSelect(records.select),
-    key: compileKey(records.primaryKey),
+    select: compileSelect(records.select, at.at("select")),
+    key: compileKey(records.primaryKey, at.at("primaryKey")),
     version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
-    fingerprint: records.fingerprint && compileJmespath(records.fingerprint.$expr),
+    fingerprint: records.fingerprint && at.at("fingerprint").jmespath(records.fingerprint.$expr),
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
-    deleted: stream.deleted === undefined ? undefined : compileCondition(stream.deleted),
-    watch: stream.watch && compileWatch(stream.watch),
+    deleted: undefined,
+    watch: undefined,
     timestamp: timestamp && ((record) => timestamp({ record })),
   };
 }
 
-/** A runtime expression or `{"$expr"}`; the latter starts at the record or the answer's body. */
-export function compileValue(value: ValueExpression, roots: readonly string[], at: "record" | "body"): Getter {
-  return typeof value === "string" ? compileExpression(value, roots) : compileTemplate(value, { roots, at });
-}
-
 /** The records of an answer, from the first of several places that exists. */
-export function compileSelect(select: Records["select"]): CompiledRecords["select"] {
-  const places = [select].flat().map((place) => compileValue(place, ROOTS.response, "body"));
+export function compileSelect(select: Records["select"], at: Site): CompiledRecords["select"] {
+  const places = Array.isArray(select)
+    ? select.map((place, i) => at.at(i).value(place, ROOTS.response, "body"))
+    : [at.value(select, ROOTS.response, "body")];
   return (response) => {
     for (const place of places) {
       const found = place({ response });
@@ -59,9 +55,9 @@ export function compileSelect(select: Records["select"]): CompiledRecords["selec
   };
 }
 
-function compileKey(primaryKey: Records["primaryKey"]): CompiledRecords["key"] {
+function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecords["key"] {
   if (typeof primaryKey === "string" && primaryKey.startsWith("$")) {
-    const get = compileExpression(primaryKey, ROOTS.primaryKey);
+    const get = at.expression(primaryKey, ROOTS.primaryKey);
     return (_record, input) => keyPart(get({ input }));
   }
   if (typeof primaryKey === "string") {
@@ -85,7 +81,8 @@ function compilePreviousKeys(pointer: string): (record: unknown) => readonly str
   return (record) => [get(record)].flat().flatMap((key) => keyPart(key) ?? []);
 }
 
-function compileWatch(watch: NonNullable<Stream["watch"]>): (record: unknown) => Record<string, unknown> {
-  const watches = Object.entries(watch).map(([name, expression]) => [name, compileJmespath(expression)] as const);
+/** The watched values of a stream's records, by name. @throws HooklineError `invalid_expression` */
+export function compileWatch(watch: NonNullable<Stream["watch"]>, at: Site): CompiledRecords["watch"] {
+  const watches = Object.entries(watch).map(([name, expression]) => [name, at.at(name).jmespath(expression)] as const);
   return (record) => Object.fromEntries(watches.map(([name, evaluate]) => [name, evaluate(record)]));
 }

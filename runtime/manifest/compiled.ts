@@ -13,14 +13,8 @@ import type { CompiledRecords } from "./compile-records.ts";
 import type { Getter, Scope } from "./expressions.ts";
 import type { LoadedManifest } from "./load.ts";
 import type { CompiledRequest } from "./requests.ts";
+import type { ResponseParts } from "./targets.ts";
 import type { Validator } from "./validate.ts";
-
-/** What JMESPath conditions on an answer see; header names in lower case. */
-export interface Answer {
-  status: number;
-  headers: Readonly<Record<string, unknown>>;
-  body: unknown;
-}
 
 /** A stream whose expressions are functions. The manifest's own words stay in `definition`. */
 export interface CompiledStream extends CompiledRecords, CompiledReads {
@@ -33,6 +27,8 @@ export interface CompiledStream extends CompiledRecords, CompiledReads {
   readonly each: CompiledEach | undefined;
   /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`, and `item` where there is an `each`. */
   readonly request: CompiledRequest;
+  /** Whether any of its requests may read a variable. */
+  readonly readsVariables: boolean;
   readonly enrich: CompiledEnrich | undefined;
   /** The record in common terms; `map` gives undefined when the manifest's template gives no object. */
   readonly resource:
@@ -49,7 +45,7 @@ export interface CompiledEach {
   /** Scope: that of the stream's request, without the cursor. */
   readonly request: CompiledRequest;
   readonly pagination: CompiledPagination;
-  readonly select: (answer: Answer) => readonly unknown[];
+  readonly select: (response: ResponseParts) => readonly unknown[];
   /** Over `{item, input}`. */
   readonly where: ((scope: Scope) => boolean) | undefined;
   readonly into: string;
@@ -69,7 +65,7 @@ export interface CompiledEnrich {
   /** Only records that are not known yet. */
   readonly once: boolean;
   /** What of the answer is taken. */
-  readonly select: (answer: Answer) => unknown;
+  readonly select: (response: ResponseParts) => unknown;
   readonly into: string | undefined;
   readonly concurrency: number;
 }
@@ -95,6 +91,8 @@ export interface CompiledAction {
   readonly requires: CompiledRequirement | undefined;
   /** One request is one step, named `request`. */
   readonly steps: readonly CompiledStep[];
+  /** Whether any of its requests may read a variable. */
+  readonly readsVariables: boolean;
   /** Over `{response, input, steps, connection}`; `response` is the last answer. */
   readonly result: Getter;
   readonly idempotency: NonNullable<Action["idempotency"]>;
@@ -134,9 +132,9 @@ export interface CompiledStep {
 export interface CompiledErrorMatcher {
   readonly class: ErrorClass;
   readonly scope: ErrorMatcher["scope"];
-  readonly matches: (answer: Answer) => boolean;
+  readonly matches: (response: ResponseParts) => boolean;
   /** What the vendor says of how long to wait, as it says it; undefined when it does not. */
-  readonly retryAfter: ((answer: Answer) => unknown) | undefined;
+  readonly retryAfter: ((response: ResponseParts) => unknown) | undefined;
 }
 
 /** A connector as the runtime uses it: read-only, every expression parsed, schemas compiled on first use. */
@@ -165,7 +163,7 @@ export interface CompiledResource {
 export interface CompiledAuthentication {
   /** Scope: `connection`. */
   readonly test: CompiledRequest | undefined;
-  readonly capture: ReadonlyMap<string, (answer: Answer) => unknown>;
+  readonly capture: ReadonlyMap<string, (response: ResponseParts) => unknown>;
   /** Scope: `response`, `connection`. */
   readonly label: ((scope: Scope) => string) | undefined;
 }

@@ -1,36 +1,44 @@
 import type {
   Action,
   ActionBatch,
+  AuthenticationMethod,
   Each,
   Enrich,
   ErrorClass,
   ErrorMatcher,
+  Manifest,
   Requires,
+  Resource,
+  Step,
   Stream,
   Trigger,
 } from "../../schemas/manifest.ts";
 import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
-import { compileRecords, compileSelect, compileValue } from "./compile-records.ts";
+import { compileRecords, compileSelect, compileWatch } from "./compile-records.ts";
 import type {
-  Answer,
   CompiledAction,
+  CompiledAuthentication,
   CompiledBatch,
   CompiledEach,
   CompiledEnrich,
   CompiledErrorMatcher,
   CompiledRequirement,
+  CompiledResource,
+  CompiledStep,
   CompiledStream,
   CompiledTrigger,
   Connector,
 } from "./compiled.ts";
-import { compileExpression, compileText, isRuntimeExpression, type Getter, type Scope } from "./expressions.ts";
+import { toText, type Getter, type Scope } from "./expressions.ts";
 import { compileCondition } from "./jmespath.ts";
 import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
-import { compileTemplate } from "./templates.ts";
+import { Site } from "./site.ts";
+import type { ResponseParts } from "./targets.ts";
 import { compileSchema } from "./validate.ts";
+import { readsVariables } from "./variables.ts";
 
 export type * from "./compiled.ts";
 export { compileCondition };
@@ -44,64 +52,60 @@ const HARMLESS = new Set<Action["kind"]>(["get", "search", "list"]);
  */
 export function compileConnector(loaded: LoadedManifest): Connector {
   const { manifest } = loaded;
-  const streams = mapValues(manifest.streams, compileStream);
+  const at = new Site();
   const methods = "oneOf" in manifest.authentication ? manifest.authentication.oneOf : [manifest.authentication];
   return {
     name: manifest.name,
     version: manifest.version,
     manifest,
     loaded,
-    streams,
+    streams: mapValues(manifest.streams, (name, stream) => compileStream(name, stream, at)),
     triggers: mapValues(manifest.triggers, (name, trigger) =>
-      compileTrigger(name, trigger, manifest.streams?.[trigger.stream]),
+      compileTrigger(name, trigger, at, manifest.streams?.[trigger.stream]),
     ),
-    actions: mapValues(manifest.actions, compileAction),
-    resources: mapValues(manifest.resources, (_, definition) => ({
-      definition,
-      from: compileTemplate(definition.from, { roots: ROOTS.resource }),
-    })),
-    errors: (manifest.errors ?? []).map(compileErrorMatcher),
-    serverHeaders: compileTemplate("url" in manifest.server ? (manifest.server.headers ?? {}) : {}, {
-      roots: ROOTS.connection,
-    }),
-    authentication: new Map(
-      methods.map((method) => [
-        method.type,
-        {
-          test: method.test && compileRequest(method.test, ROOTS.connection),
-          capture: mapValues(method.capture, (_, place) => ofAnswer(compileExpression(place, ROOTS.response))),
-          label: method.label === undefined ? undefined : compileLabel(method.label),
-        },
-      ]),
-    ),
+    actions: mapValues(manifest.actions, (name, action) => compileAction(name, action, at)),
+    resources: mapValues(manifest.resources, (_, resource) => compileResource(resource, at)),
+    errors: (manifest.errors ?? []).map((matcher) => compileErrorMatcher(matcher, at)),
+    serverHeaders: compileServerHeaders(manifest.server, at),
+    authentication: new Map(methods.map((method) => [method.type, compileAuthentication(method, at)])),
   };
 }
 
-function compileStream(name: string, stream: Stream): CompiledStream {
+/** @throws HooklineError `invalid_expression` */
+export function compileStream(name: string, stream: Stream, at: Site): CompiledStream {
+  const { each, enrich, deleted, watch, resource } = stream;
   return {
     name,
     definition: stream,
     scopes: stream.scopes ?? [],
-    requires: stream.requires && compileRequirement(stream.requires),
-    each: stream.each && compileEach(stream.each),
-    request: compileRequest(stream.request, stream.each ? ROOTS.itemRequest : ROOTS.streamRequest),
-    enrich: stream.enrich && compileEnrich(stream.enrich),
-    ...compileRecords(stream.records, stream),
-    ...compileReads(stream.cursor, stream.pagination),
-    resource: stream.resource && compileResourceMap(stream.resource),
+    each: each && compileEach(each, at.at("each")),
+    request: compileRequest(stream.request, each ? ROOTS.itemRequest : ROOTS.streamRequest, at.at("request")),
+    readsVariables: readsVariables(stream.request, each?.request, enrich?.request, requestsOf(stream.cursor)),
+    ...compileRecords(stream.records, at.at("records")),
+    requires: stream.requires && compileRequirement(stream.requires, at.at("requires")),
+    deleted: deleted === undefined ? undefined : at.at("deleted").condition(deleted),
+    watch: watch && compileWatch(watch, at.at("watch")),
+    resource: resource && compileResourceMap(resource, at.at("resource", "map")),
+    enrich: enrich && compileEnrich(enrich, at.at("enrich")),
+    ...compileReads(stream.cursor, stream.pagination, at),
     accept: stream.accept ?? [],
     validateInput: compileSchema(stream.input ?? {}),
     validateRecord: stream.schema && compileSchema(stream.schema),
   };
 }
 
-function compileRequirement({ condition, message }: Requires): CompiledRequirement {
-  const holds = compileCondition(condition, ROOTS.requires);
+/** The requests of a cursor's own. */
+function requestsOf(cursor: Stream["cursor"]): unknown[] {
+  return cursor.type === "sequence" ? [cursor.baseline.request, cursor.recover?.request] : [];
+}
+
+function compileRequirement({ condition, message }: Requires, at: Site): CompiledRequirement {
+  const holds = at.at("condition").condition(condition, ROOTS.requires);
   return { holds: (connection) => holds({ connection }), message };
 }
 
-function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>): CompiledStream["resource"] {
-  const template = compileTemplate(map, { roots: ROOTS.record, at: "record" });
+function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>, at: Site): CompiledStream["resource"] {
+  const template = at.template(map, { roots: ROOTS.record, at: "record" });
   return {
     type,
     map: (record) => {
@@ -111,40 +115,39 @@ function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>): Com
   };
 }
 
-function compileEach({ request, pagination, select, where, into }: Each): CompiledEach {
+function compileEach({ request, pagination, select, where, into }: Each, at: Site): CompiledEach {
   return {
-    request: compileRequest(request, ROOTS.eachRequest),
-    pagination: compilePagination(pagination),
-    select: compileSelect(select),
-    where: where === undefined ? undefined : compileCondition(where, ROOTS.eachWhere),
+    request: compileRequest(request, ROOTS.eachRequest, at.at("request")),
+    pagination: compilePagination(pagination, at.at("pagination")),
+    select: compileSelect(select, at.at("select")),
+    where: where === undefined ? undefined : at.at("where").condition(where, ROOTS.eachWhere),
     into,
   };
 }
 
-function compileEnrich(enrich: Enrich): CompiledEnrich {
-  const select = compileValue(enrich.select ?? "$response.body", ROOTS.response, "body");
+function compileEnrich({ request, when, select, once, into, concurrency }: Enrich, at: Site): CompiledEnrich {
   return {
-    request: compileRequest(enrich.request, ROOTS.enrichRequest),
-    when: enrich.when === undefined ? undefined : compileCondition(enrich.when),
-    select: ofAnswer(select),
-    once: enrich.once ?? false,
-    into: enrich.into,
-    concurrency: enrich.concurrency ?? 5,
+    request: compileRequest(request, ROOTS.enrichRequest, at.at("request")),
+    when: when === undefined ? undefined : at.at("when").condition(when),
+    select: ofResponse(at.at("select").value(select ?? "$response.body", ROOTS.response, "body")),
+    once: once ?? false,
+    into,
+    concurrency: concurrency ?? 5,
   };
 }
 
-function compileTrigger(name: string, trigger: Trigger, stream: Stream | undefined): CompiledTrigger {
+/** @throws HooklineError `invalid_expression` */
+export function compileTrigger(name: string, trigger: Trigger, at: Site, stream?: Stream): CompiledTrigger {
+  const { where, streamInput } = trigger;
   return {
     name,
     definition: trigger,
     stream: trigger.stream,
     on: trigger.on,
     event: trigger.event,
-    where: trigger.where === undefined ? undefined : compileCondition(trigger.where, ROOTS.where),
-    streamInput: trigger.streamInput
-      ? (compileTemplate(trigger.streamInput, { roots: ROOTS.streamInput }) as (
-          scope: Scope,
-        ) => Record<string, unknown>)
+    where: where === undefined ? undefined : at.at("where").condition(where, ROOTS.where),
+    streamInput: streamInput
+      ? (at.at("streamInput").template(streamInput, { roots: ROOTS.streamInput }) as CompiledTrigger["streamInput"])
       : sharedInput(stream),
     validateInput: compileSchema(trigger.input ?? {}),
   };
@@ -160,59 +163,93 @@ function sharedInput(stream: Stream | undefined): (scope: Scope) => Record<strin
       : {};
 }
 
-function compileAction(name: string, action: Action): CompiledAction {
-  const steps = action.steps ?? (action.request ? [{ id: "request", request: action.request }] : []);
+/** @throws HooklineError `invalid_expression` */
+export function compileAction(name: string, action: Action, at: Site): CompiledAction {
+  const { request, steps, requires, result = "$response.body", batch } = action;
   return {
     name,
     definition: action,
     scopes: action.scopes ?? [],
-    requires: action.requires && compileRequirement(action.requires),
-    steps: steps.map((step) => ({
-      id: step.id,
-      request: compileRequest(step.request, ROOTS.actionRequest),
-      when: step.when === undefined ? undefined : compileCondition(step.when, ROOTS.stepCondition),
-      retry: step.retry,
-      accept: step.accept ?? action.accept ?? [],
-    })),
-    result: compileTemplate(action.result === undefined ? "$response.body" : action.result, { roots: ROOTS.result }),
+    steps: [
+      ...(request && !steps ? [compileStep({ id: "request", request }, action, at)] : []),
+      ...(steps ?? []).map((step, i) => compileStep(step, action, at.at("steps", i))),
+    ],
+    readsVariables: readsVariables(
+      request,
+      steps?.map((step) => step.request),
+    ),
+    requires: requires && compileRequirement(requires, at.at("requires")),
+    result: at.at("result").template(result, { roots: ROOTS.result }),
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),
     retry: { max: action.retry?.max ?? 3, on: action.retry?.on ?? RETRIED },
     serial: action.serial === "connection",
-    batch: action.batch && compileBatch(action.batch),
+    batch: batch && compileBatch(batch, at.at("batch")),
     validateInput: compileSchema(action.input ?? {}),
     validateOutput: action.output && compileSchema(action.output),
   };
 }
 
-function compileBatch({ action, size, inputs, results, distinct }: ActionBatch): CompiledBatch {
+function compileStep(step: Step, action: Action, at: Site): CompiledStep {
+  return {
+    id: step.id,
+    request: compileRequest(step.request, ROOTS.actionRequest, at.at("request")),
+    when: step.when === undefined ? undefined : at.at("when").condition(step.when, ROOTS.stepCondition),
+    retry: step.retry,
+    accept: step.accept ?? action.accept ?? [],
+  };
+}
+
+function compileBatch({ action, size, inputs, results, distinct }: ActionBatch, at: Site): CompiledBatch {
   return {
     action,
     size,
-    inputs: compileTemplate(inputs, { roots: ROOTS.batchInputs }),
-    results: compileTemplate(results, { roots: ROOTS.result }),
+    inputs: at.at("inputs").template(inputs, { roots: ROOTS.batchInputs }),
+    results: at.at("results").template(results, { roots: ROOTS.result }),
     distinct: distinct === undefined ? undefined : (input) => atPointer(input, distinct),
   };
 }
 
-function compileErrorMatcher(matcher: ErrorMatcher): CompiledErrorMatcher {
-  const when = matcher.when === undefined ? undefined : compileCondition(matcher.when, ROOTS.answer);
-  const place = matcher.retryAfter === undefined ? undefined : compileExpression(matcher.retryAfter, ROOTS.response);
+/** @throws HooklineError `invalid_expression` */
+export function compileResource(definition: Resource, at: Site): CompiledResource {
+  return { definition, from: at.at("from").template(definition.from, { roots: ROOTS.resource }) };
+}
+
+/** @throws HooklineError `invalid_expression` */
+export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledErrorMatcher {
+  const { when, retryAfter } = matcher;
+  const holds = when === undefined ? undefined : at.at("when").condition(when, ROOTS.answer);
+  const wait = retryAfter === undefined ? undefined : at.at("retryAfter").expression(retryAfter, ROOTS.response);
   return {
     class: matcher.class,
     scope: matcher.scope,
-    matches: (answer) => (matcher.status?.includes(answer.status) ?? true) && (when?.(answer) ?? true),
-    retryAfter: place && ofAnswer(place),
+    matches: (response) => (matcher.status?.includes(response.status) ?? true) && (holds?.(response) ?? true),
+    retryAfter: wait && ofResponse(wait),
   };
 }
 
-function compileLabel(label: string): (scope: Scope) => string {
-  if (!isRuntimeExpression(label)) return compileText(label, ROOTS.label);
-  const get = compileExpression(label, ROOTS.label);
-  return (scope) => String(get(scope) ?? "");
+/** @throws HooklineError `invalid_expression` */
+export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
+  const { capture, test, label } = method;
+  return {
+    capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
+    test: test && compileRequest(test, ROOTS.connection, at.at("test")),
+    label: label === undefined ? undefined : compileLabel(label, at.at("label")),
+  };
 }
 
-function ofAnswer(get: Getter): (answer: Answer) => unknown {
-  return (answer) => get({ response: answer });
+/** A single expression or text with expressions inside; either way a label is text. */
+function compileLabel(label: string, at: Site): (scope: Scope) => string {
+  const get = at.template(label, { roots: ROOTS.label });
+  return (scope) => toText(get(scope));
+}
+
+/** @throws HooklineError `invalid_expression` */
+export function compileServerHeaders(server: Manifest["server"], at: Site): Getter {
+  return at.at("headers").template("url" in server ? (server.headers ?? {}) : {}, { roots: ROOTS.connection });
+}
+
+function ofResponse(get: Getter): (response: ResponseParts) => unknown {
+  return (response) => get({ response });
 }
 
 function mapValues<In, Out>(

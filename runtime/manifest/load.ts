@@ -1,5 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Manifest } from "../../schemas/manifest.ts";
 import { HooklineError, nearest, formatFault, type Fault } from "../core/errors.ts";
@@ -35,14 +35,14 @@ export function packageRoot(start: string = import.meta.dirname): string {
   return folder;
 }
 
+let builtIn: readonly string[] | undefined;
+
 /** Names of the connectors that come with the package. */
-export async function builtInConnectors(): Promise<string[]> {
+export function builtInConnectors(): readonly string[] {
   const folder = join(packageRoot(), "connector");
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, "manifest.json")))
-    .map((entry) => entry.name)
-    .sort();
+  return (builtIn ??= readdirSync(folder)
+    .filter((name) => existsSync(join(folder, name, "manifest.json")))
+    .sort());
 }
 
 /**
@@ -63,7 +63,7 @@ async function findFile(source: string, cwd: string): Promise<string> {
       throw new HooklineError("not_found", `manifest ${source}: there is no such file; give its path from ${cwd}`);
     return file;
   }
-  const names = await builtInConnectors();
+  const names = builtInConnectors();
   if (names.includes(source)) return join(packageRoot(), "connector", source, "manifest.json");
   const near = nearest(source, names);
   const remedy = near

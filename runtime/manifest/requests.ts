@@ -1,7 +1,7 @@
 import type { ConnectorRequest } from "../../schemas/manifest.ts";
 import type { Scope } from "./expressions.ts";
+import type { Site } from "./site.ts";
 import type { RequestParts } from "./targets.ts";
-import { compilePath, compileTemplate } from "./templates.ts";
 
 /** Fills a request's templates in. Constant parts are frozen: change it with a {@link Target} only. */
 export type CompiledRequest = (scope: Scope) => RequestParts;
@@ -10,9 +10,11 @@ export type CompiledRequest = (scope: Scope) => RequestParts;
  * A request of a manifest as a function of the scope.
  * @throws HooklineError `invalid_expression`; on a call `invalid_input` when the path lacks a value.
  */
-export function compileRequest(request: ConnectorRequest, roots: readonly string[]): CompiledRequest {
+export function compileRequest(request: ConnectorRequest, roots: readonly string[], site: Site): CompiledRequest {
+  site.isRequest(request);
   const { method, path, bodyType, answer, encode, decode, ...templates } = request as RequestParts;
-  const parts = compileTemplate(templates, { roots }) as (scope: Scope) => Partial<RequestParts>;
+  const expand = path === undefined ? undefined : site.at("path").path(path, roots);
+  const parts = site.template(templates, { roots }) as (scope: Scope) => Partial<RequestParts>;
   const fixed = {
     method,
     ...(bodyType && { bodyType }),
@@ -20,7 +22,6 @@ export function compileRequest(request: ConnectorRequest, roots: readonly string
     ...(encode && { encode }),
     ...(decode && { decode }),
   };
-  if (path === undefined) return (scope) => ({ ...fixed, ...parts(scope) });
-  const expand = compilePath(path, roots);
+  if (expand === undefined) return (scope) => ({ ...fixed, ...parts(scope) });
   return (scope) => ({ ...fixed, path: expand(scope), ...parts(scope) });
 }

@@ -17,6 +17,13 @@ export interface RequestParts {
   decode?: Decode;
 }
 
+/** A response as expressions read it; header names in lower case. */
+export interface ResponseParts {
+  status: number;
+  headers: Readonly<Record<string, unknown>>;
+  body: unknown;
+}
+
 /** Puts a value into a request; gives a changed copy, the original stays as it is. */
 export type Target = (request: RequestParts, value: unknown) => RequestParts;
 

@@ -1,5 +1,5 @@
 import { parseTemplate } from "url-template";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import {
   compileExpression,
@@ -21,6 +21,8 @@ export interface TemplateOptions {
   at?: "scope" | "record" | "body";
   /** Whether `{{JMESPath}}` in text is filled in; see {@link compilePlaceholders}. Default false. */
   placeholders?: boolean;
+  /** Told of each fault, with its pointer, instead of a throw at the first; the faulty part has no value then. */
+  onFault?: (fault: Fault) => void;
 }
 
 /** A part of a template: the same every time, or computed. */
@@ -47,10 +49,11 @@ function toGetter(compiled: Compiled): Getter {
 }
 
 function compilePart(part: unknown, options: TemplateOptions, pointer: string): Compiled {
-  if (typeof part === "string") return located(pointer, () => compileString(part, options));
+  if (typeof part === "string") return located(pointer, options, () => compileString(part, options));
   if (Array.isArray(part)) return compileList(part.map((item, i) => compilePart(item, options, `${pointer}/${i}`)));
   if (!isObject(part)) return { constant: true, value: part };
-  if ("$expr" in part) return located(pointer, () => ({ constant: false, get: compileReshape(part, options) }));
+  if ("$expr" in part)
+    return located(pointer, options, () => ({ constant: false, get: compileReshape(part, options) }));
   return compileObject(
     Object.entries(part).map(([key, value]) => {
       const escaped = key.replaceAll("~", "~0").replaceAll("/", "~1");
@@ -106,12 +109,15 @@ function compileObject(properties: [string, Compiled][]): Compiled {
   };
 }
 
-function located<T>(pointer: string, compile: () => T): T {
+function located(pointer: string, { onFault }: TemplateOptions, compile: () => Compiled): Compiled {
   try {
     return compile();
   } catch (error) {
     if (!(error instanceof HooklineError)) throw error;
-    throw new HooklineError(error.code, error.message, { cause: error, faults: [{ pointer, message: error.message }] });
+    const fault = { pointer, message: error.message };
+    if (!onFault) throw new HooklineError(error.code, error.message, { cause: error, faults: [fault] });
+    onFault(fault);
+    return { constant: true, value: undefined };
   }
 }
 

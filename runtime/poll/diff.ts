@@ -1,5 +1,5 @@
-import type { Known } from "../store/known.ts";
-import type { PolledRecord } from "./records.ts";
+import type { Known } from "../model/known.ts";
+import type { PolledRecord } from "../read/records.ts";
 
 /** What was added to and removed from a watched list, or what a watched value was and is. */
 export type WatchedChange = { added: unknown[]; removed: unknown[] } | { from: unknown; to: unknown };

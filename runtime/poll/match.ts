@@ -1,30 +1,12 @@
 import type { Change as TriggerChange } from "../../schemas/manifest.ts";
 import type { Log } from "../core/log.ts";
-import type { CompiledStream, CompiledTrigger } from "../manifest/connector.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import type { NewEvent } from "../store/events.ts";
-import type { SubscriptionRecord } from "../store/subscriptions.ts";
+import type { NewEvent } from "../model/events.ts";
+import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Change } from "./diff.ts";
-
-/** A subscription ready to be asked whether a change concerns it. */
-export interface Subscriber {
-  subscription: SubscriptionRecord;
-  trigger: CompiledTrigger;
-  /** The subscriber's own condition. */
-  where: ((data: unknown) => boolean) | undefined;
-}
-
-/** What events of one read have in common. */
-export interface EventContext {
-  connector: string;
-  connection: string;
-  user: string;
-  stream: number;
-  compiled: CompiledStream;
-  /** When the changes were detected, milliseconds since the epoch. */
-  at: number;
-  log: Pick<Log, "warn">;
-}
+import type { Reading } from "./reading.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /**
  * The events of one change: one for each subscription it concerns, all with the same sequence number.
@@ -34,33 +16,35 @@ export function eventsOf(
   change: Change,
   sequence: number,
   subscribers: readonly Subscriber[],
-  context: EventContext,
+  reading: Reading,
   backfill: boolean,
 ): NewEvent[] {
+  const { connector, user, compiled, log } = reading;
+  const { id, connection } = reading.stream;
+  const at = reading.now();
   let resource: unknown;
   const events: NewEvent[] = [];
   for (const { subscription, trigger, where } of subscribers) {
     if (!concerns(trigger.on, change, backfill)) continue;
-    resource ??= resourceOf(change, context.compiled);
+    resource ??= resourceOf(change, compiled);
     if (trigger.where ?? where) {
       const scope = { record: change.raw ?? null, resource, previous: change.previous, input: subscription.input };
-      if (!holds(trigger.where, scope, subscription, context.log) || !holds(where, scope, subscription, context.log))
-        continue;
+      if (!holds(trigger.where, scope, subscription, log) || !holds(where, scope, subscription, log)) continue;
     }
     const watched = typeof trigger.on === "object";
     events.push({
       type: trigger.event,
-      connection: context.connection,
-      user: context.user,
+      connection,
+      user,
       subscription: subscription.id,
-      stream: context.stream,
+      stream: id,
       recordKey: change.key,
       sequence,
-      at: context.at,
+      at,
       data: {
-        connector: context.connector,
-        connection: context.connection,
-        user: context.user,
+        connector,
+        connection,
+        user,
         trigger: subscription.trigger,
         subscription: subscription.id,
         sequence,
@@ -78,7 +62,7 @@ export function eventsOf(
   return events;
 }
 
-/** A condition that cannot be evaluated on a record does not hold for it; the others are told all the same. */
+/** A condition that cannot be evaluated on a record does not hold for it; the other subscribers get their events all the same. */
 function holds(
   condition: ((scope: Scope) => boolean) | undefined,
   scope: Scope,

@@ -1,327 +1,211 @@
-import type { VariablesOf } from "../connect/actions.ts";
-import type { VendorClient } from "../connect/client.ts";
-import { connectionValues } from "../connect/credentials.ts";
-import { VendorError } from "../connect/errors.ts";
-import type { Clock } from "../core/clock.ts";
-import { HooklineError } from "../core/errors.ts";
-import { canonicalJson } from "../core/json.ts";
-import type { Log } from "../core/log.ts";
+import type { ClientOf } from "../accounts/client.ts";
+import { connectionValues } from "../accounts/credentials.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
 import type { PollMeasure } from "../core/metrics.ts";
-import { SUSPECT_AFTER, type Engine, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
-import { backoff } from "../engine/retry.ts";
+import type { Context } from "../engine/context.ts";
+import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
-import { connectionsByIds, type ConnectionRow } from "../store/connections.ts";
-import type { Database, Sql, Tx } from "../store/database.ts";
-import type { Emit } from "../store/events.ts";
-import { forgetAll } from "../store/known.ts";
-import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../store/streams.ts";
-import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../store/subscriptions.ts";
-import type { Subscriber } from "./match.ts";
-import { degradedEvent, gapEvent, recoveredEvent } from "./operational.ts";
-import { StreamRead } from "./read.ts";
-import { shortHash } from "./records.ts";
-import { defaultSchedule, nextRun, type Schedule } from "./schedule.ts";
+import { saveStream, streamsByIds, type StreamError } from "../model/streams.ts";
+import { setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
+import type { Source } from "../read/fetch.ts";
+import type { Sql, Tx } from "../store/database.ts";
+import { failureOf } from "./failure.ts";
+import { loadStreams, type Loaded } from "./load.ts";
+import { degradedEvent, recoveredEvent } from "../model/operational.ts";
+import { readStream, type ReadResult } from "./read.ts";
+import type { Reading } from "./reading.ts";
+import { nextPoll, toSubscriber, type Subscriber } from "./subscriber.ts";
+import { requestHashOf, upgraded } from "./upgrade.ts";
 
-export interface PollerOptions {
-  db: Database;
-  engine: Engine;
-  connectors: ReadonlyMap<string, Connector>;
+type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log" | "random">;
+
+export interface PollerNeeds {
   /** The conversation of a connection with its vendor. */
-  clientOf: (connection: string) => Promise<VendorClient>;
-  /** What a user's streams read as `$workspace.vars` and `$user.vars`; nothing when not given. */
-  variablesOf?: VariablesOf;
-  emit: Emit;
-  clock: Clock;
-  log: Log;
+  clientOf: ClientOf;
+  /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
+  variablesOf: VariablesOf;
   /** How many streams are read at once in this process. */
   concurrency: number;
-  /** Told of every poll that ended; for metrics. */
+  /** Called after every poll; for metrics. */
   onPoll?: (poll: PollMeasure) => void;
 }
 
-/** What one poll job needs, read when it is claimed. */
-interface Loaded {
-  stream: StreamRecord;
-  connection: ConnectionRow;
-  subscriptions: SubscriptionRecord[];
-}
-
-/** Failures in a row after which subscribers are told. */
-const DEGRADED_AFTER = 3;
-const SHORTEST_RETRY = 15_000;
-const LONGEST_RETRY = 3_600_000;
+/** Polls of one connection at once. */
+const PER_CONNECTION = 2;
 /** Of one poll; one that takes longer goes on at its checkpoint. */
 const DEADLINE_MS = 3_600_000;
-/** A vendor that limits us without saying for how long. */
-const LIMITED_WAIT = 60_000;
 
-/** Works the poll queue: reads streams when their time comes, and plans the next time in the transaction of each read. */
-export class Poller {
-  readonly #o: PollerOptions;
-  readonly #hashes = new WeakMap<CompiledStream, string>();
-  readonly #conditions = new Map<string, (data: unknown) => boolean>();
-
-  constructor(options: PollerOptions) {
-    this.#o = options;
-    options.engine.work<Loaded>(
-      "poll",
-      {
-        concurrency: options.concurrency,
-        perGroup: 2,
-        deadlineMs: DEADLINE_MS,
-        load: (sql, jobs) => this.#load(sql, jobs),
-      },
-      (job, loaded, signal) => this.#poll(job, loaded, signal),
-    );
-  }
-
-  async #load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Loaded>> {
-    const ids = [...new Set(jobs.map((job) => job.data.stream as number))];
-    const streams = new Map((await streamsByIds(sql, ids)).map((stream) => [stream.id, stream]));
-    const wanted = [...new Set([...streams.values()].map((stream) => stream.connection))];
-    const connections = new Map((await connectionsByIds(sql, wanted)).map((connection) => [connection.id, connection]));
-    const subscriptions = Map.groupBy(await activeSubscriptions(sql, ids), (s) => s.stream);
-    const loaded = new Map<number, Loaded>();
-    for (const job of jobs) {
-      const stream = streams.get(job.data.stream as number);
-      const connection = stream && connections.get(stream.connection);
-      if (stream && connection)
-        loaded.set(job.id, { stream, connection, subscriptions: subscriptions.get(stream.id) ?? [] });
-    }
-    return loaded;
-  }
-
-  async #poll(job: Job, loaded: Loaded | undefined, signal: AbortSignal): Promise<Outcome> {
+/** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
+export function workPolls(context: PollerContext, needs: PollerNeeds): void {
+  const options = { concurrency: needs.concurrency, perGroup: PER_CONNECTION, deadlineMs: DEADLINE_MS, load };
+  context.engine.work<Loaded>("poll", options, async (job, loaded, signal) => {
     if (!loaded) return { done: true };
-    const { connection } = loaded;
-    let { subscriptions } = loaded;
-    const connector = this.#o.connectors.get(connection.connector);
-    const compiled = connector?.streams.get(loaded.stream.stream);
+    const { stream, connection, subscriptions } = loaded;
+    const connector = context.connectors.get(connection.connector);
+    const compiled = connector?.streams.get(stream.stream);
     if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
-      const parked = { ...loaded.stream, nextPollAt: null };
-      return { done: true, commit: (tx) => saveStream(tx, parked) };
+      return { done: true, commit: (tx) => saveStream(tx, { ...stream, nextPollAt: null }) };
     }
-    const subscribers = subscriptions.map((subscription) => this.#subscriber(connector, subscription));
-    const startedAt = performance.now();
-    const report = (outcome: "ok" | "failed", events: number): void =>
-      this.#o.onPoll?.({
-        connector: connector.name,
-        stream: compiled.name,
-        outcome,
-        durationMs: performance.now() - startedAt,
-        events,
-      });
-    let stream = loaded.stream;
-    try {
-      if (job.interruptions >= SUSPECT_AFTER)
-        subscriptions = await this.#tellInterrupted(job, loaded, connector, compiled);
-      const variables = await this.#o.variablesOf?.(connection.user);
-      stream = await this.#upgraded(job, stream, connector, compiled, subscriptions);
-      const read = await new StreamRead({
-        db: this.#o.db,
-        emit: this.#o.emit,
-        log: this.#o.log,
-        now: () => this.#o.clock.now(),
-        stream,
-        compiled,
-        requestHash: this.#requestHash(compiled),
-        subscribers,
-        source: {
-          client: await this.#o.clientOf(connection.id),
-          scope: {
-            input: stream.input,
-            connection: connectionValues(connection),
-            workspace: { vars: variables?.workspace },
-            user: { vars: variables?.user },
-          },
-          scopes: compiled.scopes,
-          signal,
-        },
-        context: {
-          connector: connector.name,
-          connection: connection.id,
-          user: connection.user,
-          stream: stream.id,
-          compiled,
-        },
-        transaction: job.transaction,
-      }).run();
-      report("ok", read.events);
-      const next = this.#next(stream.id, subscribers);
-      return {
-        runAgainAt: next,
-        attempt: "reset",
-        fleeting: read.nothingNew && subscriptions.every((s) => !s.degraded),
-        commit: async (tx) => {
-          await read.commit(tx);
-          await saveStream(tx, { ...read.stream, nextPollAt: next });
-          await this.#recovered(tx, connector, compiled, subscriptions);
-        },
-      };
-    } catch (error) {
-      if (signal.aborted) return { runAgainAt: this.#o.clock.now(), attempt: "keep" };
-      report("failed", 0);
-      return await this.#failed(job, loaded, connector, compiled, subscribers, error);
-    }
-  }
+    return new Poll(context, needs, job, loaded, connector, compiled).run(signal);
+  });
+}
 
-  #subscriber(connector: Connector, subscription: SubscriptionRecord): Subscriber {
-    const trigger = connector.triggers.get(subscription.trigger)!;
-    if (subscription.where === null) return { subscription, trigger, where: undefined };
-    let where = this.#conditions.get(subscription.where);
-    if (!where) {
-      if (this.#conditions.size > 10_000) this.#conditions.clear();
-      where = compileCondition(subscription.where);
-      this.#conditions.set(subscription.where, where);
-    }
-    return { subscription, trigger, where };
-  }
+const streamOf = ({ data }: JobFacts): number => data["stream"] as number;
 
-  #requestHash(compiled: CompiledStream): string {
-    let hash = this.#hashes.get(compiled);
-    if (hash === undefined) {
-      const { request, each, records, pagination, cursor, deleted, watch, enrich } = compiled.definition;
-      hash = shortHash(canonicalJson({ request, each, records, pagination, cursor, deleted, watch, enrich }));
-      this.#hashes.set(compiled, hash);
-    }
-    return hash;
-  }
+async function load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Loaded>> {
+  const loaded = await loadStreams(sql, [...new Set(jobs.map(streamOf))]);
+  return new Map(jobs.flatMap((job) => (loaded.has(streamOf(job)) ? [[job.id, loaded.get(streamOf(job))!]] : [])));
+}
 
-  /**
-   * State of another version of the manifest. A declared `resync` compares everything with what is known; anything else
-   * starts from a silent baseline, and `stream.gap` says which time cannot be told.
-   */
-  async #upgraded(
-    job: Job,
-    stream: StreamRecord,
-    connector: Connector,
-    compiled: CompiledStream,
-    subscriptions: readonly SubscriptionRecord[],
-  ): Promise<StreamRecord> {
-    const { cursorVersion = 1, migrate } = compiled.definition;
-    const hash = this.#requestHash(compiled);
-    if (stream.requestHash === null || (stream.requestHash === hash && stream.cursorVersion === cursorVersion))
-      return stream;
-    const { clock, emit } = this.#o;
-    const resync = migrate === "resync" && cursorVersion > stream.cursorVersion;
-    const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash: hash, cursorVersion };
-    if (!resync) fresh.baselinedAt = null;
-    await job.transaction(async (tx) => {
-      if (!resync) {
-        await forgetAll(tx, stream.id);
-        const gap = { from: stream.lastSuccessAt, to: clock.now(), reason: "request_changed" } as const;
-        const told = subscriptions.filter((s) => s.backfill === "done");
-        await emit(
-          tx,
-          told.map((s) => gapEvent(connector.name, compiled.name, s, gap, clock.now())),
-        );
-      }
-      await saveStream(tx, fresh);
-    });
-    return fresh;
-  }
+/** One poll of one stream. */
+class Poll {
+  readonly #context: PollerContext;
+  readonly #needs: PollerNeeds;
+  readonly #job: Job;
+  #loaded: Loaded;
+  readonly #connector: Connector;
+  readonly #compiled: CompiledStream;
+  readonly #subscribers: readonly Subscriber[];
 
-  /** Polls of this stream have ended their process again and again: that is told before one does once more. */
-  async #tellInterrupted(
-    job: Job,
-    { stream, subscriptions }: Loaded,
-    connector: Connector,
-    compiled: CompiledStream,
-  ): Promise<SubscriptionRecord[]> {
-    const now = this.#o.clock.now();
-    const message = `The process has ended ${job.interruptions} times in a row while this stream was read; it goes on, with pauses`;
-    const error: StreamError = { code: "interrupted", message, at: now };
-    const telling = subscriptions.filter((s) => !s.degraded);
-    await job.transaction(async (tx) => {
-      await saveStream(tx, { ...stream, lastError: error });
-      if (telling.length === 0) return;
-      await setDegraded(tx, stream.id, true);
-      const events = telling.map((s) => degradedEvent(connector.name, compiled.name, s, error, now, "interrupted"));
-      await this.#o.emit(tx, events);
-    }, "note");
-    return subscriptions.map((s) => ({ ...s, degraded: true }));
-  }
-
-  #next(stream: number, subscribers: readonly Subscriber[]): number {
-    const now = this.#o.clock.now();
-    return Math.min(...subscribers.map((s) => nextRun(scheduleOf(s), stream, now)));
-  }
-
-  async #recovered(
-    tx: Tx,
-    connector: Connector,
-    compiled: CompiledStream,
-    subscriptions: readonly SubscriptionRecord[],
-  ) {
-    const degraded = subscriptions.filter((s) => s.degraded);
-    if (degraded.length === 0) return;
-    await setDegraded(tx, degraded[0]!.stream, false);
-    await this.#o.emit(
-      tx,
-      degraded.map((s) => recoveredEvent(connector.name, compiled.name, s, this.#o.clock.now())),
-    );
-  }
-
-  async #failed(
+  constructor(
+    context: PollerContext,
+    needs: PollerNeeds,
     job: Job,
     loaded: Loaded,
     connector: Connector,
     compiled: CompiledStream,
-    subscribers: readonly Subscriber[],
-    error: unknown,
-  ): Promise<Outcome> {
-    const { clock, db, emit, log } = this.#o;
-    const now = clock.now();
-    const limit = limited(error);
-    // Pages were committed meanwhile: the checkpoint in the store is newer than the one that was loaded.
-    const [current] = await streamsByIds(db, [loaded.stream.id]);
-    if (!current) return { done: true };
-    const consecutiveErrors = current.consecutiveErrors + (limit === undefined ? 1 : 0);
-    const lastError: StreamError = {
-      code: error instanceof HooklineError ? error.code : "internal",
-      message: error instanceof Error ? error.message : String(error),
-      at: now,
-    };
-    const facts = { connection: loaded.connection.id, connector: connector.name, stream: compiled.name, err: error };
-    if (limit === undefined) log.warn(facts, "a poll failed");
-    else log.info(facts, "the vendor asks to wait");
+  ) {
+    this.#context = context;
+    this.#needs = needs;
+    this.#job = job;
+    this.#loaded = loaded;
+    this.#connector = connector;
+    this.#compiled = compiled;
+    this.#subscribers = loaded.subscriptions.map((subscription) => toSubscriber(connector, subscription));
+  }
 
-    const planned = this.#next(current.id, subscribers);
-    const longestMs = Math.max(planned - now, LONGEST_RETRY);
-    // Sooner than the plan at first, later than the plan when it goes on.
-    const wait =
-      limit ?? backoff({ firstMs: SHORTEST_RETRY, factor: 2, longestMs }, consecutiveErrors - 1, Math.random);
-    const revoked = error instanceof HooklineError && error.code === "reauth_required";
-    const next = revoked ? null : now + wait;
-    const stream: StreamRecord = { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt: next };
-    const telling =
-      consecutiveErrors >= DEGRADED_AFTER && !revoked ? loaded.subscriptions.filter((s) => !s.degraded) : [];
+  async run(signal: AbortSignal): Promise<Outcome> {
+    const { clock } = this.#context;
+    const startedAt = performance.now();
+    const measure = (outcome: "ok" | "failed", events: number): void => {
+      const durationMs = performance.now() - startedAt;
+      const [connector, stream] = [this.#connector.name, this.#compiled.name];
+      this.#needs.onPoll?.({ connector, stream, outcome, durationMs, events });
+    };
+    try {
+      if (this.#job.interruptions >= SUSPECT_AFTER) await this.#reportInterruptions();
+      const read = await readStream(await this.#prepare(signal));
+      measure("ok", read.events);
+      return this.#succeeded(read);
+    } catch (error) {
+      if (signal.aborted) return { runAgainAt: clock.now(), attempt: "keep" };
+      measure("failed", 0);
+      return await this.#failed(error);
+    }
+  }
+
+  async #prepare(signal: AbortSignal): Promise<Reading> {
+    const { db, emit, log, clock } = this.#context;
+    const { stream, connection } = this.#loaded;
+    const compiled = this.#compiled;
+    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
+    const reading: Omit<Reading, "source"> = {
+      db,
+      transaction: this.#job.transaction,
+      emit,
+      log,
+      now: () => clock.now(),
+      connector: this.#connector.name,
+      user: connection.user,
+      stream,
+      compiled,
+      requestHash: requestHashOf(compiled),
+      subscribers: this.#subscribers,
+    };
+    const fresh = await upgraded(reading);
+    const source: Source = {
+      client: await this.#needs.clientOf(connection),
+      scope: {
+        input: stream.input,
+        connection: connectionValues(connection),
+        workspace: { vars: workspace },
+        user: { vars: user },
+      },
+      scopes: compiled.scopes,
+      signal,
+    };
+    return { ...reading, stream: fresh, source };
+  }
+
+  /** Polls of this stream ended their process again and again: that is reported before one does once more. */
+  async #reportInterruptions(): Promise<void> {
+    const { stream, subscriptions } = this.#loaded;
+    const { interruptions } = this.#job;
+    const message = `The process has ended ${interruptions} times in a row while this stream was read; polls go on, with pauses`;
+    const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
+    const recipients = subscriptions.filter(({ degraded }) => !degraded);
+    await this.#job.transaction(async (tx) => {
+      await saveStream(tx, { ...stream, lastError: error });
+      if (recipients.length === 0) return;
+      await setDegraded(tx, stream.id, true);
+      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
+        degradedEvent(connector, name, subscription, error, at),
+      );
+    }, "note");
+    this.#loaded = { ...this.#loaded, subscriptions: subscriptions.map((one) => ({ ...one, degraded: true })) };
+  }
+
+  #succeeded(read: ReadResult): Outcome {
+    const next = this.#next();
+    const degraded = this.#loaded.subscriptions.filter((subscription) => subscription.degraded);
+    return {
+      runAgainAt: next,
+      attempt: "reset",
+      fleeting: read.nothingNew && degraded.length === 0,
+      commit: async (tx) => {
+        await read.commit(tx);
+        await saveStream(tx, { ...read.stream, nextPollAt: next });
+        if (degraded.length === 0) return;
+        await setDegraded(tx, read.stream.id, false);
+        await this.#emit(tx, degraded, recoveredEvent);
+      },
+    };
+  }
+
+  async #failed(error: unknown): Promise<Outcome> {
+    const { db, clock, log, random } = this.#context;
+    const { connection, subscriptions } = this.#loaded;
+    // Pages were committed meanwhile: the checkpoint in the store is newer than the one that was loaded.
+    const [current] = await streamsByIds(db, [this.#loaded.stream.id]);
+    if (!current) return { done: true };
+    const failure = failureOf(error, current, { now: clock.now(), planned: this.#next(), random });
+    const { stream, isLimit, isDegraded } = failure;
+    const facts = { connection: connection.id, connector: this.#connector.name, stream: stream.stream, err: error };
+    if (isLimit) log.info(facts, "the vendor asks to wait");
+    else log.warn(facts, "a poll failed");
+    const recipients = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
     const commit = async (tx: Tx): Promise<void> => {
       await saveStream(tx, stream);
-      if (telling.length === 0) return;
+      if (recipients.length === 0) return;
       await setDegraded(tx, stream.id, true);
-      await emit(
-        tx,
-        telling.map((s) => degradedEvent(connector.name, compiled.name, s, lastError, now)),
+      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
+        degradedEvent(connector, name, subscription, failure.error, at),
       );
     };
-    if (next === null) return { done: true, commit };
-    return { runAgainAt: next, attempt: "count", commit };
+    const { nextPollAt } = stream;
+    return nextPollAt === null ? { done: true, commit } : { runAgainAt: nextPollAt, attempt: "count", commit };
   }
-}
 
-function scheduleOf({ subscription, trigger }: Subscriber): Schedule {
-  if (subscription.everySeconds !== null) return { everySeconds: subscription.everySeconds };
-  if (subscription.schedule !== null)
-    return { cron: subscription.schedule, timeZone: subscription.timeZone ?? undefined };
-  return defaultSchedule(trigger.definition.schedule?.default ?? "*/5 * * * *");
-}
+  #next(): number {
+    return nextPoll(this.#loaded.stream.id, this.#subscribers, this.#context.clock.now());
+  }
 
-/** Milliseconds to wait when the failure is a limit, which is no fault of the stream. */
-function limited(error: unknown): number | undefined {
-  if (!(error instanceof HooklineError)) return undefined;
-  if (error.code !== "rate_limited" && error.code !== "quota_exceeded") return undefined;
-  const after = error instanceof VendorError ? error.retryAfterMs : error.retry ? error.retry.after : undefined;
-  return after ?? LIMITED_WAIT;
+  async #emit(tx: Tx, recipients: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
+    const at = this.#context.clock.now();
+    const { name } = this.#connector;
+    await this.#context.emit(
+      tx,
+      recipients.map((subscription) => event(name, this.#compiled.name, subscription, at)),
+    );
+  }
 }

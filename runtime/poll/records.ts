@@ -1,40 +1,34 @@
-import { hash } from "node:crypto";
-import type { CompiledStream } from "../manifest/connector.ts";
+import { knownByKeys } from "../model/known.ts";
+import type { Checkpoint } from "../model/streams.ts";
+import { enrichAll } from "../read/fetch.ts";
+import { toPolledRecord, type PolledRecord } from "../read/records.ts";
+import { backfilling, type Reading } from "./reading.ts";
 
-/** A record of a page, with what is needed to compare it with what is known. */
-export interface PolledRecord {
-  key: string;
-  /** Keys it had before, when the vendor tells. */
-  previousKeys: readonly string[];
-  /** Hash of what counts as its version: the fingerprint, else the vendor's version, else the content. */
-  version: string;
-  deleted: boolean;
-  /** The watched values; null when the stream watches none. */
-  watched: Record<string, unknown> | null;
-  raw: unknown;
+/**
+ * Records with what one more request for each adds; with `once`, only those that become events.
+ * @throws VendorError
+ */
+export async function enriched(
+  { source, compiled, db, stream, subscribers }: Reading,
+  records: readonly unknown[],
+  at: Checkpoint,
+): Promise<readonly unknown[]> {
+  const { enrich } = compiled;
+  if (!enrich) return records;
+  if (!enrich.once || backfilling(subscribers, at.joining).length > 0) return enrichAll(source, enrich, records);
+  if (at.mode === "baseline") return records;
+  const keys = records.flatMap((record) => compiled.key(record) ?? []);
+  const known = await knownByKeys(db, stream.id, keys);
+  const { old = [], fresh = [] } = Object.groupBy(records, (record) =>
+    known.has(compiled.key(record) ?? "") ? "old" : "fresh",
+  );
+  return [...old, ...(await enrichAll(source, enrich, fresh))];
 }
 
-/** Eleven characters, 64 bits: enough to tell two versions of one record apart, small enough to keep for millions. */
-export function shortHash(text: string): string {
-  return hash("sha1", text, "base64url").slice(0, 11);
-}
-
-/** Reads a record; undefined when it has no key, so nothing can be said of it. */
-export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unknown): PolledRecord | undefined {
-  const key = stream.key(raw, input);
-  if (key === undefined) return undefined;
-  const deleted = stream.deleted?.(raw) ?? false;
-  return {
-    key,
-    previousKeys: stream.previousKeys?.(raw) ?? [],
-    version: deleted ? "" : versionOf(stream, raw),
-    deleted,
-    watched: stream.watch && !deleted ? stream.watch(raw) : null,
-    raw,
-  };
-}
-
-function versionOf(stream: CompiledStream, raw: unknown): string {
-  const version = stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw);
-  return shortHash(typeof version === "string" ? version : JSON.stringify(version ?? raw));
+/** Records with their keys; those without one are passed over, with a warning. */
+export function keyed({ compiled, stream, log }: Reading, records: readonly unknown[]): PolledRecord[] {
+  const polled = records.flatMap((raw) => toPolledRecord(compiled, raw, stream.input) ?? []);
+  const without = records.length - polled.length;
+  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were passed over");
+  return polled;
 }

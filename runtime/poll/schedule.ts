@@ -1,5 +1,6 @@
-import { cronFault, cronTask, nextCronTime } from "../core/cron.ts";
-import { HooklineError } from "../core/errors.ts";
+import { createTask, validateDetailed, type ScheduledTask } from "node-cron";
+import { refuseFaults, type Fault } from "../core/errors.ts";
+import { Lru } from "../core/lru.ts";
 
 /** When a subscription wants its stream read. */
 export type Schedule =
@@ -11,13 +12,31 @@ export type Schedule =
       timeZone?: string;
     };
 
+/** node-cron itself answers for the present moment only; a clock that is a value needs the matcher behind it. */
+type Matching = ScheduledTask & { timeMatcher: { getNextMatch(after: Date): Date } };
+
+/** Schedules that are kept parsed. */
+const MOST_TASKS = 1000;
+
+const tasks = new Lru<string, Matching>(MOST_TASKS);
+
+function matching(cron: string, timeZone: string): Matching {
+  return tasks.getOr(
+    `${timeZone} ${cron}`,
+    () => createTask(cron, () => undefined, { timezone: timeZone }) as Matching,
+  );
+}
+
 /**
  * The first time after `now` at which a stream is read. Equal intervals are spread over their length by `offset`
  * (a stable number of the stream), so that a thousand streams of five minutes are not all read in the same second;
  * a cron expression is kept to the minute.
  */
 export function nextRun(schedule: Schedule, offset: number, now: number): number {
-  if ("cron" in schedule) return nextCronTime(schedule.cron, schedule.timeZone ?? "UTC", now);
+  if ("cron" in schedule)
+    return matching(schedule.cron, schedule.timeZone ?? "UTC")
+      .timeMatcher.getNextMatch(new Date(now))
+      .getTime();
   const interval = schedule.everySeconds * 1000;
   const phase = spread(offset) % interval;
   return Math.floor((now - phase) / interval) * interval + phase + interval;
@@ -35,30 +54,44 @@ export function defaultSchedule(cron: string): Schedule {
   return minutes !== undefined && 60 % Number(minutes) === 0 ? { everySeconds: Number(minutes) * 60 } : { cron };
 }
 
-/**
- * Refuses a cron expression or time zone that cannot be used, or that runs more often than `minSeconds`.
- * @throws HooklineError `invalid_input`
- */
-export function assertCron(cron: string, timeZone: string | undefined, minSeconds: number): void {
-  const fault = (pointer: string, message: string): never => {
-    throw new HooklineError("invalid_input", message, { faults: [{ pointer, message }] });
-  };
+/** Runs that are looked at to find the shortest interval of a cron expression. */
+const RUNS = 20;
+
+/** What is wrong with a cron expression and its time zone, or with how often it runs: at most every `minSeconds`. */
+export function* cronFaults(cron: string, timeZone: string | undefined, minSeconds: number): Generator<Fault> {
+  const schedule = (message: string): Fault => ({
+    pointer: "/schedule",
+    message: `${JSON.stringify(cron)} ${message}`,
+  });
+  const isZone = timeZone === undefined || isTimeZone(timeZone);
+  if (!isZone) {
+    const message = `${JSON.stringify(timeZone)} is not a time zone; use an IANA name such as "Europe/Berlin"`;
+    yield { pointer: "/timeZone", message };
+  }
   if (cron.trim().split(/\s+/).length !== 5) {
-    fault(
-      "/schedule",
-      `"${cron}" is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"`,
+    yield schedule(
+      'is not a cron expression of five fields; write minute, hour, day of month, month and day of week, as in "*/5 * * * *"',
     );
+    return;
   }
-  const wrong = cronFault(cron);
-  if (wrong !== undefined) fault("/schedule", `"${cron}" is not a cron expression: ${wrong}`);
-  if (timeZone !== undefined && !isTimeZone(timeZone)) {
-    fault("/timeZone", `"${timeZone}" is not a time zone; use an IANA name such as "Europe/Berlin"`);
+  const { valid, errors } = validateDetailed(cron);
+  if (!valid) {
+    yield schedule(`is not a cron expression: ${errors.map((e) => `${e.field}: ${e.message}`).join(", ")}`);
+    return;
   }
-  const runs = cronTask(cron, timeZone ?? "UTC").getNextRuns(20);
+  const runs = matching(cron, (isZone && timeZone) || "UTC").getNextRuns(RUNS);
   const shortest = Math.min(...runs.slice(1).map((run, i) => run.getTime() - runs[i]!.getTime()));
   if (shortest < minSeconds * 1000) {
-    fault("/schedule", `"${cron}" runs every ${shortest / 1000} s; this trigger allows one poll every ${minSeconds} s`);
+    yield schedule(`runs every ${shortest / 1000} s; at most one run every ${minSeconds} s is allowed`);
   }
+}
+
+/**
+ * Refuses a cron expression or time zone that cannot be used, or that runs more often than every `minSeconds`.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export function assertCron(cron: string, timeZone: string | undefined, minSeconds: number): void {
+  refuseFaults("schedule", [...cronFaults(cron, timeZone, minSeconds)]);
 }
 
 function isTimeZone(name: string): boolean {

@@ -1,4 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
+import type { Edit, EditKind, EditMaker, WeightedEdit } from "./edit.ts";
 import { calendarEdits } from "./google/calendar/edits.ts";
 import { gmailEdits } from "./google/gmail/edits.ts";
 import type { Account } from "./google/google.ts";
@@ -8,38 +9,6 @@ import { contactResourceName } from "./google/people/person.ts";
 import { tasksEdits } from "./google/tasks/edits.ts";
 import { COMPANIES, FAMILY_NAMES, GIVEN_NAMES, JOB_TITLES, NOTES } from "./names.ts";
 import { Random } from "./random.ts";
-
-export type EditKind =
-  | "created"
-  | "updated"
-  | "deleted"
-  | "added_to_group"
-  | "removed_from_group"
-  | "completed"
-  | "cancelled"
-  | "received"
-  | "sent"
-  | "labelled";
-
-export interface Edit {
-  kind: EditKind;
-  /** The contact, or the id of the task, event or message. */
-  resourceName: string;
-  /** The field or group that changed, where one did. */
-  what?: string;
-}
-
-/** A thing that people do; undefined when there is nothing to do it with. */
-export type EditMaker = (account: Account, random: Random) => Edit | undefined;
-
-/** Where edits happen. */
-export type EditSubject = keyof typeof CHANGES;
-
-/** What people do, as often as they do it. */
-export interface WeightedEdit {
-  weight: number;
-  change: EditMaker;
-}
 
 const contactEdits: readonly WeightedEdit[] = [
   { weight: 40, change: createContact },
@@ -51,6 +20,9 @@ const contactEdits: readonly WeightedEdit[] = [
   { weight: 4, change: leaveGroup },
   { weight: 4, change: deleteContact },
 ];
+
+/** Where edits happen. */
+export type EditSubject = keyof typeof CHANGES;
 
 /** The first of each kind of edits is one that can always be made. */
 const CHANGES = { contacts: contactEdits, tasks: tasksEdits, calendar: calendarEdits, gmail: gmailEdits } as const;

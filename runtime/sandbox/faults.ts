@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Request, Response } from "express";
 import { HooklineError } from "../core/errors.ts";
-import { send } from "./routes.ts";
-import type { Answer, Route } from "./routes.ts";
+import { send } from "./route.ts";
+import type { Answer, Route } from "./route.ts";
 
 /** What can go wrong on demand, with what it does to a request that it strikes. */
 export const FAULT_KINDS = {

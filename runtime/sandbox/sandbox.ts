@@ -19,7 +19,8 @@ import { tasksRoutes } from "./google/tasks/tasks.ts";
 import { highLevelControl } from "./highlevel/control.ts";
 import { highLevelRoutes } from "./highlevel/routes.ts";
 import { HighLevel, type HighLevelSettings } from "./highlevel/state.ts";
-import { RequestLog, send, serveRoutes } from "./routes.ts";
+import { RequestLog, serveRoutes } from "./routes.ts";
+import { send } from "./route.ts";
 
 export interface SandboxOptions {
   /** TCP port; 0 takes any that is free. Default: 0. */

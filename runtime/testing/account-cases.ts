@@ -1,4 +1,4 @@
-import type { SendOptions } from "../connect/client.ts";
+import type { SendOptions } from "../accounts/client.ts";
 import { HooklineError } from "../core/errors.ts";
 import { Bench, type Subject } from "./bench.ts";
 import { Finding, type Case } from "./outcome.ts";
@@ -19,9 +19,9 @@ export function accountCases(subject: Subject): Case[] {
   ];
 }
 
-async function rotating({ server, connect, connection, clock }: Bench): Promise<void> {
+async function rotating({ server, accounts, connection, clock }: Bench): Promise<void> {
   for (const end of [() => server.endAccess(), () => clock.advance(24 * 60 * 60_000)]) {
-    const client = await connect.client(connection);
+    const client = await accounts.client(connection);
     end();
     server.grants.length = 0;
     await Promise.all(Array.from({ length: 5 }, () => client.send(PING, READ)));
@@ -30,8 +30,8 @@ async function rotating({ server, connect, connection, clock }: Bench): Promise<
   }
 }
 
-async function takenBack({ server, connect, connection }: Bench): Promise<void> {
-  const client = await connect.client(connection);
+async function takenBack({ server, accounts, connection }: Bench): Promise<void> {
+  const client = await accounts.client(connection);
   server.endGrant();
   const failure = () =>
     client.send(PING, READ).then(

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { HooklineError } from "../core/errors.ts";
-import { runKey } from "../connect/run-key.ts";
+import { runKey } from "../act/run-key.ts";
 import { isObject, pointerTokens } from "../core/json.ts";
 import type { CompiledAction, CompiledStep } from "../manifest/connector.ts";
 import type { RequestParts } from "../manifest/targets.ts";
@@ -45,18 +45,18 @@ export class ActionBench implements AsyncDisposable {
   async run(
     input: unknown = this.input,
   ): Promise<{ output: unknown; warnings?: { pointer: string; message: string }[] }> {
-    const client = await this.bench.connect.client(this.bench.connection);
+    const client = await this.bench.accounts.client(this.bench.connection);
     assertMeant(this.action.requires, client.values);
-    const { connection, connect } = this.bench;
+    const { connection, actions } = this.bench;
     const { name } = this.action;
-    const idempotencyKey = "hookline-kit";
-    const run = { key: runKey(connection, name, idempotencyKey) };
+    const keySeed = "hookline-kit";
+    const run = { key: runKey(connection, name, keySeed) };
     this.#scope = { input, connection: client.values, workspace: { vars: {} }, user: { vars: {} }, steps: {}, run };
     this.#next = 0;
     this.bench.server.requests.length = 0;
     this.bench.server.grants.length = 0;
     try {
-      return await connect.runAction(connection, name, input, { idempotencyKey });
+      return await actions.perform(connection, name, input, { keySeed });
     } catch (error) {
       if (this.faithful || this.given || !(error instanceof HooklineError) || error.code !== "invalid_expression")
         throw error;

@@ -1,5 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
-import { changeConnection, findConnection } from "../store/connections.ts";
+import { changeConnection, findConnection } from "../model/connections.ts";
 import { ActionBench } from "./action-bench.ts";
 import type { Subject } from "./bench.ts";
 import { Finding, Skip, type Case } from "./outcome.ts";

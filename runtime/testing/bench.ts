@@ -1,17 +1,20 @@
 import { randomBytes } from "node:crypto";
-import { createConnect, type Connect } from "../connect/connect.ts";
-import { methodsOf } from "../connect/credentials.ts";
+import { createActions, type Actions } from "../act/act.ts";
+import { createAccounts, type Accounts } from "../accounts/accounts.ts";
+import { methodsOf } from "../accounts/credentials.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledRequirement, Connector } from "../manifest/connector.ts";
-import { Poller } from "../poll/poller.ts";
-import { Subscriptions } from "../poll/subscriptions.ts";
+import { createConnectionFollower } from "../poll/follow.ts";
+import { workPolls } from "../poll/poller.ts";
+import { createSubscriptions, type Subscriptions } from "../poll/subscriptions.ts";
+import { createWiring } from "../poll/wiring.ts";
 import type { Database } from "../store/database.ts";
-import type { NewEvent } from "../store/events.ts";
+import type { NewEvent } from "../model/events.ts";
 import { migrate } from "../store/migrate.ts";
 import { openDatabase } from "../store/open.ts";
-import { streamsOfConnection, type StreamRecord } from "../store/streams.ts";
+import { streamsOfConnection, type StreamRecord } from "../model/streams.ts";
 import { StepEngine } from "./engine.ts";
 import { exampleOf } from "./example.ts";
 import { answerWith, merge } from "./invert.ts";
@@ -40,7 +43,8 @@ export class Bench implements AsyncDisposable {
   readonly server: VendorServer;
   readonly subject: Subject;
   connection = "";
-  connect!: Connect;
+  accounts!: Accounts;
+  actions!: Actions;
   subscriptions!: Subscriptions;
   db!: Database;
   /** Events since they were last taken. */
@@ -131,28 +135,24 @@ export class Bench implements AsyncDisposable {
     const connectors = new Map([[connector.name, connector]]);
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
       tx.afterCommit(() => void this.events.push(...events));
-    const subscriptions = (this.subscriptions = new Subscriptions({ db, engine, connectors, emit, clock }));
-    this.connect = createConnect({
-      db,
-      connectors,
-      vault: createVault([this.#key]),
+    const context = { db, engine, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
+    this.subscriptions = createSubscriptions(context, { wiring: createWiring(context) });
+    this.accounts = createAccounts(context, {
       clients: { [connector.name]: { clientId: "hookline-kit", clientSecret: "secret-of-the-kit" } },
       servers: { [connector.name]: this.server.overrides },
       network: { allowPrivate: false, allow: [] },
       baseUrl: "http://localhost:8080",
-      emit,
-      onStatus: async (tx, { id, status }) => {
-        if (status === "active") await subscriptions.connectionActive(tx, id);
-      },
-      clock,
-      log,
+      returnOrigins: [],
+      onStatus: createConnectionFollower(context),
       retryBaseMs: 1,
     });
-    new Poller({ db, engine, connectors, clientOf: this.connect.client, emit, clock, log, concurrency: 1 });
+    const variablesOf = async () => ({ workspace: {}, user: {} });
+    this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
+    workPolls(context, { clientOf: this.accounts.client, variablesOf, concurrency: 1 });
   }
 
   async #closeRooms(): Promise<void> {
-    await this.connect.close();
+    await this.accounts.close();
     await this.db.close();
   }
 
@@ -162,11 +162,11 @@ export class Bench implements AsyncDisposable {
     const method = methods.find(isOAuth) ?? methods[0]!;
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
     const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
-    const made = await this.connect.create({ connector: connector.name, user: "kit", inputs, credentials });
+    const made = await this.accounts.create({ connector: connector.name, user: "kit", inputs, credentials });
     this.connection = made.id;
     if (made.authorizeUrl === undefined) return;
     const state = new URL(made.authorizeUrl).searchParams.get("state")!;
-    await this.connect.finishOAuth({ state, code: "code-of-the-kit" });
+    await this.accounts.finishOAuth({ state, code: "code-of-the-kit" });
     this.server.grants.length = 0;
   }
 }

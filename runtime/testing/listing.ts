@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { pointerTokens } from "../core/json.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
-import { timeMs } from "../poll/cursors.ts";
+import { timeMs } from "../read/cursors.ts";
 import { exampleOf } from "./example.ts";
 import type { Forge } from "./forge.ts";
 import { answerWith, matching, merge, nest, satisfy, type AnswerPart } from "./invert.ts";

@@ -1,8 +1,8 @@
-import type { SendOptions } from "../connect/client.ts";
+import type { SendOptions } from "../accounts/client.ts";
 import { isObject } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { CompiledRequest } from "../manifest/requests.ts";
-import type { NewEvent } from "../store/events.ts";
+import type { NewEvent } from "../model/events.ts";
 import { assertMeant, Bench, KIT_EVENT, type BenchOptions, type Subject } from "./bench.ts";
 import { exampleOf } from "./example.ts";
 import { Forge } from "./forge.ts";
@@ -187,7 +187,7 @@ export class StreamBench implements AsyncDisposable {
     const { bench } = this;
     const { definition, streamInput } = bench.subject.connector.triggers.get(name)!;
     const input = exampleOf(definition.input ?? { type: "object" });
-    const { values } = await bench.connect.client(bench.connection);
+    const { values } = await bench.accounts.client(bench.connection);
     const { answer } = bench.server;
     bench.server.answer = () => ({});
     await this.#learnRoutes(streamInput({ input, connection: values }));
@@ -198,7 +198,7 @@ export class StreamBench implements AsyncDisposable {
   /** The vendor learns its own addresses from what the client library makes of the manifest's requests. */
   async #learnRoutes(input: unknown): Promise<void> {
     const { bench, stream } = this;
-    const client = await bench.connect.client(bench.connection);
+    const client = await bench.accounts.client(bench.connection);
     assertMeant(stream.requires, client.values);
     const scope = { input, connection: client.values, cursor: null, item: this.listing.item };
     const { baseline, recover } = stream.cursor;

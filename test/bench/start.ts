@@ -16,7 +16,7 @@ if (make === undefined) {
 } else {
   const runtime = await compose(composeOptions(options));
   const credentials = { accessToken: "bench" };
-  const { id: connection } = await runtime.connect.create({ connector: "google-contacts", user: "u_1", credentials });
+  const { id: connection } = await runtime.accounts.create({ connector: "google-contacts", user: "u_1", credentials });
   await runtime.subscriptions.create({ connection, trigger: "contact_created" });
   await runtime.close();
 }

@@ -112,8 +112,8 @@ describe("the configuration of the service", () => {
       readConfig({ env, cwd: await folderWith({ baseUrl: "app.example", returnTo: ["https://a.example", "/"] }) }),
     );
     expect(error.faults.map(({ pointer, message }) => `${pointer} ${message}`)).toEqual([
-      '/baseUrl "app.example" is no http(s) URL; write it like https://app.example/integrations',
-      '/returnTo/1 "/" is no http(s) URL; write it like https://app.example/integrations',
+      '/returnTo/1 "/" is not an http(s) URL; write it like https://app.example/integrations',
+      '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
     ]);
   });
 

@@ -17,7 +17,7 @@ const TEMPLATES: Record<string, string> = {
 };
 
 describe("npm start -- --flow", () => {
-  it("shows each shipped template at work with all", { timeout: 90_000 }, async () => {
+  it("shows each shipped template at work with all", async () => {
     const demo = new CommandLine(["demo", "--flow", "all", "--port", "0", "--fast", "--for", "80"]);
     for (const name of Object.values(TEMPLATES)) await demo.prints(done(name));
     const { code, stdout, stderr } = await demo.interrupt();
@@ -26,7 +26,7 @@ describe("npm start -- --flow", () => {
     expect(stdout).toMatch(/Stopping\.\n[^]*Stopped\. Nothing was kept\.\n$/);
   });
 
-  it("tells of each run who started it, and what each step did", { timeout: 30_000 }, async () => {
+  it("tells of each run who started it, and what each step did", async () => {
     const flow = ["--flow", "highlevel-contact-to-google-group", "--flow", "gmail-sender-to-highlevel"];
     const demo = new CommandLine(["demo", ...flow, "--port", "0", "--fast", "--for", "25"]);
     await demo.prints(
@@ -39,7 +39,7 @@ describe("npm start -- --flow", () => {
     expect(stdout).not.toContain("kept alike");
   });
 
-  it("does at HighLevel what makes a task come back as completed, every time", { timeout: 30_000 }, async () => {
+  it("does at HighLevel what makes a task come back as completed, every time", async () => {
     const flow = ["--flow", "highlevel-task-completed-to-google"];
     const demo = new CommandLine(["demo", ...flow, "--port", "0", "--fast", "--for", "25"]);
     await demo.prints(/(Completed HighLevel tasks to Google {2}task_completed {2}.+ {2}complete_task ✓\n[^]*){2}/);

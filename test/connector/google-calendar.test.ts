@@ -4,8 +4,9 @@ import appointmentSchema from "../../schemas/appointment.schema.json" with { typ
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import { compileSchema } from "../../runtime/manifest/validate.ts";
-import { readSample } from "../../runtime/poll/sample.ts";
-import { spanOf, type CalendarEvent } from "../../runtime/sandbox/google/calendar/calendars.ts";
+import { readSample } from "../../runtime/read/sample.ts";
+import { spanOf } from "../../runtime/sandbox/google/calendar/calendars.ts";
+import type { CalendarEvent } from "../../runtime/sandbox/google/calendar/types.ts";
 import type { LiveVersion } from "../../runtime/sandbox/history.ts";
 import { describeConnector } from "../contract/connector.ts";
 import type { World } from "../contract/world.ts";
@@ -198,7 +199,7 @@ describe("triggers of Google Calendar", () => {
 it("a sample is a few records as a poll would read them", async () => {
   await using world = await googleWorld("google-calendar", { items: true });
   const { signal } = new AbortController();
-  const client = await world.runtime.connect.client(world.connection);
+  const client = await world.runtime.accounts.client(world.connection);
   const stream = client.connector.streams.get("events")!;
   const records = await readSample({
     client,
@@ -221,9 +222,9 @@ describe("actions of Google Calendar", () => {
 
   it("make an event once, however often it is tried with one key", async () => {
     await using world = await googleWorld("google-calendar");
-    const options = { idempotencyKey: "order-17" };
+    const options = { keySeed: "order-17" };
     const make = (input: object) =>
-      world.runtime.connect.runAction(world.connection, "create_event", { ...time, ...input }, options);
+      world.runtime.actions.perform(world.connection, "create_event", { ...time, ...input }, options);
     const first = await make({ summary: "Once" });
     const second = await make({ summary: "Once" });
     expect(second.output).toEqual(first.output);

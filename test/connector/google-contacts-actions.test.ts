@@ -1,11 +1,10 @@
 import { people } from "googleapis/build/src/apis/people/index.js";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
-import { createRunAction, type RunAction } from "../../runtime/connect/actions.ts";
-import type { VendorClient } from "../../runtime/connect/client.ts";
-import { classify, VendorError } from "../../runtime/connect/errors.ts";
-import { createLanes } from "../../runtime/connect/lanes.ts";
-import type { VendorResponse } from "../../runtime/connect/response.ts";
+import { createRunAction, type RunAction } from "../../runtime/act/actions.ts";
+import type { VendorClient } from "../../runtime/accounts/client.ts";
+import { classify, VendorError } from "../../runtime/vendor/errors.ts";
+import type { VendorResponse } from "../../runtime/vendor/response.ts";
 import contactSchema from "../../schemas/contact.schema.json" with { type: "json" };
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
@@ -101,7 +100,6 @@ beforeEach(async () => {
   const runAction: RunAction = createRunAction({
     openClient: async () => client,
     variablesOf: async () => ({ workspace: {}, user: {} }),
-    lanes: createLanes(),
     log: createLog({ level: "silent" }),
   });
   run = async <T>(action: string, input: object) => {

@@ -4,7 +4,7 @@ import taskSchema from "../../schemas/task.schema.json" with { type: "json" };
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import { compileSchema } from "../../runtime/manifest/validate.ts";
-import { readSample } from "../../runtime/poll/sample.ts";
+import { readSample } from "../../runtime/read/sample.ts";
 import { describeConnector } from "../contract/connector.ts";
 import type { World } from "../contract/world.ts";
 import { missingMethods } from "./google-methods.ts";
@@ -161,7 +161,7 @@ describe("triggers of Google Tasks", () => {
 it("a sample is a few records as a poll would read them", async () => {
   await using world = await googleWorld("google-tasks", { items: true });
   const { signal } = new AbortController();
-  const client = await world.runtime.connect.client(world.connection);
+  const client = await world.runtime.accounts.client(world.connection);
   const stream = client.connector.streams.get("tasks")!;
   const records = await readSample({
     client,

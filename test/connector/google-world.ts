@@ -1,7 +1,7 @@
 import type { Account } from "../../runtime/sandbox/google/google.ts";
 import type { Sandbox } from "../../runtime/sandbox/index.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
-import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
+import type { NewSubscription } from "../../runtime/model/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { openWorld, type World } from "../contract/world.ts";
 
@@ -17,7 +17,7 @@ export interface Told {
 export interface GoogleWorld extends World {
   readonly account: Account;
   /** Makes a subscription whose first poll is over. */
-  subscribeWith(trigger: string, more: Partial<SubscriptionInput>): Promise<string>;
+  subscribeWith(trigger: string, more: Partial<NewSubscription>): Promise<string>;
   /** A minute later: polls, and gives the events of all subscriptions. */
   told(subscription: string): Promise<Told[]>;
 }
@@ -53,7 +53,7 @@ export async function googleWorld(connector: string, options: { items?: boolean 
   world.runtime.consumers.on("*", (event) => void received.push(event), { name: "google" });
   return Object.assign(world, {
     account: world.sandbox.google.account(),
-    subscribeWith: async (trigger: string, more: Partial<SubscriptionInput>) => {
+    subscribeWith: async (trigger: string, more: Partial<NewSubscription>) => {
       const subscription = await world.runtime.subscriptions.create({ connection: world.connection, trigger, ...more });
       return subscription.id;
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import samples from "../../connector/highlevel/samples.json" with { type: "json" };
-import { classify } from "../../runtime/connect/errors.ts";
+import { classify } from "../../runtime/vendor/errors.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import type { World } from "../contract/world.ts";
@@ -11,8 +11,8 @@ const refreshes = ({ sandbox }: World) => sandbox.requests.get("highlevel.oauth.
 
 /** Connects as a person does: by the page at the vendor. */
 async function connect(world: World, choice: "Location" | "Company"): Promise<string> {
-  const { connect } = world.runtime;
-  const { id, authorizeUrl } = await connect.create({ connector: "highlevel", user: "u_2" });
+  const { accounts } = world.runtime;
+  const { id, authorizeUrl } = await accounts.create({ connector: "highlevel", user: "u_2" });
   const page = await fetch(authorizeUrl!);
   expect(await page.text()).toContain(samples.location.name);
   const consent = await fetch(authorizeUrl!, {
@@ -21,7 +21,7 @@ async function connect(world: World, choice: "Location" | "Company"): Promise<st
     body: new URLSearchParams({ choice, decision: "approve" }).toString(),
     redirect: "manual",
   });
-  await connect.finishOAuth(new URL(consent.headers.get("location")!).searchParams);
+  await accounts.finishOAuth(new URL(consent.headers.get("location")!).searchParams);
   return id;
 }
 
@@ -29,23 +29,23 @@ describe("a connection by OAuth", () => {
   it("knows the location, the agency, the user and the granted scopes from the token answer", async () => {
     await using world = await openHighLevel();
     const id = await connect(world, "Location");
-    const client = await world.runtime.connect.client(id);
+    const client = await world.runtime.accounts.client(id);
     const { id: locationId, companyId } = samples.location;
     expect(client.values).toMatchObject({ locationId, companyId, userId: samples.user.id, userType: "Location" });
     expect(client.scopes).toContain("contacts.write");
-    const { output } = await world.runtime.connect.runAction(id, "find_contact", { query: "ada" });
+    const { output } = await world.runtime.actions.run(id, "find_contact", { query: "ada" });
     expect(output).toMatchObject({ total: 1, contact: { id: contactId } });
   });
 
   it("of an agency does what agencies do, and is refused before any call what is a location's", async () => {
     await using world = await openHighLevel();
     const id = await connect(world, "Company");
-    const { connect: vendor, subscriptions } = world.runtime;
-    const { output } = await vendor.runAction(id, "create_location", { name: "Lyon works" });
+    const { actions: vendor, subscriptions } = world.runtime;
+    const { output } = await vendor.run(id, "create_location", { name: "Lyon works" });
     expect(output).toMatchObject({ name: "Lyon works", companyId: samples.company.id });
 
     const calls = JSON.stringify(world.sandbox.requests);
-    await expect(vendor.runAction(id, "create_contact", { firstName: "Ada" })).rejects.toMatchObject({
+    await expect(vendor.run(id, "create_contact", { firstName: "Ada" })).rejects.toMatchObject({
       code: "conflict",
       message:
         "highlevel.create_contact: works in a sub-account only; connect a HighLevel location, or give the private token's locationId",
@@ -96,7 +96,7 @@ describe("a connection by OAuth", () => {
       code: "reauth_required",
       message: "highlevel: the token endpoint answered 400 invalid_grant; the grant is gone; a person has to reconnect",
     });
-    const { status } = await world.runtime.connect.get(world.connection);
+    const { status } = await world.runtime.accounts.get(world.connection);
     expect(status).toBe("reauth_required");
   });
 });
@@ -106,14 +106,14 @@ describe("a connection by private integration token", () => {
     await using world = await openHighLevel();
     const { token, locationId } = (await control(world, "POST", "/private-tokens")) as Record<string, string>;
     const given = { connector: "highlevel", user: "u_2", credentials: { type: "bearer", token } };
-    const { connect: vendor } = world.runtime;
+    const { accounts: vendor } = world.runtime;
     await expect(vendor.create(given)).rejects.toMatchObject({
       code: "invalid_input",
       faults: [{ pointer: "/inputs/locationId", message: "is required" }],
     });
     const { id } = await vendor.create({ ...given, inputs: { locationId: locationId! } });
     expect((await vendor.client(id)).values).toMatchObject({ locationId, companyId: samples.company.id });
-    const { output } = await vendor.runAction(id, "find_location_by_id", {});
+    const { output } = await world.runtime.actions.run(id, "find_location_by_id", {});
     expect(output).toMatchObject({ id: locationId, name: samples.location.name });
   });
 });
@@ -121,7 +121,7 @@ describe("a connection by private integration token", () => {
 describe("a 401 of HighLevel", () => {
   it("that means the version header starts no renewal and is never tried again", async () => {
     await using world = await openHighLevel();
-    const client = await world.runtime.connect.client(world.connection);
+    const client = await world.runtime.accounts.client(world.connection);
     const request = { method: "GET", path: `/contacts/${contactId}`, headers: { Version: "1999-01-01" } };
     await expect(client.send(request, { scope: "action", kind: "read" })).rejects.toMatchObject({
       code: "vendor_error",
@@ -145,7 +145,7 @@ describe("a 401 of HighLevel", () => {
         "highlevel /contacts/: the vendor answered 401: The token is not authorized for this scope.; reconnect and grant the scope",
     });
     expect(refreshes(world)).toBe(0);
-    expect((await world.runtime.connect.get(world.connection)).status).toBe("active");
+    expect((await world.runtime.accounts.get(world.connection)).status).toBe("active");
   });
 
   it.each([
@@ -181,7 +181,7 @@ describe("the limits of a location", () => {
     expect(await world.poll(subscription)).toEqual([]);
     await expect(world.poll(subscription)).rejects.toThrow("the limit of highlevel is reached");
     const { nextPollAt } = await world.runtime.subscriptions.health(subscription);
-    expect(nextPollAt! - world.clock.now()).toBeGreaterThan(20 * 60_000);
+    expect(Date.parse(nextPollAt!) - world.clock.now()).toBeGreaterThan(20 * 60_000);
     await expect(world.run("create_contact", { firstName: "Grace" })).resolves.toMatchObject({ firstName: "Grace" });
     world.clock.advance(31 * 60_000);
     expect(await world.poll(subscription)).toMatchObject([{ type: "contact.created" }]);

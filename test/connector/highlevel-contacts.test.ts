@@ -82,7 +82,7 @@ describe("contacts", () => {
     await using world = await openHighLevel();
     for (let n = 1; n <= 12; n++)
       await control(world, "POST", "/customFields", { id: `field${n}`, name: `Field ${n}`, model: "contact" });
-    const { connect: vendor } = world.runtime;
+    const { actions: vendor } = world.runtime;
     const options = await vendor.options(world.connection, "create_contact", "customFields.id");
     expect(options).toHaveLength(13);
     expect(options).toContainEqual({ value: "field12", label: "Field 12" });

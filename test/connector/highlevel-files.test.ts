@@ -35,7 +35,7 @@ describe("the recording of a call", () => {
     expect(record).not.toHaveProperty("content");
     expect(record.size).toBe(content.length);
     const target = record.path.slice(1);
-    const answer = await world.runtime.connect.passthrough(world.connection, { method: "GET", target, headers: {} });
+    const answer = await world.runtime.actions.passthrough(world.connection, { method: "GET", target, headers: {} });
     const chunks: Buffer[] = [];
     for await (const chunk of answer.body) chunks.push(chunk as Buffer);
     expect(answer.status).toBe(200);

@@ -122,7 +122,7 @@ export async function describeConnector(name: string, subject: ConnectorCase): P
     )("refuses %s without %s", async (action, property) => {
       const before = calls();
       const { [property]: _, ...rest } = sampleInput(connector.actions.get(action)!);
-      await expect(world.runtime.connect.runAction(world.connection, action, rest)).rejects.toMatchObject({
+      await expect(world.runtime.actions.run(world.connection, action, rest)).rejects.toMatchObject({
         code: "invalid_input",
         faults: expect.arrayContaining([{ pointer: `/${property}`, message: "is required" }]) as unknown,
       });
@@ -134,7 +134,7 @@ export async function describeConnector(name: string, subject: ConnectorCase): P
       async (action) => {
         const before = calls();
         const input = { ...sampleInput(connector.actions.get(action)!), unheardOf: 1 };
-        await expect(world.runtime.connect.runAction(world.connection, action, input)).rejects.toMatchObject({
+        await expect(world.runtime.actions.run(world.connection, action, input)).rejects.toMatchObject({
           code: "invalid_input",
           faults: expect.arrayContaining([expect.objectContaining({ pointer: "/unheardOf" }) as unknown]) as unknown,
         });
@@ -148,7 +148,7 @@ export async function describeConnector(name: string, subject: ConnectorCase): P
         const before = calls();
         await grantAllBut(world, missing.split(" or "));
         const input = sampleInput(connector.actions.get(action)!);
-        await expect(world.runtime.connect.runAction(world.connection, action, input)).rejects.toMatchObject({
+        await expect(world.runtime.actions.run(world.connection, action, input)).rejects.toMatchObject({
           code: "scope_missing",
           message: `${world.connection} was not granted ${missing}; reconnect and grant it`,
         });

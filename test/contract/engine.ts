@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock, SteadyClock, type Clock } from "../../runtime/core/clock.ts";
 import type { Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
+import { until } from "../fixtures/wait.ts";
 
 /** A clock of the runtime over a wall clock that a test may set, and time that passes only when told to. */
 export class SettableClock extends ManualClock {
@@ -35,15 +36,6 @@ export interface EngineWorld {
   /** What the death of the process is to the store: its engines can no longer reach it, and had no time to tidy up. */
   crash(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Resolves once the condition holds; fails the test when it does not within some seconds. */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`never happened: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 const done = async (): Promise<Outcome> => ({ done: true });
@@ -526,7 +518,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
 
     it("waits longer with every death, up to an hour, and goes on for ever", async () => {
       await enqueue(await world.engine(), { unique: "a", data: { name: "a" } });
-      const pauses = [0, 0, 1, 4, 16, 64, 256, 1024, 3600, 3600];
+      const pauses = [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600];
       for (const [deaths, seconds] of pauses.entries()) {
         const { jobs, handler } = recorder(never);
         await start((e) => e.work("deliver", WIDE, handler));

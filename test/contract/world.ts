@@ -1,8 +1,8 @@
+import { composeOptions } from "../fixtures/compose.ts";
 import { compose, type Composed } from "../../runtime/compose.ts";
-import type { ServerOverride } from "../../runtime/connect/hosts.ts";
-import type { OAuthClient } from "../../runtime/connect/oauth.ts";
+import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
+import type { OAuthClient } from "../../runtime/accounts/oauth.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import { createLog } from "../../runtime/core/log.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { Connector } from "../../runtime/manifest/connector.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
@@ -39,27 +39,24 @@ export interface WorldOptions {
 export async function openWorld(options: WorldOptions): Promise<World> {
   const clock = new ManualClock(Date.now());
   const sandbox = await createSandbox({ contacts: 10, ...options.sandbox, clock });
-  const runtime = await compose({
-    store: await storeOfTest(),
-    connectors: [options.connector],
-    encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
-    clients: { [options.connector]: options.client ?? sandbox.client },
-    servers: options.servers ?? sandbox.servers,
-    network: { allowPrivate: false, allow: [] },
-    baseUrl: "http://localhost:8080",
-    returnOrigins: [],
-    retention: { eventsDays: 30, deliveriesDays: 30 },
-    concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
-    clock,
-    log: createLog({ level: "silent" }),
-    random: () => 0.5,
-  });
+  const runtime = await compose(
+    composeOptions({
+      store: await storeOfTest(),
+      connectors: [options.connector],
+      clients: { [options.connector]: options.client ?? sandbox.client },
+      servers: options.servers ?? sandbox.servers,
+      network: { allowPrivate: false, allow: [] },
+      concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
+      clock,
+      random: () => 0.5,
+    }),
+  );
   keepInStep(runtime.db, runtime.engine as JobEngine, clock);
   let received: WebhookEvent[] = [];
   runtime.consumers.on("*", (event) => void received.push(event), { name: "world" });
   await runtime.consumers.start();
   await runtime.engine.start();
-  const { id: connection } = await runtime.connect.create({
+  const { id: connection } = await runtime.accounts.create({
     connector: options.connector,
     user: "u_1",
     credentials: await options.credentials(sandbox),
@@ -94,7 +91,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     sandbox,
     clock,
     run: async (action, input = {}) => {
-      const { output, warnings } = await runtime.connect.runAction(connection, action, input);
+      const { output, warnings } = await runtime.actions.run(connection, action, input);
       if (warnings) throw new Error(`${action} gave ${JSON.stringify(output)}: ${JSON.stringify(warnings)}`);
       return output;
     },

@@ -4,6 +4,7 @@ import { dataText, webhookBody } from "../../runtime/deliver/body.ts";
 import { signatureHeaders, signingKey } from "../../runtime/deliver/sign.ts";
 import { verifySignature, verifyWebhook } from "../../runtime/webhook.ts";
 import { makeHarness, receiver, soon } from "./harness.ts";
+import { runs } from "../fixtures/tier.ts";
 
 const message = {
   id: "evt_1",
@@ -107,6 +108,7 @@ describe("the data text", () => {
         const plain = JSON.parse(JSON.stringify(data), (_, value: unknown) => wellFormed(value)) as unknown;
         expect(JSON.parse(text)).toEqual(plain);
       }),
+      { numRuns: runs(100) },
     );
   });
 });

@@ -2,6 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { assertConsumer } from "../../runtime/deliver/consumers.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { makeHarness, soon } from "./harness.ts";
 
@@ -117,7 +118,7 @@ describe("a consumer in the process", () => {
     const { consumers } = await makeHarness();
     consumers.on("contact.*", () => {}, { name: "crm" });
     expect(() => consumers.on("task.*", () => {}, { name: "crm" })).toThrow(
-      new TypeError('on: there is a consumer named "crm" already; give each its own name'),
+      new TypeError('on: a consumer named "crm" exists; give each its own name'),
     );
     expect(() => consumers.on("contact*", () => {})).toThrow(
       expect.objectContaining({
@@ -125,5 +126,82 @@ describe("a consumer in the process", () => {
         message: 'on: "contact*" is not an event pattern; write a type such as contact.created, contact.*, or *',
       }),
     );
+  });
+
+  it.each<[string, unknown[], string]>([
+    ["without a pattern", [], "on: the pattern is missing; give a type such as contact.created"],
+    ["without a handler", ["contact.*"], "on: the handler of contact.* is not a function; pass (event) => …"],
+    ["with an unknown option", ["*", () => {}, { nmae: "crm" }], 'on: unknown option "nmae"; did you mean "name"?'],
+    ["with no time", ["*", { timeoutSeconds: 0.9 }, () => {}], "on: timeoutSeconds is 0.9; give 1 to 600"],
+    ["with too much time", ["*", () => {}, { timeoutSeconds: 601 }], "on: timeoutSeconds is 601; give 1 to 600"],
+    ["with an empty name", ["*", () => {}, { name: "" }], "on: the name must be text that is not empty"],
+  ])("%s is refused at once, with nothing opened", (_what, given, message) => {
+    expect(() => assertConsumer(...(given as Parameters<typeof assertConsumer>))).toThrow(new TypeError(message));
+  });
+
+  it.each([1, 600])("may take from a second to ten minutes: %d s", (timeoutSeconds) => {
+    expect(() => assertConsumer("*", { timeoutSeconds }, () => {})).not.toThrow();
+  });
+
+  it("that never settles is told when its time is over, and costs only its own attempts", async () => {
+    const harness = await makeHarness({ concurrency: 4, perEndpoint: 4 });
+    const told: unknown[] = [];
+    const seen: unknown[] = [];
+    harness.consumers.on("contact.*", { timeoutSeconds: 1 }, (_event, { signal }) => {
+      signal.addEventListener("abort", () => told.push((signal.reason as { code: string }).code));
+      return new Promise(() => {});
+    });
+    harness.consumers.on("task.*", (event) => void seen.push(event.type));
+    await harness.start();
+    for (let i = 0; i < 4; i++) await harness.emit({ data: { n: i } });
+    await soon(() => expect(told).toEqual(Array(4).fill("timeout")));
+    await harness.emit({ data: {} }, { type: "task.created" });
+    await soon(() => expect(seen).toEqual(["task.created"]));
+    await soon(async () => {
+      const attempts = (await harness.made()).flatMap((made) => made.attempts).filter(({ error }) => error !== null);
+      expect(attempts.map(({ error, answer }) => [error, answer])).toEqual(
+        Array(4).fill(["timeout", "The consumer did not settle within 1 s."]),
+      );
+    });
+  });
+
+  it("that is ordered gets no change of a record while an earlier call for it still runs", async () => {
+    const harness = await makeHarness();
+    const running: (() => void)[] = [];
+    harness.consumers.on(
+      "contact.*",
+      { timeoutSeconds: 1, ordered: true },
+      () => new Promise((resolve) => running.push(resolve)),
+    );
+    await harness.start();
+    await harness.emit({ data: { n: 1 } });
+    await soon(async () => expect((await harness.made())[0]!.attempts).toHaveLength(1));
+    await harness.pass(5_000);
+    await soon(async () => expect((await harness.made())[0]!.attempts).toHaveLength(2));
+    expect((await harness.made())[0]!.attempts[1]!.answer).toBe("An earlier call for this record still runs.");
+    expect(running).toHaveLength(1);
+    running[0]!();
+    await harness.pass(6 * 60_000);
+    await soon(() => expect(running).toHaveLength(2));
+    running[1]!();
+  });
+
+  it("that no process has registered is looked for again after a minute, and not before", async () => {
+    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
+    const first = await makeHarness({ store });
+    first.consumers.on("contact.*", () => {}, { name: "crm" });
+    await first.start();
+    await first.stop();
+
+    const second = await makeHarness({ store, clock: first.clock });
+    await second.start();
+    await second.emit({});
+    await soon(async () => expect((await second.made())[0]!.nextAttemptAt).toBe(second.clock.now() + 60_000));
+    let calls = 0;
+    second.consumers.on("contact.*", () => void calls++, { name: "crm" });
+    await second.pass(59_999);
+    expect(calls).toBe(0);
+    await second.pass(1);
+    await soon(() => expect(calls).toBe(1));
   });
 });

@@ -230,7 +230,7 @@ describe("an endpoint", () => {
     const harness = await makeHarness({ perEndpoint: 1 });
     const consumer = await receiver(status(500));
     const { id } = await harness.endpoints.create({ url: consumer.url, events: ["contact.*"], ordered: true });
-    const since = new Date(harness.clock.now());
+    const since = new Date(harness.clock.now()).toISOString();
     await harness.start();
     for (let day = 0; day < 6; day++) {
       await harness.emit({ recordKey: "people/c1" });
@@ -247,19 +247,19 @@ describe("an endpoint", () => {
     expect(statuses).toContain("dead");
     expect(statuses).toContain("cancelled");
     expect(statuses).not.toContain("pending");
-    await expect(harness.endpoints.recover(id, since)).rejects.toMatchObject({
+    await expect(harness.endpoints.recover(id, { since })).rejects.toMatchObject({
       code: "conflict",
-      message: `endpoint ${id}: it is disabled; set its status to active first`,
+      message: `Endpoint ${id} is disabled; set its status to active first`,
     });
 
     consumer.requests.length = 0;
     consumer.answerWith(status(200));
     await harness.endpoints.update(id, { status: "active" });
     const expected = (await harness.made()).map(({ event }) => event);
-    expect(await harness.endpoints.recover(id, since)).toEqual({ deliveries: expected.length });
+    expect(await harness.endpoints.recover(id, { since })).toEqual({ deliveries: expected.length });
     await soon(() => expect(consumer.requests.map(({ headers }) => headers["webhook-id"])).toEqual(expected));
     await soon(async () => expect((await harness.endpoints.stats(id)).deliveries.delivered).toBe(expected.length));
-    expect(await harness.endpoints.recover(id, since)).toEqual({ deliveries: 0 });
+    expect(await harness.endpoints.recover(id, { since })).toEqual({ deliveries: 0 });
   });
 
   it("that succeeds now and then is not disabled, however long it fails in between", async () => {

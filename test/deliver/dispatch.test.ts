@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { compilePatterns } from "../../runtime/core/event-patterns.ts";
-import { makeHarness, type Harness } from "./harness.ts";
+import { changeJob } from "../../runtime/sync/jobs.ts";
+import { makeHarness, quietLog, type Harness } from "./harness.ts";
 
 /** Whom each event was given to, as the names of endpoints in the order of the events. */
 async function receivers(harness: Harness, names: Record<string, string>): Promise<string[][]> {
@@ -53,6 +54,33 @@ describe("an event", () => {
     expect(await harness.database.all("select queue, grp, data from jobs")).toEqual([
       { queue: "flow", grp: "flow_1", data: JSON.stringify({ flow: "flow_1", event: event!.id }) },
     ]);
+  });
+
+  it("of a subscription with a sync tells it once of a record, however often that changed", async () => {
+    const harness = await makeHarness();
+    const target = { flow: "sync_1" };
+    await harness.emit({ target, recordKey: "a" }, { target, recordKey: "a" }, { target, recordKey: "b" });
+    expect(await harness.database.all("select queue, grp, data from jobs order by id")).toEqual(
+      ["a", "b"].map((record) => ({
+        queue: "sync",
+        grp: "sync_1",
+        data: JSON.stringify({ sync: "sync_1", connection: "con_1", record }),
+      })),
+    );
+  });
+
+  it("for a target whose module is left out is stored and starts nothing; each target is logged once", async () => {
+    const lines: unknown[] = [];
+    const log = { ...quietLog, warn: (facts: Record<string, unknown>) => void lines.push(facts) };
+    const harness = await makeHarness({ targets: [{ prefix: "sync_", job: changeJob }], log });
+    await harness.endpoints.create({ url });
+    const flow = (id: string) => ({ target: { flow: id } });
+    await harness.emit(flow("flow_1"), flow("sync_1"), flow("flow_1"));
+    await harness.emit(flow("flow_1"), flow("flow_2"));
+    expect(await harness.stored()).toHaveLength(5);
+    expect(await harness.made()).toEqual([]);
+    expect(await harness.database.all("select queue from jobs")).toEqual([{ queue: "sync" }]);
+    expect(lines).toEqual([{ target: "flow_1" }, { target: "flow_2" }]);
   });
 
   it("goes only where the condition of the endpoint holds, and nowhere it cannot be evaluated", async () => {

@@ -1,9 +1,9 @@
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it } from "vitest";
-import type { NewEndpoint } from "../../runtime/deliver/endpoints.ts";
+import type { NewEndpoint } from "../../runtime/model/endpoints.ts";
 import { createEndpoints } from "../../runtime/deliver/endpoints.ts";
 import { createNetwork } from "../../runtime/core/network.ts";
-import { makeHarness, receiver, soon, status, webhookHeaders } from "./harness.ts";
+import { makeHarness, quietLog, receiver, soon, status, webhookHeaders } from "./harness.ts";
 
 const url = "https://consumer.example/hook";
 
@@ -78,9 +78,10 @@ describe("an endpoint", () => {
   });
 
   it("is refused at a private address, when created and when changed", async () => {
-    const { database, engine, vault, clock } = await makeHarness();
+    const { database: db, engine, vault, clock } = await makeHarness();
     const network = createNetwork({ allowPrivate: false, allow: [], trusted: [] });
-    const endpoints = createEndpoints({ database, engine, network, vault, clock });
+    const context = { db, engine, connectors: new Map(), network, vault, clock, log: quietLog };
+    const endpoints = createEndpoints(context);
     const refused = { code: "invalid_url", message: expect.stringContaining("leads to a private address") as string };
     await expect(endpoints.create({ url: "http://127.1/" })).rejects.toMatchObject(refused);
     const { id } = await endpoints.create({ url });
@@ -91,13 +92,13 @@ describe("an endpoint", () => {
   it("does not exist for another user", async () => {
     const { endpoints } = await makeHarness();
     const { id } = await endpoints.create({ url, user: "u_1" });
-    const none = { code: "not_found", message: `endpoint ${id}: there is none; list the endpoints to find it` };
+    const none = { code: "not_found", message: `Endpoint ${id} does not exist; list them to find the right id` };
     const other = { user: "u_2" };
     await expect(endpoints.get(id, other)).rejects.toMatchObject(none);
     await expect(endpoints.update(id, { ordered: true }, other)).rejects.toMatchObject(none);
     await expect(endpoints.rotateSecret(id, other)).rejects.toMatchObject(none);
     await expect(endpoints.test(id, other)).rejects.toMatchObject(none);
-    await expect(endpoints.recover(id, new Date(0), other)).rejects.toMatchObject(none);
+    await expect(endpoints.recover(id, { since: "1970-01-01T00:00:00Z" }, other)).rejects.toMatchObject(none);
     await expect(endpoints.stats(id, other)).rejects.toMatchObject(none);
     await expect(endpoints.remove(id, other)).rejects.toMatchObject(none);
     expect(await endpoints.get(id, { user: "u_1" })).toMatchObject({ id });
@@ -195,12 +196,12 @@ describe("a delivery", () => {
     await harness.endpoints.update(id, { status: "disabled" });
     await expect(harness.deliveries.retry(delivery!.id)).rejects.toMatchObject({
       code: "conflict",
-      message: `delivery ${delivery!.id}: its endpoint is disabled; set its status to active first`,
+      message: `Delivery ${delivery!.id} cannot be sent again: its endpoint is disabled; set its status to active first`,
     });
     await harness.endpoints.remove(id);
     await expect(harness.deliveries.retry(delivery!.id)).rejects.toMatchObject({
       code: "conflict",
-      message: `delivery ${delivery!.id}: its endpoint is deleted; it cannot be sent any more`,
+      message: `Delivery ${delivery!.id} cannot be sent again: its endpoint was deleted`,
     });
   });
 
@@ -219,7 +220,7 @@ describe("a delivery", () => {
     expect((await harness.deliveries.list({ limit: 10, status: "dead" })).data).toEqual([]);
     await expect(harness.deliveries.get(made[0]!, { user: "u_2" })).rejects.toMatchObject({
       code: "not_found",
-      message: `delivery ${made[0]}: there is none; list the deliveries to find it`,
+      message: `Delivery ${made[0]} does not exist; list them to find the right id`,
     });
   });
 });

@@ -1,21 +1,32 @@
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { onTestFinished, vi } from "vitest";
+import { onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
-import { createLog } from "../../runtime/core/log.ts";
+import { createLog, type Log } from "../../runtime/core/log.ts";
 import { createNetwork, type Network } from "../../runtime/core/network.ts";
 import { createConsumers } from "../../runtime/deliver/consumers.ts";
 import { workDeliveries } from "../../runtime/deliver/deliver.ts";
 import { createDeliveries } from "../../runtime/deliver/deliveries.ts";
 import { createDispatch } from "../../runtime/deliver/dispatch.ts";
 import { createEndpoints } from "../../runtime/deliver/endpoints.ts";
+import { createEvents } from "../../runtime/deliver/events.ts";
+import type { Target } from "../../runtime/engine/module.ts";
 import { openEngine } from "../../runtime/engine/open.ts";
-import { listDeliveries, type DeliveryRecord } from "../../runtime/store/deliveries.ts";
-import { listEvents, type EventRecord, type NewEvent } from "../../runtime/store/events.ts";
+import type { Connector } from "../../runtime/manifest/connector.ts";
+import { deliveries, type DeliveryRecord } from "../../runtime/model/deliveries.ts";
+import { events, type EventRecord, type NewEvent } from "../../runtime/model/events.ts";
+import { changeJob } from "../../runtime/sync/jobs.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
+
+/** What events of subscriptions are for besides endpoints, as the modules say. */
+const shippedTargets: Target[] = [
+  { prefix: "flow_", job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }) },
+  { prefix: "sync_", job: changeJob },
+];
+export { soon } from "../fixtures/wait.ts";
 
 export interface HarnessOptions {
   /** One of its own unless given. */
@@ -25,6 +36,11 @@ export interface HarnessOptions {
   perEndpoint?: number;
   /** Ends attempts sooner than the interface says. */
   deadlineMs?: number;
+  /** The loaded connectors; default none. */
+  connectors?: ReadonlyMap<string, Connector>;
+  /** What subscriptions may name beside endpoints; default flows and syncs. */
+  targets?: readonly Target[];
+  log?: Log;
 }
 
 export const KEY = Buffer.alloc(32, 7).toString("base64");
@@ -33,6 +49,7 @@ export const quietLog = createLog({ level: "silent" });
 /** Everything the room needs, real but for the clock; closed when the test ends. */
 export async function makeHarness(options: HarnessOptions = {}) {
   const { clock = new ManualClock(Date.now()), concurrency = 64, perEndpoint = 8 } = options;
+  const { connectors = new Map<string, Connector>(), targets = shippedTargets, log = quietLog } = options;
   const database = await openDatabase(options.store ?? (await storeOfTest()), { log: quietLog });
   await migrate(database);
   const engine = await openEngine({ db: database, clock, log: quietLog });
@@ -43,8 +60,8 @@ export async function makeHarness(options: HarnessOptions = {}) {
     request: (url, request) => real.request(url, { ...request, deadlineMs: options.deadlineMs ?? request.deadlineMs }),
   };
   const vault = createVault([KEY]);
-  const emit = createDispatch({ engine, clock, log: quietLog });
-  const consumers = createConsumers({ database, clock, log: quietLog });
+  const emit = createDispatch({ engine, clock, log, targets });
+  const consumers = createConsumers({ db: database, connectors, clock, log });
   workDeliveries({
     engine,
     network,
@@ -63,8 +80,9 @@ export async function makeHarness(options: HarnessOptions = {}) {
     clock,
     vault,
     consumers,
-    endpoints: createEndpoints({ database, engine, network, vault, clock }),
-    deliveries: createDeliveries({ database, engine, clock }),
+    endpoints: createEndpoints({ db: database, engine, connectors, network, vault, clock, log }),
+    deliveries: createDeliveries({ db: database, engine, clock }),
+    events: createEvents({ db: database }),
     async emit(...events: Partial<NewEvent>[]): Promise<void> {
       await database.transaction((tx) =>
         emit(
@@ -83,10 +101,8 @@ export async function makeHarness(options: HarnessOptions = {}) {
       clock.advance(milliseconds);
       await engine.tick();
     },
-    stored: (): Promise<EventRecord[]> =>
-      listEvents(database, {}, undefined, 10_000).then((found) => found.toReversed()),
-    made: (): Promise<DeliveryRecord[]> =>
-      listDeliveries(database, {}, undefined, 10_000).then((found) => found.toReversed()),
+    stored: (): Promise<EventRecord[]> => events.all(database, "order by id"),
+    made: (): Promise<DeliveryRecord[]> => deliveries.all(database, "order by id"),
     stop: stopOnce(async () => {
       await engine.stop(0);
       await database.close();
@@ -167,9 +183,4 @@ export async function receiver(answer: Answer = status(200)) {
 /** The headers as a verifier wants them. */
 export function webhookHeaders({ headers }: Received): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-}
-
-/** Tries until it holds. */
-export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 5000 });
 }

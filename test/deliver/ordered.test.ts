@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../fixtures/tier.ts";
 import { makeHarness, receiver, soon, type Received } from "./harness.ts";
 
 interface Change {
@@ -43,7 +44,7 @@ describe("an ordered endpoint", () => {
           await harness.stop();
         },
       ),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 

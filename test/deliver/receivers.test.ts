@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
-import type { Attempt } from "../../runtime/store/deliveries.ts";
+import type { Attempt } from "../../runtime/model/deliveries.ts";
 import { makeHarness, receiver, soon, status, type Answer, type HarnessOptions } from "./harness.ts";
 
 /** What is recorded of one attempt at a URL. */

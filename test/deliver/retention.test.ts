@@ -10,7 +10,7 @@ describe("retention", () => {
     const { database, clock } = harness;
     const tasks: (() => Promise<void>)[] = [];
     const engine = { cron: (_name: string, _expression: string, task: () => Promise<void>) => void tasks.push(task) };
-    workRetention({ engine, database, clock, eventsDays: 30, deliveriesDays: 7 });
+    workRetention({ db: database, engine, clock }, { eventsDays: 30, deliveriesDays: 7 });
     const [night] = tasks;
 
     const [open, closed] = [await receiver(), await receiver(() => {})];

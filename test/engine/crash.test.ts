@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { SIZES } from "../fixtures/tier.ts";
 
 describe("a process killed in the middle of its work", () => {
   let folder: string;
@@ -23,7 +24,7 @@ describe("a process killed in the middle of its work", () => {
     });
 
   it("loses no job, finishes none twice, and keeps the order of each key", async () => {
-    for (const lifetime of [40, 90, 150]) {
+    for (const lifetime of SIZES.engineLives) {
       const worker = run();
       await once(worker.stdout, "data");
       await sleep(lifetime);
@@ -43,5 +44,5 @@ describe("a process killed in the middle of its work", () => {
     expect(accepted.length).toBeGreaterThan(0);
     expect(finished).toEqual(accepted);
     expect(interrupted).toBeGreaterThan(0);
-  }, 20_000);
+  });
 });

@@ -13,7 +13,10 @@ import { openEngine } from "../../runtime/engine/open.ts";
 import type { Sql } from "../../runtime/store/database.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
-import { describeEngine, SettableClock, until, type EngineWorld } from "../contract/engine.ts";
+import { describeEngine, SettableClock, type EngineWorld } from "../contract/engine.ts";
+import { contention } from "../fixtures/contention.ts";
+import { WAIT_MS } from "../fixtures/limits.ts";
+import { until } from "../fixtures/wait.ts";
 
 interface EmbeddedWorld extends EngineWorld {
   clock: SettableClock;
@@ -101,8 +104,10 @@ describe("the embedded engine", () => {
     };
     await engine.tick();
     world.clock.advance(60);
-    await new Promise((resolve) => setTimeout(resolve, 200)); // Sooner than the heartbeat would find it.
+    const enqueued = performance.now();
+    await until(() => ran.length > 0);
     expect(ran).toEqual(["meanwhile"]);
+    expect(performance.now() - enqueued, "sooner than the heartbeat would find it").toBeLessThan(4_000 * contention());
   });
 
   it("divides its slots between the groups that wait", async () => {
@@ -189,7 +194,7 @@ describe("the embedded engine", () => {
   it("keeps no process alive by itself", async () => {
     const idle = spawn(process.execPath, [join(import.meta.dirname, "idle-worker.ts")], {
       stdio: "inherit",
-      timeout: 15_000,
+      timeout: WAIT_MS,
     });
     expect(await once(idle, "exit")).toEqual([0, null]);
   });

@@ -57,7 +57,7 @@ describe("a grant that is gone", () => {
     const expected = change(scene, "While away");
     await scene.minute();
     expect(await scene.taken()).toEqual(["connection.reauth_required"]);
-    expect((await scene.runtime.connect.get(scene.connection)).status).toBe("reauth_required");
+    expect((await scene.runtime.accounts.get(scene.connection)).status).toBe("reauth_required");
     expect((await scene.stream()).nextPollAt).toBeNull();
 
     scene.sandbox.requests.reset();
@@ -78,7 +78,7 @@ describe("an access token that lasts a minute", () => {
       const expected = change(scene, `Round ${round}`);
       scene.clock.advance(61_000);
       sandbox.requests.reset();
-      const actions = Array.from({ length: 10 }, () => runtime.connect.runAction(connection, "list_groups", {}));
+      const actions = Array.from({ length: 10 }, () => runtime.actions.run(connection, "list_groups", {}));
       await Promise.all([...actions, scene.settle()]);
       expect(sandbox.requests.get("oauth.token")).toBe(1);
       expect(await scene.taken()).toEqual(expected);

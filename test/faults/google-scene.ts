@@ -46,7 +46,7 @@ export class GoogleScene {
     runtime.consumers.on("*", (event) => void scene.#received.push(event), { name: "scene" });
     await runtime.consumers.start();
     await runtime.engine.start();
-    const { id, authorizeUrl } = await runtime.connect.create({ connector: "google-contacts", user: "u_1" });
+    const { id, authorizeUrl } = await runtime.accounts.create({ connector: "google-contacts", user: "u_1" });
     scene.connection = id;
     await scene.#consent(authorizeUrl!);
     for (const trigger of ["contact_created", "contact_updated", "contact_deleted"]) {
@@ -68,7 +68,7 @@ export class GoogleScene {
 
   /** The person grants everything again. */
   async reconnect(): Promise<void> {
-    await this.#consent((await this.runtime.connect.reconnect(this.connection)).authorizeUrl);
+    await this.#consent((await this.runtime.accounts.reconnect(this.connection)).authorizeUrl);
     await this.settle();
   }
 
@@ -111,6 +111,6 @@ export class GoogleScene {
 
   async #consent(authorizeUrl: string): Promise<void> {
     const answer = await consent(authorizeUrl);
-    await this.runtime.connect.finishOAuth(Object.fromEntries(answer));
+    await this.runtime.accounts.finishOAuth(Object.fromEntries(answer));
   }
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { createLog } from "../../runtime/core/log.ts";
-import { shortHash } from "../../runtime/poll/records.ts";
+import { shortHash } from "../../runtime/read/records.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import type { BookVendor } from "../fixtures/book-vendor.ts";
 import type { Post } from "../fixtures/receiver.ts";

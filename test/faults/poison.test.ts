@@ -30,7 +30,7 @@ describe("an event over which its process dies", () => {
       const names = ["a", "b", "c", "poison", "d", "e"];
       for (const name of names) vendor.put(name, "as it was");
       const before = await open();
-      const { id: connection } = await before.connect.create({ connector: "acme", user: "u_1" });
+      const { id: connection } = await before.accounts.create({ connector: "acme", user: "u_1" });
       before.consumers.on("item.*", () => {});
       await before.consumers.start();
       await before.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });

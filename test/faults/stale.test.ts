@@ -7,7 +7,7 @@ import { composeOptions } from "../fixtures/compose.ts";
 import { FastClock, type FastTime } from "../fixtures/fast-clock.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
 import { act } from "../flows/bench.ts";
-import { ContactsVendor, flat, nested } from "../flows/sync/vendors.ts";
+import { ContactsVendor, flat, nested } from "../sync/vendors.ts";
 import { DeskVendor, deskManifest } from "../flows/vendor.ts";
 import { NotesVendor, notesManifest } from "../http/notes-vendor.ts";
 import { createTestStore, letTimeRun } from "../postgres.ts";
@@ -39,7 +39,7 @@ describe("a process that stands still until another has taken it over", () => {
     const vendor = await new DeskVendor().start();
     onTestFinished(() => vendor.stop());
     const { own, launch } = await makeScene({ connectors: [deskManifest], servers: { desk: { url: vendor.url } } });
-    const { id: connection } = await own.connect.create({ connector: "desk", user: "u_1" });
+    const { id: connection } = await own.accounts.create({ connector: "desk", user: "u_1" });
     const flow = await own.flows.create({
       name: "Once",
       user: "u_1",
@@ -76,7 +76,7 @@ describe("a process that stands still until another has taken it over", () => {
     const vendor = new NotesVendor();
     onTestFinished(await vendor.start());
     const { own, launch } = await makeScene({ connectors: [notesManifest], servers: { notes: { url: vendor.url } } });
-    const { id: connection } = await own.connect.create({
+    const { id: connection } = await own.accounts.create({
       connector: "notes",
       user: "u_1",
       credentials: { token: "token-1" },
@@ -92,7 +92,7 @@ describe("a process that stands still until another has taken it over", () => {
       first.freeze();
     };
     const inputs = Array.from({ length: 12 }, (_, i) => ({ id: `n${i}` }));
-    const { id } = await own.batches.create(connection, "rename_note", inputs);
+    const { id } = await own.batches.create(connection, "rename_note", { inputs });
     await expect.poll(() => frozen, PATIENCE).toBe(true);
     const second = await launch();
     await expect.poll(async () => (await own.batches.get(id, { limit: 1 })).status, PATIENCE).toBe("done");
@@ -101,7 +101,7 @@ describe("a process that stands still until another has taken it over", () => {
     for (const response of held) answer(response);
     first.thaw();
     await second.stop();
-    const other = await own.batches.create(connection, "rename_note", [{ id: "last" }]);
+    const other = await own.batches.create(connection, "rename_note", { inputs: [{ id: "last" }] });
     await expect.poll(async () => (await own.batches.get(other.id, { limit: 1 })).status, PATIENCE).toBe("done");
     expect(vendor.requests.slice(requests)).toEqual(["PUT /notes/last"]);
     expect(await own.batches.get(id, { limit: 12 })).toEqual(before);
@@ -116,7 +116,7 @@ describe("a process that stands still until another has taken it over", () => {
     const servers = { [left.face.name]: { url: left.url }, [right.face.name]: { url: right.url } };
     const { own, launch } = await makeScene({ connectors: [left.face.manifest, right.face.manifest], servers });
     const connect = async (vendor: ContactsVendor): Promise<string> =>
-      (await own.connect.create({ connector: vendor.face.name, user: "u_1" })).id;
+      (await own.accounts.create({ connector: vendor.face.name, user: "u_1" })).id;
     const ada = left.add({ first: "Ada", last: "Byron", emails: [{ value: "ada@example.com" }] });
     const first = await launch();
     let frozen = false;

@@ -1,13 +1,13 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type ComposeOptions } from "../../runtime/compose.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { BookVendor } from "../fixtures/book-vendor.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
+import { until } from "../fixtures/wait.ts";
 import { vendorManifest } from "../poll/vendor.ts";
 import { temporaryFolder, withRuntime } from "./scenes.ts";
 
@@ -119,7 +119,7 @@ describe("a disk that is full", () => {
     await engine.start();
     vendor.pageSize = 100;
     vendor.put("first", "there from the start");
-    const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+    const { id: connection } = await runtime.accounts.create({ connector: "acme", user: "u_1" });
     const subscribed = { connection, trigger: "sync_any", everySeconds: 1, firstPoll: "emitAll" } as const;
     await runtime.subscriptions.create(subscribed);
     const state = () => {
@@ -140,8 +140,7 @@ describe("a disk that is full", () => {
     for (let i = 0; i < 50; i++) vendor.put(`r${i}`, "x".repeat(10_000));
     let polls = 0;
     vendor.onRequest = () => void polls++;
-    await sleep(1500);
-    expect(polls).toBeGreaterThan(0);
+    await until(() => polls > 0);
     await expect(runtime.db.run("insert into meta values ('filler', ?)", ["x".repeat(100_000)])).rejects.toMatchObject({
       code: "store_unusable",
       message: expect.stringContaining("the disk is full; free some space and it goes on by itself") as string,
@@ -154,7 +153,7 @@ describe("a disk that is full", () => {
     expect(new Set(told.values())).toEqual(new Set(["created"]));
     await until(() => state().cursor !== before.cursor);
     expect(state().known).toBe(51);
-  }, 30_000);
+  });
 });
 
 /** A file that a runtime has used and left. */
@@ -180,12 +179,4 @@ function contents(file: string): unknown {
   );
   db.close();
   return all;
-}
-
-async function until(reached: () => boolean): Promise<void> {
-  const end = performance.now() + 15_000;
-  while (!reached()) {
-    if (performance.now() > end) throw new Error("It did not happen within 15 s.");
-    await sleep(20);
-  }
 }

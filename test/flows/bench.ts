@@ -2,8 +2,9 @@ import { onTestFinished } from "vitest";
 import { compose, type Composed, type ComposeOptions } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
-import type { NewFlow } from "../../runtime/flows/flows.ts";
-import type { RunDetails } from "../../runtime/flows/view.ts";
+import type { Scope } from "../../runtime/model/principal.ts";
+import type { NewFlow } from "../../runtime/flows/model/flows.ts";
+import type { RunDetails } from "../../runtime/flows/model/runs.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
@@ -40,7 +41,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
     await vendor.stop();
   });
   const connect = async (user: string): Promise<string> =>
-    (await runtime.connect.create({ connector: "desk", user })).id;
+    (await runtime.accounts.create({ connector: "desk", user })).id;
 
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
@@ -55,8 +56,8 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
   };
   const runsOf = async (flow: string): Promise<RunDetails[]> => {
     await settle();
-    const runs = await runtime.runs.list({ flow });
-    return Promise.all(runs.toReversed().map(({ id }) => runtime.runs.get(id)));
+    const { data } = await runtime.runs.list({ flow });
+    return Promise.all(data.toReversed().map(({ id }) => runtime.runs.get(id)));
   };
   return {
     vendor,
@@ -75,20 +76,20 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
       runtime = await open();
     },
     /** Makes a flow whose first poll, if any, is over. */
-    make: async (flow: Omit<NewFlow, "name"> & { name?: string }, by?: string) => {
-      const made = await runtime.flows.create({ name: "Test", ...flow }, by);
+    make: async (flow: Omit<NewFlow, "name"> & { name?: string }, scope?: Scope) => {
+      const made = await runtime.flows.create({ name: "Test", ...flow }, scope);
       await settle();
       return made;
     },
     /** Lets the next poll of every subscription come. */
     poll: async () => {
       clock.advance(1000);
-      for (const { id, status } of await runtime.subscriptions.list({}))
+      for (const { id, status } of (await runtime.subscriptions.list()).data)
         if (status === "active") await runtime.subscriptions.poll(id);
       await settle();
     },
     /** The only run of a flow that is called with this. */
-    call: async (flow: string, trigger: unknown = {}): Promise<RunDetails> => {
+    call: async (flow: string, trigger: Record<string, unknown> = {}): Promise<RunDetails> => {
       const run = await runtime.flows.call(flow, trigger);
       await settle();
       return runtime.runs.get(run!.id);

@@ -46,7 +46,7 @@ describe("what is checked when a flow is saved", () => {
       act("b", c, "create_note", { txt: "$trigger.change", urgent: "yes" }),
     ];
     expect(await faultsOf(steps)).toEqual([
-      '/steps/0/action: desk has no action "creat_note"; did you mean "create_note"?',
+      '/steps/0/action: Action "creat_note" does not exist; did you mean "create_note"?',
       "/steps/1/input/text: is required",
       "/steps/1/input/urgent: must be a boolean, not a string",
       '/steps/1/input/txt: unknown property "txt"; did you mean "text"?',
@@ -86,10 +86,10 @@ describe("what is checked when a flow is saved", () => {
     expect(await faultsOf(steps)).toEqual([
       "/steps/0/when: `steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)",
       '/steps/0/input/name: step "two" has not run by then; refer to an earlier step, or change the order',
-      '/steps/1/input/name: there is no step "onne"; did you mean "one"?',
-      '/steps/1/input/name: steps.one has no "result"; there are: output, input, error, status',
+      '/steps/1/input/name: Step "onne" does not exist; did you mean "one"?',
+      '/steps/1/input/name: steps.one has no "result"; the properties are output, input, error, status',
       '/steps/1/input/name: steps.one.output has no "nmae"; did you mean "name"?',
-      '/steps/2/id: there is a step "two" before; choose another id',
+      '/steps/2/id: an earlier step has the id "two"; choose another id',
     ]);
   });
 
@@ -148,9 +148,9 @@ describe("what is checked when a flow is saved", () => {
       "/triggers/5/connection",
       "/triggers/7",
     ]);
-    expect(faults[0]!.message).toBe("There is no connection con_none of user u_1; choose another, or make it first");
+    expect(faults[0]!.message).toBe("Connection con_none does not exist; list them to find the right id");
     expect(faults[4]!.message).toBe('"Europe/Atlantis" is not a time zone; use an IANA name such as "Europe/Berlin"');
-    expect(faults[5]!.message).toBe('there is no connector "dessk"; did you mean "desk"?');
+    expect(faults[5]!.message).toBe('Connector "dessk" does not exist; did you mean "desk"?');
     expect(await bench.runtime.db.all("select id from subscriptions")).toEqual([]);
   });
 
@@ -167,7 +167,7 @@ describe("what is checked when a flow is saved", () => {
       triggers: [{ call: {} }],
       steps: [act("a", connection, "put_label", { name: "x" })],
     });
-    await bench.runtime.flows.create(flow(own), "u_1");
+    await bench.runtime.flows.create(flow(own), { user: "u_1" });
     await bench.runtime.flows.create(flow(workspace));
     const faults = [
       {
@@ -175,12 +175,12 @@ describe("what is checked when a flow is saved", () => {
         message: `Connection ${workspace} is the workspace's own; only an admin can wire it into a flow`,
       },
     ];
-    await expect(bench.runtime.flows.create(flow(workspace), "u_1")).rejects.toMatchObject({
+    await expect(bench.runtime.flows.create(flow(workspace), { user: "u_1" })).rejects.toMatchObject({
       code: "invalid_input",
       faults,
     });
     await expect(bench.runtime.flows.create(flow(other))).rejects.toMatchObject({
-      faults: [{ message: `There is no connection ${other} of user u_1; choose another, or make it first` }],
+      faults: [{ message: `Connection ${other} does not exist; list them to find the right id` }],
     });
   });
 
@@ -214,6 +214,6 @@ describe("what is checked when a flow is saved", () => {
       code: "conflict",
       message: "/triggers/0: desk/person_created: only for VIPs",
     });
-    expect(await bench.runtime.flows.list({})).toEqual([]);
+    expect(await bench.runtime.flows.list()).toEqual({ data: [], nextCursor: null });
   });
 });

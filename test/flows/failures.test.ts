@@ -124,7 +124,6 @@ describe("a step that fails", () => {
     const flow = await flowOf(bench, (c) => [act("note", c, "create_note", { text: "x" }, { timeoutSeconds: 1 })]);
     bench.vendor.intercept = () => true;
     const run = await bench.runtime.flows.call(flow.id, {});
-    await new Promise((resolve) => setTimeout(resolve, 1100));
     await bench.settle();
     const message = "no answer within 1 s; raise timeoutSeconds, or see what the vendor is busy with";
     expect((await bench.runtime.runs.get(run!.id)).error).toEqual({ code: "timeout", message, step: "note" });
@@ -186,11 +185,11 @@ describe("a run that was interrupted", () => {
       ["work", "interrupted"],
     ]);
     expect(bench.vendor.done("/note")).toHaveLength(1);
-    await expect(bench.runtime.runs.replay(run.id, "last")).rejects.toMatchObject({
+    await expect(bench.runtime.runs.replay(run.id, { from: "last" })).rejects.toMatchObject({
       code: "conflict",
       message: expect.stringContaining("step work has not ended"),
     });
-    const again = await bench.runtime.runs.replay(run.id, "work");
+    const again = await bench.runtime.runs.replay(run.id, { from: "work" });
     await bench.settle();
     expect((await bench.runtime.runs.get(again.id)).status).toBe("succeeded");
     expect(bench.vendor.effects.map(({ path }) => path)).toEqual(["/label", "/note", "/note", "/label"]);
@@ -208,7 +207,7 @@ describe("a run", () => {
     const run = await bench.call(flow.id);
     expect(run.status).toBe("failed");
     bench.vendor.onEffect = () => false;
-    await bench.runtime.runs.replay(run.id, "work");
+    await bench.runtime.runs.replay(run.id, { from: "work" });
     await bench.settle();
     expect([...bench.vendor.byKey.values()]).toEqual([2]);
     expect(bench.vendor.done("/keyed")).toHaveLength(1);
@@ -265,7 +264,7 @@ describe("a flow whose connection stops working", () => {
       triggers: [{ connection: from, trigger: "person_created" }],
       steps: [act("label", to, "put_label", { name: "x" })],
     });
-    await bench.runtime.connect.remove(to);
+    await bench.runtime.accounts.remove(to);
     await bench.settle();
     const message = `Connection ${to} of desk was removed; wire another one into the flow, and enable it`;
     expect(await bench.runtime.flows.get(flow.id)).toMatchObject({
@@ -275,7 +274,7 @@ describe("a flow whose connection stops working", () => {
     expect(bench.events.filter(({ type }) => type === "flow.failed").map(({ data }) => data)).toEqual([
       { user: "u_1", flow: flow.id, connection: to, code: "not_found", reason: message },
     ]);
-    expect((await bench.runtime.subscriptions.list({})).map(({ status }) => status)).toEqual(["paused"]);
+    expect((await bench.runtime.subscriptions.list()).data.map(({ status }) => status)).toEqual(["paused"]);
     await expect(bench.runtime.flows.update(flow.id, { enabled: true })).rejects.toMatchObject({
       code: "invalid_input",
       faults: [{ pointer: "/steps/0/connection" }],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { subscriptions } from "../../runtime/model/subscriptions.ts";
 import { makeBench, type Bench } from "./bench.ts";
 
 const template = (more: object = {}) => ({
@@ -30,7 +31,7 @@ const installed = async (bench: Bench) => {
   const flow = await bench.runtime.templates.install(
     "greet-new-people",
     { connections: { from, to }, setup: { greeting: "Hello" } },
-    "u_1",
+    { user: "u_1" },
   );
   await bench.settle();
   return { from, to, flow };
@@ -53,7 +54,7 @@ describe("a template of the workspace", () => {
       triggers: [{ connection: from }],
       steps: [{ connection: to }],
     });
-    expect(await bench.runtime.subscriptions.list({})).toMatchObject([
+    expect(await subscriptions.all(bench.runtime.db, "order by id")).toMatchObject([
       { connection: from, input: { team: "all" }, flow: flow.id },
     ]);
     bench.vendor.put("p1", "Ada");
@@ -72,7 +73,7 @@ describe("a template of the workspace", () => {
       properties: { ...template().setup.properties, mark: { type: "string", default: "!" } },
     };
     await bench.runtime.templates.put(template({ version: "1.1.0", steps, setup }));
-    expect(await bench.runtime.templates.preview(flow.id, {}, "u_1")).toEqual({
+    expect(await bench.runtime.templates.preview(flow.id, {}, { user: "u_1" })).toEqual({
       template: "greet-new-people",
       from: "1.0.0",
       to: "1.1.0",
@@ -86,7 +87,7 @@ describe("a template of the workspace", () => {
       ],
     });
     expect((await bench.runtime.flows.get(flow.id)).version).toBe(1);
-    const upgraded = await bench.runtime.templates.upgrade(flow.id, { setup: { mark: "?" } }, "u_1");
+    const upgraded = await bench.runtime.templates.upgrade(flow.id, { setup: { mark: "?" } }, { user: "u_1" });
     expect(upgraded).toMatchObject({
       id: flow.id,
       version: 2,
@@ -102,7 +103,7 @@ describe("a template of the workspace", () => {
     const bench = await makeBench();
     const { flow, to } = await installed(bench);
     const step = { id: "other", connection: to, action: "put_label", input: { name: "$setup.greeting" } };
-    expect(await bench.runtime.flows.update(flow.id, { steps: [step] }, "u_1")).toMatchObject({
+    expect(await bench.runtime.flows.update(flow.id, { steps: [step] }, { user: "u_1" })).toMatchObject({
       version: 2,
       template: { version: "1.0.0" },
     });
@@ -110,9 +111,11 @@ describe("a template of the workspace", () => {
       "/steps/other",
       "/steps/greet",
     ]);
-    expect(await bench.runtime.flows.update(flow.id, { enabled: false }, "u_1")).toMatchObject({ status: "paused" });
-    await bench.runtime.flows.remove(flow.id, "u_1");
-    expect(await bench.runtime.flows.list({})).toEqual([]);
+    expect(await bench.runtime.flows.update(flow.id, { enabled: false }, { user: "u_1" })).toMatchObject({
+      status: "paused",
+    });
+    await bench.runtime.flows.remove(flow.id, { user: "u_1" });
+    expect(await bench.runtime.flows.list()).toEqual({ data: [], nextCursor: null });
   });
 
   it("takes a user's only connection where none is chosen, and says when that is not clear", async () => {
@@ -144,14 +147,14 @@ describe("a template of the workspace", () => {
       bench.runtime.templates.install(
         "greet-new-people",
         { connections, setup: setup as Record<string, unknown> },
-        "u_1",
+        { user: "u_1" },
       );
     await expect(install({ from: mine, to: theirs, other: mine }, { greeting: "x" })).rejects.toMatchObject({
       faults: [
-        { pointer: "/connections/other", message: "there is no such slot; there are: from, to" },
+        { pointer: "/connections/other", message: 'Slot "other" does not exist' },
         {
           pointer: "/connections/to",
-          message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+          message: `Connection ${theirs} does not exist; list them to find the right id`,
         },
       ],
     });
@@ -162,9 +165,9 @@ describe("a template of the workspace", () => {
         { pointer: "/setup/greting", message: 'unknown property "greting"; did you mean "greeting"?' },
       ],
     });
-    await expect(bench.runtime.templates.install("greet-new-poeple", {}, "u_1")).rejects.toMatchObject({
+    await expect(bench.runtime.templates.install("greet-new-poeple", {}, { user: "u_1" })).rejects.toMatchObject({
       code: "not_found",
-      message: 'There is no flow template "greet-new-poeple"; did you mean "greet-new-people"?',
+      message: 'Flow template "greet-new-poeple" does not exist; did you mean "greet-new-people"?',
     });
   });
 
@@ -177,25 +180,25 @@ describe("a template of the workspace", () => {
       return ("faults" in error ? error.faults : []).map(({ pointer, message }) => `${pointer}: ${message}`);
     };
     expect(await faultsOf({ version: "1", colour: "red" })).toEqual([
-      '/colour: unknown property "colour"; remove it',
       expect.stringContaining("/version: must match"),
+      '/colour: unknown property "colour"; remove it',
     ]);
     expect(await faultsOf({ connections: { from: "dsek" } })).toEqual([
-      '/connections/from: there is no connector "dsek"; did you mean "desk"?',
+      '/connections/from: Connector "dsek" does not exist; did you mean "desk"?',
     ]);
     const steps = [
       { id: "greet", connection: "too", action: "put_label", input: {} },
       { id: "b", connection: "to", action: "put_label", input: { name: "$setup.greting", tags: "$setup.team" } },
     ];
     expect(await faultsOf({ steps, setup: { ...template().setup, additionalProperties: false } })).toEqual([
-      '/steps/0/connection: there is no slot "too"; there are: from, to',
+      '/steps/0/connection: Slot "too" does not exist; did you mean "to"?',
       '/steps/1/input/name: setup has no "greting"; did you mean "greeting"?',
       "/steps/1/input/tags: must be an array, but setup.team gives a string; map another value",
     ]);
     await bench.runtime.templates.put(template());
     await expect(bench.runtime.templates.put(template({ name: "Other" }))).rejects.toMatchObject({
       code: "conflict",
-      message: "Template greet-new-people 1.0.0 is there with other content; raise its version",
+      message: "Template greet-new-people 1.0.0 exists with other content; raise its version",
     });
   });
 
@@ -207,12 +210,12 @@ describe("a template of the workspace", () => {
     const flow = await bench.runtime.templates.install(
       "greet-new-people",
       { connections: { from: mine }, setup: { greeting: "x" } },
-      "u_1",
+      { user: "u_1" },
     );
     await bench.settle();
     expect(flow).toMatchObject({ steps: [{ connection: workspace }] });
     await expect(
-      bench.runtime.flows.update(flow.id, { steps: [{ ...steps[0]!, input: { name: "mine" } }] }, "u_1"),
+      bench.runtime.flows.update(flow.id, { steps: [{ ...steps[0]!, input: { name: "mine" } }] }, { user: "u_1" }),
     ).rejects.toMatchObject({
       faults: [
         {

@@ -24,9 +24,9 @@ it("the README's flow can be saved as it stands, and run dry", async () => {
     await sandbox.stop();
   });
   for (const connector of connectors) {
-    await runtime.connect.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
+    await runtime.accounts.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
   }
-  const [contacts] = (await runtime.connect.list({ connector: "google-contacts" }, { limit: 1 })).data;
+  const [contacts] = (await runtime.accounts.list({ connector: "google-contacts", limit: 1 })).data;
   const flow = await runtime.flows.create(JSON.parse(body.replace("con_…", contacts!.id)));
   expect(flow).toMatchObject({ name: "Thank new contacts", user: "u_1" });
   const { steps } = await runtime.flows.test(flow.id, {

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
-import type { RunDetails } from "../../runtime/flows/view.ts";
+import type { RunDetails } from "../../runtime/flows/model/runs.ts";
 import { checkTemplate } from "../../runtime/flows/template.ts";
 import { spanOf } from "../../runtime/sandbox/google/calendar/calendars.ts";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
@@ -33,12 +33,12 @@ async function makeWorld() {
     await sandbox.stop();
   });
   for (const connector of CONNECTORS.slice(0, 4)) {
-    await runtime.connect.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
+    await runtime.accounts.create({ connector, user: "u_1", credentials: await googleCredentials(sandbox, connector) });
   }
   const { access_token: accessToken, refresh_token: refreshToken } = tokens(sandbox);
   const { locationId, companyId } = sandbox.highLevel;
   const inputs = { locationId, companyId, userType: "Location" };
-  await runtime.connect.create({
+  await runtime.accounts.create({
     connector: "highlevel",
     user: "u_1",
     credentials: { type: "oauth2", accessToken, refreshToken },
@@ -59,7 +59,7 @@ async function makeWorld() {
   /** Lets polls come, and everything that follows. */
   const poll = async (): Promise<void> => {
     clock.advance(60_000);
-    for (const { id } of await runtime.subscriptions.list({})) await runtime.subscriptions.poll(id);
+    for (const { id } of (await runtime.subscriptions.list()).data) await runtime.subscriptions.poll(id);
     await settle();
   };
   return {
@@ -78,7 +78,7 @@ async function makeWorld() {
     /** The same; gives the runs of the flow, all of which have succeeded. */
     runs: async (flow: string): Promise<RunDetails[]> => {
       await poll();
-      const runs = await runtime.runs.list({ flow });
+      const { data: runs } = await runtime.runs.list({ flow });
       for (const { error } of runs) if (error) throw new Error(`${error.step}: ${error.message}`);
       return Promise.all(runs.toReversed().map(({ id }) => runtime.runs.get(id)));
     },
@@ -92,7 +92,7 @@ const crmContact = ({ crm }: World, email: string) => crm.contacts.list().find((
 describe("the shipped templates", () => {
   it("are all without fault", async () => {
     const { runtime } = await makeWorld();
-    const templates = await runtime.templates.list();
+    const { data: templates } = await runtime.templates.list();
     expect(templates.map(({ id }) => id).sort()).toEqual([
       "gmail-label-to-highlevel-tag",
       "gmail-sender-to-highlevel",
@@ -144,7 +144,12 @@ describe("the shipped templates", () => {
       emailAddresses: [{ value: "grace@example.com" }],
       biographies: [{ value: "Likes compilers" }],
     });
-    const choices = await world.runtime.templates.options("google-group-to-highlevel-tag", "group", {}, "u_1");
+    const choices = await world.runtime.templates.options(
+      "google-group-to-highlevel-tag",
+      "group",
+      {},
+      { user: "u_1" },
+    );
     const choice = choices.find(({ label }) => label === "Buyers");
     const flow = await world.install("google-group-to-highlevel-tag", { group: choice!.value, tag: "customer" });
     book.joinGroup(contact.id, group.id);
@@ -247,9 +252,9 @@ describe("the shipped templates", () => {
       emailAddresses: [{ value: "known@example.com" }],
     });
     const flow = await world.install("highlevel-contact-to-google-group", { group: `contactGroups/${group.id}` });
-    const connection = (await world.runtime.connect.list({ connector: "highlevel" }, { limit: 1 })).data[0]!.id;
+    const connection = (await world.runtime.accounts.list({ connector: "highlevel", limit: 1 })).data[0]!.id;
     for (const name of ["known", "fresh"]) {
-      await world.runtime.connect.runAction(connection, "create_contact", {
+      await world.runtime.actions.run(connection, "create_contact", {
         firstName: name,
         email: `${name}@example.com`,
       });

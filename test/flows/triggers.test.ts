@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { subscriptions } from "../../runtime/model/subscriptions.ts";
 import { act, makeBench } from "./bench.ts";
 
 describe("a schedule", () => {
@@ -94,17 +95,17 @@ describe("changed triggers", () => {
       triggers: [created],
       steps: [act("label", connection, "put_label", { name: "$trigger.change" })],
     });
-    const [before] = await bench.runtime.subscriptions.list({});
+    const [before] = await subscriptions.all(bench.runtime.db, "order by id");
     bench.vendor.put("p1", "Ada");
     await bench.runtime.flows.update(flow.id, { triggers: [created, { connection, trigger: "person_updated" }] });
     await bench.settle();
-    const after = await bench.runtime.subscriptions.list({});
+    const after = await subscriptions.all(bench.runtime.db, "order by id");
     expect(after.map(({ id, trigger, flow: target }) => [id === before!.id, trigger, target])).toEqual([
       [true, "person_created", flow.id],
       [false, "person_updated", flow.id],
     ]);
     expect(bench.vendor.done("/label")).toEqual([{ name: "created" }]);
     await bench.runtime.flows.update(flow.id, { triggers: [{ call: {} }] });
-    expect(await bench.runtime.subscriptions.list({})).toEqual([]);
+    expect(await subscriptions.all(bench.runtime.db, "order by id")).toEqual([]);
   });
 });

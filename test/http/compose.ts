@@ -1,13 +1,17 @@
 import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { pino } from "pino";
-import { onTestFinished, vi } from "vitest";
-import { createRuntime, type RuntimeOptions } from "../../runtime/runtime.ts";
+import request from "supertest";
+import { onTestFinished } from "vitest";
+import type { RuntimeOptions } from "../../runtime/options.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 import { listen } from "../fixtures/listen.ts";
 import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
 import { storeOfTest } from "../postgres.ts";
 import { Contract } from "./contract.ts";
 import { NotesVendor, notesManifest } from "./notes-vendor.ts";
+
+export { soon } from "../fixtures/wait.ts";
 
 export const ADMIN = "an-admin-key-of-this-test";
 
@@ -64,19 +68,22 @@ export async function makeApi(options: ApiOptions = {}) {
   const url = host.url + prefix;
   const contract = new Contract(async () => (await fetch(`${url}/openapi.json`)).json());
   const ask = async (method: string, path: string, { token = ADMIN, body, headers }: Ask = {}): Promise<Answer> => {
-    const response = await fetch(url + path, {
-      method,
-      redirect: "manual",
-      headers: {
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
-    });
-    const text = await response.text();
-    const isJson = /json/.test(response.headers.get("content-type") ?? "");
-    const answer = { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+    const headersOf = {
+      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
+    };
+    const sent = request(url)[method.toLowerCase() as "get"](path).set(headersOf).responseType("blob");
+    const response = await (body === undefined
+      ? sent
+      : sent.send(typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body)));
+    const text = Buffer.isBuffer(response.body) ? response.body.toString() : "";
+    const isJson = /json/.test(response.headers["content-type"] ?? "");
+    const answer = {
+      status: response.status,
+      headers: new Headers(response.headers),
+      body: isJson ? JSON.parse(text) : text,
+    };
     await contract.check(method, path, answer);
     return answer;
   };
@@ -104,8 +111,3 @@ export async function makeApi(options: ApiOptions = {}) {
 }
 
 export type Api = Awaited<ReturnType<typeof makeApi>>;
-
-/** Tries until it holds. */
-export function soon<T>(check: () => T | Promise<T>): Promise<T> {
-  return vi.waitFor(check, { interval: 5, timeout: 5000 });
-}

@@ -1,4 +1,6 @@
 import { createHmac } from "node:crypto";
+import { request } from "node:http";
+import type { ErrorRequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { makeApi, soon, type Api } from "./compose.ts";
 
@@ -45,7 +47,10 @@ describe("/v1/flows", () => {
     expect([paused.status, paused.body.detail]).toEqual([409, `Flow ${made.body.id} is paused: enable it first`]);
     expect((await ask("DELETE", path)).status).toBe(204);
     const gone = await ask("GET", path);
-    expect([gone.status, gone.body.detail]).toEqual([404, `There is no flow ${made.body.id}; check the id`]);
+    expect([gone.status, gone.body.detail]).toEqual([
+      404,
+      `Flow ${made.body.id} does not exist; list them to find the right id`,
+    ]);
   });
 
   it("names every fault of a flow with its place and remedy", async () => {
@@ -61,11 +66,14 @@ describe("/v1/flows", () => {
     const { status, body: problem } = await ask("POST", "/v1/flows", { body });
     expect([status, problem.code]).toEqual([400, "invalid_input"]);
     expect(problem.errors).toEqual([
-      { pointer: "/triggers/0/trigger", message: 'notes has no trigger "note_craeted"; did you mean "note_created"?' },
+      {
+        pointer: "/triggers/0/trigger",
+        message: 'Trigger "note_craeted" does not exist; did you mean "note_created"?',
+      },
       { pointer: "/steps/0/input/title", message: "is required" },
       { pointer: "/steps/0/input/titel", message: 'unknown property "titel"; did you mean "title"?' },
-      { pointer: "/steps/1/connection", message: "There is no connection con_none; choose another, or make it first" },
-      { pointer: "/steps/1/input/title", message: 'there is no step "c"; did you mean "a"?' },
+      { pointer: "/steps/1/connection", message: "Connection con_none does not exist; list them to find the right id" },
+      { pointer: "/steps/1/input/title", message: 'Step "c" does not exist; did you mean "a"?' },
     ]);
   });
 
@@ -76,8 +84,8 @@ describe("/v1/flows", () => {
       body: { ...called(connection), steps: [{ id: "x" }], colour: "red" },
     });
     expect(body.errors).toEqual([
-      { pointer: "/colour", message: 'unknown property "colour"; remove it' },
       { pointer: "/steps/0", message: 'needs "action" or "http" or "delay"' },
+      { pointer: "/colour", message: 'unknown property "colour"; remove it' },
     ]);
   });
 
@@ -145,7 +153,7 @@ describe("/v1/flows", () => {
     expect(foreign.body.errors).toEqual([
       {
         pointer: "/steps/0/connection",
-        message: `There is no connection ${theirs} of user u_1; choose another, or make it first`,
+        message: `Connection ${theirs} does not exist; list them to find the right id`,
       },
     ]);
     const named = await ask("POST", "/v1/flows", { token, body: called(mine, { user: "u_2" }) });
@@ -215,7 +223,7 @@ describe("/v1/hooks", () => {
       expect([status, body.code, body.detail]).toEqual([401, "unauthenticated", refused]);
     }
     const none = await api.ask("POST", "/v1/hooks/flow_none", { token: null, body: {} });
-    expect([none.status, none.body.detail]).toEqual([404, "There is no such hook; check its address"]);
+    expect([none.status, none.body.detail]).toEqual([404, "This hook does not exist; check its address"]);
     const { hookSecret } = await api.must("POST", `/v1/flows/${flow.id}/hook/rotate`);
     const old = await api.ask("POST", flow.hook, {
       token: null,
@@ -225,6 +233,74 @@ describe("/v1/hooks", () => {
     const fresh = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": hookSecret }, body: {} });
     expect([old.status, fresh.status]).toEqual([401, 202]);
   });
+});
+
+describe("the body of a hook", () => {
+  const hooked = async () => {
+    const errors: unknown[] = [];
+    const api = await makeApi({
+      mount: (app, router) => {
+        app.use("/integrations", router);
+        app.use(((error, _request, response, _next) => {
+          errors.push(error);
+          response.status(500).end(String(error));
+        }) as ErrorRequestHandler);
+      },
+    });
+    const body = { name: "Hooked", triggers: [{ hook: {} }], steps: [{ id: "wait", delay: "PT1S" }] };
+    const { hook, hookSecret } = await api.must("POST", "/v1/flows", { body });
+    return { api, errors, hook, hookSecret };
+  };
+  const text = { "content-type": "text/plain" };
+  const MB = 1_048_576;
+
+  it("may have 1 MB; a longer one is refused as a problem, whoever sends it, and the host never sees an error", async () => {
+    const { api, errors, hook, hookSecret } = await hooked();
+    const post = (length: number, headers: Record<string, string> = {}) =>
+      api.ask("POST", hook, { token: null, headers: { ...text, ...headers }, body: "x".repeat(length) });
+    const taken = await post(MB, { "x-hook-secret": hookSecret });
+    expect([taken.status, taken.body.run]).toEqual([202, expect.stringMatching(/^run_/)]);
+    expect((await post(MB)).status).toBe(401);
+    for (let i = 0; i < 3; i++) {
+      const refused = await post(MB + 1);
+      expect([refused.status, refused.body.code, refused.headers.get("content-type")]).toEqual([
+        413,
+        "too_large",
+        "application/problem+json",
+      ]);
+      expect(refused.body).not.toHaveProperty("stack");
+    }
+    expect(errors).toEqual([]);
+  });
+
+  it("is refused while it arrives when nothing tells its length, and the next call is answered", async () => {
+    const { api, errors, hook } = await hooked();
+    for (let i = 0; i < 3; i++) {
+      expect(await raw(api.url + hook, text, "x".repeat(MB + 1))).toEqual([413, "application/problem+json"]);
+    }
+    expect((await api.ask("POST", hook, { token: null, headers: text, body: "x" })).status).toBe(401);
+    expect(errors).toEqual([]);
+  });
+
+  it("is not waited for when there is no such hook", async () => {
+    const { api, errors } = await hooked();
+    const announced = { ...text, "content-length": String(MB) };
+    expect(await raw(`${api.url}/v1/hooks/flow_none`, announced, "x")).toEqual([404, "application/problem+json"]);
+    expect(errors).toEqual([]);
+  });
+
+  /** Posts a beginning of a body, and waits for the answer without ending it. */
+  const raw = (url: string, headers: Record<string, string>, beginning: string) =>
+    new Promise<[status: number, type: string]>((resolve, reject) => {
+      const posting = request(url, { method: "POST", headers, agent: false });
+      posting.on("error", reject);
+      posting.on("response", (response) => {
+        posting.off("error", reject).on("error", () => undefined);
+        resolve([response.statusCode!, String(response.headers["content-type"])]);
+        posting.destroy();
+      });
+      posting.write(beginning);
+    });
 });
 
 describe("a connection that loses its grant", () => {
@@ -304,6 +380,6 @@ describe("/v1/flow-templates", () => {
     expect((await ask("POST", `/v1/flows/${made.id}/runs`, { token, body: {} })).status).toBe(204);
     expect((await ask("DELETE", "/v1/flow-templates/note-on-call")).status).toBe(204);
     const gone = await ask("GET", "/v1/flow-templates/note-on-call");
-    expect([gone.status, gone.body.detail]).toEqual([404, 'There is no flow template "note-on-call"']);
+    expect([gone.status, gone.body.detail]).toEqual([404, 'Flow template "note-on-call" does not exist']);
   });
 });

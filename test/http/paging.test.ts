@@ -28,7 +28,7 @@ describe("a list", () => {
     expect([status, body.code, body.errors]).toEqual([
       400,
       "invalid_input",
-      [{ pointer: "/query/cursor", message: "is no cursor; use nextCursor of the page before, or leave it out" }],
+      [{ pointer: "/query/cursor", message: "is not valid; pass the `nextCursor` of the previous page" }],
     ]);
   });
 });

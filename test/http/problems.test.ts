@@ -15,11 +15,11 @@ describe("an error", () => {
       type: "urn:hookline:error:invalid_input",
       title: ERROR_CODES.invalid_input.meaning,
       status: 400,
-      detail: 'createEndpoint /evnts: unknown property "evnts"; did you mean "events"? (and 1 more, see errors)',
+      detail: "endpoint/url: must be a string, not a number (and 1 more)",
       code: "invalid_input",
       errors: [
-        { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },
         { pointer: "/url", message: expect.stringContaining("must be a string, not a number") },
+        { pointer: "/evnts", message: 'unknown property "evnts"; did you mean "events"?' },
       ],
     });
   });
@@ -37,7 +37,8 @@ describe("an error", () => {
     const { ask } = await makeApi();
     const { status, body } = await ask("GET", "/v1/connections?limit=500&statsu=active&cursor=%00");
     expect(status).toBe(400);
-    expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(["/query/statsu", "/query/limit"]);
+    const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer);
+    expect(pointers).toEqual(["/query/limit", "/query/statsu", "/query/cursor"]);
   });
 
   it.each([
@@ -46,6 +47,16 @@ describe("an error", () => {
       "has a __proto__",
       `{"url":"${URL}","headers":{"__proto__":{}}}`,
       'Body: it has a property named "__proto__"; remove it',
+    ],
+    [
+      "is not UTF-8",
+      Buffer.from([0x7b, 0x22, 0x61, 0x22, 0x3a, 0x22, 0xff, 0x22, 0x7d]),
+      "Body: it is not valid UTF-8; encode it as UTF-8",
+    ],
+    [
+      "names a property twice",
+      `{"url":"${URL}","\\u0075rl":"x"}`,
+      'Body: it names the property "url" twice; name it once',
     ],
     ["is too deep", `{"a":${"[".repeat(200)}${"]".repeat(200)}}`, "Body: it is nested more than 64 deep; flatten it"],
   ])("is invalid_input for a body that %s", async (_what, body, detail) => {

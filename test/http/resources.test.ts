@@ -167,7 +167,7 @@ describe("events and deliveries", () => {
     const unknown = await must("GET", `/v1/explain?connection=${connection}&stream=notes&key=n9`);
     expect([unknown.reads[0].known, unknown.reason]).toEqual([
       false,
-      "No poll has seen it: it does not exist, was deleted, or lies outside of what the stream lists.",
+      "No poll has seen the record: it does not exist, was deleted, or is not in what the stream lists.",
     ]);
   });
 

@@ -1,5 +1,6 @@
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { ContactsVendor, flat, nested } from "../flows/sync/vendors.ts";
+import { ContactsVendor, flat, nested } from "../sync/vendors.ts";
 import { makeApi, soon, type Api } from "./compose.ts";
 
 const mail = (...values: string[]) => values.map((value) => ({ value }));
@@ -61,7 +62,10 @@ describe("/v1/syncs", () => {
     const second = await api.must("GET", `/v1/syncs/${id}/links?limit=1&cursor=${first.nextCursor}`);
     expect(new Set([first.data[0].leftId, second.data[0].leftId])).toEqual(new Set(["rolo1", "rolo2"]));
     expect(second.nextCursor).toBe(null);
-    expect((await api.must("GET", `/v1/syncs/${id}/links?state=alone`)).data).toEqual([]);
+    for (const state of ["new", "creating", "alone", "detached", "failed"]) {
+      expect((await api.must("GET", `/v1/syncs/${id}/links?state=${state}`)).data, state).toEqual([]);
+    }
+    expect((await api.must("GET", `/v1/syncs/${id}/links?state=synced`)).data).toHaveLength(2);
     expect((await api.must("GET", `/v1/syncs/${id}/conflicts`)).data).toMatchObject([
       {
         leftId: "rolo1",
@@ -95,7 +99,7 @@ describe("/v1/syncs", () => {
     expect((await api.ask("DELETE", `/v1/syncs/${id}`)).status).toBe(204);
     expect((await api.ask("GET", `/v1/syncs/${id}`)).body).toMatchObject({
       code: "not_found",
-      detail: `There is no sync ${id}; check the id`,
+      detail: `Sync ${id} does not exist; list them to find the right id`,
     });
     expect((await api.must("GET", "/v1/subscriptions")).data).toEqual([]);
     expect(right.cards.size).toBe(3);
@@ -119,7 +123,9 @@ describe("/v1/syncs", () => {
     });
     expect(unknown).toMatchObject({
       status: 400,
-      body: { errors: [{ pointer: "/left", message: "there is no connection con_x" }] },
+      body: {
+        errors: [{ pointer: "/left", message: "Connection con_x does not exist; list them to find the right id" }],
+      },
     });
     expect(
       (await api.ask("POST", "/v1/syncs", { body: { resource: "contact", ...mine, conflicts: "oldest" } })).status,
@@ -149,5 +155,107 @@ describe("/v1/syncs", () => {
     const stolen = { resource: "contact", left: theirs.left, right: mine.right };
     expect((await api.ask("POST", "/v1/syncs", { token, body: stolen })).status).toBe(404);
     expect((await api.ask("POST", "/v1/syncs", { token, body: { resource: "contact", ...theirs } })).status).toBe(201);
+  });
+});
+
+describe("syncs by the library", () => {
+  it("are refused with the same code, pointers and words as over HTTP", async () => {
+    const { api, ends } = await furnished();
+    const { syncs } = api.runtime;
+    const mine = await ends("u_1");
+    const body = { resource: "contact", ...mine };
+    const { id } = await api.must("POST", "/v1/syncs", { body });
+    const [token, theirs] = [await api.tokenOf("u_2"), { user: "u_2" }];
+    type Door = [
+      method: string,
+      path: string,
+      library: () => Promise<unknown>,
+      ask?: { body?: unknown; token?: string },
+    ];
+    // What HTTP can be asked, the library can be given; its types forbid most of it.
+    const wrong = (given: unknown) => given as never;
+    const doors: Record<string, Door> = {
+      "an unknown property": [
+        "POST",
+        "/v1/syncs",
+        () => syncs.create(wrong({ ...body, colour: "red" })),
+        { body: { ...body, colour: "red" } },
+      ],
+      "a wrong type": [
+        "POST",
+        "/v1/syncs",
+        () => syncs.create(wrong({ ...body, everySeconds: "often" })),
+        { body: { ...body, everySeconds: "often" } },
+      ],
+      "nothing at all": ["POST", "/v1/syncs", () => syncs.create(wrong({})), { body: {} }],
+      "a dry run of something wrong": [
+        "POST",
+        "/v1/syncs",
+        () => syncs.preview(wrong({ resource: "contact", dryRun: true })),
+        { body: { resource: "contact", dryRun: true } },
+      ],
+      "another user's connection": [
+        "POST",
+        "/v1/syncs",
+        () => syncs.create({ resource: "contact", ...mine }, theirs),
+        { body: { resource: "contact", ...mine }, token },
+      ],
+      "a change that changes nothing": ["PATCH", `/v1/syncs/${id}`, () => syncs.update(id, {}), { body: {} }],
+      "a change of what stays": [
+        "PATCH",
+        `/v1/syncs/${id}`,
+        () => syncs.update(id, wrong({ left: "con_1" })),
+        { body: { left: "con_1" } },
+      ],
+      "another user's sync": ["GET", `/v1/syncs/${id}`, () => syncs.get(id, theirs), { token }],
+      "a sync that does not exist": ["DELETE", "/v1/syncs/sync_x", () => syncs.remove("sync_x")],
+      "a bad cursor": ["GET", "/v1/syncs?cursor=x", () => syncs.list({ cursor: "x" })],
+      "a bad cursor of links": ["GET", `/v1/syncs/${id}/links?cursor=x`, () => syncs.links(id, { cursor: "x" })],
+      "a bad cursor of conflicts": [
+        "GET",
+        `/v1/syncs/${id}/conflicts?cursor=x`,
+        () => syncs.conflicts(id, { cursor: "x" }),
+      ],
+      "a page too large": ["GET", "/v1/syncs?limit=201", () => syncs.list({ limit: 201 })],
+      "an unknown state": ["GET", `/v1/syncs/${id}/links?state=lost`, () => syncs.links(id, { state: wrong("lost") })],
+      "an unknown filter": ["GET", "/v1/syncs?color=red", () => syncs.list(wrong({ color: "red" }))],
+    };
+    for (const [what, [method, path, library, ask]] of Object.entries(doors)) {
+      const { body: problem } = await api.ask(method, path, ask);
+      const error: unknown = await library().catch((error: unknown) => error);
+      if (!(error instanceof HooklineError)) throw new Error(`${what} is not refused by the library`);
+      const faults = error.faults.map(({ pointer, message }) => ({
+        pointer: method === "GET" ? `/query${pointer}` : pointer,
+        message,
+      }));
+      expect({ code: error.code, errors: faults }, what).toEqual({ code: problem.code, errors: problem.errors ?? [] });
+      if (faults.length === 0 || method !== "GET") expect(error.message, what).toBe(problem.detail);
+    }
+    await expect(syncs.create({ ...body, dryRun: true })).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/dryRun", message: "only `preview` makes a dry run; call it, or leave `dryRun` out" }],
+    });
+    await syncs.remove(id);
+    expect(await syncs.list()).toEqual({ data: [], nextCursor: null });
+  });
+
+  it("are shown as over HTTP", async () => {
+    const { api, ends } = await furnished();
+    const { syncs } = api.runtime;
+    const { id } = await syncs.create({ resource: "contact", ...(await ends("u_1")), conflicts: "left" });
+    await active(api, id, { synced: 2, new: 0 });
+    await syncs.pause(id);
+    const paused = await api.must("GET", `/v1/syncs/${id}`);
+    expect(await syncs.get(id)).toEqual(paused);
+    expect(await syncs.list({ user: "u_1" })).toEqual({ data: [paused], nextCursor: null });
+    expect(await syncs.list({ connection: "con_x" })).toEqual({ data: [], nextCursor: null });
+    expect(await syncs.links(id)).toEqual(await api.must("GET", `/v1/syncs/${id}/links`));
+    expect(await syncs.conflicts(id)).toEqual(await api.must("GET", `/v1/syncs/${id}/conflicts`));
+    const { data, nextCursor } = await syncs.links(id, { limit: 1 });
+    expect(await syncs.links(id, { cursor: nextCursor!, state: "synced" })).toMatchObject({
+      data: [{ state: "synced", error: null }],
+      nextCursor: null,
+    });
+    expect(data).toHaveLength(1);
   });
 });

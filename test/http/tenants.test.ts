@@ -1,6 +1,7 @@
 import { assert, asyncProperty, boolean, constantFrom, func } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { receiver } from "../deliver/harness.ts";
+import { runs } from "../fixtures/tier.ts";
 import { makeApi, soon, type Api } from "./compose.ts";
 import type { OpenApi } from "./contract.ts";
 
@@ -164,7 +165,7 @@ describe("two tenants", () => {
           await call(operation, his, has);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
     expect(leaks).toEqual([]);
     expect(reached).toBeGreaterThan(20);

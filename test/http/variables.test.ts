@@ -20,11 +20,7 @@ describe("variables of the workspace", () => {
     ]);
     expect((await ask("DELETE", `${path}/region`)).status).toBe(204);
     const { status, body } = await ask("GET", `${path}/region`);
-    expect([status, body.code, body.detail]).toEqual([
-      404,
-      "not_found",
-      'There is no variable "region"; set it, or check its name',
-    ]);
+    expect([status, body.code, body.detail]).toEqual([404, "not_found", 'Variable "region" does not exist']);
     expect((await ask("DELETE", `${path}/region`)).status).toBe(404);
   });
 
@@ -49,11 +45,14 @@ describe("variables of the workspace", () => {
     expect([status, body.code, body.detail]).toEqual([
       413,
       "too_large",
-      "Variable long: it is longer than 32768 characters; keep less in it",
+      "Variable long is longer than 32768 characters; shorten it",
     ]);
     for (let i = 0; i < 200; i++) await must("PUT", `/v1/workspace/variables/v${i}`, { body: { value: i } });
     const more = await put("v200", 200);
-    expect([more.status, more.body.detail]).toEqual([409, "Variable v200: there are 200 already; remove one first"]);
+    expect([more.status, more.body.detail]).toEqual([
+      409,
+      "Variable v200: 200 variables exist already; remove one first",
+    ]);
     expect((await put("v7", "again")).status).toBe(200);
   });
 });

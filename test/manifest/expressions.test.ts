@@ -5,6 +5,7 @@ import { compileExpression, compileText } from "../../runtime/manifest/expressio
 import { compileCondition, compileJmespath } from "../../runtime/manifest/jmespath.ts";
 import { compileTarget } from "../../runtime/manifest/targets.ts";
 import { compilePath, compileTemplate } from "../../runtime/manifest/templates.ts";
+import { runs } from "../fixtures/tier.ts";
 
 const refused = (message: RegExp, code = "invalid_expression") =>
   expect.objectContaining({ code, message: expect.stringMatching(message) });
@@ -51,6 +52,7 @@ describe("a runtime expression", () => {
           expect(compileExpression(`$record#${joinPointer("", key)}`, ["record"])({ record })).toBe(value);
         }
       }),
+      { numRuns: runs(100) },
     );
   });
 
@@ -190,6 +192,7 @@ describe("a template", () => {
         fc.pre(!JSON.stringify(json).includes("$") && !JSON.stringify(json).includes("__proto__"));
         expect(compileTemplate(json, { roots })({})).toEqual(json);
       }),
+      { numRuns: runs(100) },
     );
   });
 

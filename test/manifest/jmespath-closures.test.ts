@@ -2,6 +2,7 @@ import { search, type JSONValue } from "@jmespath-community/jmespath";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileJmespath } from "../../runtime/manifest/jmespath.ts";
+import { runs } from "../fixtures/tier.ts";
 
 const EXPRESSIONS = [
   "a",
@@ -62,6 +63,7 @@ describe("a compiled expression", () => {
       fc.property(value, (data) => {
         expect(outcome(() => compiled(data))).toEqual(outcome(() => search(data, expression)));
       }),
+      { numRuns: runs(100) },
     );
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { diffPage } from "../../runtime/poll/diff.ts";
-import type { PolledRecord } from "../../runtime/poll/records.ts";
-import type { Known } from "../../runtime/store/known.ts";
+import type { PolledRecord } from "../../runtime/read/records.ts";
+import type { Known } from "../../runtime/model/known.ts";
 
 const record = (key: string, version: string, more: Partial<PolledRecord> = {}): PolledRecord => ({
   key,

@@ -1,8 +1,9 @@
+import { composeOptions } from "../fixtures/compose.ts";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import { createLog } from "../../runtime/core/log.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
-import type { SubscriptionInput } from "../../runtime/poll/subscriptions.ts";
+import { streamsByIds, type StreamRecord } from "../../runtime/model/streams.ts";
+import { subscriptions, type NewSubscription } from "../../runtime/model/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
 import { Vendor, vendorManifest } from "./vendor.ts";
@@ -17,7 +18,9 @@ export interface Bench extends AsyncDisposable {
   seen(): Promise<string[]>;
   /** The same, whole. */
   events(): Promise<WebhookEvent[]>;
-  subscribe(trigger: string, more?: Partial<SubscriptionInput>): Promise<string>;
+  subscribe(trigger: string, more?: Partial<NewSubscription>): Promise<string>;
+  /** What is stored of the stream that a subscription reads. */
+  streamOf(subscription: string): Promise<StreamRecord>;
   /** Lets a subscription's next poll come, and everything it leads to. */
   poll(subscription: string): Promise<void>;
   settle(): Promise<void>;
@@ -34,21 +37,18 @@ export async function createBench(
   const store = options.store ?? (await storeOfTest());
   let received: WebhookEvent[] = [];
   const open = async (manifest: object): Promise<Composed> => {
-    const runtime = await compose({
-      store,
-      connectors: [manifest],
-      encryptionKeys: [Buffer.alloc(32, 7).toString("base64")],
-      clients: {},
-      servers: { acme: { url: vendor.url } },
-      network: { allowPrivate: false, allow: [] },
-      baseUrl: "http://localhost:8080",
-      returnOrigins: [],
-      retention: { eventsDays: 30, deliveriesDays: 30 },
-      concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
-      clock,
-      log: createLog({ level: "silent" }),
-      random: () => 0.5,
-    });
+    const runtime = await compose(
+      composeOptions({
+        store,
+        connectors: [manifest],
+        clients: {},
+        servers: { acme: { url: vendor.url } },
+        network: { allowPrivate: false, allow: [] },
+        concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
+        clock,
+        random: () => 0.5,
+      }),
+    );
     keepInStep(runtime.db, runtime.engine as JobEngine, clock);
     runtime.consumers.on("*", (event) => void received.push(event), { name: "bench" });
     await runtime.consumers.start();
@@ -56,7 +56,7 @@ export async function createBench(
     return runtime;
   };
   let runtime = await open(options.manifest ?? vendorManifest());
-  const { id: connection } = await runtime.connect.create({ connector: "acme", user: "u_1" });
+  const { id: connection } = await runtime.accounts.create({ connector: "acme", user: "u_1" });
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
       const before = received.length;
@@ -94,6 +94,10 @@ export async function createBench(
       const { id } = await runtime.subscriptions.create({ connection, trigger, everySeconds: 60, ...more });
       await settle();
       return id;
+    },
+    streamOf: async (subscription) => {
+      const { stream } = (await subscriptions.find(runtime.db, subscription))!;
+      return (await streamsByIds(runtime.db, [stream]))[0]!;
     },
     poll: async (subscription) => {
       clock.advance(1000);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
-import { StreamRead } from "../../runtime/poll/read.ts";
-import { streamsByIds } from "../../runtime/store/streams.ts";
+import type { StreamRecord } from "../../runtime/model/streams.ts";
+import { readStream } from "../../runtime/poll/read.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 
@@ -11,45 +11,43 @@ afterEach(async () => {
 });
 
 /** A read whose process dies before its last transaction. */
-async function readAndDie(stream: number): Promise<void> {
+async function readAndDie(stream: StreamRecord): Promise<void> {
   const { runtime, connection, clock } = bench;
-  const [record] = await streamsByIds(runtime.db, [stream]);
-  const compiled = runtime.connectors.get("acme")!.streams.get(record!.stream)!;
-  await new StreamRead({
+  const compiled = runtime.connectors.get("acme")!.streams.get(stream.stream)!;
+  await readStream({
     db: runtime.db,
-    emit: async () => {},
     transaction: (work) => runtime.db.transaction(work),
+    emit: async () => {},
     log: createLog({ level: "silent" }),
     now: () => clock.now(),
-    stream: record!,
+    connector: "acme",
+    user: "u_1",
+    stream,
     compiled,
-    requestHash: record!.requestHash!,
+    requestHash: stream.requestHash!,
     subscribers: [],
     source: {
-      client: await runtime.connect.client(connection),
+      client: await runtime.accounts.client(connection),
       scope: {},
       scopes: [],
       signal: new AbortController().signal,
     },
-    context: { connector: "acme", connection, user: "u_1", stream, compiled },
-  }).run();
+  });
 }
 
 describe("a complete read of one page whose process died before the end", () => {
   it("takes nothing that is still there for deleted", async () => {
     bench = await createBench({ before: (vendor) => ["a", "b", "c"].forEach((id) => vendor.put(id)) });
-    const { vendor, clock, runtime, subscribe, poll, seen } = bench;
+    const { vendor, clock, subscribe, poll, seen, streamOf } = bench;
     vendor.pageSize = 100;
     const subscription = await subscribe("snapshot_any");
-    const { stream } = await runtime.subscriptions.get(subscription);
     clock.advance(1000);
     vendor.put("d");
-    await readAndDie(stream);
+    await readAndDie(await streamOf(subscription));
     vendor.remove("b");
     await poll(subscription);
     expect((await seen()).toSorted()).toEqual(["item.any b"]);
-    const [ended] = await streamsByIds(runtime.db, [stream]);
-    expect(ended!.checkpoint).toBeNull();
+    expect((await streamOf(subscription)).checkpoint).toBeNull();
   });
 });
 
@@ -61,17 +59,16 @@ describe("a list with more pages than one poll may read", () => {
       manifest,
       before: (vendor) => ["a", "b", "c", "d", "e"].forEach((id) => vendor.put(id)),
     });
-    const { vendor, runtime, subscribe, poll, seen } = bench;
+    const { vendor, subscribe, poll, seen, streamOf } = bench;
     const subscription = await subscribe("snapshot_any");
-    const { stream } = await runtime.subscriptions.get(subscription);
-    expect((await streamsByIds(runtime.db, [stream]))[0]).toMatchObject({
+    expect(await streamOf(subscription)).toMatchObject({
       baselinedAt: null,
       checkpoint: { page: { token: "4" } },
     });
     vendor.requests.length = 0;
     await poll(subscription);
     expect(vendor.requests).toEqual(["GET /snapshot?page=4"]);
-    expect((await streamsByIds(runtime.db, [stream]))[0]).toMatchObject({ checkpoint: null, consecutiveErrors: 0 });
+    expect(await streamOf(subscription)).toMatchObject({ checkpoint: null, consecutiveErrors: 0 });
     expect(await seen()).toEqual([]);
   });
 });

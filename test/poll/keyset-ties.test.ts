@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { compileReads } from "../../runtime/manifest/compile-reads.ts";
-import { Paginator } from "../../runtime/poll/paginate.ts";
+import { Paginator } from "../../runtime/read/paginate.ts";
 import { createBench } from "./harness.ts";
 
 /** Lists records by time, after the time it is given, a page at a time; gives all it has listed. */

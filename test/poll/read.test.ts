@@ -1,7 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
-import { knownAfter } from "../../runtime/store/known.ts";
-import { streamsByIds } from "../../runtime/store/streams.ts";
+import { knownAfter } from "../../runtime/model/known.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 
@@ -258,21 +257,19 @@ describe("a read that is interrupted", () => {
     );
     vendor.fail(409);
     const subscription = await subscribe("sync_any");
-    const { stream } = await runtime.subscriptions.get(subscription);
-    const [interrupted] = await streamsByIds(runtime.db, [stream]);
-    expect(interrupted!.checkpoint?.page).toEqual({ token: "4" });
-    expect(await knownAfter(runtime.db, stream, "", 10)).toHaveLength(4);
+    const interrupted = await bench.streamOf(subscription);
+    expect(interrupted.checkpoint?.page).toEqual({ token: "4" });
+    expect(await knownAfter(runtime.db, interrupted.id, "", 10)).toHaveLength(4);
     vendor.requests.length = 0;
     clock.advance(60_000);
     await bench.settle();
     expect(vendor.requests).toEqual(["GET /sync?page=4"]);
-    const [ended] = await streamsByIds(runtime.db, [stream]);
-    expect(ended).toMatchObject({ checkpoint: null, cursor: "5", consecutiveErrors: 0 });
+    expect(await bench.streamOf(subscription)).toMatchObject({ checkpoint: null, cursor: "5", consecutiveErrors: 0 });
     expect(await seen()).toEqual([]);
   });
 
   it("starts anew when the vendor no longer knows the page", async () => {
-    const { vendor, clock, runtime, subscribe } = await withItems("a", "b", "c");
+    const { vendor, clock, subscribe } = await withItems("a", "b", "c");
     vendor.faults.push(() => false);
     vendor.fail(409);
     const subscription = await subscribe("sync_any");
@@ -281,8 +278,7 @@ describe("a read that is interrupted", () => {
     clock.advance(60_000);
     await bench.settle();
     expect(vendor.requests).toEqual(["GET /sync?page=2", "GET /sync", "GET /sync?page=2"]);
-    const { stream } = await runtime.subscriptions.get(subscription);
-    expect((await streamsByIds(runtime.db, [stream]))[0]).toMatchObject({ checkpoint: null, cursor: "3" });
+    expect(await bench.streamOf(subscription)).toMatchObject({ checkpoint: null, cursor: "3" });
   });
 
   it("takes the same page token twice for an error, not for a loop", async () => {

@@ -41,7 +41,7 @@ describe("schedules", () => {
       /"Mars\/Olympus" is not a time zone; use an IANA name/,
     );
     expect(() => assertCron("* * * * *", undefined, 300)).toThrow(
-      /runs every 60 s; this trigger allows one poll every 300 s/,
+      /runs every 60 s; at most one run every 300 s is allowed/,
     );
     expect(() => assertCron("*/5 * * * *", "Europe/Berlin", 300)).not.toThrow();
   });

@@ -101,6 +101,15 @@ export class Vendor {
           {},
         );
       }
+      case "/recent": {
+        const since = Number(query.get("since")) * 1000;
+        return this.#page(
+          [...this.items.values()].filter((item) => item.updated >= since),
+          query,
+          send,
+          {},
+        );
+      }
       case "/search": {
         const { after } = JSON.parse(text || "{}") as { after?: [number, string] };
         const sorted = [...this.items.values()].sort((a, b) => a.updated - b.updated || (a.id < b.id ? -1 : 1));

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Database } from "../../runtime/store/database.ts";
-import { getMeta, setMeta } from "../../runtime/store/meta.ts";
+import { getMeta, setMeta } from "../../runtime/model/meta.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { migrations } from "../../runtime/store/schema.ts";

@@ -4,7 +4,7 @@ import { Writable } from "node:stream";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Database } from "../../runtime/store/database.ts";
-import { knownByKeys, remember } from "../../runtime/store/known.ts";
+import { knownByKeys, remember } from "../../runtime/model/known.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { migrations } from "../../runtime/store/schema.ts";

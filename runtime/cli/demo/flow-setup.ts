@@ -1,5 +1,5 @@
-import type { Option } from "../../connect/options.ts";
-import type { TemplateView } from "../../flows/templates.ts";
+import type { Option } from "../../act/options.ts";
+import type { TemplateView } from "../../flows/model/templates.ts";
 import type { Call } from "./api.ts";
 import { firstPollEnds, matchingEnds } from "./first-poll.ts";
 import { grantAccess } from "./person.ts";

@@ -2,8 +2,9 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import express from "express";
 import { pino } from "pino";
-import type { TemplateView } from "../../flows/templates.ts";
-import { createRuntime, type Runtime, type RuntimeOptions } from "../../runtime.ts";
+import type { TemplateView } from "../../flows/model/templates.ts";
+import type { RuntimeOptions } from "../../options.ts";
+import { createRuntime, type Runtime } from "../../runtime.ts";
 import { createSandbox } from "../../sandbox/index.ts";
 import { listen } from "../listen.ts";
 import { stopSignal } from "../signals.ts";
@@ -99,7 +100,7 @@ function inMemory(options: RuntimeOptions = {}): Runtime {
 /** Each once, in the order they are given. */
 async function templatesNamed(ids: readonly string[]): Promise<TemplateView[]> {
   await using hookline = inMemory();
-  const all = await hookline.templates.list();
+  const { data: all } = await hookline.templates.list();
   const named = ids.includes("all") ? all.map(({ id }) => id) : new Set(ids);
   return await Promise.all([...named].map((id) => hookline.templates.get(id)));
 }

@@ -1,5 +1,5 @@
 import { isObject } from "../../core/json.ts";
-import type { RunDetails, RunStepView } from "../../flows/view.ts";
+import type { RunDetails, RunStepView } from "../../flows/model/runs.ts";
 
 /** What is told of a sync. */
 export interface SyncCounts {

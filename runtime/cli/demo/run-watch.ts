@@ -1,4 +1,5 @@
-import type { FlowView, RunDetails, RunView } from "../../flows/view.ts";
+import type { FlowView } from "../../flows/model/flows.ts";
+import type { RunDetails, RunView } from "../../flows/model/runs.ts";
 import type { Call } from "./api.ts";
 import { USER, type Installed } from "./flow-setup.ts";
 import { runLine, syncLine, type SyncCounts } from "./run-lines.ts";

@@ -1,101 +1,74 @@
-import { HooklineError } from "../../core/errors.ts";
-import { listApiKeys, revokeApiKey } from "../../store/api-keys.ts";
-import { createApiKey } from "../api-keys.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf } from "../principal.ts";
-import { adminRoute, created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, pageSchema, ref, time } from "../schemas/build.ts";
-import { readStats } from "../stats.ts";
-import type { UserTokens } from "../user-tokens.ts";
-import { apiKeyView, isoTime } from "../view.ts";
+import { newUserToken } from "../../accounts/user-tokens.ts";
+import { apiKeyQuery, newApiKey, type NewApiKey } from "../../model/api-keys.ts";
+import { statsQuery } from "../../deliver/stats.ts";
+import type { InputOf } from "../../model/input.ts";
+import { parametersOf } from "../../model/page.ts";
+import { created, noContent, ok, routesOf, type Route } from "../../model/route.ts";
+import { pageSchema, ref } from "../../model/schema.ts";
+import type { Services } from "../services.ts";
 
-const TOKEN_SECONDS = 900;
-const STATS_MS = 7 * 86_400_000;
+const tag = "access";
+const { adminRoute, userRoute } = routesOf<Services>();
 
-export function adminRoutes(tokens: UserTokens): Route[] {
-  return [
-    adminRoute<{ name: string }>({
-      method: "post",
-      path: "/v1/api-keys",
-      operationId: "createApiKey",
-      summary: "Makes an admin key; it is shown here and never again",
-      tag: "access",
-      body: object("The key.", { name: name("What it is for.", "deployment") }),
-      responses: { 201: { description: "The key.", schema: ref("NewApiKey") } },
-      handler: async ({ services, body, base }) => {
-        const { record, key } = await createApiKey(services, body.name);
-        return created(`${base}/v1/api-keys/${record.id}`, { ...apiKeyView(record), key });
-      },
+export const adminRoutes: Route[] = [
+  adminRoute<NewApiKey>({
+    method: "post",
+    path: "/v1/api-keys",
+    operationId: "createApiKey",
+    summary: "Creates an admin key; it is shown here and never again",
+    tag,
+    body: newApiKey,
+    responses: { 201: { description: "The key.", schema: ref("NewApiKey") } },
+    handler: async ({ services, body, base }) => {
+      const key = await services.apiKeys.create(body);
+      return created(`${base}/v1/api-keys/${key.id}`, key);
+    },
+  }),
+  adminRoute<unknown, InputOf<typeof apiKeyQuery>>({
+    method: "get",
+    path: "/v1/api-keys",
+    operationId: "listApiKeys",
+    summary: "Admin keys, revoked ones too, oldest first",
+    tag,
+    query: apiKeyQuery,
+    responses: { 200: { description: "A page.", schema: pageSchema("ApiKey") } },
+    handler: async ({ services, query }) => ok(await services.apiKeys.list(query)),
+  }),
+  adminRoute({
+    method: "delete",
+    path: "/v1/api-keys/{id}",
+    operationId: "revokeApiKey",
+    summary: "Revokes an admin key at once",
+    tag,
+    params: { id: "Id of the key" },
+    responses: { 204: { description: "The key is no longer valid." } },
+    handler: async ({ services, params }) => {
+      await services.apiKeys.revoke(params["id"]!);
+      return noContent;
+    },
+  }),
+  adminRoute<InputOf<typeof newUserToken>>({
+    method: "post",
+    path: "/v1/users/{user}/tokens",
+    operationId: "createUserToken",
+    summary: "Mints a short-lived token by which a browser acts for one user",
+    tag,
+    params: { user: "Id of the user, as the embedding product calls them" },
+    body: newUserToken,
+    responses: { 201: { description: "The token.", schema: ref("UserToken") } },
+    handler: async ({ services, params, body }) => ({
+      status: 201,
+      body: await services.userTokens.create(params["user"]!, body),
     }),
-    adminRoute<unknown, PageQuery>({
-      method: "get",
-      path: "/v1/api-keys",
-      operationId: "listApiKeys",
-      summary: "Admin keys, withdrawn ones too, oldest first",
-      tag: "access",
-      query: pageQuery,
-      responses: { 200: { description: "A page.", schema: pageSchema("ApiKey") } },
-      handler: async ({ services, query }) => {
-        const { limit, cursor = "" } = readPage(query);
-        const { data, nextCursor } = cutPage(await listApiKeys(services.db, cursor, limit + 1), limit);
-        return ok(pageOf({ data: data.map(apiKeyView), nextCursor }));
-      },
-    }),
-    adminRoute({
-      method: "delete",
-      path: "/v1/api-keys/{id}",
-      operationId: "revokeApiKey",
-      summary: "Withdraws an admin key at once",
-      tag: "access",
-      params: { id: "Id of the key" },
-      responses: { 204: { description: "It is worth nothing any more." } },
-      handler: async ({ services, params }) => {
-        if (await revokeApiKey(services.db, params["id"]!, services.clock.now())) return noContent;
-        throw new HooklineError(
-          "not_found",
-          `API key ${params["id"]!}: there is none that is valid; list the keys to find it`,
-        );
-      },
-    }),
-    adminRoute<{ expiresInSeconds?: number }>({
-      method: "post",
-      path: "/v1/users/{user}/tokens",
-      operationId: "createUserToken",
-      summary: "Mints a short-lived token by which a browser acts for one user",
-      tag: "access",
-      params: { user: "Id of the user, as the embedding product calls them" },
-      body: object(
-        "How long it is valid.",
-        {
-          expiresInSeconds: {
-            type: "integer",
-            minimum: 60,
-            maximum: 86_400,
-            default: TOKEN_SECONDS,
-            description: "Seconds.",
-          },
-        },
-        ["expiresInSeconds"],
-      ),
-      responses: { 201: { description: "The token.", schema: ref("UserToken") } },
-      handler: async ({ services, params, body }) => {
-        const user = params["user"]!;
-        const { token, expiresAt } = await tokens.mint(services, user, body.expiresInSeconds ?? TOKEN_SECONDS);
-        return { status: 201, body: { token, user, expiresAt: isoTime(expiresAt) } };
-      },
-    }),
-    userRoute<unknown, { since?: string }>({
-      method: "get",
-      path: "/v1/stats",
-      operationId: "getStats",
-      summary: "What has happened, in numbers",
-      tag: "access",
-      query: { since: time("Counts from here; a week when not given.") },
-      responses: { 200: { description: "The numbers.", schema: ref("Stats") } },
-      handler: async ({ services: { db, clock }, principal, query }) => {
-        const since = query.since === undefined ? clock.now() - STATS_MS : Date.parse(query.since);
-        return ok(await readStats(db, scopeOf(principal), since));
-      },
-    }),
-  ];
-}
+  }),
+  userRoute<unknown, InputOf<typeof statsQuery>>({
+    method: "get",
+    path: "/v1/stats",
+    operationId: "getStats",
+    summary: "Counts of connections, events, deliveries and polls",
+    tag,
+    query: parametersOf(statsQuery),
+    responses: { 200: { description: "The counts.", schema: ref("Stats") } },
+    handler: async ({ services, query, scope }) => ok(await services.stats(query, scope)),
+  }),
+];

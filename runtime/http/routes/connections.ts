@@ -1,139 +1,62 @@
-import { HooklineError } from "../../core/errors.ts";
-import type { ConnectionFilter } from "../../store/connections.ts";
-import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { anyObject, name, object, oneOf, pageSchema, ref, text } from "../schemas/build.ts";
+import { connectionChanges, connectionQuery, newConnection, reconnection } from "../../model/connections.ts";
+import { routesOf, type Route } from "../../model/route.ts";
+import { ref } from "../../model/schema.ts";
+import type { Services } from "../services.ts";
 
-const tag = "connections";
-const params = { id: "Id of the connection" };
-const returnTo = text("Where the person goes after OAuth; its origin must be allowed.", "https://app.example/settings");
-const inputs = anyObject("Answers to the manifest's `connectionInput`.");
+const connection = routesOf<Services>().resource({
+  path: "/v1/connections",
+  name: "connection",
+  tag: "connections",
+});
 
 export const connectionRoutes: Route[] = [
-  userRoute<{ connector: string; user?: string; credentials?: object; inputs?: object; returnTo?: string }>({
-    method: "post",
-    path: "/v1/connections",
-    operationId: "createConnection",
-    summary: "Connects an account: by OAuth, or at once with credentials that are tested",
-    tag,
-    body: object(
-      "An account to connect.",
-      {
-        connector: name("Name of the connector.", "google-contacts"),
-        user: name("Whose account it is; a user token's own user when not given.", "u_1"),
-        credentials: anyObject(
-          "By type of authentication: `{token}`, `{apiKey}`, `{username, password}` or OAuth tokens held already.",
-        ),
-        inputs,
-        returnTo,
-      },
-      ["user", "credentials", "inputs", "returnTo"],
-    ),
-    responses: { 201: { description: "Pending with `authorizeUrl`, or active.", schema: ref("NewConnection") } },
-    problems: [404, 422, 424, 502, 504],
-    handler: async ({ services, principal, body, base }) => {
-      const user = userNamed(principal, body.user);
-      if (user === undefined) {
-        const faults = [{ pointer: "/user", message: "is required" }];
-        throw new HooklineError(
-          "invalid_input",
-          "createConnection /user: is required; name the user the account belongs to",
-          { faults },
-        );
-      }
-      const connection = await services.connect.create({ ...(body as { connector: string }), user });
-      return created(`${base}/v1/connections/${connection.id}`, connection);
+  connection.create(
+    {
+      summary: "Connects an account: by OAuth, or at once with credentials that are tested",
+      answers: { description: "Pending with `authorizeUrl`, or active.", schema: ref("NewConnection") },
+      problems: [404, 422, 424, 502, 504],
     },
-  }),
-  userRoute<unknown, PageQuery & ConnectionFilter>({
-    method: "get",
-    path: "/v1/connections",
-    operationId: "listConnections",
-    summary: "Connections, oldest first",
-    tag,
-    query: {
-      ...pageQuery,
-      user: name("Only this user's."),
-      connector: name("Only of this connector."),
-      status: oneOf(["pending", "active", "reauth_required"], "Only in this state."),
+    newConnection,
+    ({ services, body, scope }) => services.accounts.create(body, scope),
+  ),
+  connection.list({ summary: "Connections, oldest first" }, connectionQuery, ({ services, query, scope }) =>
+    services.accounts.list(query, scope),
+  ),
+  connection.get(
+    {
+      summary: "A connection and what threatens it",
+      answers: { description: "The connection.", schema: ref("ConnectionDetails") },
     },
-    responses: { 200: { description: "A page.", schema: pageSchema("Connection") } },
-    handler: async ({ services, principal, query: { limit, cursor, user, ...filter } }) =>
-      ok(
-        pageOf(
-          await services.connect.list({ ...filter, user: userNamed(principal, user) }, readPage({ limit, cursor })),
-        ),
-      ),
-  }),
-  userRoute({
-    method: "get",
-    path: "/v1/connections/{id}",
-    operationId: "getConnection",
-    summary: "A connection and what threatens it",
-    tag,
-    params,
-    responses: { 200: { description: "The connection.", schema: ref("ConnectionDetails") } },
-    handler: async ({ services, principal, params }) =>
-      ok(await services.connect.get(params["id"]!, scopeOf(principal).user)),
-  }),
-  userRoute<{ label?: string; inputs?: Record<string, unknown> }>({
-    method: "patch",
-    path: "/v1/connections/{id}",
-    operationId: "updateConnection",
-    summary: "Changes a connection's label or inputs",
-    tag,
-    params,
-    body: {
-      ...object("What is to change.", { label: name("How the account is called."), inputs }, ["label", "inputs"]),
-      minProperties: 1,
+    ({ services, scope }, id) => services.accounts.get(id, scope),
+  ),
+  connection.update(
+    { summary: "Changes a connection's label or inputs", problems: [409] },
+    connectionChanges,
+    ({ services, body, scope }, id) => services.accounts.update(id, body, scope),
+  ),
+  connection.remove(
+    { summary: "Revokes the grant at the vendor, and deletes the connection and its subscriptions" },
+    ({ services, scope }, id) => services.accounts.remove(id, scope),
+  ),
+  connection.post(
+    "test",
+    "testConnection",
+    {
+      summary: "Proves the credentials by a real request",
+      answers: { description: "The credentials work.", schema: ref("Connection") },
+      problems: [409, 422, 424, 502, 504],
     },
-    responses: { 200: { description: "The connection.", schema: ref("Connection") } },
-    problems: [409],
-    handler: async ({ services, principal, params, body }) =>
-      ok(await services.connect.update(params["id"]!, body, scopeOf(principal).user)),
-  }),
-  userRoute({
-    method: "delete",
-    path: "/v1/connections/{id}",
-    operationId: "deleteConnection",
-    summary: "Revokes the grant at the vendor, and forgets the connection and its subscriptions",
-    tag,
-    params,
-    responses: { 204: { description: "It is gone." } },
-    handler: async ({ services, principal, params }) => {
-      await services.connect.remove(params["id"]!, scopeOf(principal).user);
-      return noContent;
+    ({ services, scope }, id) => services.accounts.test(id, scope),
+  ),
+  connection.post(
+    "reconnect",
+    "reconnectConnection",
+    {
+      summary: "Begins a new authorization; the connection keeps its id, subscriptions and cursors",
+      body: reconnection,
+      answers: { description: "Where to send the person.", schema: ref("Reconnection") },
+      problems: [409],
     },
-  }),
-  userRoute({
-    method: "post",
-    path: "/v1/connections/{id}/test",
-    operationId: "testConnection",
-    summary: "Proves the credentials by a real request",
-    tag,
-    params,
-    responses: { 200: { description: "They work.", schema: ref("Connection") } },
-    problems: [409, 422, 424, 502, 504],
-    handler: async ({ services, principal, params }) =>
-      ok(await services.connect.test(params["id"]!, scopeOf(principal).user)),
-  }),
-  userRoute<{ returnTo?: string }>({
-    method: "post",
-    path: "/v1/connections/{id}/reconnect",
-    operationId: "reconnectConnection",
-    summary: "Begins a new authorization; the connection keeps its id, subscriptions and cursors",
-    tag,
-    params,
-    body: object("Where to go afterwards.", { returnTo }, ["returnTo"]),
-    responses: {
-      200: {
-        description: "Where to send the person.",
-        schema: object("The address.", { authorizeUrl: text("Valid for ten minutes, once.") }),
-      },
-    },
-    problems: [409],
-    handler: async ({ services, principal, params, body }) =>
-      ok(await services.connect.reconnect(params["id"]!, body, scopeOf(principal).user)),
-  }),
+    ({ services, body, scope }, id) => services.accounts.reconnect(id, body, scope),
+  ),
 ];

@@ -1,8 +1,8 @@
 import { HooklineError, nearest } from "../../core/errors.ts";
 import type { Connector } from "../../manifest/connector.ts";
-import { ok, userRoute, type Route } from "../route.ts";
-import { pageOf } from "../paging.ts";
-import { pageSchema, ref } from "../schemas/build.ts";
+import { ok, userRoute, type Route } from "../compat.ts";
+import { pageOf } from "../compat.ts";
+import { pageSchema, ref } from "../../model/schema.ts";
 
 export const connectorRoutes: Route[] = [
   userRoute({

@@ -1,118 +1,67 @@
-import type { EndpointChange, NewEndpoint } from "../../deliver/endpoints.ts";
-import { pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, pageSchema, ref, time } from "../schemas/build.ts";
-import { endpointChanges, newEndpoint } from "../schemas/deliveries.ts";
+import { endpointChanges, endpointQuery, newEndpoint, recovery } from "../../model/endpoints.ts";
+import { routesOf, type Route } from "../../model/route.ts";
+import { ref } from "../../model/schema.ts";
+import type { Services } from "../services.ts";
 
-const tag = "endpoints";
-const params = { id: "Id of the endpoint" };
+const endpoint = routesOf<Services>().resource({ path: "/v1/endpoints", name: "endpoint", tag: "endpoints" });
 
 export const endpointRoutes: Route[] = [
-  userRoute<NewEndpoint>({
-    method: "post",
-    path: "/v1/endpoints",
-    operationId: "createEndpoint",
-    summary: "Registers a URL for webhooks; its secret is shown here and never again",
-    tag,
-    body: newEndpoint,
-    responses: { 201: { description: "The endpoint with its secret.", schema: ref("NewEndpoint") } },
-    handler: async ({ services, principal, body, base }) => {
-      const made = await services.endpoints.create({ ...body, user: userNamed(principal, body.user) });
-      return created(`${base}/v1/endpoints/${made.id}`, made);
+  endpoint.create(
+    {
+      summary: "Creates an endpoint for webhooks; its secret is shown here and never again",
+      answers: { description: "The endpoint with its secret.", schema: ref("NewEndpoint") },
     },
-  }),
-  userRoute<unknown, PageQuery & { user?: string }>({
-    method: "get",
-    path: "/v1/endpoints",
-    operationId: "listEndpoints",
-    summary: "Endpoints, oldest first",
-    tag,
-    query: { ...pageQuery, user: name("Only this user's.") },
-    responses: { 200: { description: "A page.", schema: pageSchema("Endpoint") } },
-    handler: async ({ services, principal, query: { user, ...page } }) =>
-      ok(pageOf(await services.endpoints.list(readPage(page), { user: userNamed(principal, user) }))),
-  }),
-  userRoute({
-    method: "get",
-    path: "/v1/endpoints/{id}",
-    operationId: "getEndpoint",
-    summary: "An endpoint",
-    tag,
-    params,
-    responses: { 200: { description: "The endpoint.", schema: ref("Endpoint") } },
-    handler: async ({ services, principal, params }) =>
-      ok(await services.endpoints.get(params["id"]!, scopeOf(principal))),
-  }),
-  userRoute<EndpointChange>({
-    method: "patch",
-    path: "/v1/endpoints/{id}",
-    operationId: "updateEndpoint",
-    summary: "Changes an endpoint; retries on their way go to the new URL",
-    tag,
-    params,
-    body: endpointChanges,
-    responses: { 200: { description: "The endpoint.", schema: ref("Endpoint") } },
-    handler: async ({ services, principal, params, body }) =>
-      ok(await services.endpoints.update(params["id"]!, body, scopeOf(principal))),
-  }),
-  userRoute({
-    method: "delete",
-    path: "/v1/endpoints/{id}",
-    operationId: "deleteEndpoint",
-    summary: "Forgets an endpoint, and cancels what it was still to get",
-    tag,
-    params,
-    responses: { 204: { description: "It is gone." } },
-    handler: async ({ services, principal, params }) => {
-      await services.endpoints.remove(params["id"]!, scopeOf(principal));
-      return noContent;
+    newEndpoint,
+    ({ services, body, scope }) => services.endpoints.create(body, scope),
+  ),
+  endpoint.list({ summary: "Endpoints, oldest first" }, endpointQuery, ({ services, query, scope }) =>
+    services.endpoints.list(query, scope),
+  ),
+  endpoint.get({ summary: "An endpoint" }, ({ services, scope }, id) => services.endpoints.get(id, scope)),
+  endpoint.update(
+    { summary: "Changes an endpoint; pending retries go to the new URL" },
+    endpointChanges,
+    ({ services, body, scope }, id) => services.endpoints.update(id, body, scope),
+  ),
+  endpoint.remove({ summary: "Deletes an endpoint and cancels its pending deliveries" }, ({ services, scope }, id) =>
+    services.endpoints.remove(id, scope),
+  ),
+  endpoint.post(
+    "secret/rotate",
+    "rotateEndpointSecret",
+    {
+      summary: "Creates a new secret; the previous one stays valid for 24 hours",
+      answers: { description: "The new secret.", schema: ref("RotatedSecret") },
     },
-  }),
-  userRoute({
-    method: "post",
-    path: "/v1/endpoints/{id}/secret/rotate",
-    operationId: "rotateEndpointSecret",
-    summary: "Makes a new secret; the one before stays valid for 24 hours",
-    tag,
-    params,
-    responses: { 200: { description: "The new secret.", schema: ref("RotatedSecret") } },
-    handler: async ({ services, principal, params }) =>
-      ok(await services.endpoints.rotateSecret(params["id"]!, scopeOf(principal))),
-  }),
-  userRoute({
-    method: "post",
-    path: "/v1/endpoints/{id}/test",
-    operationId: "testEndpoint",
-    summary: "Sends an endpoint.test event at once and tells what came of it",
-    tag,
-    params,
-    responses: { 200: { description: "The attempt.", schema: ref("Attempt") } },
-    handler: async ({ services, principal, params }) =>
-      ok(await services.endpoints.test(params["id"]!, scopeOf(principal))),
-  }),
-  userRoute<{ since: string }>({
-    method: "post",
-    path: "/v1/endpoints/{id}/recover",
-    operationId: "recoverEndpoint",
-    summary: "Sends dead and cancelled deliveries since a time again",
-    tag,
-    params,
-    body: object("From when.", { since: time("Deliveries made at or after this time.") }),
-    responses: { 200: { description: "How many.", schema: ref("Recovery") } },
-    problems: [409],
-    handler: async ({ services, principal, params, body }) =>
-      ok(await services.endpoints.recover(params["id"]!, new Date(body.since), scopeOf(principal))),
-  }),
-  userRoute({
-    method: "get",
-    path: "/v1/endpoints/{id}/stats",
-    operationId: "getEndpointStats",
-    summary: "How an endpoint fares",
-    tag,
-    params,
-    responses: { 200: { description: "In numbers.", schema: ref("EndpointStats") } },
-    handler: async ({ services, principal, params }) =>
-      ok(await services.endpoints.stats(params["id"]!, scopeOf(principal))),
-  }),
+    ({ services, scope }, id) => services.endpoints.rotateSecret(id, scope),
+  ),
+  endpoint.post(
+    "test",
+    "testEndpoint",
+    {
+      summary: "Sends an endpoint.test event at once and shows the result",
+      answers: { description: "The attempt.", schema: ref("Attempt") },
+    },
+    ({ services, scope }, id) => services.endpoints.test(id, scope),
+  ),
+  endpoint.post(
+    "recover",
+    "recoverEndpoint",
+    {
+      summary: "Sends dead and cancelled deliveries since a time again",
+      answers: { description: "How many deliveries are sent again.", schema: ref("Recovery") },
+      problems: [409],
+      body: recovery,
+    },
+    ({ services, body, scope }, id) => services.endpoints.recover(id, body, scope),
+  ),
+  endpoint.part(
+    "stats",
+    "getEndpointStats",
+    {
+      summary: "Delivery statistics of an endpoint",
+      answers: { description: "The statistics.", schema: ref("EndpointStats") },
+    },
+    ({ services, scope }, id) => services.endpoints.stats(id, scope),
+  ),
 ];

@@ -1,20 +1,18 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import { toProblem } from "../problem.ts";
-import type { Reply, Route } from "../route.ts";
+import { routesOf, type Reply, type Route } from "../../model/route.ts";
 import type { Services } from "../services.ts";
 
 export interface OAuthRoutesOptions {
-  open: () => Promise<Services>;
   log: Log;
 }
 
 type Callback = Record<string, string | string[]>;
 
-export function oauthRoutes({ open, log }: OAuthRoutesOptions): Route[] {
+export function oauthRoutes({ log }: OAuthRoutesOptions): Route[] {
   return [
-    {
-      auth: "public",
+    routesOf<Services>().publicRoute<Callback>({
       method: "get",
       path: "/v1/oauth/callback",
       operationId: "finishOAuth",
@@ -32,10 +30,10 @@ export function oauthRoutes({ open, log }: OAuthRoutesOptions): Route[] {
         303: { description: "On to `returnTo`." },
         ...FAILURES,
       },
-      handler: async ({ query }: { query: Callback }) => {
+      handler: async ({ open, query }) => {
         try {
-          const { connect } = await open();
-          const { returnTo } = await connect.finishOAuth(new URLSearchParams(query));
+          const { accounts } = await open();
+          const { returnTo } = await accounts.finishOAuth(new URLSearchParams(query));
           if (returnTo !== null) return { status: 303, headers: { location: returnTo } };
           return page(200, "Connected", "The account is connected. You can close this window.");
         } catch (error) {
@@ -44,7 +42,7 @@ export function oauthRoutes({ open, log }: OAuthRoutesOptions): Route[] {
           return page(status, "Not connected", EXPLANATIONS[code as ErrorCode] ?? SOMETHING_ELSE);
         }
       },
-    },
+    }),
   ];
 }
 

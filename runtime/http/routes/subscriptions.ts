@@ -1,154 +1,71 @@
-import type { SubscriptionChanges, SubscriptionInput } from "../../poll/subscriptions.ts";
-import type { SubscriptionFilter } from "../../store/subscriptions.ts";
-import { cutPage, pageOf, pageQuery, readPage, type PageQuery } from "../paging.ts";
-import { scopeOf, userNamed, type Principal } from "../principal.ts";
-import { created, noContent, ok, userRoute, type Route } from "../route.ts";
-import { name, object, pageSchema, ref, text } from "../schemas/build.ts";
-import { newSubscription, subscriptionChanges } from "../schemas/subscriptions.ts";
+import { routesOf, type Route } from "../../model/route.ts";
+import { object, ref, text } from "../../model/schema.ts";
+import { newSubscription, subscriptionChanges, subscriptionQuery } from "../../model/subscriptions.ts";
 import type { Services } from "../services.ts";
-import { healthView, subscriptionView } from "../view.ts";
 
+const { resource, userRoute } = routesOf<Services>();
 const tag = "subscriptions";
-const params = { id: "Id of the subscription" };
-const subscription = { 200: { description: "The subscription.", schema: ref("Subscription") } };
+const subscription = resource({ path: "/v1/subscriptions", name: "subscription", tag });
 
 export const subscriptionRoutes: Route[] = [
-  userRoute<SubscriptionInput>({
-    method: "post",
-    path: "/v1/subscriptions",
-    operationId: "createSubscription",
-    summary: "Wires a trigger of a connection to an endpoint, and polls at once",
-    tag,
-    body: newSubscription,
-    responses: { 201: { description: "The subscription.", schema: ref("Subscription") } },
-    problems: [404, 409],
-    handler: async ({ services, principal, body, base }) => {
-      await assertOwn(services, principal, body);
-      const made = await services.subscriptions.create(body);
-      return created(`${base}/v1/subscriptions/${made.id}`, subscriptionView(made));
+  subscription.create(
+    { summary: "Wires a trigger of a connection to an endpoint, and polls at once", problems: [409] },
+    newSubscription,
+    ({ services, body, scope }) => services.subscriptions.create(body, scope),
+  ),
+  subscription.list({ summary: "Subscriptions, oldest first" }, subscriptionQuery, ({ services, query, scope }) =>
+    services.subscriptions.list(query, scope),
+  ),
+  subscription.get({ summary: "A subscription" }, ({ services, scope }, id) => services.subscriptions.get(id, scope)),
+  subscription.update(
+    {
+      summary: "Changes a subscription; new input starts with a silent poll, everything else keeps what is known",
+      problems: [409],
     },
-  }),
-  userRoute<unknown, PageQuery & SubscriptionFilter>({
-    method: "get",
-    path: "/v1/subscriptions",
-    operationId: "listSubscriptions",
-    summary: "Subscriptions, oldest first",
-    tag,
-    query: {
-      ...pageQuery,
-      user: name("Only this user's."),
-      connection: name("Only of this connection."),
-      endpoint: name("Only to this endpoint."),
-      trigger: name("Only of this trigger."),
-    },
-    responses: { 200: { description: "A page.", schema: pageSchema("Subscription") } },
-    handler: async ({ services, principal, query: { limit, cursor, user, ...filter } }) => {
-      const page = readPage({ limit, cursor });
-      const scoped = { ...filter, user: userNamed(principal, user) };
-      const { data, nextCursor } = cutPage(
-        await services.subscriptions.list(scoped, page.cursor, page.limit + 1),
-        page.limit,
-      );
-      return ok(pageOf({ data: data.map(subscriptionView), nextCursor }));
-    },
-  }),
-  userRoute({
-    method: "get",
-    path: "/v1/subscriptions/{id}",
-    operationId: "getSubscription",
-    summary: "A subscription",
-    tag,
-    params,
-    responses: subscription,
-    handler: async ({ services, principal, params }) =>
-      ok(subscriptionView(await services.subscriptions.get(params["id"]!, scopeOf(principal).user))),
-  }),
-  userRoute<SubscriptionChanges>({
-    method: "patch",
-    path: "/v1/subscriptions/{id}",
-    operationId: "updateSubscription",
-    summary: "Changes a subscription; new input starts with a silent poll, everything else keeps what is known",
-    tag,
-    params,
-    body: subscriptionChanges,
-    responses: subscription,
-    problems: [409],
-    handler: async ({ services, principal, params, body }) => {
-      await assertOwn(services, principal, body);
-      return ok(subscriptionView(await services.subscriptions.update(params["id"]!, body, scopeOf(principal).user)));
-    },
-  }),
-  userRoute({
-    method: "delete",
-    path: "/v1/subscriptions/{id}",
-    operationId: "deleteSubscription",
-    summary: "Ends a subscription",
-    tag,
-    params,
-    responses: { 204: { description: "It is gone." } },
-    handler: async ({ services, principal, params }) => {
-      await services.subscriptions.remove(params["id"]!, scopeOf(principal).user);
-      return noContent;
-    },
-  }),
+    subscriptionChanges,
+    ({ services, body, scope }, id) => services.subscriptions.update(id, body, scope),
+  ),
+  subscription.remove({ summary: "Ends a subscription" }, ({ services, scope }, id) =>
+    services.subscriptions.remove(id, scope),
+  ),
   userRoute({
     method: "post",
     path: "/v1/subscriptions/{id}/poll",
     operationId: "pollSubscription",
-    summary: "Reads its stream as soon as a slot is free",
+    summary: "Plans a poll of its stream for now",
     tag,
-    params,
+    params: { id: "Id of the subscription" },
     responses: {
-      202: { description: "It is planned.", schema: object("Which.", { id: text("Id of the subscription.") }) },
+      202: {
+        description: "The poll is planned.",
+        schema: object("A planned poll.", { id: text("Id of the subscription.") }),
+      },
     },
     problems: [409],
-    handler: async ({ services, principal, params }) => {
-      await services.subscriptions.poll(params["id"]!, scopeOf(principal).user);
-      return { status: 202, body: { id: params["id"]! } };
+    handler: async ({ services, scope, params: { id = "" } }) => {
+      await services.subscriptions.poll(id, scope);
+      return { status: 202, body: { id } };
     },
   }),
-  userRoute({
-    method: "post",
-    path: "/v1/subscriptions/{id}/pause",
-    operationId: "pauseSubscription",
-    summary: "Reads nothing for it until it is resumed",
-    tag,
-    params,
-    responses: subscription,
-    handler: async ({ services, principal, params }) =>
-      ok(subscriptionView(await services.subscriptions.pause(params["id"]!, scopeOf(principal).user))),
-  }),
-  userRoute({
-    method: "post",
-    path: "/v1/subscriptions/{id}/resume",
-    operationId: "resumeSubscription",
-    summary: "Reads at once what changed meanwhile, and goes on",
-    tag,
-    params,
-    responses: subscription,
-    handler: async ({ services, principal, params }) =>
-      ok(subscriptionView(await services.subscriptions.resume(params["id"]!, scopeOf(principal).user))),
-  }),
-  userRoute({
-    method: "get",
-    path: "/v1/subscriptions/{id}/health",
-    operationId: "getSubscriptionHealth",
-    summary: "How a subscription fares",
-    tag,
-    params,
-    responses: { 200: { description: "Its health.", schema: ref("SubscriptionHealth") } },
-    handler: async ({ services, principal, params }) =>
-      ok(healthView(await services.subscriptions.health(params["id"]!, scopeOf(principal).user))),
-  }),
+  subscription.post(
+    "pause",
+    "pauseSubscription",
+    { summary: "Has nothing read for a subscription until it is resumed" },
+    ({ services, scope }, id) => services.subscriptions.pause(id, scope),
+  ),
+  subscription.post(
+    "resume",
+    "resumeSubscription",
+    { summary: "Reads at once what changed meanwhile, and goes on" },
+    ({ services, scope }, id) => services.subscriptions.resume(id, scope),
+  ),
+  subscription.part(
+    "health",
+    "getSubscriptionHealth",
+    {
+      summary: "How the polls of a subscription go",
+      answers: { description: "Its health.", schema: ref("SubscriptionHealth") },
+    },
+    ({ services, scope }, id) => services.subscriptions.health(id, scope),
+  ),
 ];
-
-/** Throws `not_found` for a connection or endpoint that is not the user's own. */
-async function assertOwn(
-  services: Services,
-  principal: Principal,
-  given: { connection?: string; endpoint?: string },
-): Promise<void> {
-  if (principal.role === "admin") return;
-  if (given.connection !== undefined) await services.connect.get(given.connection, principal.user);
-  if (given.endpoint !== undefined) await services.endpoints.get(given.endpoint, scopeOf(principal));
-}

@@ -1,97 +1,85 @@
-import { HooklineError } from "../../core/errors.ts";
-import { adminRoute, noContent, ok, userRoute, type Call, type Reply, type Route } from "../route.ts";
-import { ref } from "../schemas/build.ts";
-import { newVariable, variableName } from "../schemas/variables.ts";
+import type { Scope } from "../../model/principal.ts";
+import { noContent, ok, routesOf, type Call, type Route } from "../../model/route.ts";
+import { ref } from "../../model/schema.ts";
+import { newVariable, type NewVariable } from "../../model/variables.ts";
+import type { Services } from "../services.ts";
 
-type Body = { value: unknown; secret?: boolean };
-type Owner = (call: Call) => string | null;
+type Make = ReturnType<typeof routesOf<Services>>["userRoute"];
+type VariableCall = Call<Services, NewVariable>;
 
-/** The routes of one kind of owner, below its own path. */
-function routesOf(
+const { userRoute, adminRoute } = routesOf<Services>();
+const tag = "variables";
+
+/** Who owns the variables of a path, and as whom they are asked for. */
+const target = ({ params, scope }: VariableCall): [owner: string | null, scope: Scope] => [
+  params["user"] ?? null,
+  scope,
+];
+
+/** The routes of one kind of owner, below its own path. `name` stands in operation ids, `shown` in summaries. */
+function variableRoutesOf(
+  make: Make,
   path: string,
-  {
-    name,
-    shown,
-    params,
-    make,
-    owner,
-  }: {
-    /** In operation ids: `WorkspaceVariable`. */
-    name: string;
-    /** In summaries. */
-    shown: string;
-    params: Record<string, string>;
-    make: typeof userRoute;
-    owner: Owner;
-  },
+  { name, shown, params }: { name: string; shown: string; params?: Record<string, string> },
 ): Route[] {
-  const tag = "variables";
-  const own = Object.keys(params).length > 0 ? { params } : {};
-  const one = { tag, path: `${path}/{name}`, params: { ...params, name: variableName } };
-  const answer = { 200: { description: "The variable.", schema: ref("Variable") } };
+  const nameParam = "Name of the variable: a letter, then letters, digits or _, at most 100 in all";
+  const one = { tag, path: `${path}/{name}`, params: { ...params, name: nameParam } };
+  const responses = { 200: { description: "The variable.", schema: ref("Variable") } };
   return [
-    make({
-      ...own,
+    make<NewVariable>({
       tag,
-      method: "get",
       path,
+      ...(params && { params }),
+      method: "get",
       operationId: `list${name}s`,
       summary: `All variables of ${shown}`,
       responses: { 200: { description: "All of them.", schema: ref("Variables") } },
-      handler: async (call) => ok({ data: await call.services.variables.list(owner(call)) }),
+      handler: async (call) => ok(await call.services.variables.list(...target(call))),
     }),
-    make({
+    make<NewVariable>({
       ...one,
       method: "get",
       operationId: `get${name}`,
       summary: `A variable of ${shown}, without its value when it is secret`,
-      responses: answer,
-      handler: async (call) => ok(await call.services.variables.get(owner(call), call.params["name"]!)),
+      responses,
+      handler: async (call) => {
+        const [owner, scope] = target(call);
+        return ok(await call.services.variables.get(owner, call.params["name"]!, scope));
+      },
     }),
-    make<Body>({
+    make<NewVariable>({
       ...one,
       method: "put",
       operationId: `set${name}`,
       summary: `Sets a variable of ${shown}`,
       body: newVariable,
-      responses: answer,
+      responses,
       problems: [409],
-      handler: async (call) => ok(await call.services.variables.set(owner(call), call.params["name"]!, call.body)),
+      handler: async (call) => {
+        const [owner, scope] = target(call);
+        return ok(await call.services.variables.set(owner, call.params["name"]!, call.body, scope));
+      },
     }),
-    make({
+    make<NewVariable>({
       ...one,
       method: "delete",
       operationId: `delete${name}`,
       summary: `Removes a variable of ${shown}`,
-      responses: { 204: { description: "It is gone." } },
-      handler: async (call): Promise<Reply> => {
-        await call.services.variables.remove(owner(call), call.params["name"]!);
+      responses: { 204: { description: "The variable is gone." } },
+      handler: async (call) => {
+        const [owner, scope] = target(call);
+        await call.services.variables.remove(owner, call.params["name"]!, scope);
         return noContent;
       },
     }),
   ];
 }
 
-/** A user finds nothing under another's name. */
-function ownerInPath({ principal, params }: Call): string {
-  const user = params["user"]!;
-  if (principal.role === "admin" || principal.user === user) return user;
-  throw new HooklineError("not_found", "There are no such variables; a user token finds its own user's only");
-}
-
 export const variableRoutes: Route[] = [
-  ...routesOf("/v1/workspace/variables", {
-    name: "WorkspaceVariable",
-    shown: "the workspace",
-    params: {},
-    make: adminRoute,
-    owner: () => null,
-  }),
-  ...routesOf("/v1/users/{user}/variables", {
+  ...variableRoutesOf(adminRoute, "/v1/workspace/variables", { name: "WorkspaceVariable", shown: "the workspace" }),
+  ...variableRoutesOf(userRoute, "/v1/users/{user}/variables", {
     name: "UserVariable",
     shown: "a user",
     params: { user: "Id of the user" },
-    make: userRoute,
-    owner: ownerInPath,
   }),
 ];

@@ -1,55 +1,6 @@
-import { anyObject, listOf, name, nullable, object, oneOf, ref, text, time } from "./build.ts";
+import { anyObject, listOf, name, object, ref, text } from "../../model/schema.ts";
 
-const view = {
-  id: text("Id.", "con_019a1f2e4c7b7d1a8b1c2d3e4f506172"),
-  connector: name("Name of the connector.", "google-contacts"),
-  user: name("The user it belongs to.", "u_1"),
-  status: oneOf(
-    ["pending", "active", "reauth_required"],
-    "pending: not authorized yet; reauth_required: a person has to reconnect.",
-  ),
-  label: nullable(text("How the account is called.", "ada@example.com")),
-  inputs: anyObject("Answers to the manifest's `connectionInput`, without secret ones."),
-  authType: oneOf(["oauth2", "bearer", "apiKey", "basic", "none"], "How it proves itself to the vendor."),
-  scopes: listOf(text("Scope."), "Granted OAuth scopes."),
-  missingScopes: listOf(text("Scope."), "Scopes the manifest asks for that were not granted."),
-  error: nullable(
-    object("Why it does not work.", {
-      code: text("Stable code."),
-      message: text("In words."),
-      at: time("Since when."),
-    }),
-  ),
-  createdAt: time("When it was made."),
-  updatedAt: time("When it was last changed."),
-};
-
-export const connectionSchemas = {
-  Connection: object("One account of one user at one vendor. Never a secret.", view),
-  ConnectionDetails: object("A connection and what threatens it.", {
-    ...view,
-    warnings: listOf(text("In words."), "What threatens it although it works."),
-  }),
-  NewConnection: object(
-    "A connection just made.",
-    { ...view, authorizeUrl: text("OAuth: where to send the person. Valid for ten minutes, once.") },
-    ["authorizeUrl"],
-  ),
-  ActionResult: object(
-    "What an action gave.",
-    {
-      output: { description: "As the manifest describes it." },
-      warnings: listOf(
-        object("A difference.", { pointer: text("Where, as a JSON pointer."), message: text("What differs.") }),
-        "Where the output differs from the manifest's description.",
-      ),
-    },
-    ["warnings"],
-  ),
-  Option: object("One choice in a form.", {
-    value: { description: "What to send." },
-    label: text("What to show.", "Friends"),
-  }),
+export const connectorSchemas = {
   Sample: object("Examples of what a trigger tells of.", {
     live: { type: "boolean", description: "Whether they were read from the vendor just now." },
     data: listOf(

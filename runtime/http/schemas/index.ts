@@ -1,21 +1,33 @@
-import type { JsonSchema } from "../route.ts";
-import { batchSchemas } from "./batches.ts";
-import { connectionSchemas } from "./connections.ts";
-import { deliverySchemas } from "./deliveries.ts";
-import { flowSchemas } from "./flows.ts";
-import { subscriptionSchemas } from "./subscriptions.ts";
-import { syncSchemas } from "./syncs.ts";
+import type { JsonSchema } from "../../core/json.ts";
+import { userTokenSchemas } from "../../accounts/user-tokens.ts";
+import { eventDetailsSchemas } from "../../deliver/event-details.ts";
+import { explanationSchemas } from "../../deliver/explain.ts";
+import { statsSchemas } from "../../deliver/stats.ts";
+import { apiKeySchemas } from "../../model/api-keys.ts";
+import { connectionSchemas } from "../../model/connections.ts";
+import { deliverySchemas } from "../../model/deliveries.ts";
+import { endpointSchemas } from "../../model/endpoints.ts";
+import { eventSchemas } from "../../model/events.ts";
+import { subscriptionSchemas } from "../../model/subscriptions.ts";
+import { variableSchemas } from "../../model/variables.ts";
+import { subscriptionHealthSchema } from "../../poll/health.ts";
+import { connectorSchemas } from "./connections.ts";
 import { systemSchemas } from "./system.ts";
-import { variableSchemas } from "./variables.ts";
 
-/** Everything the API answers, by name. */
+/** Everything that the core's routes answer, by name. */
 export const components: Record<string, JsonSchema> = {
   ...connectionSchemas,
+  ...connectorSchemas,
   ...subscriptionSchemas,
+  SubscriptionHealth: subscriptionHealthSchema,
+  ...endpointSchemas,
+  ...eventSchemas,
+  ...eventDetailsSchemas,
   ...deliverySchemas,
-  ...batchSchemas,
-  ...flowSchemas,
-  ...syncSchemas,
+  ...explanationSchemas,
+  ...statsSchemas,
   ...variableSchemas,
+  ...apiKeySchemas,
+  ...userTokenSchemas,
   ...systemSchemas,
 };

@@ -1,56 +1,6 @@
-import { anyObject, count, listOf, name, nullable, object, ref, text, time } from "./build.ts";
-
-const apiKey = {
-  id: text("Id.", "key_019a1f2e4c7b7d1a8b1c2d3e4f506172"),
-  name: name("What it is for.", "deployment"),
-  createdAt: time("When it was made."),
-  lastUsedAt: nullable(time("When it was last used, to the minute.")),
-  revokedAt: nullable(time("When it was withdrawn; null while it is valid.")),
-};
+import { anyObject, listOf, object, text } from "../../model/schema.ts";
 
 export const systemSchemas = {
-  ApiKey: object("An admin key, without the key.", apiKey),
-  NewApiKey: object("An admin key just made.", { ...apiKey, key: text("The key; shown here and never again.") }),
-  UserToken: object("A short-lived token of one user.", {
-    token: text("For `Authorization: Bearer`."),
-    user: text("Whom it acts for."),
-    expiresAt: time("When it ends."),
-  }),
-  Explanation: object("What is known of one record.", {
-    connection: text("Id of the connection."),
-    stream: text("Key of the stream."),
-    key: text("The record's primary key."),
-    reads: listOf(
-      object("One stream with one input.", {
-        input: anyObject("The stream's input."),
-        known: { type: "boolean", description: "Whether the record is remembered." },
-        seenAt: nullable(time("When the read began that last noted it.")),
-        lastPollAt: nullable(time("When the stream was last read.")),
-        nextPollAt: nullable(time("When it is read next.")),
-        events: listOf(ref("EventDetails"), "The latest events of the record, newest first."),
-      }),
-      "Everywhere it could have been seen.",
-    ),
-    reason: text("Why there is what there is, in words."),
-  }),
-  Stats: object("What has happened, in numbers.", {
-    since: time("Events and deliveries are counted from here."),
-    connections: { type: "object", additionalProperties: count("How many."), description: "Connections by status." },
-    events: listOf(
-      object("Events of one type on one day.", {
-        day: text("UTC.", "2026-11-21"),
-        type: text("Type.", "contact.created"),
-        count: count("How many."),
-      }),
-      "By day and type, oldest first.",
-    ),
-    deliveries: { type: "object", additionalProperties: count("How many."), description: "Deliveries by status." },
-    polls: object("The streams that are read.", {
-      streams: count("How many."),
-      failing: count("How many failed when they were last read."),
-      lastPollAt: nullable(time("When any of them was last read.")),
-    }),
-  }),
   Health: object("Whether it is well.", { status: text("In a word.", "ok") }),
   Problem: {
     ...object(

@@ -1,6 +1,16 @@
 import type { Action, Manifest, Resource, Stream, Trigger } from "../../../schemas/manifest.ts";
 import { nearest, type Fault } from "../../core/errors.ts";
 import { isObject, joinPointer } from "../../core/json.ts";
+import {
+  compileAction,
+  compileAuthentication,
+  compileErrorMatcher,
+  compileResource,
+  compileServerHeaders,
+  compileStream,
+  compileTrigger,
+} from "../connector.ts";
+import { Site, type Findings } from "../site.ts";
 
 /** One entry of a section, with its key and pointer. */
 export interface Entry<T> {
@@ -19,6 +29,8 @@ export interface RuleContext {
   resources: Entry<Resource>[];
   /** A top-level part when it has the right form. */
   sound<Key extends keyof Manifest>(key: Key): Manifest[Key] | undefined;
+  /** What compiling these parts has found. */
+  findings: Findings;
 }
 
 /** One thing JSON Schema cannot say. Pointers lead into the bundled manifest. */
@@ -31,14 +43,32 @@ export function ruleContext(manifest: Manifest, schemaFaults: readonly Fault[]):
     Object.entries((manifest[key] ?? {}) as Record<string, T>)
       .map(([name, value]) => ({ name, value, pointer: joinPointer(`/${key}`, name) }))
       .filter(({ pointer }) => isSound(pointer));
-  return {
+  const findings: Findings = { faults: [], requests: [] };
+  const context: RuleContext = {
     manifest,
     streams: section("streams"),
     triggers: section("triggers"),
     actions: section("actions"),
     resources: section("resources"),
     sound: (key) => (isSound(`/${key}`) ? manifest[key] : undefined),
+    findings,
   };
+  compileParts(context);
+  return context;
+}
+
+/** Compiles all parts, so that their faults are found. */
+function compileParts(context: RuleContext): void {
+  const at = (pointer: string) => new Site(context.findings, pointer);
+  for (const { name, value, pointer } of context.streams) compileStream(name, value, at(pointer));
+  for (const { name, value, pointer } of context.triggers) compileTrigger(name, value, at(pointer));
+  for (const { name, value, pointer } of context.actions) compileAction(name, value, at(pointer));
+  for (const { value, pointer } of context.resources) compileResource(value, at(pointer));
+  for (const [i, matcher] of (context.sound("errors") ?? []).entries())
+    compileErrorMatcher(matcher, at(`/errors/${i}`));
+  for (const { value, pointer } of authenticationMethods(context)) compileAuthentication(value, at(pointer));
+  const server = context.sound("server");
+  if (server) compileServerHeaders(server, at("/server"));
 }
 
 /** A fault when a name is not among those that exist. */

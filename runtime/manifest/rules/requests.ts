@@ -1,40 +1,12 @@
-import type { ConnectorRequest, Cursor, Pagination } from "../../../schemas/manifest.ts";
+import type { Cursor, Pagination } from "../../../schemas/manifest.ts";
 import type { Fault } from "../../core/errors.ts";
-import { authenticationMethods, type Rule, type RuleContext } from "./context.ts";
-
-interface PlacedRequest {
-  request: ConnectorRequest;
-  pointer: string;
-}
-
-function requestsOf(context: RuleContext): PlacedRequest[] {
-  return [
-    ...context.streams.flatMap(({ value: { request, each, enrich, cursor }, pointer }) => [
-      { request, pointer: `${pointer}/request` },
-      ...(each ? [{ request: each.request, pointer: `${pointer}/each/request` }] : []),
-      ...(enrich ? [{ request: enrich.request, pointer: `${pointer}/enrich/request` }] : []),
-      ...(cursor.type === "sequence"
-        ? [{ request: cursor.baseline.request, pointer: `${pointer}/cursor/baseline/request` }]
-        : []),
-      ...(cursor.type === "sequence" && cursor.recover
-        ? [{ request: cursor.recover.request, pointer: `${pointer}/cursor/recover/request` }]
-        : []),
-    ]),
-    ...context.actions.flatMap(({ value: { request, steps }, pointer }) => [
-      ...(request ? [{ request, pointer: `${pointer}/request` }] : []),
-      ...(steps ?? []).map((step, i) => ({ request: step.request, pointer: `${pointer}/steps/${i}/request` })),
-    ]),
-    ...authenticationMethods(context).flatMap(({ value, pointer }) =>
-      value.test ? [{ request: value.test, pointer: `${pointer}/test` }] : [],
-    ),
-  ];
-}
+import type { Rule } from "./context.ts";
 
 /** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
 export const requestsFitTheServer: Rule = (context) => {
   const server = context.sound("server");
   if (!server) return [];
-  return requestsOf(context).flatMap(({ request, pointer }) => {
+  return context.findings.requests.flatMap(({ request, pointer }) => {
     if ("url" in server) {
       return "path" in request
         ? []

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Request } from "express";
 import { isObject } from "../../core/json.ts";
-import { send } from "../routes.ts";
-import type { Route, VendorAnswers } from "../routes.ts";
+import { send } from "../route.ts";
+import type { Route, VendorAnswers } from "../route.ts";
 import { googleAnswers, GoogleApiError, insufficientScope, unauthenticated } from "./errors.ts";
 import type { Account, Google } from "./google.ts";
 

@@ -1,4 +1,4 @@
-import type { VendorAnswers } from "../routes.ts";
+import type { VendorAnswers } from "../route.ts";
 
 /** An answer of a Google API that is not a success: the HTTP status and the body, as Google words them. */
 export class GoogleApiError extends Error {

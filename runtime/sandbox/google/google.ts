@@ -9,22 +9,9 @@ import { OAuthServer } from "./oauth.ts";
 import type { GrantSnapshot, OAuthClient } from "./oauth.ts";
 import { AddressBook } from "./people/address-book.ts";
 import type { AddressBookSnapshot } from "./people/address-book.ts";
+import type { GoogleSettings } from "./settings.ts";
 import { TaskLists } from "./tasks/task-lists.ts";
 import type { TaskListsSnapshot } from "./tasks/task-lists.ts";
-
-/** What a test or a demonstration may change while the sandbox runs. */
-export interface GoogleSettings {
-  /** Life of access tokens given out from now on, in seconds. */
-  accessTokenSeconds: number;
-  /** How long a write stays invisible to sync requests, in milliseconds. Reading one contact sees it at once. */
-  propagationDelayMs: number;
-  /** Whether a refresh gives a new refresh token and ends the old one. Google does not; other vendors do. */
-  rotateRefreshTokens: boolean;
-  /** Status of an expired sync token: 400 as Google answers, or 410 as its samples have it. */
-  expiredSyncTokenStatus: 400 | 410;
-  /** Gmail quota of one account, in units. */
-  gmailUnitsPerMinute: number;
-}
 
 interface AccountOptions {
   email: string;

@@ -1,5 +1,6 @@
 import type { Request, Response } from "express";
-import type { RequestLog, Route } from "../routes.ts";
+import type { RequestLog } from "../routes.ts";
+import type { Route } from "../route.ts";
 import { consentPage, errorPage } from "./consent.ts";
 import { googleAnswers } from "./errors.ts";
 import type { Google } from "./google.ts";

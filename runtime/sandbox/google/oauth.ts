@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Clock } from "../../core/clock.ts";
-import type { GoogleSettings } from "./google.ts";
+import type { GoogleSettings } from "./settings.ts";
 
 export interface OAuthClient {
   clientId: string;

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Request, Response } from "express";
 import { isObject } from "../../core/json.ts";
-import { send, type Route } from "../routes.ts";
+import { send, type Route } from "../route.ts";
 import {
   HighLevelError,
   highLevelAnswers,

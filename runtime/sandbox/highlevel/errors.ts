@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Answer, VendorAnswers } from "../routes.ts";
+import type { Answer, VendorAnswers } from "../route.ts";
 
 /** An answer of HighLevel that is not a success. Its 422 gives a list of messages, everything else one text. */
 export class HighLevelError extends Error {

@@ -1,5 +1,6 @@
 import type { Request, Response } from "express";
-import type { RequestLog, Route } from "../routes.ts";
+import type { RequestLog } from "../routes.ts";
+import type { Route } from "../route.ts";
 import { highLevelAnswers } from "./errors.ts";
 import { TokenRefusal, type TokenAnswer } from "./oauth.ts";
 import { OPERATIONS } from "./operations.ts";

@@ -1,5 +1,5 @@
 import operations from "./operations.json" with { type: "json" };
-import type { Route } from "../routes.ts";
+import type { Route } from "../route.ts";
 
 /** What HighLevel documents of one operation, where it errs put right: how it is asked, and by whom. */
 export interface Operation {

@@ -1,4 +1,5 @@
-import type { RequestLog, Route } from "../routes.ts";
+import type { RequestLog } from "../routes.ts";
+import type { Route } from "../route.ts";
 import { apiRoutes } from "./api.ts";
 import { calendarHandlers } from "./calendars.ts";
 import { contactHandlers } from "./contacts.ts";

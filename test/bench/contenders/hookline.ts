@@ -49,7 +49,7 @@ contend(async ({ vendor, receiver, folder }) => {
 
   return {
     prepare: async () => {
-      const { id: connection } = await runtime.connect.create({
+      const { id: connection } = await runtime.accounts.create({
         connector: "google-contacts",
         user: "u_1",
         credentials: { accessToken: "bench" },

@@ -4,14 +4,14 @@ import { createDispatch } from "../../../runtime/deliver/dispatch.ts";
 import type { Engine, JobFacts, Outcome } from "../../../runtime/engine/engine.ts";
 import { openEngine } from "../../../runtime/engine/open.ts";
 import { pollJob } from "../../../runtime/poll/jobs.ts";
-import { connectionsByIds } from "../../../runtime/store/connections.ts";
+import { connectionsByIds } from "../../../runtime/model/connections.ts";
 import type { Database, Sql } from "../../../runtime/store/database.ts";
-import type { NewEvent } from "../../../runtime/store/events.ts";
-import { knownByKeys, remember } from "../../../runtime/store/known.ts";
+import type { NewEvent } from "../../../runtime/model/events.ts";
+import { knownByKeys, remember } from "../../../runtime/model/known.ts";
 import { migrate } from "../../../runtime/store/migrate.ts";
 import { openDatabase } from "../../../runtime/store/open.ts";
-import { saveStream, streamsByIds, type StreamRecord } from "../../../runtime/store/streams.ts";
-import { activeSubscriptions } from "../../../runtime/store/subscriptions.ts";
+import { saveStream, streamsByIds, type StreamRecord } from "../../../runtime/model/streams.ts";
+import { activeSubscriptions } from "../../../runtime/model/subscriptions.ts";
 import { copies, inChunks } from "./copies.ts";
 import { CONNECTION, ENDPOINT, STREAM, SUBSCRIPTION } from "./rows.ts";
 
@@ -53,7 +53,7 @@ export async function openFilled(url: string, sizes: Sizes): Promise<FilledStore
   await fill(db, engine, sizes);
   // As the server does by itself a minute later.
   if (db.dialect === "postgres") await db.run("analyze");
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [] });
 
   let gate = Promise.withResolvers<void>();
   let claimed = meeting(POLLS);

@@ -1,10 +1,10 @@
 /** Fills a store, in a process of its own so that what it takes is not counted as the runtime's. */
 import type { Composed } from "../../../runtime/compose.ts";
-import { sealCredentials } from "../../../runtime/connect/credentials.ts";
+import { sealCredentials } from "../../../runtime/accounts/credentials.ts";
 import { createDispatch } from "../../../runtime/deliver/dispatch.ts";
 import { pollJob } from "../../../runtime/poll/jobs.ts";
 import { nextRun } from "../../../runtime/poll/schedule.ts";
-import type { NewEvent } from "../../../runtime/store/events.ts";
+import type { NewEvent } from "../../../runtime/model/events.ts";
 import { contact, resourceOf } from "../contacts.ts";
 import { copies, inChunks, type Row } from "./copies.ts";
 import { openRuntime, type Transport } from "./runtime.ts";
@@ -49,7 +49,7 @@ async function fill(seed: Seed): Promise<void> {
 /** One is made and read as always; the others are copies of its rows. Returns from when on they are polled. */
 async function addSubscriptions(runtime: Composed, { connections, everySeconds, due }: Seed): Promise<number> {
   const { db, engine, vault } = runtime;
-  const { id: connection } = await runtime.connect.create({
+  const { id: connection } = await runtime.accounts.create({
     connector: "google-contacts",
     user: "u_1",
     credentials: { accessToken: "bench" },
@@ -108,7 +108,7 @@ async function addDeliveries(runtime: Composed, { deliveries, vendor }: Seed): P
   const { db, engine, endpoints, clock, log } = runtime;
   const ids: string[] = [];
   for (let i = 0; i < ENDPOINTS; i++) ids.push((await endpoints.create({ url: vendor, events: ["contact.*"] })).id);
-  const emit = createDispatch({ engine, clock, log });
+  const emit = createDispatch({ engine, clock, log, targets: [] });
   const { connection, id: stream } = (await db.get<{ connection: string; id: number }>(
     "select * from streams limit 1",
   ))!;

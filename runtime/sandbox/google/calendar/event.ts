@@ -2,7 +2,8 @@ import { hash32 } from "../../random.ts";
 import type { Version } from "../../history.ts";
 import type { Call } from "../api.ts";
 import { reasonedError } from "../errors.ts";
-import type { Calendar, CalendarEvent, EventFields, EventTime } from "./calendars.ts";
+import type { Calendar } from "./calendars.ts";
+import type { CalendarEvent, EventFields, EventTime } from "./types.ts";
 import { timeOf } from "./recurrence.ts";
 
 /** Fields of an event that a client may write, besides start and end. */

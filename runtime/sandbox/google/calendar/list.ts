@@ -3,7 +3,8 @@ import type { Call } from "../api.ts";
 import { invalidArgument, reasonedError } from "../errors.ts";
 import { readPageSize } from "../pages.ts";
 import { decodePlace, encodePlace, fingerprint, type Place } from "../people/tokens.ts";
-import type { Calendar, CalendarEvent } from "./calendars.ts";
+import type { Calendar } from "./calendars.ts";
+import type { CalendarEvent } from "./types.ts";
 import { badRequest, findCalendar, renderCancelled, renderEvent } from "./event.ts";
 import { occurrencesOf, timeOf } from "./recurrence.ts";
 

@@ -1,5 +1,5 @@
 import type { LiveVersion } from "../../history.ts";
-import type { CalendarEvent, EventTime } from "./calendars.ts";
+import type { CalendarEvent, EventTime } from "./types.ts";
 
 const DAY = 86_400_000;
 const STEPS: Record<string, number> = { DAILY: DAY, WEEKLY: 7 * DAY };

@@ -1,4 +1,4 @@
-import type { EditMaker, WeightedEdit } from "../../edits.ts";
+import type { EditMaker, WeightedEdit } from "../../edit.ts";
 import { MAIL_SUBJECTS, NOTES } from "../../names.ts";
 import type { Random } from "../../random.ts";
 import type { Account } from "../google.ts";

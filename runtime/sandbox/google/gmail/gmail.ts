@@ -1,4 +1,4 @@
-import type { Route, VendorAnswers } from "../../routes.ts";
+import type { Route, VendorAnswers } from "../../route.ts";
 import { apiRoutes, type ApiMethod, type Call } from "../api.ts";
 import { googleAnswers, invalidArgument, reasonedError } from "../errors.ts";
 import type { Google } from "../google.ts";

@@ -1,4 +1,4 @@
-import type { Route } from "../../routes.ts";
+import type { Route } from "../../route.ts";
 import { apiRoutes } from "../api.ts";
 import type { Google } from "../google.ts";
 import { batchMethods } from "./batch-methods.ts";

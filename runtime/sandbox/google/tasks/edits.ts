@@ -1,4 +1,4 @@
-import type { Edit, WeightedEdit } from "../../edits.ts";
+import type { Edit, WeightedEdit } from "../../edit.ts";
 import { NOTES, TASK_TITLES } from "../../names.ts";
 import type { Random } from "../../random.ts";
 import type { Account } from "../google.ts";

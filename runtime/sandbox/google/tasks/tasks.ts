@@ -1,4 +1,4 @@
-import type { Route } from "../../routes.ts";
+import type { Route } from "../../route.ts";
 import { apiRoutes, type ApiMethod, type Call } from "../api.ts";
 import type { Google } from "../google.ts";
 import { readPageSize, slicePage } from "../pages.ts";

@@ -1,0 +1,115 @@
+import type { NetworkPolicy } from "../core/addresses.ts";
+import { createNetwork, type Network } from "../core/network.ts";
+import type { Context } from "../engine/context.ts";
+import { replaceSealed, sealedConnections, type ConnectionView } from "../model/connections.ts";
+import { purgeStates } from "../model/oauth-states.ts";
+import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
+import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
+import { createAuthorize } from "./authorize.ts";
+import { openClient, type ClientOf } from "./client.ts";
+import { createConnections, type Connections } from "./connections.ts";
+import { methodOf, place } from "./credentials.ts";
+import type { OAuthClient } from "./oauth.ts";
+import { createStatus, type OnStatus } from "./status.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
+import { createVendors, type VendorOf } from "./vendors.ts";
+
+export type AccountsContext = Pick<Context, "db" | "connectors" | "vault" | "emit" | "clock" | "random" | "log">;
+
+export interface AccountsNeeds {
+  /** The embedding product's OAuth registrations, by connector. */
+  clients: Readonly<Record<string, OAuthClient>>;
+  /** Other addresses than the manifests', by connector. Their own hosts may be private; nothing else becomes so. */
+  servers: Readonly<Record<string, ServerOverride>>;
+  network: NetworkPolicy;
+  /** Where Hookline is reached from outside; the OAuth callback is below it. */
+  baseUrl: string;
+  /** Further origins `returnTo` may lead to; that of `baseUrl` always may. */
+  returnOrigins: readonly string[];
+  onStatus: OnStatus;
+  /** Milliseconds the first pause before a retry lasts at most; default 500. */
+  retryBaseMs?: number;
+}
+
+/** Everything about talking to vendors. */
+export interface Accounts extends Connections {
+  /**
+   * Finishes OAuth with the callback's query parameters.
+   * @throws HooklineError what {@link Authorize.finish} throws
+   */
+  finishOAuth(
+    callback: URLSearchParams | Record<string, string>,
+    session?: string,
+  ): Promise<{ connection: ConnectionView; returnTo: string | null }>;
+  client: ClientOf;
+  vendorOf: VendorOf;
+  tokens: Tokens;
+  /** The way to vendors: requests leave only for allowed addresses. */
+  network: Network;
+  /** Deletes authorizations that nobody came back from; for a daily tick. Returns how many. */
+  purgeAuthorizations(): Promise<number>;
+  /** Wraps every connection's credentials with the newest encryption key. Returns how many were changed. */
+  rewrapCredentials(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Path of the OAuth callback below `baseUrl`. */
+const CALLBACK_PATH = "/v1/oauth/callback";
+const DEFAULT_RETRY_BASE_MS = 500;
+const BATCH = 500;
+
+export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
+  const { db, vault, clock, log } = context;
+  const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS } = needs;
+  const trusted = Object.values(servers).flatMap((server) => overriddenHosts(server));
+  const network = createNetwork({ ...needs.network, trusted });
+  const baseUrl = needs.baseUrl.replace(/\/+$/, "");
+  const vendorOf = createVendors(context, {
+    clients,
+    servers,
+    redirectUri: baseUrl + CALLBACK_PATH,
+    network,
+    counterOf: db.dialect === "postgres" ? sharedCounter(db, log) : memoryCounter,
+  });
+  const status = createStatus(context, needs.onStatus);
+  const tokens = createTokens(context, {
+    oauthOf: (connector) => vendorOf(connector).oauth(),
+    authenticationOf: (row) => {
+      const method = methodOf(vendorOf(row.connector).connector.manifest.authentication, row);
+      if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
+      return method;
+    },
+    pause: status.pause,
+  });
+  const authorize = createAuthorize(context, { vendorOf, status });
+  const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
+  const connections = createConnections(context, { vendorOf, tokens, status, authorize, returnOrigins });
+
+  return {
+    ...connections,
+    finishOAuth: async (callback, session) => {
+      const { connection, returnTo } = await authorize.finish(new URLSearchParams(callback), session);
+      return { connection: await connections.get(connection), returnTo };
+    },
+    client: (connection) => openClient(connection, context, { vendorOf, tokens, pause: status.pause, retryBaseMs }),
+    vendorOf,
+    tokens,
+    network,
+    purgeAuthorizations: () => purgeStates(db, clock.now()),
+    rewrapCredentials: async () => {
+      let count = 0;
+      for (let after: string | undefined; ;) {
+        const rows = await sealedConnections(db, { limit: BATCH, after });
+        for (const { id, credentials } of rows) {
+          const rewrapped = credentials && vault.rewrap(credentials, place(id));
+          if (rewrapped === null) continue;
+          await replaceSealed(db, id, credentials!, rewrapped);
+          count++;
+        }
+        if (rows.length < BATCH) return count;
+        after = rows.at(-1)!.id;
+      }
+    },
+    close: () => network.close(),
+  };
+}

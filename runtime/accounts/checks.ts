@@ -1,0 +1,38 @@
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
+import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
+import { compileSchema } from "../manifest/validate.ts";
+
+/**
+ * Checks inputs against the manifest's `connectionInput`.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export function checkInputs(method: AuthenticationMethod, inputs: Record<string, unknown>): void {
+  const schema = method.connectionInput;
+  const known = schema ? Object.keys((schema.properties as object | undefined) ?? {}) : [];
+  const faults = (schema ? compileSchema(schema)(inputs) : []).map((fault) => ({
+    ...fault,
+    pointer: `/inputs${fault.pointer}`,
+  }));
+  for (const name of Object.keys(inputs)) {
+    if (known.includes(name) || faults.some(({ pointer }) => pointer === `/inputs/${name}`)) continue;
+    const near = nearest(name, known);
+    faults.push({ pointer: `/inputs/${name}`, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
+  }
+  refuseFaults("connection", faults);
+}
+
+/**
+ * Checks where a person is sent back to.
+ * @throws HooklineError `invalid_url` unless its origin is allowed
+ */
+export function checkReturnTo(origins: readonly string[], returnTo: string | undefined): void {
+  if (returnTo === undefined) return;
+  const url = URL.parse(returnTo);
+  const sound = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  if (!sound || !origins.includes(url.origin)) {
+    throw new HooklineError(
+      "invalid_url",
+      `returnTo must lead to one of ${origins.join(", ")}; allow its origin in the configuration`,
+    );
+  }
+}

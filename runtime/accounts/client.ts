@@ -1,0 +1,176 @@
+import type { ErrorClass } from "../../schemas/manifest.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Context } from "../engine/context.ts";
+import type { Connector } from "../manifest/connector.ts";
+import type { ConnectionRow } from "../model/connections.ts";
+import { classify, VendorError, type ErrorScope } from "../vendor/errors.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { withRetry, type Idempotency } from "../vendor/retry.ts";
+import type { TransportRequest } from "../vendor/transports/transport.ts";
+import { callVendor } from "./call.ts";
+import { connectionValues } from "./credentials.ts";
+import { missingScopes, type NeededScope } from "./scopes.ts";
+import type { PauseConnection } from "./status.ts";
+import type { OpenConnection, Tokens } from "./tokens.ts";
+import type { VendorOf } from "./vendors.ts";
+
+export interface SendOptions {
+  /** Where an error would arise. */
+  scope: ErrorScope;
+  kind: "read" | "write";
+  /** OAuth scopes the request needs. */
+  scopes?: readonly NeededScope[];
+  /** Default "natural" for reads, "none" for writes. */
+  idempotency?: Idempotency;
+  /** Default three more tries on `rateLimited`, `serverError`, `network` and `timeout`. */
+  retry?: { max: number; on: readonly ErrorClass[] };
+  /** Milliseconds in which the last try begins; default 30 s. */
+  withinMs?: number;
+  signal?: AbortSignal;
+}
+
+/** One connection's conversation with its vendor. */
+export interface VendorClient {
+  readonly id: string;
+  readonly user: string;
+  readonly connector: Connector;
+  /** What a manifest reads as `$connection`. */
+  readonly values: Record<string, unknown>;
+  /** Granted OAuth scopes; empty when the vendor tells none. */
+  readonly scopes: readonly string[];
+  /** @throws HooklineError `scope_missing` naming the scopes that were not granted */
+  requireScopes(scopes: readonly NeededScope[]): void;
+  /**
+   * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
+   * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
+   *   `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
+   */
+  send(request: TransportRequest, options: SendOptions): Promise<VendorResponse>;
+}
+
+/**
+ * Opens the conversation of a connection. A row that was just read is not read again for the first requests.
+ * @throws HooklineError what {@link Tokens.open} throws
+ */
+export type ClientOf = (connection: string | ConnectionRow) => Promise<VendorClient>;
+
+export interface ClientNeeds {
+  vendorOf: VendorOf;
+  tokens: Tokens;
+  pause: PauseConnection;
+  /** See {@link withRetry}. */
+  retryBaseMs: number;
+}
+
+type Shared = Pick<Context, "clock" | "random">;
+
+/** Loaded on first use: few connectors need them, and what is behind them takes as long to load as much of the rest. */
+const codecs = () => import("../vendor/codecs/codecs.ts");
+
+const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
+const DEFAULT_RETRY = { max: 3, on: RETRIED };
+const DEFAULT_WITHIN_MS = 30_000;
+/** For so long a row that was read is taken for the newest; milliseconds. */
+const FRESH_MS = 1_000;
+
+/** @throws HooklineError what {@link Tokens.open} throws */
+export async function openClient(
+  connection: string | ConnectionRow,
+  context: Shared,
+  needs: ClientNeeds,
+): Promise<VendorClient> {
+  const opened = await needs.tokens.open(connection);
+  const { row } = opened;
+  const { connector } = needs.vendorOf(row.connector);
+  const conversation = new Conversation(opened, context, needs);
+  const requireScopes = (needed: readonly NeededScope[]): void => {
+    const missing = missingScopes(needed, row.scopes);
+    if (missing.length === 0) return;
+    throw new HooklineError(
+      "scope_missing",
+      `${row.id} was not granted ${missing.join(", ")}; reconnect and grant it`,
+      {
+        data: { scopes: missing },
+      },
+    );
+  };
+  return {
+    id: row.id,
+    user: row.user,
+    connector,
+    values: conversation.values,
+    scopes: row.scopes,
+    requireScopes,
+    send: async (request, options) => {
+      requireScopes(options.scopes ?? []);
+      const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
+      const response = await withRetry(() => conversation.attempt(encoded, options), {
+        ...(options.retry ?? DEFAULT_RETRY),
+        idempotency: options.idempotency ?? (options.kind === "read" ? "natural" : "none"),
+        withinMs: options.withinMs ?? DEFAULT_WITHIN_MS,
+        baseMs: needs.retryBaseMs,
+        random: context.random,
+        signal: options.signal,
+      });
+      return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
+    },
+  };
+}
+
+/** Attempts of one client, which share the newest row it knows. */
+class Conversation {
+  readonly values: Record<string, unknown>;
+  readonly #context: Shared;
+  readonly #needs: ClientNeeds;
+  #current: OpenConnection;
+  /** By `performance.now()`: from then on the row is read again. */
+  #staleAt: number;
+
+  constructor(opened: OpenConnection, context: Shared, needs: ClientNeeds) {
+    this.values = connectionValues(opened.row);
+    this.#context = context;
+    this.#needs = needs;
+    this.#current = opened;
+    this.#staleAt = performance.now() + FRESH_MS;
+  }
+
+  /** One try, in its turn; credentials that the vendor says have expired are renewed once. */
+  async attempt(request: TransportRequest, { scope, kind, signal }: SendOptions): Promise<VendorResponse> {
+    const { vendorOf, pause } = this.#needs;
+    const vendor = vendorOf(this.#current.row.connector);
+    const subject = { connection: this.#current.row.id, values: this.values };
+    await vendor.limits.take(subject, { kind, polls: scope !== "action" }, signal);
+    let opened = await this.#open();
+    for (let isRenewed = false; ; isRenewed = true) {
+      const response = await callVendor(vendor, opened, request, signal);
+      vendor.limits.learn(subject, response.headers);
+      const fault = classify(vendor.connector.errors, response, scope, this.#context.clock.now());
+      if (!fault) return response;
+
+      const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, response, fault);
+      const { credentials, row } = opened;
+      if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
+        vendor.limits.hold(subject, fault.retryAfterMs);
+      }
+      if (fault.class === "authExpired" && credentials.type === "oauth2" && !isRenewed) {
+        opened = await this.#open(row.version);
+        continue;
+      }
+      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
+      if (isLost) {
+        this.#staleAt = 0;
+        await pause(row, { version: row.version }, error);
+      }
+      throw error;
+    }
+  }
+
+  async #open(rejected?: number): Promise<OpenConnection> {
+    const { row } = this.#current;
+    const isFresh = performance.now() < this.#staleAt;
+    const opened = await this.#needs.tokens.open(isFresh ? row : row.id, rejected);
+    if (!isFresh) this.#staleAt = performance.now() + FRESH_MS;
+    this.#current = opened;
+    return opened;
+  }
+}

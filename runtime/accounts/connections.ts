@@ -1,0 +1,237 @@
+import { HooklineError, notFound } from "../core/errors.ts";
+import { newId } from "../core/ids.ts";
+import type { Context } from "../engine/context.ts";
+import {
+  changeConnection,
+  connectionChanges,
+  connectionQuery,
+  connections,
+  countAccountConnections,
+  deleteConnection,
+  newConnection,
+  reconnection,
+  type ConnectionEdit,
+  type ConnectionRow,
+  type ConnectionView,
+  type NewConnection,
+  type Reconnection,
+} from "../model/connections.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Authorize } from "./authorize.ts";
+import { checkInputs, checkReturnTo } from "./checks.ts";
+import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
+import type { Status } from "./status.ts";
+import type { Tokens } from "./tokens.ts";
+import type { VendorOf } from "./vendors.ts";
+import { relabel, verify } from "./verify.ts";
+import { viewOf, warningsOf } from "./view.ts";
+
+/**
+ * The connections of all users, as people manage them. All but `create` and `list` throw `not_found` for a connection that
+ * does not exist in the scope. `session` is something only the person's own browser holds; see {@link Authorize}.
+ */
+export interface Connections {
+  /**
+   * OAuth: `pending` with the address to send the person to. Credentials: `active` after a real request with them.
+   * @throws HooklineError `invalid_input`, `not_found` (connector), `forbidden` (another user), `invalid_url` (returnTo),
+   *   `invalid_config` (no OAuth client), `connection_rejected`, or what the request threw
+   */
+  create(
+    connection: NewConnection,
+    scope?: Scope,
+    session?: string,
+  ): Promise<ConnectionView & { authorizeUrl?: string }>;
+  /** With warnings of what threatens it. */
+  get(id: string, scope?: Scope): Promise<ConnectionView & { warnings: string[] }>;
+  /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
+  list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
+  /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
+  update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
+  /** Revokes the grant at the vendor where it can, and deletes the connection. */
+  remove(id: string, scope?: Scope): Promise<void>;
+  /**
+   * Proves the credentials by a real request; a connection that was lost and works again becomes active.
+   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
+   */
+  test(id: string, scope?: Scope): Promise<ConnectionView>;
+  /**
+   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors.
+   * @throws HooklineError `invalid_input`, `invalid_url`, `conflict` when it is not connected by OAuth
+   */
+  reconnect(id: string, options?: Reconnection, scope?: Scope, session?: string): Promise<{ authorizeUrl: string }>;
+}
+
+export interface ConnectionsNeeds {
+  vendorOf: VendorOf;
+  tokens: Tokens;
+  status: Status;
+  authorize: Authorize;
+  /** Origins people may be sent back to. */
+  returnOrigins: readonly string[];
+}
+
+export function createConnections(
+  { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
+  { vendorOf, tokens, status, authorize, returnOrigins }: ConnectionsNeeds,
+): Connections {
+  const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
+    const row = await connections.find(db, id);
+    if (row && isVisible(row.user, scope)) return row;
+    throw notFound("connection", id);
+  };
+  const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
+  const methodFor = (row: ConnectionRow) =>
+    methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
+  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row));
+  const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
+    expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
+
+  const draftOf = (given: NewConnection & { user: string }, authType: ConnectionRow["authType"]): ConnectionRow => {
+    const now = clock.now();
+    return {
+      id: newId("con", now),
+      connector: given.connector,
+      user: given.user,
+      status: "pending",
+      label: null,
+      inputs: given.inputs ?? {},
+      captured: {},
+      scopes: [],
+      authType,
+      credentials: null,
+      expiresAt: null,
+      version: 1,
+      refreshOwner: null,
+      refreshUntil: null,
+      error: null,
+      createdAt: now,
+      updatedAt: now,
+    };
+  };
+
+  const createWithCredentials = async (given: NewConnection & { user: string }): Promise<ConnectionView> => {
+    const vendor = vendorOf(given.connector);
+    const { method, credentials, expiresAt } = readCredentials(
+      vendor.connector.manifest.authentication,
+      given.credentials ?? {},
+    );
+    checkInputs(method, given.inputs ?? {});
+    const draft = draftOf(given, method.type);
+    const { account, captured } = await verify(vendor, draft, credentials, clock);
+    const row: ConnectionRow = {
+      ...draft,
+      status: "active",
+      label: account,
+      captured: account === null ? captured : { ...captured, account },
+      credentials: sealCredentials(vault, draft.id, credentials),
+      expiresAt,
+    };
+    await db.transaction(async (tx) => {
+      await connections.insert(tx, row);
+      await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
+    });
+    return view(row);
+  };
+
+  /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
+  const revoke = async (row: ConnectionRow): Promise<void> => {
+    if (row.authType !== "oauth2" || row.credentials === null) return;
+    if (row.label !== null && (await countAccountConnections(db, row.connector, row.label)) > 1) return;
+    const credentials = openCredentials(vault, row.id, row.credentials);
+    if (credentials.type !== "oauth2") return;
+    await vendorOf(row.connector)
+      .oauth()
+      .revoke(credentials.refreshToken ?? credentials.accessToken);
+  };
+
+  return {
+    async create(connection, scope = {}, session) {
+      const checked = newConnection.check(connection);
+      const given = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
+      const method = methodsOf(authenticationOf(given.connector))[0]!;
+      if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
+      checkInputs(method, given.inputs ?? {});
+      checkReturnTo(returnOrigins, given.returnTo);
+      const row = draftOf(given, "oauth2");
+      const authorizeUrl = await authorize.begin(row, { returnTo: given.returnTo, session });
+      await connections.insert(db, row);
+      return { ...view(row), authorizeUrl };
+    },
+
+    async get(id, scope) {
+      const row = await find(id, scope);
+      const sameAccount = row.label === null ? 1 : await countAccountConnections(db, row.connector, row.label);
+      return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
+    },
+
+    async list(query, scope = {}) {
+      const { user, connector, status, ...page } = connectionQuery.check(query);
+      const { limit, after } = readPage(page);
+      const filter = { user: ownerIn(scope, user), connector, status };
+      return toPage(await connections.page(db, filter, { after, limit: limit + 1 }), limit, view);
+    },
+
+    async update(id, changes, scope) {
+      const { label, inputs } = connectionChanges.check(changes);
+      const row = await find(id, scope);
+      const merged = inputs && { ...row.inputs, ...inputs };
+      if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged);
+      await change(row, { label, inputs: merged });
+      return view(await find(id));
+    },
+
+    async remove(id, scope) {
+      const row = await find(id, scope);
+      await revoke(row).catch((error: unknown) =>
+        log.warn({ connection: id, error }, "a grant could not be revoked at the vendor"),
+      );
+      await db.transaction(async (tx) => {
+        await deleteConnection(tx, id);
+        await status.announce(tx, { id, connector: row.connector, user: row.user, status: "removed" });
+      });
+    },
+
+    async test(id, scope) {
+      const found = await find(id, scope);
+      if (found.credentials === null)
+        throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
+      const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
+      const { row, credentials } = isLost
+        ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
+        : await tokens.open(found);
+      const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
+      const changes = {
+        label: relabel(row, account),
+        captured: { ...row.captured, ...captured, ...(account === null ? {} : { account }) },
+      };
+      if (isLost) expectChange(await status.activate(row, changes), id);
+      else if (changes.label !== row.label) await change(row, changes);
+      return view(await find(id));
+    },
+
+    async reconnect(id, options = {}, scope, session) {
+      const { returnTo } = reconnection.check(options);
+      const row = await find(id, scope);
+      if (row.authType !== "oauth2") {
+        throw new HooklineError(
+          "conflict",
+          `${id} is connected by ${row.authType}, not by OAuth; remove it and create it with new credentials`,
+        );
+      }
+      checkReturnTo(returnOrigins, returnTo);
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session }) };
+    },
+  };
+}
+
+function assertNamed(user: string | undefined): string {
+  if (user !== undefined) return user;
+  const faults = [{ pointer: "/user", message: "is required" }];
+  throw new HooklineError("invalid_input", "connection/user: is required", { faults });
+}
+
+function expectChange(isChanged: boolean, id: string): void {
+  if (!isChanged) throw new HooklineError("conflict", `${id} changed meanwhile; read it and try again`);
+}

@@ -1,0 +1,156 @@
+import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
+import type { Vault } from "../core/crypto.ts";
+import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
+import { rememberSecret } from "../core/secrets.ts";
+import type { ConnectionRow } from "../model/connections.ts";
+
+/** What a connection proves itself with, as it is sealed in its row. */
+export type Credentials =
+  | {
+      type: "oauth2";
+      accessToken: string;
+      refreshToken?: string;
+      /** When to refresh ahead of the end, milliseconds since the epoch; null when the vendor did not say when it ends. */
+      refreshAt: number | null;
+    }
+  | { type: "bearer"; token: string }
+  | { type: "apiKey"; apiKey: string }
+  | { type: "basic"; username: string; password: string }
+  | { type: "none" };
+
+/** What each way of authentication asks for; of OAuth, tokens a host already holds. */
+const ASKED: Record<Credentials["type"], { required: string[]; optional: string[] }> = {
+  oauth2: { required: ["accessToken"], optional: ["refreshToken", "expiresAt"] },
+  bearer: { required: ["token"], optional: [] },
+  apiKey: { required: ["apiKey"], optional: [] },
+  basic: { required: ["username", "password"], optional: [] },
+  none: { required: [], optional: [] },
+};
+
+export function sealCredentials(vault: Vault, connection: string, credentials: Credentials): Uint8Array {
+  rememberCredentials(credentials);
+  return vault.seal(JSON.stringify(credentials), place(connection));
+}
+
+/** @throws HooklineError `decryption_failed` */
+export function openCredentials(vault: Vault, connection: string, sealed: Uint8Array): Credentials {
+  const credentials = JSON.parse(vault.open(sealed, place(connection))) as Credentials;
+  rememberCredentials(credentials);
+  return credentials;
+}
+
+/** Where credentials stand, for sealing and rewrapping them. */
+export function place(connection: string): { table: string; row: string; field: string } {
+  return { table: "connections", row: connection, field: "credentials" };
+}
+
+function rememberCredentials(credentials: Credentials): void {
+  for (const [name, value] of Object.entries(credentials)) {
+    if (name !== "type" && name !== "username" && typeof value === "string") rememberSecret(value);
+  }
+}
+
+/** The ways a manifest offers, best first. */
+export function methodsOf(authentication: Authentication): AuthenticationMethod[] {
+  return "oneOf" in authentication ? authentication.oneOf : [authentication];
+}
+
+/** The way a connection uses. */
+export function methodOf(
+  authentication: Authentication,
+  row: Pick<ConnectionRow, "id" | "authType">,
+): AuthenticationMethod {
+  const method = methodsOf(authentication).find(({ type }) => type === row.authType);
+  if (method) return method;
+  throw new HooklineError(
+    "conflict",
+    `${row.id}: its connector no longer offers ${row.authType}; remove the connection and connect again`,
+  );
+}
+
+/**
+ * The way that credentials handed in are meant for, and their checked form. Without `type`, the first way that asks for
+ * exactly what was given.
+ * @throws HooklineError `invalid_input` with every fault
+ */
+export function readCredentials(
+  authentication: Authentication,
+  given: Record<string, unknown>,
+): { method: AuthenticationMethod; credentials: Credentials; expiresAt: number | null } {
+  const methods = methodsOf(authentication);
+  const { type, ...values } = given;
+  const names = methods.map((method) => method.type).join(", ");
+  const method =
+    type === undefined
+      ? (methods.find((candidate) => ASKED[candidate.type].required.every((name) => name in values)) ?? methods[0]!)
+      : methods.find((candidate) => candidate.type === type);
+  if (!method) {
+    const faults = [{ pointer: "/credentials/type", message: `must be one of: ${names}` }];
+    throw new HooklineError("invalid_input", `connection/credentials/type: must be one of: ${names}`, { faults });
+  }
+
+  const { required, optional } = ASKED[method.type];
+  const faults: Fault[] = [];
+  for (const name of required) {
+    const value = values[name];
+    if (typeof value !== "string" || value === "")
+      faults.push({ pointer: `/credentials/${name}`, message: "is required, as text" });
+    else if (/[\r\n\0]/.test(value))
+      faults.push({ pointer: `/credentials/${name}`, message: "must not contain line breaks" });
+  }
+  for (const name of Object.keys(values)) {
+    if (required.includes(name) || optional.includes(name)) continue;
+    faults.push({
+      pointer: `/credentials/${name}`,
+      message: `unknown property; ${method.type} takes ${[...required, ...optional].join(", ")}`,
+    });
+  }
+  if (values.refreshToken !== undefined && typeof values.refreshToken !== "string") {
+    faults.push({ pointer: "/credentials/refreshToken", message: "must be text" });
+  }
+  const expiresAt = values.expiresAt === undefined ? null : asTime(values.expiresAt);
+  if (Number.isNaN(expiresAt))
+    faults.push({ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" });
+  refuseFaults("connection", faults);
+  const { expiresAt: _, ...kept } = values;
+  const refreshAt = method.type === "oauth2" ? { refreshAt: expiresAt } : {};
+  return { method, credentials: { type: method.type, ...kept, ...refreshAt } as Credentials, expiresAt };
+}
+
+function asTime(value: unknown): number {
+  return typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
+}
+
+/** The headers and query parameters that carry credentials. */
+export function presentCredentials(
+  method: AuthenticationMethod,
+  credentials: Credentials,
+): { headers: Record<string, string>; query: Record<string, string> } {
+  switch (credentials.type) {
+    case "oauth2":
+      return { headers: { authorization: `Bearer ${credentials.accessToken}` }, query: {} };
+    case "bearer":
+      return { headers: { authorization: `Bearer ${credentials.token}` }, query: {} };
+    case "basic": {
+      const pair = Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64");
+      rememberSecret(pair);
+      return { headers: { authorization: `Basic ${pair}` }, query: {} };
+    }
+    case "apiKey": {
+      if (method.type !== "apiKey") throw new TypeError("Credentials of another way of authentication");
+      const value = (method.prefix ?? "") + credentials.apiKey;
+      return method.in === "header"
+        ? { headers: { [method.name]: value }, query: {} }
+        : { headers: {}, query: { [method.name]: value } };
+    }
+    case "none":
+      return { headers: {}, query: {} };
+  }
+}
+
+/** The values a manifest reads as `$connection.<name>`; what the vendor told goes before what a person gave. */
+export function connectionValues(
+  row: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured">,
+): Record<string, unknown> {
+  return { ...row.inputs, ...row.captured, id: row.id, user: row.user };
+}

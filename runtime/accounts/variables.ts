@@ -1,0 +1,181 @@
+import type { SealContext } from "../core/crypto.ts";
+import { HooklineError, unknownName } from "../core/errors.ts";
+import { OpenedCache } from "../core/opened.ts";
+import { rememberSecret } from "../core/secrets.ts";
+import type { Context } from "../engine/context.ts";
+import type { Page } from "../model/page.ts";
+import { isVisible, type Scope } from "../model/principal.ts";
+import type { Sql } from "../store/database.ts";
+import {
+  allVariables,
+  LONGEST_VALUE,
+  newVariable,
+  ownerColumn,
+  ownerOf,
+  replaceVariable,
+  variableKey,
+  variableOwner,
+  variables,
+  variablesInReach,
+  variablesOfOwner,
+  type NewVariable,
+  type VariableRecord,
+  type VariableView,
+} from "../model/variables.ts";
+
+/** Variables by name. Each is opened when it is read. */
+export interface VariableValues {
+  readonly workspace: Readonly<Record<string, unknown>>;
+  readonly user: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * What the expressions of a user's stream, action or flow read as `$workspace.vars` and `$user.vars`, secret ones included.
+ * One statement, or none when what is compiled names no variable; a variable is opened when an expression reads it, once as
+ * long as it stays the same. Reading it throws `decryption_failed`.
+ */
+export type VariablesOf = (user: string, compiled?: { readonly readsVariables: boolean }) => Promise<VariableValues>;
+
+/**
+ * Named values that manifests and flows read as `$workspace.vars.<name>` and `$user.vars.<name>`. The owner is a user, or null
+ * for the workspace. All throw `not_found` for an owner outside the scope, and `invalid_input` for a name or owner that cannot be.
+ */
+export interface Variables {
+  /** By name, in one page; an owner has at most {@link MOST_VARIABLES}. */
+  list(owner: string | null, scope?: Scope): Promise<Page<VariableView>>;
+  /** @throws HooklineError `not_found` */
+  get(owner: string | null, name: string, scope?: Scope): Promise<VariableView>;
+  /** @throws HooklineError `invalid_input`, `too_large` for a value, `conflict` when the owner has too many */
+  set(owner: string | null, name: string, variable: NewVariable, scope?: Scope): Promise<VariableView>;
+  /** @throws HooklineError `not_found` */
+  remove(owner: string | null, name: string, scope?: Scope): Promise<void>;
+  valuesOf: VariablesOf;
+  /** Wraps every value with the newest encryption key. Returns how many were changed. */
+  rewrap(): Promise<number>;
+}
+
+/** Of one owner. */
+const MOST_VARIABLES = 200;
+const BATCH = 500;
+const NONE: VariableValues = { workspace: {}, user: {} };
+
+export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">): Variables {
+  const texts = new OpenedCache((row, sealed) => vault.open(sealed, placeOf(row)));
+  const open = (record: VariableRecord): unknown => {
+    const value: unknown = JSON.parse(texts.get(rowOf(ownerOf(record), record.name), record.sealed));
+    if (record.secret) rememberAll(value);
+    return value;
+  };
+  const view = (record: VariableRecord, value: () => unknown = () => open(record)): VariableView => ({
+    ...variables.view(record),
+    ...(record.secret ? {} : { value: value() }),
+  });
+  const find = (sql: Sql, owner: string | null, name: string) => variables.find(sql, ownerColumn(owner), name);
+  const unknown = async (owner: string | null, name: string): Promise<HooklineError> => {
+    const known = await variablesOfOwner(db, owner);
+    return new HooklineError(
+      "not_found",
+      unknownName(
+        "variable",
+        name,
+        known.map((record) => record.name),
+      ),
+    );
+  };
+
+  return {
+    async list(owner, scope) {
+      variableOwner.check({ user: owner });
+      assertVisible(owner, scope);
+      return { data: (await variablesOfOwner(db, owner)).map((record) => view(record)), nextCursor: null };
+    },
+
+    async get(owner, name, scope) {
+      assertKey(owner, name, scope);
+      const record = await find(db, owner, name);
+      if (!record) throw await unknown(owner, name);
+      return view(record);
+    },
+
+    async set(owner, name, given, scope) {
+      assertKey(owner, name, scope);
+      const { value, secret = false } = newVariable.check(given);
+      const text = JSON.stringify(value);
+      if (text.length > LONGEST_VALUE) {
+        throw new HooklineError("too_large", `Variable ${name} is longer than ${LONGEST_VALUE} characters; shorten it`);
+      }
+      if (secret) rememberAll(value);
+      const now = clock.now();
+      const sealed = vault.seal(text, placeOf(rowOf(owner, name)));
+      return db.transaction(async (tx) => {
+        const before = await find(tx, owner, name);
+        if (!before && (await variablesOfOwner(tx, owner)).length >= MOST_VARIABLES) {
+          throw new HooklineError(
+            "conflict",
+            `Variable ${name}: ${MOST_VARIABLES} variables exist already; remove one first`,
+          );
+        }
+        const createdAt = before?.createdAt ?? now;
+        const record = { owner: ownerColumn(owner), name, secret, sealed, createdAt, updatedAt: now };
+        await variables.save(tx, record);
+        return view(record, () => value);
+      });
+    },
+
+    async remove(owner, name, scope) {
+      assertKey(owner, name, scope);
+      if (!(await variables.delete(db, ownerColumn(owner), name))) throw await unknown(owner, name);
+    },
+
+    async valuesOf(user, compiled) {
+      if (compiled?.readsVariables === false) return NONE;
+      const values = { workspace: {}, user: {} };
+      for (const record of await variablesInReach(db, user)) {
+        const of = ownerOf(record) === null ? values.workspace : values.user;
+        Object.defineProperty(of, record.name, { enumerable: true, get: () => open(record) });
+      }
+      return values;
+    },
+
+    async rewrap() {
+      let count = 0;
+      for (let after: VariableRecord | undefined; ;) {
+        const records = await allVariables(db, { after, limit: BATCH });
+        for (const record of records) {
+          const rewrapped = vault.rewrap(record.sealed, placeOf(rowOf(ownerOf(record), record.name)));
+          if (rewrapped === null) continue;
+          await replaceVariable(db, record, rewrapped);
+          count++;
+        }
+        if (records.length < BATCH) return count;
+        after = records.at(-1);
+      }
+    },
+  };
+}
+
+/** A user may have any name; JSON keeps owner and name apart. */
+function rowOf(owner: string | null, name: string): string {
+  return JSON.stringify([owner, name]);
+}
+
+function placeOf(row: string): SealContext {
+  return { table: "variables", row, field: "value" };
+}
+
+function assertKey(owner: string | null, name: string, scope: Scope | undefined): void {
+  variableKey.check({ user: owner, name });
+  assertVisible(owner, scope);
+}
+
+/** A user finds nothing of the workspace, nor under another user's name. */
+function assertVisible(owner: string | null, scope: Scope = {}): void {
+  if (isVisible(owner, scope)) return;
+  throw new HooklineError("not_found", "These variables do not exist; a user token finds only those of its own user");
+}
+
+/** Keeps a secret's texts out of logs, however deep in it they are. */
+function rememberAll(value: unknown): void {
+  if (typeof value === "string") rememberSecret(value);
+  else if (typeof value === "object" && value !== null) for (const inner of Object.values(value)) rememberAll(inner);
+}

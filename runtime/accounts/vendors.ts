@@ -1,0 +1,111 @@
+import { HooklineError, unknownName } from "../core/errors.ts";
+import type { Network } from "../core/network.ts";
+import type { Context } from "../engine/context.ts";
+import type { Connector } from "../manifest/connector.ts";
+import { methodsOf } from "./credentials.ts";
+import { classify } from "../vendor/errors.ts";
+import { hostGuard, type AssertHost, type ServerOverride } from "../vendor/hosts.ts";
+import type { CounterOf } from "../vendor/counter.ts";
+import { createLimits, type Limits } from "../vendor/limits.ts";
+import { createOAuth, type OAuth, type OAuthClient } from "./oauth.ts";
+import { createGoogleTransport } from "../vendor/transports/googleapis.ts";
+import { createHttpTransport } from "../vendor/transports/http.ts";
+import type { Transport } from "../vendor/transports/transport.ts";
+
+/** What it takes to talk to one vendor. */
+export interface Vendor {
+  connector: Connector;
+  /** What carries the manifest's requests. */
+  transport: Transport;
+  /** What carries requests that name a path or an address themselves, whatever the manifest's own go through. */
+  http: Transport;
+  /** Base URL of plain HTTP requests. */
+  url: string;
+  assertHost: AssertHost;
+  limits: Limits;
+  /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
+  oauth(): OAuth;
+}
+
+type Shared = Pick<Context, "connectors" | "clock">;
+
+export interface VendorsNeeds {
+  /** The embedding product's OAuth registrations, by connector. */
+  clients: Readonly<Record<string, OAuthClient>>;
+  /** Other addresses than the manifests', by connector. */
+  servers: Readonly<Record<string, ServerOverride>>;
+  /** Where vendors send people back. */
+  redirectUri: string;
+  /** The way to vendors. */
+  network: Network;
+  /** Where uses of the vendors' limits are counted. */
+  counterOf: CounterOf;
+}
+
+/** The vendor of a connector, made on first use. @throws HooklineError `not_found` with the nearest name */
+export type VendorOf = (connector: string) => Vendor;
+
+export function createVendors(context: Shared, needs: VendorsNeeds): VendorOf {
+  const vendors = new Map<string, Vendor>();
+  return (name) => {
+    let vendor = vendors.get(name);
+    if (!vendor) vendors.set(name, (vendor = createVendor(findConnector(context.connectors, name), context, needs)));
+    return vendor;
+  };
+}
+
+function findConnector(connectors: ReadonlyMap<string, Connector>, name: string): Connector {
+  const connector = connectors.get(name);
+  if (connector) return connector;
+  throw new HooklineError("not_found", unknownName("connector", name, connectors.keys()));
+}
+
+function createVendor(
+  connector: Connector,
+  { clock }: Shared,
+  { clients, servers, redirectUri, network, counterOf }: VendorsNeeds,
+): Vendor {
+  const { name, manifest } = connector;
+  const override = Object.hasOwn(servers, name) ? servers[name] : undefined;
+  const assertHost = hostGuard(name, manifest.allowedHosts, override);
+  const { server } = manifest;
+  const ownUrl = "url" in server ? server.url : `https://${manifest.allowedHosts[0]}`;
+  const url = override?.url ?? ownUrl;
+  const http = createHttpTransport({ url, assertHost, network });
+  const transport =
+    "googleapis" in server
+      ? createGoogleTransport({ ...server.googleapis, rootUrl: override?.url, assertHost, network })
+      : http;
+  let oauth: OAuth | undefined;
+  return {
+    connector,
+    transport,
+    http,
+    url,
+    assertHost,
+    limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
+    oauth: () => {
+      const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
+      const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
+      if (!authentication || !client) {
+        throw new HooklineError(
+          "invalid_config",
+          `clients.${name}: no OAuth client is configured; register one at the vendor and set its id and secret`,
+        );
+      }
+      return (oauth ??= createOAuth({
+        connector: name,
+        authentication,
+        override,
+        client,
+        redirectUri,
+        network,
+        assertHost,
+        classify: (response) => {
+          const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(response));
+          return matched ? classify(connector.errors, response, "token", clock.now())?.class : undefined;
+        },
+      }));
+    },
+  };
+}

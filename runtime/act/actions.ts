@@ -1,0 +1,158 @@
+import { HooklineError, unknownName, type Fault } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import type { CompiledAction, CompiledStep, Connector } from "../manifest/connector.ts";
+import type { Getter } from "../manifest/expressions.ts";
+import type { RequestParts } from "../manifest/targets.ts";
+import type { VendorClient } from "../accounts/client.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import { errorClass, VendorError } from "../vendor/errors.ts";
+import { assertRequirement } from "../accounts/requirement.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { KeyedMutex } from "./mutex.ts";
+import { runKey } from "./run-key.ts";
+
+export interface ActionsOptions {
+  openClient: (connection: string) => Promise<VendorClient>;
+  variablesOf: VariablesOf;
+  log: Log;
+}
+
+export interface ActionResult {
+  output: unknown;
+  /** Where the output differs from the manifest's description; the output is given as it came. */
+  warnings?: Fault[];
+}
+
+export type RunAction = (
+  connection: string,
+  action: string,
+  input: unknown,
+  options?: RunOptions,
+) => Promise<ActionResult>;
+
+export interface RunOptions {
+  signal?: AbortSignal;
+  /**
+   * Runs of one action of one connection with equal seeds are the same run to a vendor that lets clients choose ids; see
+   * {@link runKey}. Nothing is stored: every run is done. Default a random one.
+   */
+  keySeed?: string;
+  /** Takes the place of the action's own result, with the same scope; its value is not checked. */
+  result?: Getter;
+}
+
+/**
+ * Makes the function that runs one action of a connection.
+ * @throws HooklineError `not_found` (action), `invalid_input` with every fault, `scope_missing` and `conflict` (a connection
+ *   of the wrong kind) before any call; and what {@link VendorClient.send} throws
+ */
+export function createRunAction({ openClient, variablesOf, log }: ActionsOptions): RunAction {
+  const serially = new KeyedMutex();
+  return async (connection, name, input, { signal, keySeed, result } = {}) => {
+    const client = await openClient(connection);
+    const action = findAction(client.connector, name);
+    const faults = action.validateInput(input);
+    if (faults.length > 0) throw inputRefused(client.connector, name, faults);
+    assertUsable(client, action);
+    const { workspace, user } = await variablesOf(client.user, action);
+    const run = { key: runKey(connection, name, keySeed) };
+    const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, run };
+    const work = () => runSteps(client, { ...action, result: result ?? action.result }, scope, signal);
+    const output = action.serial ? await serially.run(connection, work) : await work();
+    const mismatches = result ? [] : (action.validateOutput?.(output) ?? []);
+    if (mismatches.length === 0) return { output: output ?? null };
+    log.warn({ connection, action: name, mismatches }, "an output differs from its schema");
+    return { output: output ?? null, warnings: mismatches };
+  };
+}
+
+/**
+ * The action of this name.
+ * @throws HooklineError `not_found` with the nearest name
+ */
+export function findAction(connector: Connector, name: string): CompiledAction {
+  const action = connector.actions.get(name);
+  if (action) return action;
+  throw new HooklineError("not_found", `${connector.name}: ${unknownName("action", name, connector.actions.keys())}`);
+}
+
+/** An input that its action refuses. */
+export function inputRefused({ name }: Connector, action: string, faults: Fault[]): HooklineError {
+  return new HooklineError("invalid_input", `${name}.${action}: the input does not match its schema: see errors`, {
+    faults,
+  });
+}
+
+/**
+ * Refuses an action that the connection was not granted, or is not of the kind for.
+ * @throws HooklineError `scope_missing`, `conflict`
+ */
+export function assertUsable(client: VendorClient, { name, scopes, requires }: CompiledAction): void {
+  client.requireScopes(scopes);
+  assertRequirement(`${client.connector.name}.${name}`, requires, client.values);
+}
+
+async function runSteps(
+  client: VendorClient,
+  action: CompiledAction,
+  given: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  const steps: Record<string, VendorResponse> = {};
+  const again = new Map<string, number>();
+  let response: VendorResponse | undefined;
+  for (let index = 0; index < action.steps.length; index++) {
+    const step = action.steps[index]!;
+    const scope = { ...given, steps };
+    if (step.when && !step.when(scope)) continue;
+    try {
+      response = await runStep(client, action, step.request(scope), signal);
+      steps[step.id] = response;
+    } catch (error) {
+      if (error instanceof VendorError && step.accept.includes(error.class)) {
+        response = steps[step.id] = { status: error.status, headers: {}, body: null, url: "" };
+        continue;
+      }
+      const back = stepBack(action, step, error, again);
+      if (back === undefined) throw error;
+      index = back - 1;
+    }
+  }
+  return action.result({ ...given, steps, response });
+}
+
+/** Which step to start again from after this failure; undefined when it stands. */
+function stepBack(
+  action: CompiledAction,
+  { id, retry }: CompiledStep,
+  error: unknown,
+  again: Map<string, number>,
+): number | undefined {
+  const used = again.get(id) ?? 0;
+  if (!retry || errorClass(error) !== retry.on || used >= retry.max) return undefined;
+  again.set(id, used + 1);
+  return action.steps.findIndex((step) => step.id === retry.from);
+}
+
+function runStep(
+  client: VendorClient,
+  action: CompiledAction,
+  request: RequestParts,
+  signal?: AbortSignal,
+): Promise<VendorResponse> {
+  const reads = READING.has(action.definition.kind) || isRead(request);
+  return client.send(request, {
+    scope: "action",
+    kind: reads ? "read" : "write",
+    idempotency: reads ? "natural" : action.idempotency,
+    retry: action.retry,
+    signal,
+  });
+}
+
+const READING = new Set(["get", "search", "list"]);
+
+/** By the verb of HTTP, or the last word of a googleapis method. */
+function isRead({ method }: RequestParts): boolean {
+  return method === "GET" || /\.(get|list|search|query|batchGet|getBatchGet)\w*$/.test(method);
+}

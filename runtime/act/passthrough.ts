@@ -1,0 +1,99 @@
+import { Readable } from "node:stream";
+import type { Accounts } from "../accounts/accounts.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Network } from "../core/network.ts";
+import { bodyTooLarge, type StreamResponse } from "../core/network-stream.ts";
+import { parseRetryAfter } from "../core/retry-after.ts";
+import { connectionValues, methodOf, presentCredentials } from "../accounts/credentials.ts";
+import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
+import { passthroughUrl } from "./passthrough-url.ts";
+import type { Context } from "../engine/context.ts";
+import type { OpenConnection, Tokens } from "../accounts/tokens.ts";
+import type { Vendor } from "../accounts/vendors.ts";
+
+/** A caller's request for the vendor's own API. */
+export interface PassthroughRequest {
+  /** One of {@link PASSTHROUGH_METHODS}. */
+  method: string;
+  /** Below the vendor's base URL, as it was sent: still escaped, without the slash in front, with its query. */
+  target: string;
+  /** Names in lower case. Default none. */
+  headers?: Readonly<Record<string, string | string[] | undefined>>;
+  body?: Readable | Buffer;
+  signal?: AbortSignal;
+}
+
+/** The vendor's answer; the body is to be read, or destroyed. */
+export type PassthroughAnswer = StreamResponse;
+
+export const PASSTHROUGH_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
+/** Of a body, in either direction. */
+export const MAX_PASSTHROUGH_BYTES = 100 * 1024 * 1024;
+/** Milliseconds to the last byte of the answer. */
+const DEADLINE_MS = 300_000;
+
+/** See `Actions.passthrough`. */
+export function createPassthrough(
+  { clock }: Pick<Context, "clock">,
+  { vendorOf, tokens, network }: Pick<Accounts, "vendorOf" | "tokens" | "network">,
+): (connection: string, request: PassthroughRequest) => Promise<PassthroughAnswer> {
+  return async (connection, request) => {
+    assertMethod(request.method);
+    if (Number(request.headers?.["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
+      throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
+    let opened = await tokens.open(connection);
+    const vendor = vendorOf(opened.row.connector);
+    const caller = { connection, values: connectionValues(opened.row) };
+    const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
+    passthroughUrl(vendor, request.target);
+    await vendor.limits.take(caller, { kind, polls: false }, request.signal);
+    let answer = await forward(vendor, opened, request, network);
+    if (answer.status === 401 && opened.credentials.type === "oauth2") {
+      opened = await renewed(tokens, opened, answer);
+      // A body that has gone by cannot be sent twice: the new token is for the next request then.
+      if (request.body === undefined) {
+        answer.body.destroy();
+        answer = await forward(vendor, opened, request, network);
+      }
+    }
+    vendor.limits.learn(caller, answer.headers);
+    if (answer.status === 429) {
+      vendor.limits.hold(caller, parseRetryAfter(answer.headers["retry-after"], clock.now()));
+    }
+    return { ...answer, headers: answerHeaders(answer.headers) };
+  };
+}
+
+async function forward(
+  vendor: Vendor,
+  opened: OpenConnection,
+  request: PassthroughRequest,
+  network: Network,
+): Promise<StreamResponse> {
+  const { row, credentials } = opened;
+  const { connector } = vendor;
+  const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
+  const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
+  return network.stream(passthroughUrl(vendor, request.target, presented.query), {
+    method: request.method,
+    headers: vendorHeaders(request.headers ?? {}, { ...own, ...presented.headers }, request.body instanceof Readable),
+    body: request.body,
+    deadlineMs: DEADLINE_MS,
+    maxBytes: MAX_PASSTHROUGH_BYTES,
+    signal: request.signal,
+  });
+}
+
+async function renewed(tokens: Tokens, { row }: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {
+  try {
+    return await tokens.open(row, row.version);
+  } catch (error) {
+    answer.body.destroy();
+    throw error;
+  }
+}
+
+function assertMethod(method: string): void {
+  if ((PASSTHROUGH_METHODS as readonly string[]).includes(method)) return;
+  throw new HooklineError("invalid_input", `Method ${method} is not supported; use ${PASSTHROUGH_METHODS.join(", ")}`);
+}

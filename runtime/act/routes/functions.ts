@@ -1,0 +1,49 @@
+import type { JsonSchema } from "../../core/json.ts";
+import type { InputOf } from "../../model/input.ts";
+import { ok, type Route } from "../../model/route.ts";
+import { anyObject, listOf, object, ref } from "../../model/schema.ts";
+import { actionInput } from "../model/actions.ts";
+import { agentQuery, functionQuery } from "../model/functions.ts";
+import { keyHeader, keyOf, userRoute, vendorProblems } from "./services.ts";
+
+const tag = "functions";
+/** Whose functions, as query parameters. */
+export const userQuery = agentQuery.schema["properties"] as Record<string, JsonSchema>;
+
+export const functionRoutes: Route[] = [
+  userRoute<unknown, InputOf<typeof functionQuery>>({
+    method: "get",
+    path: "/v1/functions",
+    operationId: "listFunctions",
+    summary: "Every action of a user's connections, as function definitions for AI agents",
+    tag,
+    query: functionQuery.schema["properties"] as Record<string, JsonSchema>,
+    responses: {
+      200: {
+        description: "The functions.",
+        schema: object("All functions.", {
+          data: listOf(
+            anyObject("As the format has it; values only the vendor knows have `x-dynamic-values`."),
+            "By connection.",
+          ),
+        }),
+      },
+    },
+    handler: async ({ services, query, scope }) => ok(await services.functions.list(query, scope)),
+  }),
+  userRoute<Record<string, unknown>, InputOf<typeof agentQuery>>({
+    method: "post",
+    path: "/v1/functions/{name}/call",
+    operationId: "callFunction",
+    summary: "Runs the action a function stands for; the body is what the model gave as arguments",
+    tag,
+    params: { name: "Name of the function" },
+    query: userQuery,
+    requestHeaders: keyHeader,
+    body: actionInput,
+    responses: { 200: { description: "The result.", schema: ref("ActionResult") } },
+    problems: vendorProblems,
+    handler: async ({ services, params, query, body, scope, ...call }) =>
+      ok(await services.functions.call(params["name"]!, body, { ...keyOf(call), ...query }, scope)),
+  }),
+];

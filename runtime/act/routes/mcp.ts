@@ -1,0 +1,27 @@
+import { type Route } from "../../model/route.ts";
+import { anyObject } from "../../model/schema.ts";
+import { userQuery } from "./functions.ts";
+import { userRoute } from "./services.ts";
+
+export const mcpRoutes: Route[] = [
+  userRoute<unknown, { user?: string }>({
+    method: "post",
+    path: "/mcp",
+    operationId: "sendMcpMessage",
+    summary: "Model Context Protocol, streamable HTTP without sessions: every action of a user's connections as a tool",
+    tag: "functions",
+    query: userQuery,
+    body: anyObject("A JSON-RPC message.", { jsonrpc: "2.0", id: 1, method: "tools/list" }),
+    responses: {
+      200: { description: "The answer.", schema: anyObject("A JSON-RPC response.") },
+      202: { description: "A notification was accepted." },
+      default: { description: "The message does not follow the protocol.", schema: anyObject("A JSON-RPC error.") },
+    },
+    handler: async ({ services, query, headers, body, scope }) => {
+      const { status, body: answer } = await services.mcp({ ...query, headers, body }, scope);
+      return answer === undefined
+        ? { status }
+        : { status, body: answer, headers: { "content-type": "application/json" } };
+    },
+  }),
+];

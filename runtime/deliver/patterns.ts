@@ -1,0 +1,69 @@
+import { editDistance } from "../core/errors.ts";
+import { compilePatterns } from "../core/event-patterns.ts";
+import type { Context } from "../engine/context.ts";
+import { OPERATIONAL_TYPES } from "../model/operational.ts";
+
+/**
+ * What is wrong with an event pattern beside its form, or undefined: it must not nearly miss a type that the loaded
+ * connectors or Hookline itself emit. A pattern of other types is allowed, because their connector may be loaded later;
+ * since it matches nothing until then, it is logged.
+ */
+export function patternFault(
+  { connectors, log }: Pick<Context, "connectors"> & { log: Pick<Context["log"], "warn"> },
+  pattern: string,
+): string | undefined {
+  const types = new Set<string>(OPERATIONAL_TYPES);
+  for (const { triggers } of connectors.values()) for (const { event } of triggers.values()) types.add(event);
+  if (pattern === "*" || [...types].some(compilePatterns([pattern]))) return undefined;
+  const near = nearMiss(pattern, types);
+  if (near !== undefined) return `"${pattern}" matches no event of a loaded connector; did you mean "${near}"?`;
+  log.warn({ pattern }, "no loaded connector has events of this pattern; it matches nothing until one has");
+  return undefined;
+}
+
+/** The pattern of known types that somebody must have meant. */
+function nearMiss(pattern: string, types: ReadonlySet<string>): string | undefined {
+  const families = new Set<string>();
+  for (const type of types) {
+    const words = type.split(".");
+    for (let length = 1; length < words.length; length++) families.add(words.slice(0, length).join("."));
+  }
+  const isFamily = pattern.endsWith(".*");
+  const stem = pattern.replace(/\.\*$/, "");
+  const exactly = stem.toLowerCase();
+  if (types.has(exactly)) return exactly;
+  if (families.has(exactly)) return `${exactly}.*`;
+
+  const typed = stem.split(".");
+  const near = [...(isFamily ? families : types)].filter((candidate) => {
+    const known = candidate.split(".");
+    const isNear = (word: string, index: number): boolean =>
+      isSameWord(word, known[index]!) || (!isFamily && index === typed.length - 1 && isSlip(word, known[index]!));
+    return known.length === typed.length && typed.every(isNear);
+  });
+  const [best] = near.sort((a, b) => editDistance(stem, a) - editDistance(stem, b));
+  return best === undefined || !isFamily ? best : `${best}.*`;
+}
+
+/**
+ * Whether two names of a kind of thing are one name, typed differently: a plural, a doubled letter, letters swapped. More
+ * than that would take one thing for another, as contract for contact; only long names are told apart well enough.
+ */
+function isSameWord(a: string, b: string): boolean {
+  const [one, other] = [a.toLowerCase(), b.toLowerCase()];
+  if (isPluralOf(one, other) || isPluralOf(other, one) || undoubled(one) === undoubled(other)) return true;
+  const isLong = Math.min(one.length, other.length) >= 8;
+  return editDistance(one, other) === 1 && (isLong || sorted(one) === sorted(other));
+}
+
+const sorted = (word: string): string => word.split("").sort().join("");
+
+const isPluralOf = (many: string, one: string): boolean =>
+  many === `${one}s` || many === `${one}es` || many === one.replace(/y$/, "ies");
+
+const undoubled = (word: string): string => word.replaceAll(/(.)\1/g, "$1");
+
+/** Whether a change is a slip of the pen for another: the changes of one kind of thing are few, and unlike each other. */
+function isSlip(typed: string, known: string): boolean {
+  return editDistance(typed.toLowerCase(), known) <= (known.length >= 7 ? 2 : 1);
+}

@@ -1,0 +1,56 @@
+import type { ConnectorTrigger, Trigger } from "../../schemas/flow.ts";
+import { unknownName, type Fault } from "../core/errors.ts";
+import { compileCondition } from "../manifest/jmespath.ts";
+import { assertCron } from "../poll/schedule.ts";
+import { below, faultsOf } from "./attempt.ts";
+import { connectionFaults, scopeFaults, type CheckOptions } from "./check-connection.ts";
+import { mappingFaults } from "./check-mapping.ts";
+import { anything, eventDataOf, objectOf, text, type ValueType } from "./value-type.ts";
+
+/** Shortest time between two runs of a schedule, in seconds. */
+const MIN_SCHEDULE_S = 60;
+
+interface CheckedTrigger {
+  faults: Fault[];
+  /** Type of `trigger` in mappings. */
+  type: ValueType;
+}
+
+/** Everything wrong with a trigger, and what it gives. */
+export async function checkTrigger(trigger: Trigger, options: CheckOptions): Promise<CheckedTrigger> {
+  if ("connection" in trigger) return checkConnectorTrigger(trigger, options);
+  if ("schedule" in trigger) {
+    const faults = faultsOf("", () => assertCron(trigger.schedule, trigger.timeZone, MIN_SCHEDULE_S));
+    return { faults, type: objectOf({ time: text }) };
+  }
+  if ("hook" in trigger) return { faults: [], type: objectOf({ body: anything, headers: anything, query: anything }) };
+  if ("call" in trigger) return { faults: [], type: anything };
+  const { connector } = trigger.connectionActive;
+  const message = unknownName("connector", connector, options.connectors.keys());
+  const faults = options.connectors.has(connector) ? [] : [{ pointer: "/connectionActive/connector", message }];
+  return { faults, type: objectOf({ connection: text, connector: text, user: text }) };
+}
+
+async function checkConnectorTrigger(trigger: ConnectorTrigger, options: CheckOptions): Promise<CheckedTrigger> {
+  const { found, faults } = await connectionFaults(trigger.connection, options);
+  if (!found) return { faults, type: anything };
+  const { connector, connection } = found;
+  const compiled = connector.triggers.get(trigger.trigger);
+  if (!compiled) {
+    const message = unknownName("trigger", trigger.trigger, connector.triggers.keys());
+    return { faults: [{ pointer: "/trigger", message }], type: anything };
+  }
+  const environment = { roots: options.setup ? ["setup"] : [], types: {}, earlier: [], steps: [] };
+  const expected = { schema: compiled.definition.input ?? {}, validate: compiled.validateInput };
+  const { where } = trigger;
+  return {
+    faults: [
+      ...below("/input", mappingFaults(trigger.input ?? {}, environment, expected)),
+      ...(where === undefined ? [] : faultsOf("/where", () => compileCondition(where, WHERE_ROOTS))),
+      ...scopeFaults(connector.streams.get(compiled.stream)!.scopes, connection),
+    ],
+    type: eventDataOf(connector, trigger.trigger),
+  };
+}
+
+const WHERE_ROOTS = ["record", "resource", "previous", "input"];

@@ -1,0 +1,98 @@
+import type { FlowTemplate } from "../../../schemas/flow-template.ts";
+import type { Flow } from "../../../schemas/flow.ts";
+import { fixed, text, time, value } from "../../model/field.ts";
+import { checkedInput, input, type InputOf } from "../../model/input.ts";
+import * as schema from "../../model/schema.ts";
+import { Table } from "../../model/table.ts";
+import type { Difference } from "../difference.ts";
+import { answers, connectionsBySlot, enabled, flowProperties, owner, templateForm } from "./definition.ts";
+
+/** What templates of flows and of syncs have in common. */
+export type Envelope = Pick<FlowTemplate, "id" | "name" | "description" | "version" | "setup" | "connections">;
+
+/** A template whose triggers and steps are those of a flow, with names of slots for connections. */
+export type Template = Envelope & Flow;
+
+/** A template of a two-way sync. */
+export type SyncTemplate = Envelope & { sync: NonNullable<FlowTemplate["sync"]> };
+
+/** A template of a flow or of a sync. */
+export type AnyTemplate = Template | SyncTemplate;
+
+/** The workspace's own templates. */
+export const flowTemplates = new Table("flow_templates", {
+  id: text("Id."),
+  version: text("Semantic version."),
+  template: value<AnyTemplate>({ description: "The template." }),
+  createdAt: fixed(time("When it was added.")),
+  updatedAt: time("When it was last changed."),
+});
+
+/** A template as it is shown. */
+export type TemplateView = AnyTemplate & {
+  /** Whether it comes with a connector, or is the workspace's own. */
+  source: "connector" | "workspace";
+};
+
+/** What an upgrade would change. */
+export interface Upgrade {
+  template: string;
+  from: string;
+  to: string;
+  /** In the flow and in its answers; changes that somebody made by hand are among them. */
+  changes: Difference[];
+}
+
+/** The form of a template; {@link checkTemplate} finds what its schema cannot say. */
+export const newTemplate = checkedInput<AnyTemplate>("flow template", templateForm);
+
+const setup = value<Record<string, unknown>>(answers);
+const connections = value<Record<string, string>>(connectionsBySlot);
+
+/** What is chosen for an upgrade. */
+export const choices = input("choices", "What is chosen for the template.", {}, { connections, setup });
+export type Choices = InputOf<typeof choices>;
+
+/** What is chosen for a new flow or sync. */
+export const installation = input(
+  "installation",
+  "What is chosen for the template.",
+  {},
+  {
+    user: value<string>(owner),
+    name: value<string>({ ...flowProperties["name"], description: "Name of the flow; default the template's." }),
+    enabled: value<boolean>(enabled),
+    connections,
+    setup,
+  },
+);
+export type Installation = InputOf<typeof installation>;
+
+const difference = schema.object(
+  "One place that differs.",
+  {
+    pointer: schema.text("JSON pointer.", "/steps/create/input/firstName"),
+    before: { description: "The value of today." },
+    after: { description: "The value after the upgrade." },
+  },
+  ["before", "after"],
+);
+
+/** For the OpenAPI document. */
+export const templateSchemas = {
+  FlowTemplate: {
+    ...templateForm,
+    description: "A flow written once, to be installed by many.",
+    required: [...templateForm.required, "source"],
+    properties: {
+      ...templateForm.properties,
+      source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
+    },
+  },
+  Upgrade: schema.object("What an upgrade would change.", {
+    template: schema.text("Id of the template."),
+    from: schema.text("Version the flow was made from.", "1.0.0"),
+    to: schema.text("Version after the upgrade.", "1.1.0"),
+    changes: schema.listOf(difference, "In the flow and in its answers (/setup)."),
+  }),
+};

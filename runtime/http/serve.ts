@@ -1,0 +1,119 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Request, RequestHandler, Response } from "express";
+import { HooklineError, refuseFaults } from "../core/errors.ts";
+import type { JsonSchema } from "../core/json.ts";
+import { compileSchema, type Validator } from "../manifest/validate.ts";
+import { scopeOf, type Principal } from "../model/principal.ts";
+import type { PublicCall, Reply, Route } from "../model/route.ts";
+import { readBody, readBytes } from "./body.ts";
+
+export interface ServeOptions {
+  open: () => Promise<unknown>;
+  /** Who sends a request; see {@link Authenticate}. */
+  authenticate: (request: Request, response: Response) => Promise<Principal>;
+  baseUrl: string | undefined;
+}
+
+/** A route as express calls it: who asks, whether they may, what they ask for, and only then the handler. */
+export function serve(route: Route, { open, authenticate, baseUrl }: ServeOptions): RequestHandler {
+  const readInput = inputReader(route, baseUrl);
+  return async (request, response) => {
+    if (route.auth === "public") {
+      const { body: _none, ...input } = await readInput(request);
+      return respond(response, await route.handler({ ...input, open } as never));
+    }
+    const services = await open();
+    const principal = await authenticate(request, response);
+    if (route.auth === "admin" && principal.role !== "admin") {
+      throw new HooklineError("forbidden", `${route.operationId}: only an admin may do this; use an API key`);
+    }
+    const input = await readInput(request);
+    return respond(
+      response,
+      await route.handler({ ...input, services, principal, scope: scopeOf(principal) } as never),
+    );
+  };
+}
+
+async function respond(response: Response, { status, body, headers = {} }: Reply): Promise<void> {
+  response.status(status);
+  if (body instanceof Readable) {
+    // Not by express, which would add a charset.
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    return pipeline(body, response).catch((error: NodeJS.ErrnoException) => {
+      // Who leaves early wants no answer.
+      if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
+    });
+  }
+  if (body === undefined) {
+    response.set(headers).end();
+    return;
+  }
+  const isText = typeof body === "string" && headers["content-type"] !== undefined;
+  response.set({ "content-type": status < 400 ? "application/json" : "application/problem+json", ...headers });
+  response.end(isText ? body : JSON.stringify(body));
+}
+
+type ReadInput = (request: Request) => Promise<Omit<PublicCall, "open"> & { body: unknown }>;
+
+/** The schemas of a route's query parameters. */
+export function queryOf({ query = {} }: Route): Record<string, JsonSchema> {
+  return isListQuery(query) ? query.parameters : query;
+}
+
+/** The schema of a route's body. */
+export function bodyOf({ body }: Route): JsonSchema | undefined {
+  return isInput(body) ? body.schema : body;
+}
+
+function isInput(body: Route["body"]): body is Extract<NonNullable<Route["body"]>, { check: unknown }> {
+  return typeof body?.["check"] === "function";
+}
+
+function isListQuery(query: NonNullable<Route["query"]>): query is Extract<typeof query, { check: unknown }> {
+  return typeof query["check"] === "function";
+}
+
+/** Reads and checks a route's input; what the service checks itself goes on as it came. */
+function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
+  const { requiredQuery: required = [], openQuery = false, query = {}, body, bodyBytes } = route;
+  const parameters = queryOf(route);
+  const checkQuery: Validator = isListQuery(query)
+    ? (asked) => query.faults(asked)
+    : compileSchema({ type: "object", additionalProperties: openQuery, required, properties: parameters });
+  const checkBody = body === undefined || isInput(body) ? undefined : compileSchema(body);
+  const base = baseUrl?.replace(/\/+$/, "");
+  return async (request) => {
+    const asked = readQuery(request.originalUrl, parameters);
+    const sent = body && ((await readBody(request, bodyBytes)) ?? {});
+    const faults = [
+      ...checkQuery(asked).map((fault) => ({ ...fault, pointer: `/query${fault.pointer}` })),
+      ...(checkBody?.(sent) ?? []),
+    ];
+    refuseFaults(route.operationId + " ", faults);
+    const params = request.params as Record<string, string>;
+    const { headers, baseUrl: mountedAt } = request;
+    const bytes = (maxBytes?: number) => readBytes(request, maxBytes);
+    return { params, query: asked, body: sent, headers, base: base ?? mountedAt, request, bytes };
+  };
+}
+
+/** Query parameters in the types their schemas ask for; a repeated one is a list. */
+function readQuery(url: string, schemas: Record<string, JsonSchema>): Record<string, unknown> {
+  const search = new URLSearchParams(/\?(.*)$/s.exec(url)?.[1] ?? "");
+  const read = (name: string): unknown => {
+    const values = search
+      .getAll(name)
+      .map((text) => coerce(text, Object.hasOwn(schemas, name) ? schemas[name] : undefined));
+    return values.length === 1 ? values[0] : values;
+  };
+  return Object.fromEntries([...new Set(search.keys())].map((name) => [name, read(name)]));
+}
+
+function coerce(text: string, schema: JsonSchema | undefined): unknown {
+  const type = schema?.["type"];
+  if ((type === "integer" || type === "number") && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+  if (type === "boolean" && (text === "true" || text === "false")) return text === "true";
+  return text;
+}

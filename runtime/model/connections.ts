@@ -1,0 +1,209 @@
+import { isoTime } from "../core/time.ts";
+import type { Sql } from "../store/database.ts";
+import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value, type Field } from "./field.ts";
+import { input, type InputOf } from "./input.ts";
+import { listQuery } from "./page.ts";
+import { listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
+
+const STATUSES = ["pending", "active", "reauth_required"] as const;
+const AUTH_TYPES = ["oauth2", "bearer", "apiKey", "basic", "none"] as const;
+
+/** A change of a connection's status; `removed` is the last. */
+export interface StatusChange {
+  id: string;
+  connector: string;
+  user: string;
+  status: "active" | "reauth_required" | "removed";
+}
+
+/** Why a connection does not work. `at`: milliseconds since the epoch. */
+export interface ConnectionError {
+  code: string;
+  message: string;
+  at: number;
+}
+
+const failure: Field<ConnectionError, Omit<ConnectionError, "at"> & { at: string }, false> = {
+  ...value<ConnectionError>(
+    object("Why the connection does not work.", {
+      code: textSchema("Stable code."),
+      message: textSchema("The reason, for people."),
+      at: timeSchema("When it failed."),
+    }),
+  ),
+  check: undefined,
+  show: (error) => ({ ...error, at: isoTime(error.at) }),
+};
+
+const anyObject = (description: string) => value<Record<string, unknown>>({ type: "object", description });
+const scopeList = (description: string) =>
+  value<string[]>({ type: "array", items: { type: "string", description: "Scope." }, description });
+
+/** One account of one user at one vendor. */
+export const connections = new Table("connections", {
+  id: text("Id.", { example: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  connector: fixed(name("Name of the connector.", { example: "google-contacts" })),
+  user: fixed(name("The user it belongs to.", { column: "user_id", example: "u_1" })),
+  status: oneOf(STATUSES, "pending: not authorized yet; reauth_required: a person has to reconnect."),
+  label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
+  inputs: anyObject("Answers to the manifest's `connectionInput`, without secret ones."),
+  captured: hidden(anyObject("Values captured from the vendor's responses.")),
+  scopes: scopeList("Granted OAuth scopes; empty when the way of authentication has none."),
+  authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
+  credentials: nullable(bytes("Sealed credentials; null while pending.")),
+  expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),
+  version: hidden(count("Grows with every change of credentials or status: compare and swap.")),
+  refreshOwner: hidden(nullable(text("Who renews the token now."))),
+  refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
+  error: nullable(failure),
+  createdAt: fixed(time("When it was created.")),
+  updatedAt: time("When it was last changed."),
+});
+
+export type ConnectionRow = RecordOf<typeof connections.fields>;
+
+/** A connection as it is shown: never a secret. */
+export interface ConnectionView extends ViewOf<typeof connections.fields> {
+  missingScopes: string[];
+}
+
+const { connector, user, inputs, status } = connections.fields;
+const answers = {
+  ...inputs,
+  schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." },
+};
+const returnTo = text("Where the person goes after OAuth; its origin must be allowed.", {
+  example: "https://app.example/settings",
+});
+
+export const newConnection = input(
+  "connection",
+  "An account to connect.",
+  { connector },
+  {
+    user: { ...user, schema: { ...user.schema, description: "Whose account it is; default the user of the token." } },
+    credentials: anyObject(
+      "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, or OAuth tokens the host holds already.",
+    ),
+    inputs: answers,
+    returnTo,
+  },
+);
+export type NewConnection = InputOf<typeof newConnection>;
+
+export const connectionChanges = input(
+  "connection",
+  "What changes.",
+  {},
+  { label: name("Name of the account."), inputs: answers },
+  { minProperties: 1 },
+);
+export type ConnectionEdit = InputOf<typeof connectionChanges>;
+
+export const reconnection = input("reconnection", "Where the person goes afterwards.", {}, { returnTo });
+export type Reconnection = InputOf<typeof reconnection>;
+
+export const connectionQuery = listQuery("connections", {
+  user: name("Only this user's."),
+  connector: name("Only of this connector."),
+  status: { ...status, schema: { ...status.schema, description: "Only in this state." } },
+});
+
+const missing = listOf(textSchema("Scope."), "Scopes the manifest asks for that were not granted.");
+
+export const connectionSchemas = {
+  Connection: connections.schema("One account of one user at one vendor. Never a secret.", { missingScopes: missing }),
+  ConnectionDetails: connections.schema("A connection and the warnings about it.", {
+    missingScopes: missing,
+    warnings: listOf(textSchema("One warning, for people."), "What threatens the connection although it works."),
+  }),
+  NewConnection: object(
+    "A new connection.",
+    {
+      ...connections.shown,
+      missingScopes: missing,
+      authorizeUrl: textSchema("OAuth: where to send the person. Valid for ten minutes, once."),
+    },
+    ["authorizeUrl"],
+  ),
+  Reconnection: object("The new authorization.", { authorizeUrl: textSchema("Valid for ten minutes, once.") }),
+};
+
+export function findConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
+  return connections.find(sql, id);
+}
+
+/** Those of the ids that exist. */
+export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<ConnectionRow[]> {
+  return connections.byIds(sql, ids);
+}
+
+/** How many active connections of a connector lead to the account of this label. */
+export async function countAccountConnections(sql: Sql, connector: string, label: string): Promise<number> {
+  const row = await sql.get<{ n: number }>(
+    "select count(*) as n from connections where connector = ? and label = ? and status = 'active'",
+    [connector, label],
+  );
+  return row!.n;
+}
+
+export type ConnectionChanges = Partial<
+  Pick<ConnectionRow, "status" | "label" | "inputs" | "captured" | "scopes" | "credentials" | "expiresAt" | "error">
+>;
+
+/**
+ * Changes a connection if its version is still the one given, ends any lease on its token, and raises the version.
+ * With an owner, only while that owner holds the lease. Returns whether it was changed.
+ */
+export async function changeConnection(
+  sql: Sql,
+  id: string,
+  { version, owner }: { version: number; owner?: string },
+  changes: ConnectionChanges,
+  now: number,
+): Promise<boolean> {
+  const next = { ...changes, version: version + 1, refreshOwner: null, refreshUntil: null, updatedAt: now };
+  const [held, holder] = owner === undefined ? ["", []] : [" and refresh_owner = ?", [owner]];
+  return (await connections.change(sql, next, `id = ? and version = ?${held}`, [id, version, ...holder])) === 1;
+}
+
+/** Takes the lease on a connection's token unless somebody holds it or the version moved on. Returns whether it was taken. */
+export async function leaseRefresh(
+  sql: Sql,
+  id: string,
+  version: number,
+  lease: { owner: string; until: number },
+  now: number,
+): Promise<boolean> {
+  const free = "id = ? and version = ? and (refresh_owner is null or refresh_until <= ?)";
+  const taken = { refreshOwner: lease.owner, refreshUntil: lease.until };
+  return (await connections.change(sql, taken, free, [id, version, now])) === 1;
+}
+
+/** Hands a lease on to another owner and time; does nothing when it is no longer held. */
+export async function passRefresh(
+  sql: Sql,
+  id: string,
+  owner: string,
+  next: { owner: string; until: number },
+): Promise<void> {
+  const passed = { refreshOwner: next.owner, refreshUntil: next.until };
+  await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner]);
+}
+
+/** Deletes a connection and its authorizations under way. */
+export async function deleteConnection(sql: Sql, id: string): Promise<void> {
+  await sql.run("delete from oauth_states where connection = ?", [id]);
+  await connections.delete(sql, id);
+}
+
+/** Connections with sealed credentials, in the order of ids, to rewrap them with a newer key. */
+export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
+  return connections.page(sql, {}, { ...page, where: [["credentials is not null"]] });
+}
+
+/** Puts rewrapped credentials in place unless they changed meanwhile. */
+export async function replaceSealed(sql: Sql, id: string, old: Uint8Array, rewrapped: Uint8Array): Promise<void> {
+  await connections.change(sql, { credentials: rewrapped }, "id = ? and credentials = ?", [id, old]);
+}

@@ -1,0 +1,183 @@
+import type { Sql, SqlValue, Tx } from "../store/database.ts";
+import { endpoints, type EndpointRecord } from "./endpoints.ts";
+import { events, type EventRecord } from "./events.ts";
+import { fixed, name, nullable, oneOf, text, time, value } from "./field.ts";
+import { listQuery } from "./page.ts";
+import * as schema from "./schema.ts";
+import { Table, type RecordOf, type ViewOf } from "./table.ts";
+
+const STATUSES = ["pending", "delivered", "dead", "cancelled"] as const;
+
+/** pending: due or waiting for its next attempt; dead: all attempts failed; cancelled: its endpoint was turned off. */
+export type DeliveryStatus = (typeof STATUSES)[number];
+
+/** One POST of a webhook, or one call of a consumer in the process. */
+export interface Attempt {
+  /** When it began, RFC 3339. */
+  at: string;
+  /** The HTTP status of the answer; null when there was none. */
+  status: number | null;
+  /** Milliseconds until the answer was complete; null when it was interrupted. */
+  durationMs: number | null;
+  /** The class of the failure; null for a success. */
+  error: string | null;
+  /** The first kilobyte of the answer. */
+  answer: string | null;
+}
+
+const status = oneOf(STATUSES, "dead: every attempt failed; cancelled: its endpoint was disabled or deleted.");
+
+/** One event for one endpoint. */
+export const deliveries = new Table("deliveries", {
+  id: text("Id.", { example: "dlv_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
+  event: fixed(text("Id of the event.")),
+  endpoint: fixed(text("Id of the endpoint.")),
+  status,
+  attempts: value<Attempt[]>(schema.listOf(schema.ref("Attempt"), "All attempts, oldest first.")),
+  nextAttemptAt: nullable(time("When the next attempt is due; null when none is.")),
+  createdAt: fixed(time("When the delivery was created.")),
+  finishedAt: nullable(time("When the delivery ended; null while it is pending.")),
+});
+
+export type DeliveryRecord = RecordOf<typeof deliveries.fields>;
+/** A delivery with every attempt, as it is shown. */
+export type DeliveryView = ViewOf<typeof deliveries.fields>;
+
+export const deliveryQuery = listQuery("deliveries", {
+  status,
+  endpoint: name("Only to this endpoint."),
+  event: name("Only of this event."),
+});
+
+export const deliverySchemas = {
+  Attempt: schema.object("One POST.", {
+    at: schema.time("When it began."),
+    status: schema.nullable({ type: "integer", description: "HTTP status; null when no answer came." }),
+    durationMs: schema.nullable({ type: "number", description: "Milliseconds; null when it was interrupted." }),
+    error: schema.nullable(schema.text("Class of the failure; null for a success.")),
+    answer: schema.nullable(schema.text("The first kilobyte of the answer.")),
+  }),
+  Delivery: deliveries.schema("One event for one endpoint."),
+};
+
+/** A delivery and the record its event is about: what decides the order it is sent in. */
+export interface DeliveryToSend {
+  id: string;
+  stream: number | null;
+  recordKey: string | null;
+}
+
+/** Inserts deliveries that are due at `now`. */
+export async function insertDeliveries(
+  tx: Tx,
+  made: readonly Pick<DeliveryRecord, "id" | "event" | "endpoint">[],
+  now: number,
+): Promise<void> {
+  const due = ({ id, event, endpoint }: (typeof made)[number]): DeliveryRecord => ({
+    id,
+    event,
+    endpoint,
+    status: "pending",
+    attempts: [],
+    nextAttemptAt: now,
+    createdAt: now,
+    finishedAt: null,
+  });
+  await deliveries.insert(tx, ...made.map(due));
+}
+
+/** A delivery with the event and the endpoint it needs; no endpoint when that was deleted. */
+export interface Deliverable extends DeliveryRecord {
+  message: EventRecord;
+  to: EndpointRecord | undefined;
+}
+
+const WITH_EVENT = `select ${deliveries.columnsOf("d")}, ${events.columnsOf("e", "e_")}
+  from deliveries d join events e on e.id = d.event`;
+
+/** What these deliveries need to be sent, in two statements. */
+export async function deliverables(sql: Sql, ids: readonly string[]): Promise<Deliverable[]> {
+  const wanted = `${WITH_EVENT} where ${sql.oneOf("d.id")}`;
+  const rows = await sql.all<Record<string, SqlValue>>(wanted, [JSON.stringify(ids)]);
+  const read = rows.map((row) => ({ ...deliveries.read(row), message: events.read(row, "e_") }));
+  const named = await endpoints.byIds(sql, [...new Set(read.map(({ endpoint }) => endpoint))]);
+  const byId = new Map(named.map((endpoint) => [endpoint.id, endpoint]));
+  return read.map((delivery) => ({ ...delivery, to: byId.get(delivery.endpoint) }));
+}
+
+/** What became of a delivery after an attempt. */
+export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
+
+const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
+
+/** Records an attempt and what follows from it. */
+export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
+  await changeProgress(tx, progress, [id]);
+}
+
+/** Ends every waiting delivery of an endpoint, and returns them. */
+export async function cancelDeliveries(tx: Tx, endpoint: string, now: number): Promise<DeliveryToSend[]> {
+  return tx.all<DeliveryToSend>(
+    `update deliveries set status = 'cancelled', next_attempt_at = null, finished_at = ?
+     where endpoint = ? and status = 'pending'
+     returning id, (select stream from events where events.id = event) as stream,
+       (select record_key from events where events.id = event) as "recordKey"`,
+    [now, endpoint],
+  );
+}
+
+/** Makes deliveries due again, whatever became of them. */
+export async function reviveDeliveries(tx: Tx, ids: readonly string[], now: number): Promise<void> {
+  const due = { status: "pending", nextAttemptAt: now, finishedAt: null } as const;
+  await deliveries.change(tx, due, tx.oneOf("id"), [JSON.stringify(ids)]);
+}
+
+/** The dead and cancelled deliveries of an endpoint created at or after a time, oldest first. */
+export async function lostDeliveries(
+  sql: Sql,
+  endpoint: string,
+  since: number,
+  limit: number,
+): Promise<DeliveryToSend[]> {
+  return sql.all<DeliveryToSend>(
+    `select d.id, e.stream, e.record_key as "recordKey" from deliveries d join events e on e.id = d.event
+     where d.endpoint = ? and d.status in ('dead', 'cancelled') and d.created_at >= ? order by d.id limit ?`,
+    [endpoint, since, limit],
+  );
+}
+
+export interface DeliveryPage {
+  filter?: Partial<Pick<DeliveryRecord, "status" | "endpoint" | "event">>;
+  /** Only those to this user's own endpoints; default to all. */
+  user?: string;
+  limit: number;
+  /** Id after which the page starts. */
+  after?: string;
+}
+
+/** One page, newest first. */
+export async function pageOfDeliveries(
+  sql: Sql,
+  { filter = {}, user, limit, after }: DeliveryPage,
+): Promise<DeliveryRecord[]> {
+  const where = user === undefined ? [] : [["endpoint in (select id from endpoints where user_id = ?)", user] as const];
+  return deliveries.page(sql, filter, { limit, after, order: "newest", where });
+}
+
+/** How many deliveries of an endpoint there are of each status. */
+export async function countDeliveries(sql: Sql, endpoint: string): Promise<Map<DeliveryStatus, number>> {
+  const rows = await sql.all<{ status: DeliveryStatus; count: number }>(
+    `select status, count(*) as count from deliveries where endpoint = ? group by status`,
+    [endpoint],
+  );
+  return new Map(rows.map(({ status, count }) => [status, count]));
+}
+
+/** Deletes up to `limit` deliveries that were finished before a time; returns how many. */
+export async function forgetDeliveries(tx: Tx, before: number, limit: number): Promise<number> {
+  return tx.run(
+    `delete from deliveries where id in (
+       select id from deliveries where status <> 'pending' and finished_at < ? order by id limit ?)`,
+    [before, limit],
+  );
+}

@@ -1,0 +1,55 @@
+import type { Sql, Tx } from "../store/database.ts";
+import { count, nullable, text, time, value } from "./field.ts";
+import { Table, type RecordOf } from "./table.ts";
+
+/** What is remembered of the records of a stream: enough to tell created from updated from deleted, and no more. */
+const knownRecords = new Table(
+  "known",
+  {
+    stream: count("Number of the stream."),
+    key: text("Primary key of the record."),
+    version: text("Hash of the record's version, fingerprint or content."),
+    seen: time("When the read began that last saw it."),
+    watched: nullable(value<Record<string, unknown>>({ description: "The watched values, by name." })),
+  },
+  ["stream", "key"],
+);
+
+/** What is known of one record of a stream. */
+export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream">;
+
+/** What is known of these keys; keys never seen are absent. */
+export async function knownByKeys(sql: Sql, stream: number, keys: readonly string[]): Promise<Map<string, Known>> {
+  if (keys.length === 0) return new Map();
+  const found = await knownRecords.all(sql, `where stream = ? and ${sql.oneOf("key")}`, [stream, JSON.stringify(keys)]);
+  return new Map(found.map((known) => [known.key, known]));
+}
+
+export async function remember(tx: Tx, stream: number, records: readonly Known[]): Promise<void> {
+  await knownRecords.save(tx, ...records.map((record) => ({ ...record, stream })));
+}
+
+/** Marks records as seen by the read that began at `seen`, where nothing else about them changed. */
+export async function markSeen(tx: Tx, stream: number, keys: readonly string[], seen: number): Promise<void> {
+  if (keys.length === 0) return;
+  await knownRecords.change(tx, { seen }, `stream = ? and ${tx.oneOf("key")}`, [stream, JSON.stringify(keys)]);
+}
+
+export async function forget(tx: Tx, stream: number, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return;
+  await tx.run(`delete from known where stream = ? and ${tx.oneOf("key")}`, [stream, JSON.stringify(keys)]);
+}
+
+/** Up to `limit` records in the order of their keys. */
+export async function knownAfter(sql: Sql, stream: number, afterKey: string, limit: number): Promise<Known[]> {
+  return knownRecords.all(sql, "where stream = ? and key > ? order by key limit ?", [stream, afterKey, limit]);
+}
+
+/** Forgets silently what no read since `before` (milliseconds since the epoch) has seen. */
+export async function forgetUnseenSince(tx: Tx, stream: number, before: number): Promise<void> {
+  await tx.run("delete from known where stream = ? and seen < ?", [stream, before]);
+}
+
+export async function forgetAll(tx: Tx, stream: number): Promise<void> {
+  await tx.run("delete from known where stream = ?", [stream]);
+}

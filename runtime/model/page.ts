@@ -1,0 +1,72 @@
+import type { JsonSchema } from "../core/json.ts";
+import { checked, count, text, type Fields, type JsonOf } from "./field.ts";
+import { input, type Input } from "./input.ts";
+
+/** How much of a list is asked for, and where it goes on. */
+export interface PageQuery {
+  /** Most items, 1 to 200; default 50. */
+  limit?: number;
+  /** `nextCursor` of the page before; left out for the first page. */
+  cursor?: string;
+}
+
+/** The one shape of a list. */
+export interface Page<Item> {
+  data: Item[];
+  /** `cursor` of the next page; null after the last. */
+  nextCursor: string | null;
+}
+
+const MOST = 200;
+const DEFAULT_LIMIT = 50;
+
+const CURSOR = /^[a-z]+_[0-9a-f]{32}$/;
+const BAD_CURSOR = { pointer: "", message: "is not valid; pass the `nextCursor` of the previous page" };
+
+const paging = {
+  limit: count("Most items in the answer.", { schema: { minimum: 1, maximum: MOST, default: DEFAULT_LIMIT } }),
+  cursor: checked(
+    text("`nextCursor` of the previous page; left out for the first page.", { schema: { maxLength: 200 } }),
+    (cursor) => (CURSOR.test(decode(cursor)) ? [] : [BAD_CURSOR]),
+  ),
+};
+
+/** What a list can be asked: `limit`, `cursor`, and the noun's own filters. */
+export interface ListQuery<Filters> extends Input<PageQuery & Filters> {
+  /** JSON Schemas of its parameters, for a query string. */
+  readonly parameters: Record<string, JsonSchema>;
+}
+
+/** Declares the query of a list; `what` names the list in messages: "endpoints". */
+export function listQuery<const O extends Fields>(
+  what: string,
+  filters: O,
+): ListQuery<{ -readonly [Name in keyof O]?: JsonOf<O[Name]> }> {
+  const declared = input(what, `Which ${what}.`, {}, { ...filters, ...paging });
+  return { ...declared, parameters: parametersOf(declared) };
+}
+
+/** JSON Schemas of the properties of an input, for a query string. */
+export function parametersOf({ schema }: Input<unknown>): Record<string, JsonSchema> {
+  return schema["properties"] as Record<string, JsonSchema>;
+}
+
+/** Limit and place of a page. A cursor is an id in disguise, so that nobody comes to rely on what is in it. */
+export function readPage({ limit = DEFAULT_LIMIT, cursor }: PageQuery): { limit: number; after?: string } {
+  return cursor === undefined ? { limit } : { limit, after: decode(cursor) };
+}
+
+function decode(cursor: string): string {
+  return Buffer.from(cursor, "base64url").toString("latin1");
+}
+
+/** A page out of records that were read one too far. */
+export function toPage<Item extends { id: string }, View>(
+  found: readonly Item[],
+  limit: number,
+  view: (item: Item) => View,
+): Page<View> {
+  const items = found.slice(0, limit);
+  const more = found.length > limit;
+  return { data: items.map(view), nextCursor: more ? Buffer.from(items.at(-1)!.id).toString("base64url") : null };
+}

@@ -1,0 +1,39 @@
+import { HooklineError } from "../core/errors.ts";
+
+/** Who is asking: the embedding product itself, or one of its users, who sees and touches only their own things. */
+export type Principal = { role: "admin" } | { role: "user"; user: string };
+
+/** Whose things a caller may see and touch: one user's, or everybody's. Others do not exist for it. */
+export interface Scope {
+  user?: string;
+}
+
+/** Whose things a principal may see and touch. */
+export function scopeOf(principal: Principal): Scope {
+  return principal.role === "user" ? { user: principal.user } : {};
+}
+
+/** Whether a thing of this owner exists for a caller; `null` owns what belongs to the workspace. */
+export function isVisible(owner: string | null, { user }: Scope): boolean {
+  return user === undefined || owner === user;
+}
+
+/**
+ * The user a call is about: a user's own, whether named or not, or the one an admin named.
+ * @throws HooklineError `forbidden` when a user names another
+ */
+export function ownerIn({ user }: Scope, named: string | undefined): string | undefined {
+  if (user === undefined || named === undefined || named === user) return user ?? named;
+  throw new HooklineError(
+    "forbidden",
+    "user: a user token acts for its own user only; leave it out, or use an API key",
+  );
+}
+
+/** Throws `TypeError` for what a host's own login must not answer: above all a user without a name, who would be everybody. */
+export function assertPrincipal(value: Principal): Principal {
+  if (value.role === "admin" || (value.role === "user" && typeof value.user === "string" && value.user !== "")) {
+    return value;
+  }
+  throw new TypeError('authenticate: must answer { role: "admin" }, { role: "user", user: "<id>" } or null');
+}

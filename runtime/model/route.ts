@@ -1,0 +1,279 @@
+import type { Request } from "express";
+import type { JsonSchema } from "../core/json.ts";
+import type { Input } from "./input.ts";
+import type { ListQuery } from "./page.ts";
+import type { Principal, Scope } from "./principal.ts";
+import { pageSchema, ref } from "./schema.ts";
+
+/** A request of anybody, as a handler sees it. */
+export interface PublicCall<Services = unknown, Query = unknown> {
+  /**
+   * The open services of the module that the route belongs to.
+   * @throws HooklineError `stopped` while the runtime is not started
+   */
+  open(): Promise<Services>;
+  params: Record<string, string>;
+  query: Query;
+  headers: Request["headers"];
+  /** What stands before `/v1` in the URLs of this API, without a trailing slash. */
+  base: string;
+  /** The request itself, for a handler that passes it on as it is. */
+  request: Request;
+  /**
+   * The body as it came, for a route with `rawBody`; default at most 1 MB.
+   * @throws HooklineError `too_large`, `invalid_input` for compressed bytes
+   */
+  bytes(maxBytes?: number): Promise<Buffer>;
+}
+
+export interface Call<Services = unknown, Body = unknown, Query = unknown> extends Omit<
+  PublicCall<Services, Query>,
+  "open"
+> {
+  services: Services;
+  /** As the route's schema says; for an {@link Input}, which the service checks, as it came. */
+  body: Body;
+  principal: Principal;
+  /** Whose things the principal may see and touch. */
+  scope: Scope;
+}
+
+export interface Reply {
+  status: number;
+  /** JSON, unless `headers` say another content-type; a stream goes out as it comes, with exactly these headers. */
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface Answer {
+  description: string;
+  schema?: JsonSchema;
+  contentType?: string;
+}
+
+/** One operation of the API: everything that serving and describing it needs. */
+export interface Operation {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** OpenAPI form: `/v1/connections/{id}`; a last `{+path}` takes all that is left. */
+  path: string;
+  operationId: string;
+  summary: string;
+  tag: string;
+  /** What each parameter in the path is. */
+  params?: Record<string, string>;
+  /** JSON Schema of each query parameter, or the query of a list. Unknown parameters are refused. */
+  query?: Record<string, JsonSchema> | ListQuery<unknown>;
+  /** Those of them that must be given. */
+  requiredQuery?: readonly string[];
+  /** Parameters others choose come along in the query. */
+  openQuery?: boolean;
+  /** Request headers that mean something, and what. */
+  requestHeaders?: Record<string, string>;
+  /** What is given: an {@link Input} is checked by the service, a JSON Schema here. A body that requires nothing may be left out. */
+  body?: Input<unknown> | JsonSchema;
+  /** Largest body, in bytes; default 1 MB. */
+  bodyBytes?: number;
+  /** Instead of `body`: what the bytes are for, which the handler reads itself. */
+  rawBody?: string;
+  /** What is answered, by status: its meaning, and the schema of its JSON or the type of anything else. */
+  responses: { [status: number]: Answer; default?: Answer };
+  /** Statuses of problems it can answer besides those that all can. */
+  problems?: number[];
+}
+
+/** A route of any module; who serves it hands the services of that module to the handler. */
+export type Route = Operation &
+  (
+    | { auth: "public"; handler(call: PublicCall<never, never>): Promise<Reply> | Reply }
+    | { auth: "user" | "admin"; handler(call: Call<never, never, never>): Promise<Reply> | Reply }
+  );
+
+export const ok = (body: unknown): Reply => ({ status: 200, body });
+export const created = (location: string, body: unknown): Reply => ({ status: 201, body, headers: { location } });
+export const noContent: Reply = { status: 204 };
+
+type Handled<C> = Operation & { handler(call: C): Promise<Reply> | Reply };
+
+/** The ways to declare routes whose handlers get these services. */
+export function routesOf<Services>() {
+  return {
+    /** For a user about their own things, or an admin about everybody's. */
+    userRoute: <Body = unknown, Query = unknown>(route: Handled<Call<Services, Body, Query>>): Route => ({
+      ...route,
+      auth: "user",
+    }),
+    /** For admins only. */
+    adminRoute: <Body = unknown, Query = unknown>(route: Handled<Call<Services, Body, Query>>): Route => ({
+      ...route,
+      auth: "admin",
+    }),
+    /** For anybody. */
+    publicRoute: <Query = unknown>(route: Handled<PublicCall<Services, Query>>): Route => ({
+      ...route,
+      auth: "public",
+    }),
+    resource: (noun: Noun) => new Resource<Services>(noun),
+  };
+}
+
+/** How the routes of a noun are called and described. */
+export interface Noun {
+  /** Of the list: `/v1/endpoints`. */
+  path: string;
+  /** "endpoint", with its article: "an endpoint" in descriptions. */
+  name: string;
+  tag: string;
+  /** Component of its view; default the name in upper camel case. */
+  schema?: string;
+}
+
+interface Verb {
+  summary: string;
+  /** Default: the noun's view. */
+  answers?: Answer;
+  problems?: number[];
+}
+
+/** The operations that most nouns have, each in one line. Their ids follow from the noun: `listEndpoints`, `getEndpoint`. */
+export class Resource<Services> {
+  readonly #noun: Noun;
+  /** "Endpoint" */
+  readonly #one: string;
+  /** "Endpoints" */
+  readonly #many: string;
+
+  constructor(noun: Noun) {
+    this.#noun = noun;
+    this.#one = upperCamel(noun.name);
+    this.#many = upperCamel(noun.path.split("/").at(-1)!);
+  }
+
+  list<Filters>(
+    { summary, answers, problems }: Verb,
+    query: ListQuery<Filters>,
+    find: (call: Call<Services, unknown, Filters>) => Promise<unknown>,
+  ): Route {
+    const { path, tag } = this.#noun;
+    const page = { description: "A page.", schema: pageSchema(this.#schema) };
+    return {
+      auth: "user",
+      method: "get",
+      path,
+      operationId: `list${this.#many}`,
+      summary,
+      tag,
+      query,
+      problems,
+      responses: { 200: answers ?? page },
+      handler: async (call: Call<Services, unknown, Filters>) => ok(await find(call)),
+    } as const;
+  }
+
+  create<Body>(
+    { summary, answers, problems }: Verb,
+    body: Input<Body>,
+    make: (call: Call<Services, Body>) => Promise<{ id: string }>,
+  ): Route {
+    const { path, tag, name } = this.#noun;
+    return {
+      auth: "user",
+      method: "post",
+      path,
+      operationId: `create${this.#one}`,
+      summary,
+      tag,
+      body,
+      problems,
+      responses: {
+        201: answers ?? {
+          description: `The new ${name}.`,
+          schema: ref(this.#schema),
+        },
+      },
+      handler: async (call: Call<Services, Body>) => {
+        const made = await make(call);
+        return created(`${call.base}${path}/${made.id}`, made);
+      },
+    } as const;
+  }
+
+  get(verb: Verb, read: (call: Call<Services>, id: string) => Promise<unknown>): Route {
+    return this.#byId("get", `get${this.#one}`, verb, read);
+  }
+
+  update<Body>(
+    verb: Verb,
+    body: Input<Body>,
+    change: (call: Call<Services, Body>, id: string) => Promise<unknown>,
+  ): Route {
+    return { ...this.#byId("patch", `update${this.#one}`, verb, change), body };
+  }
+
+  remove({ summary, problems }: Verb, remove: (call: Call<Services>, id: string) => Promise<unknown>): Route {
+    const gone = async (call: Call<Services>, id: string): Promise<Reply> => {
+      await remove(call, id);
+      return noContent;
+    };
+    return {
+      ...this.#byId("delete", `delete${this.#one}`, { summary, problems }, gone),
+      responses: { 204: { description: `The ${this.#noun.name} is gone.` } },
+      handler: async (call: Call<Services>) => gone(call, call.params["id"]!),
+    } as Route;
+  }
+
+  /** `POST <path>/{id}/<verb>`. */
+  post<Body = unknown>(
+    name: string,
+    operationId: string,
+    verb: Verb & { body?: Input<Body> },
+    act: (call: Call<Services, Body>, id: string) => Promise<unknown>,
+  ): Route {
+    const route = this.#byId("post", operationId, verb, act, `/${name}`);
+    return verb.body === undefined ? route : { ...route, body: verb.body };
+  }
+
+  /** `GET <path>/{id}/<part>`. */
+  part(
+    name: string,
+    operationId: string,
+    verb: Verb & { answers: Answer },
+    read: (call: Call<Services>, id: string) => Promise<unknown>,
+  ): Route {
+    return this.#byId("get", operationId, verb, read, `/${name}`);
+  }
+
+  get #schema(): string {
+    return this.#noun.schema ?? this.#one;
+  }
+
+  #byId<Body>(
+    method: Operation["method"],
+    operationId: string,
+    { summary, answers, problems }: Verb,
+    handle: (call: Call<Services, Body>, id: string) => Promise<unknown>,
+    rest = "",
+  ): Route {
+    const { path, tag, name } = this.#noun;
+    return {
+      auth: "user",
+      method,
+      path: `${path}/{id}${rest}`,
+      operationId,
+      summary,
+      tag,
+      problems,
+      params: { id: `Id of the ${name}` },
+      responses: {
+        200: answers ?? {
+          description: `The ${name}.`,
+          schema: ref(this.#schema),
+        },
+      },
+      handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params["id"]!)),
+    } as const;
+  }
+}
+
+function upperCamel(words: string): string {
+  return words.replaceAll(/(?:^|[\s-])(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,131 @@
+import type { Sql, Tx } from "../store/database.ts";
+import { count, fixed, nullable, text, time, value } from "./field.ts";
+import { Table, type RecordOf } from "./table.ts";
+
+/**
+ * How far an unfinished read has come, so that it goes on there after a crash. Without one, the next read starts from the beginning.
+ *
+ * A read is in one of these states; each is stored with the page that led to it:
+ *
+ * | state | `page` | `each` | `sweepAfter` |
+ * |---|---|---|---|
+ * | listing: that page comes next | null for the first page of a list | of a stream that is read once for each of several items | absent |
+ * | sweeping: all pages are read; known records that were on no page are looked for | null | as it was in the end | the last key looked at, "" before the first |
+ *
+ * Only a read whose absences mean something sweeps (see `ReadPlan.absence`). What is decided when a read begins stays the same in
+ * all its states: `complete`, `startedAt`, `mode`, `joining` and `recovering`. Of these, `mode: "baseline"` is always `complete`,
+ * and so is a read with `recovering`; a subscription in `joining` that asked for what is there makes a read `complete`.
+ */
+export interface Checkpoint extends Place {
+  /** Whether every record is read, or only what changed since the cursor. */
+  complete: boolean;
+  /** When the read began, milliseconds since the epoch: the records it sees are marked with this time. */
+  startedAt: number;
+  /** `baseline`: all records are remembered, and no change becomes an event. */
+  mode: "baseline" | "diff";
+  /** The cursor strategy's own notes on the pages so far. */
+  notes: unknown;
+  sweepAfter?: string;
+  /** Subscriptions whose first read this is. */
+  joining: string[];
+  /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
+  recovering: { value: unknown; sinceSeconds: number } | null;
+}
+
+/** A page of a list: plain data. Null is the first. */
+export type PageState = { token: string } | { url: string } | { number: number } | { values: unknown[] } | null;
+
+/** Where a read stands: at a page, of one of several lists where a stream has them. */
+export interface Place {
+  page: PageState;
+  each?: ItemPlace;
+}
+
+/** Lists that are read one after the other, as they were found when the read began, and the one whose turn it is. */
+export interface ItemPlace {
+  items: unknown[];
+  /** Index of the item. */
+  at: number;
+}
+
+/** Why the last poll failed. */
+export interface StreamError {
+  code: string;
+  message: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+const json = { description: "Any JSON." };
+
+/** One stream of one connection with one input: what is read, how far, and with what success. */
+export const streams = new Table("streams", {
+  id: count("Number."),
+  connection: fixed(text("Id of the connection.")),
+  stream: fixed(text("Key of the stream in the manifest.")),
+  inputHash: fixed(text("Tells inputs apart.")),
+  input: fixed(value<Record<string, unknown>>(json)),
+  requestHash: nullable(text("Hash of the request that the cursor belongs to; null before the first read.")),
+  cursorVersion: count("Version of the stream that the cursor belongs to."),
+  cursor: nullable(value<unknown>(json)),
+  cursorAt: nullable(time("When the read began that gave the cursor.")),
+  checkpoint: nullable(value<Checkpoint>(json)),
+  baselinedAt: nullable(time("When the first complete read ended.")),
+  sequence: count("Number of the newest change that became an event."),
+  lastPollAt: nullable(time("When a poll last ended.")),
+  lastSuccessAt: nullable(time("When a poll last succeeded.")),
+  nextPollAt: nullable(time("When the next poll is planned; null when none is.")),
+  consecutiveErrors: count("Failures since the last success."),
+  lastError: nullable(value<StreamError>(json)),
+});
+
+export type StreamRecord = RecordOf<typeof streams.fields>;
+
+/** What makes a stream the one it is, and the version that it begins with. */
+type NewStream = Pick<StreamRecord, "connection" | "stream" | "input" | "inputHash" | "cursorVersion">;
+
+/** The stream of this connection with this input, which is made when it is new. */
+export async function ensureStream(tx: Tx, key: NewStream): Promise<StreamRecord> {
+  const identity = [key.connection, key.stream, key.inputHash];
+  await tx.run(
+    `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors)
+     values (?, ?, ?, ?, ?, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
+    [...identity, JSON.stringify(key.input), key.cursorVersion],
+  );
+  return (await streams.one(tx, "where connection = ? and stream = ? and input_hash = ?", identity))!;
+}
+
+/** Those of the streams that exist. */
+export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<StreamRecord[]> {
+  return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
+}
+
+export async function streamsOfConnection(sql: Sql, connection: string): Promise<StreamRecord[]> {
+  return streams.all(sql, "where connection = ? order by id", [connection]);
+}
+
+/** Writes back what a poll changes, but for the sequence. A stream that is gone stays gone. */
+export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
+  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...changes } = stream;
+  await streams.change(tx, changes, "id = ?", [id]);
+}
+
+/** Has a stream count on from the last event of a subscription that comes from another one. */
+export async function continueSequence(tx: Tx, stream: number, subscription: string): Promise<void> {
+  const last = await tx.get<{ sequence: number | null }>(
+    "select max(sequence) as sequence from events where subscription = ?",
+    [subscription],
+  );
+  await raiseSequence(tx, stream, last?.sequence ?? 0);
+}
+
+/** Raises the sequence of a stream. It only grows, whatever a poll that began before has in hand. */
+export async function raiseSequence(tx: Tx, id: number, sequence: number): Promise<void> {
+  await tx.run("update streams set sequence = ? where id = ? and sequence < ?", [sequence, id, sequence]);
+}
+
+/** Forgets a stream and everything known of its records. */
+export async function deleteStream(tx: Tx, id: number): Promise<void> {
+  await tx.run("delete from known where stream = ?", [id]);
+  await streams.delete(tx, id);
+}

@@ -1,0 +1,198 @@
+import type { JsonSchema } from "../core/json.ts";
+import type { Sql, SqlValue, Tx } from "../store/database.ts";
+import type { Field, Fields, JsonOf, ValueOf } from "./field.ts";
+import { object } from "./schema.ts";
+
+/** What is stored of a noun, in code. */
+export type RecordOf<F> = { -readonly [Name in keyof F]: ValueOf<F[Name]> };
+
+/** What people see of it: no hidden field, times as RFC 3339. */
+export type ViewOf<F> = {
+  -readonly [Name in keyof F as F[Name] extends { hidden: true } ? never : Name]: JsonOf<F[Name]>;
+};
+
+/** Equality, a list of allowed values, or no restriction (undefined), by property. */
+export type FilterOf<F> = { [Name in keyof F]?: ValueOf<F[Name]> | undefined };
+
+export interface PageOptions {
+  /** Most records. */
+  limit: number;
+  /** Id after which the page starts, in the direction of the order. */
+  after?: string;
+  /** By id; default "oldest" first. */
+  order?: "oldest" | "newest";
+  /** Further conditions and their parameters. */
+  where?: readonly (readonly [condition: string, ...params: SqlValue[]])[];
+}
+
+type Row = Record<string, SqlValue>;
+
+/**
+ * A noun of the store: its fields once, and from them its record, columns, statements, view and JSON Schema.
+ * What a statement of one's own needs (`where …`) is written in columns; `all` and `one` read its rows.
+ */
+export class Table<F extends Fields> {
+  readonly name: string;
+  readonly fields: F;
+  /** All columns, in the order of the fields, for a `select`. */
+  readonly columns: string;
+  /** JSON Schemas of what is shown, by property. */
+  readonly shown: Record<string, JsonSchema>;
+  readonly #key: string;
+  readonly #entries: { property: string; column: string; field: Field<never> }[];
+  readonly #insert: string;
+  readonly #save: string;
+
+  /** `key`: columns of the primary key. */
+  constructor(name: string, fields: F, key: readonly string[] = ["id"]) {
+    this.name = name;
+    this.fields = fields;
+    this.#entries = Object.entries(fields).map(([property, field]) => {
+      return { property, column: field.column ?? snakeCase(property), field };
+    });
+    const columns = this.#entries.map(({ column }) => column);
+    this.columns = columns.join(", ");
+    this.shown = Object.fromEntries(
+      this.#entries.filter(({ field }) => !field.hidden).map(({ property, field }) => [property, field.schema]),
+    );
+    this.#key = key.map((column) => `${column} = ?`).join(" and ");
+    this.#insert = `insert into ${name} (${this.columns}) values (${columns.map(() => "?").join(", ")})`;
+    const changing = this.#entries.filter(({ column, field }) => !field.fixed && !key.includes(column));
+    const changes = changing.map(({ column }) => `${column} = excluded.${column}`).join(", ");
+    this.#save = `${this.#insert} on conflict (${key.join(", ")}) do ${changes === "" ? "nothing" : `update set ${changes}`}`;
+  }
+
+  /** The columns with a table's alias before each, for a join; with `prefix`, each is named so in the rows. */
+  columnsOf(alias: string, prefix = ""): string {
+    const as = (column: string): string => (prefix === "" ? "" : ` as ${prefix}${column}`);
+    return this.#entries.map(({ column }) => `${alias}.${column}${as(column)}`).join(", ");
+  }
+
+  /** The record that a row of all columns holds; `prefix` as it was given to `columnsOf`. */
+  read(row: Row, prefix = ""): RecordOf<F> {
+    const record: Record<string, unknown> = {};
+    for (const { property, column, field } of this.#entries) {
+      const stored = row[prefix === "" ? column : prefix + column]!;
+      const { read } = field.codec;
+      record[property] = read === undefined || stored === null ? stored : read(stored as never);
+    }
+    return record as RecordOf<F>;
+  }
+
+  /** A record as people see it. */
+  view(record: RecordOf<F>): ViewOf<F> {
+    const view: Record<string, unknown> = {};
+    for (const { property, field } of this.#entries) {
+      if (!field.hidden) view[property] = field.show(record[property] as never);
+    }
+    return view as ViewOf<F>;
+  }
+
+  /** JSON Schema of the view, with further properties that are not stored so. */
+  schema(description: string, further: Record<string, JsonSchema> = {}): JsonSchema {
+    return object(description, { ...this.shown, ...further });
+  }
+
+  async insert(sql: Sql, ...records: readonly RecordOf<F>[]): Promise<void> {
+    if (records.length > 0)
+      await sql.many(
+        this.#insert,
+        records.map((record) => this.#values(record)),
+      );
+  }
+
+  /** Inserts records, or replaces all of them but their fixed fields. */
+  async save(sql: Sql, ...records: readonly RecordOf<F>[]): Promise<void> {
+    if (records.length > 0)
+      await sql.many(
+        this.#save,
+        records.map((record) => this.#values(record)),
+      );
+  }
+
+  /** The record of a primary key. */
+  async find(sql: Sql, ...key: readonly SqlValue[]): Promise<RecordOf<F> | undefined> {
+    return this.one(sql, `where ${this.#key}`, key);
+  }
+
+  /** Those of the ids that exist. */
+  async byIds(sql: Sql, ids: readonly string[]): Promise<RecordOf<F>[]> {
+    return ids.length === 0 ? [] : this.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
+  }
+
+  /** The first record of `select … from <table>` and what follows. */
+  async one(sql: Sql, rest: string, params: readonly SqlValue[] = []): Promise<RecordOf<F> | undefined> {
+    const row = await sql.get<Row>(`select ${this.columns} from ${this.name} ${rest}`, params);
+    return row && this.read(row);
+  }
+
+  /** The records of `select … from <table>` and what follows. */
+  async all(sql: Sql, rest: string, params: readonly SqlValue[] = []): Promise<RecordOf<F>[]> {
+    const rows = await sql.all<Row>(`select ${this.columns} from ${this.name} ${rest}`, params);
+    return rows.map((row) => this.read(row));
+  }
+
+  /** Sets properties of the records that a condition holds for; returns how many there were. */
+  async change(
+    sql: Sql,
+    changes: Partial<RecordOf<F>>,
+    where: string,
+    params: readonly SqlValue[] = [],
+  ): Promise<number> {
+    const given = this.#entries.map(({ property }): keyof F => property).filter((name) => changes[name] !== undefined);
+    return this.changer(given, where)(sql, changes as RecordOf<F>, params);
+  }
+
+  /** `change` of certain properties, whose statement is written once: for what is changed all the time. */
+  changer<Name extends keyof F>(
+    properties: readonly Name[],
+    where: string,
+  ): (sql: Sql, changes: Pick<RecordOf<F>, Name>, params: readonly SqlValue[]) => Promise<number> {
+    const given = this.#entries.filter(({ property }) => properties.includes(property as Name));
+    const sets = given.map(({ column }) => `${column} = ?`).join(", ");
+    const statement = `update ${this.name} set ${sets} where ${where}`;
+    return (sql, changes, params) => {
+      const values = given.map(({ property, field }) => write(field, changes[property as Name]));
+      return sql.run(statement, [...values, ...params]);
+    };
+  }
+
+  /** Whether there was a record of this primary key to delete. */
+  async delete(tx: Tx | Sql, ...key: readonly SqlValue[]): Promise<boolean> {
+    return (await tx.run(`delete from ${this.name} where ${this.#key}`, key)) > 0;
+  }
+
+  /** One page in the order of ids. */
+  async page(sql: Sql, filter: FilterOf<F>, options: PageOptions): Promise<RecordOf<F>[]> {
+    const { limit, after, order = "oldest", where = [] } = options;
+    const conditions: string[] = [];
+    const params: SqlValue[] = [];
+    const add = (condition: string, ...values: readonly SqlValue[]): void => {
+      conditions.push(condition);
+      params.push(...values);
+    };
+    if (after !== undefined) add(order === "oldest" ? "id > ?" : "id < ?", after);
+    for (const { property, column, field } of this.#entries) {
+      const wanted = filter[property];
+      if (wanted === null) add(`${column} is null`);
+      else if (wanted !== undefined) add(`${column} = ?`, write(field, wanted));
+    }
+    for (const [condition, ...values] of where) add(condition, ...values);
+    const all = conditions.length === 0 ? "" : `where ${conditions.join(" and ")} `;
+    return this.all(sql, `${all}order by id ${order === "oldest" ? "asc" : "desc"} limit ?`, [...params, limit]);
+  }
+
+  #values(record: RecordOf<F>): SqlValue[] {
+    return this.#entries.map(({ property, field }) => write(field, record[property]));
+  }
+}
+
+function write(field: Field<never>, value: unknown): SqlValue {
+  if (value === null || value === undefined) return null;
+  const { write } = field.codec;
+  return write === undefined ? (value as SqlValue) : write(value as never);
+}
+
+function snakeCase(property: string): string {
+  return property.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

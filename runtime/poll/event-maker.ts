@@ -1,0 +1,70 @@
+import type { NewEvent } from "../model/events.ts";
+import type { Checkpoint } from "../model/streams.ts";
+import { timeMs } from "../read/cursors.ts";
+import type { PolledRecord } from "../read/records.ts";
+import type { Change } from "./diff.ts";
+import { eventsOf } from "./match.ts";
+import { gapEvent } from "../model/operational.ts";
+import { backfilling, type Reading } from "./reading.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** Makes the events of one read, and counts them. */
+export class EventMaker {
+  readonly #reading: Reading;
+  /** Of the newest change that has an event. */
+  sequence: number;
+  events = 0;
+  /** Keys of backfilled records: a list that moves while it is read shows some twice. */
+  readonly #backfilled = new Set<string>();
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+    this.sequence = reading.stream.sequence;
+  }
+
+  /** Events of changes, for those who subscribed before this read began; a first read is silent. */
+  changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
+    if (at.mode === "baseline") return [];
+    const recipients = this.#before(at);
+    return changes.flatMap((change) => this.#eventsOf(change, recipients, false));
+  }
+
+  /** Events of records that were there before, for those who asked to begin with them. */
+  backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
+    const joining = backfilling(this.#reading.subscribers, at.joining);
+    if (joining.length === 0) return [];
+    return polled
+      .filter((record) => !record.deleted && !this.#backfilled.has(record.key))
+      .flatMap((record) => {
+        this.#backfilled.add(record.key);
+        const wanted = joining.filter((subscriber) => this.#isWanted(subscriber, record));
+        const { key, raw } = record;
+        return this.#eventsOf({ kind: "created", key, raw, changes: {}, previous: {} }, wanted, true);
+      });
+  }
+
+  /** An expired cursor, without a list of what it has missed, leaves a gap. */
+  gaps(at: Checkpoint): NewEvent[] {
+    if (at.mode === "baseline") return [];
+    const { connector, compiled, stream, now } = this.#reading;
+    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
+    return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
+  }
+
+  #before({ joining }: Checkpoint): Subscriber[] {
+    return this.#reading.subscribers.filter(({ subscription }) => !joining.includes(subscription.id));
+  }
+
+  #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: PolledRecord): boolean {
+    if (typeof firstPoll !== "object") return true;
+    const time = timeMs(this.#reading.compiled.timestamp?.(raw));
+    return time === null || time >= Date.parse(firstPoll.since);
+  }
+
+  #eventsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): NewEvent[] {
+    const events = eventsOf(change, this.sequence + 1, subscribers, this.#reading, backfill);
+    if (events.length > 0) this.sequence++;
+    this.events += events.length;
+    return events;
+  }
+}

@@ -1,0 +1,35 @@
+import { connections, type ConnectionRow } from "../model/connections.ts";
+import { streams, type StreamRecord } from "../model/streams.ts";
+import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
+import type { Sql, SqlValue } from "../store/database.ts";
+
+/** What a poll needs of the store. */
+export interface Loaded {
+  stream: StreamRecord;
+  connection: ConnectionRow;
+  /** The active ones. */
+  subscriptions: SubscriptionRecord[];
+}
+
+/** What the polls of these streams need, by stream, in one statement; a stream that is gone is absent. */
+export async function loadStreams(sql: Sql, ids: readonly number[]): Promise<Map<number, Loaded>> {
+  const rows = await sql.all<Record<string, SqlValue>>(
+    `select ${streams.columnsOf("s", "s_")}, ${connections.columnsOf("c", "c_")}, ${subscriptions.columnsOf("u", "u_")}
+     from streams s
+     join connections c on c.id = s.connection
+     left join subscriptions u on u.stream = s.id and u.status = 'active'
+     where ${sql.oneOf("s.id")} order by u.id`,
+    [JSON.stringify(ids)],
+  );
+  const loaded = new Map<number, Loaded>();
+  for (const row of rows) {
+    const id = row["s_id"] as number;
+    let one = loaded.get(id);
+    if (!one) {
+      one = { stream: streams.read(row, "s_"), connection: connections.read(row, "c_"), subscriptions: [] };
+      loaded.set(id, one);
+    }
+    if (row["u_id"] !== null) one.subscriptions.push(subscriptions.read(row, "u_"));
+  }
+  return loaded;
+}

@@ -1,0 +1,56 @@
+import { canonicalJson } from "../core/json.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import { forgetAll } from "../model/known.ts";
+import { saveStream, type StreamRecord } from "../model/streams.ts";
+import { shortHash } from "../read/records.ts";
+import { gapEvent } from "../model/operational.ts";
+import type { Reading } from "./reading.ts";
+
+const hashes = new WeakMap<CompiledStream, string>();
+
+/** Hash of everything in a manifest that the cursor of a stream depends on. */
+export function requestHashOf(compiled: CompiledStream): string {
+  let hash = hashes.get(compiled);
+  if (hash === undefined) {
+    const { request, each, records, pagination, cursor, deleted, watch, enrich } = compiled.definition;
+    hash = shortHash(canonicalJson({ request, each, records, pagination, cursor, deleted, watch, enrich }));
+    hashes.set(compiled, hash);
+  }
+  return hash;
+}
+
+/**
+ * A stream that was read by another version of the manifest, made ready for this one. With a declared `resync`, the next read
+ * compares everything with what is known; without, it takes a silent baseline, and `stream.gap` reports the time in between.
+ */
+export async function upgraded({
+  stream,
+  compiled,
+  requestHash,
+  connector,
+  subscribers,
+  transaction,
+  emit,
+  now,
+}: Omit<Reading, "source">): Promise<StreamRecord> {
+  const { cursorVersion = 1, migrate } = compiled.definition;
+  const isSame = stream.requestHash === requestHash && stream.cursorVersion === cursorVersion;
+  if (stream.requestHash === null || isSame) return stream;
+  const isResync = migrate === "resync" && cursorVersion > stream.cursorVersion;
+  const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash, cursorVersion };
+  if (!isResync) fresh.baselinedAt = null;
+  await transaction(async (tx) => {
+    if (!isResync) {
+      await forgetAll(tx, stream.id);
+      const at = now();
+      const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
+      const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");
+      await emit(
+        tx,
+        recipients.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, at)),
+      );
+    }
+    await saveStream(tx, fresh);
+  });
+  return fresh;
+}

@@ -1,0 +1,183 @@
+import { connectionValues } from "../accounts/credentials.ts";
+import { HooklineError } from "../core/errors.ts";
+import { newId } from "../core/ids.ts";
+import { canonicalJson } from "../core/json.ts";
+import type { Context } from "../engine/context.ts";
+import { findConnection } from "../model/connections.ts";
+import { checkBeside } from "../model/input.ts";
+import type { Scope } from "../model/principal.ts";
+import { continueSequence, deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
+import {
+  isStreamUsed,
+  newSubscription,
+  subscriptionChanges,
+  subscriptions,
+  type NewSubscription,
+  type SubscriptionChanges,
+  type SubscriptionRecord,
+} from "../model/subscriptions.ts";
+import { connectorOf } from "../read/connector.ts";
+import { shortHash } from "../read/records.ts";
+import type { Tx } from "../store/database.ts";
+import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subject } from "./check.ts";
+import { pollJob } from "./jobs.ts";
+import { gapEvent } from "../model/operational.ts";
+
+/** Who asks for a new subscription, and the flow or sync that is to get its events. */
+export interface CreateOptions extends Scope {
+  flow?: string;
+}
+
+/** Makes and changes subscriptions inside a transaction: for their service, and for modules that are their targets. */
+export interface Wiring {
+  /**
+   * Wires a trigger to a target and polls at once; with `firstPoll` "baseline" that first poll is silent.
+   * @throws HooklineError `invalid_input` with every fault, `scope_missing`, `conflict`
+   */
+  create(tx: Tx, given: NewSubscription, options?: CreateOptions): Promise<SubscriptionRecord>;
+  /**
+   * Changes what a subscriber chose. New input reads a stream of its own, which starts with a silent poll; everything else keeps
+   * what is known.
+   * @throws HooklineError `invalid_input` with every fault, `conflict`
+   */
+  update(tx: Tx, before: SubscriptionRecord, given: SubscriptionChanges, scope?: Scope): Promise<SubscriptionRecord>;
+  remove(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
+  /**
+   * A paused subscription keeps what is known, and its stream is not read for it. Once it is active again, the stream is read at
+   * once; changes that another subscription got meanwhile make no second event, and a `stream.gap` event reports that time.
+   */
+  setStatus(tx: Tx, before: SubscriptionRecord, status: SubscriptionRecord["status"]): Promise<SubscriptionRecord>;
+  /** Plans a poll of its stream for now. */
+  poll(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
+}
+
+/** Makes the {@link Wiring} of a runtime. */
+export function createWiring({
+  engine,
+  connectors,
+  emit,
+  clock,
+}: Pick<Context, "engine" | "connectors" | "emit" | "clock">): Wiring {
+  const poll: Wiring["poll"] = async (tx, { stream, connection }) =>
+    engine.enqueue(tx, [pollJob(stream, connection, clock.now())]);
+
+  return {
+    poll,
+
+    async create(tx, given, { flow, ...scope } = {}) {
+      const checked = await checkBeside("subscription", newSubscription, given, async (sound, isFaulty) => {
+        const { subject, faults } = await findSubject(tx, connectors, sound, scope);
+        if (!subject) return { faults, beside: undefined };
+        const { input = isFaulty("input") ? undefined : {}, firstPoll } = sound;
+        const choices = await choiceFaults(tx, subject, { ...sound, input }, scope);
+        return { faults: [...choices, ...firstPollFaults(firstPoll, subject.stream)], beside: subject };
+      });
+      const subject = checked.beside!;
+      assertReadable(subject);
+      const { connection, trigger, input = {}, firstPoll = "baseline", ...choices } = checked.given;
+      const now = clock.now();
+      const subscription: SubscriptionRecord = {
+        where: null,
+        schedule: null,
+        timeZone: null,
+        everySeconds: null,
+        endpoint: null,
+        ...choices,
+        id: newId("sub", now),
+        connection,
+        user: subject.connection.user,
+        trigger,
+        stream: await ensureStreamOf(tx, subject, input),
+        input,
+        firstPoll,
+        backfill: "pending",
+        flow: flow ?? null,
+        status: "active",
+        degraded: false,
+        createdAt: now,
+        updatedAt: now,
+      };
+      await subscriptions.insert(tx, subscription);
+      await poll(tx, subscription);
+      return subscription;
+    },
+
+    async update(tx, before, given, scope = {}) {
+      const { subject } = await findSubject(tx, connectors, before, {});
+      if (!subject) {
+        throw new HooklineError(
+          "conflict",
+          `Subscription ${before.id} is to trigger ${before.trigger}, which its connector no longer has; remove it`,
+        );
+      }
+      const { given: changes } = await checkBeside("subscription", subscriptionChanges, given, async (sound) => {
+        return { faults: await choiceFaults(tx, subject, sound, scope), beside: undefined };
+      });
+      const after: SubscriptionRecord = { ...before, ...changes, ...implied(changes), updatedAt: clock.now() };
+      after.stream = await ensureStreamOf(tx, subject, after.input);
+      const isMoved = after.stream !== before.stream;
+      if (isMoved) {
+        after.backfill = "pending";
+        await continueSequence(tx, after.stream, before.id);
+      }
+      await subscriptions.save(tx, after);
+      if (isMoved) await dropIfUnused(tx, before.stream);
+      if (after.status === "active") await poll(tx, after);
+      return after;
+    },
+
+    async remove(tx, { id, stream }) {
+      await subscriptions.delete(tx, id);
+      await dropIfUnused(tx, stream);
+    },
+
+    async setStatus(tx, before, status) {
+      if (before.status === status) return before;
+      const now = clock.now();
+      const after: SubscriptionRecord = { ...before, status, updatedAt: now };
+      await subscriptions.save(tx, after);
+      if (status === "paused") return after;
+      const [stream] = await streamsByIds(tx, [before.stream]);
+      const lastSuccessAt = stream!.lastSuccessAt ?? 0;
+      if (lastSuccessAt > before.updatedAt && before.backfill === "done") {
+        const connection = (await findConnection(tx, before.connection))!;
+        const { name } = connectorOf(connection, connectors);
+        const gap = { from: before.updatedAt, to: lastSuccessAt, reason: "paused" } as const;
+        await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
+      }
+      await poll(tx, after);
+      return after;
+    },
+  };
+}
+
+/** What else changes with a choice: one way of saying when to poll takes the place of the other, and so does a target. */
+function implied({ schedule, everySeconds, endpoint }: SubscriptionChanges): Partial<SubscriptionRecord> {
+  return {
+    ...(schedule != null && { everySeconds: null }),
+    ...((schedule === null || everySeconds != null) && { schedule: null, timeZone: null }),
+    ...(endpoint != null && { flow: null }),
+  };
+}
+
+/** The stream that a subject with this input reads, which is made when it is new. */
+async function ensureStreamOf(
+  tx: Tx,
+  { connection, trigger, stream }: Subject,
+  given: Record<string, unknown>,
+): Promise<number> {
+  const input = trigger.streamInput({ input: given, connection: connectionValues(connection) });
+  const { id } = await ensureStream(tx, {
+    connection: connection.id,
+    stream: trigger.stream,
+    input,
+    inputHash: shortHash(canonicalJson(input)),
+    cursorVersion: stream.definition.cursorVersion ?? 1,
+  });
+  return id;
+}
+
+/** A stream that nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
+async function dropIfUnused(tx: Tx, stream: number): Promise<void> {
+  if (!(await isStreamUsed(tx, stream))) await deleteStream(tx, stream);
+}

@@ -1,0 +1,188 @@
+import type { Cursor, TimeFormat } from "../../schemas/manifest.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { durationMs } from "../core/duration.ts";
+import type { CompiledCursor } from "../manifest/compile-reads.ts";
+import type { Scope } from "../manifest/expressions.ts";
+import { placeValues, type Assignment } from "./paginate.ts";
+
+/** What one read asks for. */
+export interface ReadPlan {
+  assignments: Assignment[];
+  /**
+   * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
+   * it left the span that is looked at, or nothing (only changes were listed).
+   */
+  absence: "deleted" | "forgotten" | "nothing";
+}
+
+export interface CursorPage {
+  response: VendorResponse;
+  records: readonly unknown[];
+  /** The vendor's own time where its answer says, else ours; milliseconds since the epoch. */
+  serverNow: number;
+}
+
+/**
+ * How a stream knows where its last read ended. State and notes are plain data: state survives between reads,
+ * notes between the pages of one read.
+ */
+export interface CursorStrategy {
+  /** A read of what changed since `state`; null when only a complete read will do. */
+  since(state: unknown, now: number, takenAt: number): ReadPlan | null;
+  /** A read of everything. */
+  everything(now: number): ReadPlan;
+  note(notes: unknown, page: CursorPage): unknown;
+  /** The state after a read whose last page has been noted. */
+  after(state: unknown, notes: unknown): unknown;
+}
+
+/** The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests. */
+export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}): CursorStrategy {
+  const { definition: cursor, ofResponse, ofRecord, span } = compiled;
+  switch (cursor.type) {
+    case "syncToken":
+      return syncToken(cursor, ofResponse!);
+    case "sequence":
+      return sequence(cursor, ofResponse!);
+    case "updatedSince":
+      return updatedSince(cursor, ofRecord[0]!);
+    case "keyset":
+      return keyset(cursor, ofRecord);
+    case "window":
+      return windowed(cursor, span!(scope));
+    case "snapshot":
+      return { ...stateless, since: () => null, everything: cursor.partial ? excerpt : listing };
+  }
+}
+
+type Of<Type extends Cursor["type"]> = Extract<Cursor, { type: Type }>;
+
+const stateless = { note: () => null, after: () => null };
+const listing = (): ReadPlan => ({ assignments: [], absence: "deleted" });
+const excerpt = (): ReadPlan => ({ assignments: [], absence: "nothing" });
+
+/** An opaque token, valid only when the last page gave it, replaced before it grows older than `maxAge`. */
+function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) => unknown): CursorStrategy {
+  const maxAge = cursor.maxAge === undefined ? Infinity : durationMs(cursor.maxAge);
+  return {
+    since: (state, now, takenAt) =>
+      typeof state === "string" && now - takenAt < maxAge
+        ? { assignments: [[cursor.to, state]], absence: "nothing" }
+        : null,
+    everything: listing,
+    note: (_notes, page) => tokenOf(page.response) ?? null,
+    after: (state, notes) => notes ?? state ?? null,
+  };
+}
+
+/** A growing number kept as text: it may be larger than a double can hold. */
+function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) => unknown): CursorStrategy {
+  return {
+    since: (state) => (typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null),
+    everything: excerpt,
+    note: (notes, page) => larger(notes, numberOf(page.response)),
+    after: (state, notes) => larger(state, notes),
+  };
+}
+
+/** The larger of two whole numbers given as text or number; null when neither is one. */
+export function larger(a: unknown, b: unknown): string | null {
+  const [x, y] = [a, b].map((n) => (/^\d+$/.test(String(n ?? "")) ? BigInt(String(n)) : null));
+  if (x === null || x === undefined) return y?.toString() ?? null;
+  return (y !== null && y !== undefined && y > x ? y : x).toString();
+}
+
+interface TimeNotes {
+  newest: number | null;
+}
+
+/**
+ * The newest time seen in records, never our own clock. Reading again from it inclusively, and `overlapSeconds` before it,
+ * finds what appeared late; `settleSeconds` keeps it behind the vendor's present. Repeats are dropped by version.
+ */
+function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => unknown): CursorStrategy {
+  const overlap = (cursor.overlapSeconds ?? 0) * 1000;
+  const settle = (cursor.settleSeconds ?? 0) * 1000;
+  return {
+    since: (state) =>
+      typeof state === "number"
+        ? { assignments: [[cursor.to, formatTime(state - overlap, cursor.format)]], absence: "nothing" }
+        : null,
+    everything: listing,
+    note: (notes, page) => {
+      let newest = (notes as TimeNotes | null)?.newest ?? null;
+      for (const record of page.records) {
+        const time = timeMs(timeOf(record));
+        if (time !== null) newest = Math.max(newest ?? 0, Math.min(time, page.serverNow - settle));
+      }
+      return { newest };
+    },
+    after: (state, notes) => {
+      const newest = (notes as TimeNotes | null)?.newest ?? null;
+      return typeof state === "number" ? Math.max(state, newest ?? 0) : newest;
+    },
+  };
+}
+
+/** The values the list is ordered by, of the last record that has settled; the first is its time. */
+function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => unknown)[]): CursorStrategy {
+  const overlap = (cursor.overlapSeconds ?? 0) * 1000;
+  const settle = (cursor.settleSeconds ?? 0) * 1000;
+  return {
+    since: (state) =>
+      Array.isArray(state)
+        ? { assignments: placeValues(cursor.to, [earlier(state[0], overlap), ...state.slice(1)]), absence: "nothing" }
+        : null,
+    everything: listing,
+    note: (notes, page) => {
+      let last = (notes as unknown[] | null) ?? null;
+      for (const record of page.records) {
+        const values = valuesOf.map((of) => of(record));
+        const time = timeMs(values[0]);
+        if (time === null || time > page.serverNow - settle) continue;
+        if (last === null || time >= timeMs(last[0])!) last = values;
+      }
+      return last;
+    },
+    after: (state, notes) => {
+      if (notes === null) return state ?? null;
+      if (!Array.isArray(state)) return notes;
+      return timeMs((notes as unknown[])[0])! >= timeMs(state[0])! ? notes : state;
+    },
+  };
+}
+
+/** A span around now, on a time that is not the time of change. */
+function windowed(cursor: Of<"window">, { ahead, behind }: { ahead: number; behind: number }): CursorStrategy {
+  const plan = (now: number): ReadPlan => ({
+    assignments: [
+      [cursor.from, formatTime(now - behind * 1000, cursor.format)],
+      [cursor.to, formatTime(now + ahead * 1000, cursor.format)],
+    ],
+    absence: "forgotten",
+  });
+  return { ...stateless, since: (_state, now) => plan(now), everything: plan };
+}
+
+/** Milliseconds since the epoch of a time as vendors write it: RFC 3339, epoch seconds or epoch milliseconds. */
+export function timeMs(value: unknown): number | null {
+  if (typeof value === "number" && Number.isFinite(value)) return value < 1e11 ? value * 1000 : value;
+  if (typeof value !== "string" || value === "") return null;
+  if (/^\d+$/.test(value)) return timeMs(Number(value));
+  const parsed = Date.parse(value);
+  return Number.isNaN(parsed) ? null : parsed;
+}
+
+function formatTime(ms: number, format: TimeFormat = "rfc3339"): string | number {
+  if (format === "epochMillis") return ms;
+  if (format === "epochSeconds") return Math.floor(ms / 1000);
+  return new Date(ms).toISOString();
+}
+
+/** The same time, in the form it was given, `ms` earlier. */
+function earlier(value: unknown, ms: number): unknown {
+  const time = timeMs(value);
+  if (time === null || ms === 0) return value;
+  if (typeof value === "string" && !/^\d+$/.test(value)) return new Date(time - ms).toISOString();
+  return Number(value) < 1e11 ? Math.floor((time - ms) / 1000) : time - ms;
+}

@@ -1,0 +1,105 @@
+import { isObject } from "../core/json.ts";
+import type { CompiledEach, CompiledStream } from "../manifest/connector.ts";
+import type { RequestParts } from "../manifest/targets.ts";
+import type { Place } from "../model/streams.ts";
+import { VendorError } from "../vendor/errors.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import type { ReadPlan } from "./cursors.ts";
+import { ask, type Source } from "./fetch.ts";
+import { Paginator, type Assignment } from "./paginate.ts";
+
+/** A list in pages: a stream, or whatever else is listed like one. */
+export type Listing = Pick<CompiledStream, "request" | "pagination" | "select"> &
+  Partial<Pick<CompiledStream, "each" | "accept">>;
+
+/** The list of a stream's records, or the one that shows what an expired cursor has missed. */
+export function listingOf(stream: CompiledStream, recovering: boolean): Listing {
+  const { recover } = stream.cursor;
+  if (!recovering || !recover) return stream;
+  return { ...stream, request: recover.request, pagination: recover.pagination, ...recover.records };
+}
+
+/** One page, as the vendor sent it. */
+export interface ReadPage {
+  response: VendorResponse;
+  /** Where a stream is read once for each of several items, each record carries its item. */
+  records: readonly unknown[];
+  at: Place;
+  /** Null after the last page. */
+  next: Place | null;
+}
+
+/** A plan that asks for nothing in particular. */
+const WHOLE: Pick<ReadPlan, "assignments"> = { assignments: [] };
+const START: Place = { page: null };
+
+/**
+ * The pages of a list from a place on, one request each; for a stream that is read once for each of several items, the pages
+ * of all their lists. Nothing is remembered: whoever wants to go on later keeps {@link ReadPage.next}. There is no page when
+ * there is no item.
+ * @throws VendorError, unless the stream accepts the error, or the list of one item is gone: both count as an empty answer
+ * @throws HooklineError `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
+ */
+export async function* pages(
+  source: Source,
+  list: Listing,
+  plan: Pick<ReadPlan, "assignments"> = WHOLE,
+  from: Place = START,
+): AsyncGenerator<ReadPage, void, undefined> {
+  const { each } = list;
+  const items = each ? (from.each?.items ?? (await itemsOf(source, each))) : [undefined];
+  let state = from.page;
+  for (let at = from.each?.at ?? 0; at < items.length; at++) {
+    const item = items[at];
+    const request = list.request({ ...source.scope, item });
+    const paginator = new Paginator(list.pagination);
+    const placeOf = (page: Place["page"], at: number): Place => (each ? { page, each: { items, at } } : { page });
+    do {
+      source.signal.throwIfAborted();
+      const { assignments, url } = paginator.request(state);
+      // A page's own place wins over the cursor's: a keyset goes on after the last record of the page before.
+      const response = await answer(source, list, request, [...plan.assignments, ...assignments], url);
+      const records = list.select(response);
+      const following = paginator.next(state, { response, records });
+      const isLast = following === null && at + 1 === items.length;
+      yield {
+        response,
+        records: each ? records.map((record) => withItem(record, each, item)) : records,
+        at: placeOf(state, at),
+        next: isLast ? null : placeOf(following, following === null ? at + 1 : at),
+      };
+      state = following;
+    } while (state !== null);
+  }
+}
+
+async function answer(
+  source: Source,
+  { each, accept = [] }: Listing,
+  request: RequestParts,
+  assignments: readonly Assignment[],
+  url: string | undefined,
+): Promise<VendorResponse> {
+  try {
+    return await ask(source, request, assignments, url);
+  } catch (error) {
+    if (!(error instanceof VendorError)) throw error;
+    const isGone = each !== undefined && error.class === "notFound";
+    if (!isGone && !accept.includes(error.class)) throw error;
+    return { status: error.status, headers: {}, body: null, url: "" };
+  }
+}
+
+/** The items that a stream is read once for each of. */
+async function itemsOf(source: Source, each: CompiledEach): Promise<unknown[]> {
+  const { input } = source.scope;
+  const items: unknown[] = [];
+  for await (const { records } of pages(source, each)) {
+    items.push(...records.filter((item) => each.where?.({ item, input }) ?? true));
+  }
+  return items;
+}
+
+function withItem(record: unknown, { into }: CompiledEach, item: unknown): unknown {
+  return isObject(record) ? { ...record, [into]: item } : record;
+}

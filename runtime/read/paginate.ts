@@ -1,0 +1,131 @@
+import type { Pagination, Stop, Target } from "../../schemas/manifest.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { CompiledPagination } from "../manifest/compile-reads.ts";
+import type { PageState } from "../model/streams.ts";
+
+/** A value put into a place of the request. */
+export type Assignment = readonly [target: Target, value: unknown];
+
+/** An answer, and what it lists. */
+export interface Page {
+  response: VendorResponse;
+  /** As the vendor sent them, before enrichment. */
+  records: readonly unknown[];
+}
+
+/** Walks the pages of one read; the same page twice is an error, never a loop. */
+export class Paginator {
+  readonly #pagination: Pagination;
+  readonly #compiled: CompiledPagination;
+  readonly #seen = new Set<string>();
+
+  constructor(compiled: CompiledPagination) {
+    this.#pagination = compiled.definition;
+    this.#compiled = compiled;
+  }
+
+  /** What the request for this page needs; a `url` takes the place of the whole address. */
+  request(state: PageState): { assignments: Assignment[]; url?: string } {
+    const p = this.#pagination;
+    if (p.type === "none") return { assignments: [] };
+    const assignments: Assignment[] = [];
+    if ("pageSize" in p && p.pageSize) assignments.push([p.pageSize.param, p.pageSize.value]);
+    if (p.type === "page") assignments.push([p.to, state && "number" in state ? state.number : (p.start ?? 1)]);
+    if (p.type === "offset") assignments.push([p.to, state && "number" in state ? state.number : (p.start ?? 0)]);
+    if (p.type === "token" && state && "token" in state) assignments.push([p.to, state.token]);
+    if (p.type === "keyset" && state && "values" in state) assignments.push(...placeValues(p.to, state.values));
+    if (p.type === "link" && state && "url" in state) return { assignments: [], url: state.url };
+    return { assignments };
+  }
+
+  /**
+   * The page after this one, or null when it was the last.
+   * @throws HooklineError `pagination_loop` when the vendor names a page that was read already
+   */
+  next(state: PageState, page: Page): PageState {
+    const next = this.#following(state, page);
+    if (next === null) return null;
+    const key = JSON.stringify(next);
+    if (this.#seen.has(key)) {
+      throw new HooklineError("pagination_loop", `The vendor named the same next page twice: ${key.slice(0, 200)}`);
+    }
+    this.#seen.add(key);
+    return next;
+  }
+
+  #following(state: PageState, page: Page): PageState {
+    const p = this.#pagination;
+    if (p.type === "none" || this.#stops(page)) return null;
+    switch (p.type) {
+      case "token": {
+        const token = this.#compiled.from[0]!({ response: page.response, lastRecord: page.records.at(-1) });
+        return token === undefined || token === null || token === "" ? null : { token: String(token) };
+      }
+      case "link": {
+        const given = p.from
+          ? this.#compiled.from[0]!({ response: page.response, lastRecord: page.records.at(-1) })
+          : nextLink(page.response.headers.link);
+        return typeof given === "string" && given !== "" ? { url: sameOrigin(given, page.response.url) } : null;
+      }
+      case "page":
+        return { number: (state && "number" in state ? state.number : (p.start ?? 1)) + 1 };
+      case "offset":
+        return { number: (state && "number" in state ? state.number : (p.start ?? 0)) + page.records.length };
+      case "keyset": {
+        const lastRecord = page.records.at(-1);
+        if (lastRecord === undefined) return null;
+        const values = this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
+        if (values.some((value) => value === undefined || value === null)) return null;
+        return { values: p.stepBack === undefined ? values : steppedBack(values, p.stepBack, state) };
+      }
+    }
+  }
+
+  #stops(page: Page): boolean {
+    const p = this.#pagination;
+    if (p.type === "none") return true;
+    const stop: Stop = p.stop ?? (p.type === "token" || p.type === "link" ? "missing" : "empty");
+    if (typeof stop === "object") {
+      return this.#compiled.stopWhen!(page.response);
+    }
+    if (stop === "empty") return page.records.length === 0;
+    if (stop === "short") return page.records.length < (p.pageSize?.value ?? 1);
+    return false;
+  }
+}
+
+/** A little before the values, unless the page itself began there: then nothing but going on leads out of it. */
+function steppedBack(values: readonly unknown[], by: number, state: PageState): unknown[] {
+  const [first, ...rest] = values;
+  const back = Number(first) - by;
+  const began = state && "values" in state ? Number(state.values[0]) : -Infinity;
+  return back > began ? [back, ...rest] : [...values];
+}
+
+/** Several values for one place become a list; for as many places, one each. */
+export function placeValues(to: Target | Target[], values: readonly unknown[]): Assignment[] {
+  if (!Array.isArray(to)) return [[to, values.length === 1 ? values[0] : values]];
+  return to.map((target, i) => [target, values[i]] as const).filter(([, value]) => value !== undefined);
+}
+
+/** The target of `rel="next"` in a Link header (RFC 8288). */
+function nextLink(header: string | string[] | undefined): string | undefined {
+  const text = Array.isArray(header) ? header.join(",") : (header ?? "");
+  for (const [, target, params] of text.matchAll(/<([^>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)/g)) {
+    if (/;\s*rel\s*=\s*("[^"]*\bnext\b[^"]*"|next\b)/i.test(params!)) return target;
+  }
+  return undefined;
+}
+
+/** A link to another host would carry the account's token there. */
+function sameOrigin(link: string, from: string): string {
+  const url = new URL(link, from);
+  if (url.origin !== new URL(from).origin) {
+    throw new HooklineError(
+      "host_not_allowed",
+      `The vendor's next page is on another host (${url.origin}); only ${new URL(from).origin} is followed`,
+    );
+  }
+  return url.href;
+}

@@ -1,0 +1,40 @@
+import { hash } from "node:crypto";
+import type { CompiledStream } from "../manifest/connector.ts";
+
+/** A record of a page, with what is needed to compare it with what is known. */
+export interface PolledRecord {
+  key: string;
+  /** Keys it had before, when the vendor tells. */
+  previousKeys: readonly string[];
+  /** Hash of what counts as its version: the fingerprint, else the vendor's version, else the content. */
+  version: string;
+  deleted: boolean;
+  /** The watched values; null when the stream watches none. */
+  watched: Record<string, unknown> | null;
+  raw: unknown;
+}
+
+/** Eleven characters, 64 bits: enough to tell two versions of one record apart, small enough to keep for millions. */
+export function shortHash(text: string): string {
+  return hash("sha1", text, "base64url").slice(0, 11);
+}
+
+/** Reads a record; undefined when it has no key, so nothing can be said of it. */
+export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unknown): PolledRecord | undefined {
+  const key = stream.key(raw, input);
+  if (key === undefined) return undefined;
+  const deleted = stream.deleted?.(raw) ?? false;
+  return {
+    key,
+    previousKeys: stream.previousKeys?.(raw) ?? [],
+    version: deleted ? "" : versionOf(stream, raw),
+    deleted,
+    watched: stream.watch && !deleted ? stream.watch(raw) : null,
+    raw,
+  };
+}
+
+function versionOf(stream: CompiledStream, raw: unknown): string {
+  const version = stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw);
+  return shortHash(typeof version === "string" ? version : JSON.stringify(version ?? raw));
+}

@@ -1,0 +1,196 @@
+import { HooklineError } from "../core/errors.ts";
+import { isObject } from "../core/json.ts";
+import type { CompiledAction, CompiledStream, Connector } from "../manifest/connector.ts";
+import { connectionsByIds } from "../model/connections.ts";
+import type { SyncCore } from "./core.ts";
+import { acceptedInput, changedInput } from "./input.ts";
+import { keysOf } from "./keys.ts";
+import { listAll } from "./listing.ts";
+import { compileMapping, type Mapping } from "./mapping.ts";
+import type { LinkSide } from "./model/links.ts";
+import { lastEvent, type SyncRecord } from "./model/syncs.ts";
+import { idNameOf, readerOf } from "./reader.ts";
+import { bySide, type Fields, type Side } from "./sides.ts";
+
+/** One record as one side has it at a time. */
+export interface Snapshot {
+  id: string;
+  /** As the vendor sends it; undefined when only its fields are known. */
+  record: unknown;
+  fields: Fields;
+  /** By what it can be recognised on the other side. */
+  keys: readonly string[];
+  /** When the vendor says it changed, milliseconds since the epoch. */
+  changedAt: number | undefined;
+}
+
+/** Reading and writing the records of one side of a sync, in common fields. */
+export interface Access {
+  /** Whether the connector has the action. */
+  can(kind: "create" | "update" | "delete"): boolean;
+  /** Whether the vendor can be asked for one record; if not, what is known of it may be older than our last write. */
+  readonly canRead: boolean;
+  /**
+   * A record as it is now, under its new id when the vendor has given it one; undefined when it does not exist. Where the
+   * vendor cannot be asked, as in the last event that was read after our own last write, else as it is known.
+   */
+  read(known: LinkSide & { id: string }): Promise<Snapshot | undefined>;
+  /** Ids it had before, where the vendor says so. */
+  previousIds(snapshot: Snapshot): readonly string[];
+  /** The last event of a record: without a snapshot when it was deleted, and when the read began that found the change. */
+  lastEvent(id: string): Promise<{ snapshot: Snapshot | undefined; readAt: number } | undefined>;
+  /** What the vendor finds by the resource's key. */
+  find(keys: readonly string[]): Promise<Snapshot[]>;
+  /** Every record of the side. */
+  all(signal: AbortSignal): Promise<Snapshot[]>;
+  /** Input of the action that gives a record the desired fields; undefined when it has all that the vendor can hold. */
+  changes(snapshot: Snapshot, desired: Fields): Record<string, unknown> | undefined;
+  /** The input with which a record would be created. */
+  creation(fields: Fields): Record<string, unknown>;
+  /** Writes; returns the record as the vendor has it afterwards, undefined when the vendor does not say. */
+  update(snapshot: Snapshot, input: Record<string, unknown>): Promise<Snapshot | undefined>;
+  create(fields: Fields, idempotencyKey: string): Promise<Snapshot | undefined>;
+  remove(id: string): Promise<void>;
+}
+
+/** Opens both sides; undefined while a connection or its connector is missing. */
+export async function openSides(core: SyncCore, sync: SyncRecord): Promise<Record<Side, Access> | undefined> {
+  const rows = new Map((await connectionsByIds(core.db, [sync.left, sync.right])).map((row) => [row.id, row]));
+  const { left, right } = bySide((side) => {
+    const connector = core.connectors.get(rows.get(sync[side])?.connector ?? "");
+    return connector?.resources.has(sync.resource) ? openAccess(core, sync, side, connector) : undefined;
+  });
+  return left && right && { left, right };
+}
+
+function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Connector): Access {
+  const connection = sync[side];
+  const resource = connector.resources.get(sync.resource)!;
+  const { definition } = resource;
+  const stream = connector.streams.get(definition.stream)!;
+  const mapping = compileMapping(sync.fields, side);
+  const idName = idNameOf(resource);
+  const reader = readerOf(core, connection, connector, resource);
+  const actionOf = (kind: "create" | "update" | "delete" | "find"): CompiledAction | undefined =>
+    connector.actions.get(definition[kind] ?? "");
+  const actions = {
+    create: actionOf("create"),
+    update: actionOf("update"),
+    delete: actionOf("delete"),
+    find: definition.key === undefined ? undefined : actionOf("find"),
+  };
+  const run = async (action: CompiledAction, input: object, keySeed?: string): Promise<unknown> =>
+    (await core.actions.perform(connection, action.name, input, { keySeed })).output;
+
+  const snapshotOf = (record: unknown): Snapshot | undefined => toSnapshot(record, stream, mapping);
+  /** The output of an action is the record, or holds it or a list of records. */
+  const snapshotsIn = (output: unknown): Snapshot[] => {
+    if (!isObject(output)) return [];
+    const itself = snapshotOf(output);
+    if (itself) return [itself];
+    const held = Object.values(output).flat().filter(isObject);
+    return held.flatMap((record) => snapshotOf(record) ?? []);
+  };
+  const inputOf = (fields: Fields, of?: Snapshot): Record<string, unknown> => {
+    const scope = { resource: { type: sync.resource, ...fields }, id: of?.id, record: of?.record };
+    return { ...(resource.from(scope) as object), ...mapping.input(scope) };
+  };
+  /** What an action has to be given besides the changes: the id, and what else it requires. */
+  const requiredInput = (action: CompiledAction, input: Record<string, unknown>, id: string) => {
+    const required = (action.definition.input?.["required"] ?? []) as string[];
+    const given = required.filter((name) => input[name] !== undefined).map((name) => [name, input[name]]);
+    return { ...Object.fromEntries(given), [idName]: id } as Record<string, unknown>;
+  };
+  const read = async (id: string): Promise<Snapshot | undefined> => {
+    const output = await reader!(id);
+    const [snapshot] = snapshotsIn(output);
+    if (snapshot || output === undefined || stream.deleted?.(output)) return snapshot;
+    // An answer without an id is no proof that the record is gone.
+    throw new HooklineError(
+      "vendor_error",
+      `${connector.name}: the record that was read as ${id} has no id; correct the manifest`,
+    );
+  };
+
+  const access: Access = {
+    can: (kind) => actions[kind] !== undefined,
+    canRead: reader !== undefined || actions.find !== undefined,
+    creation: (fields) => inputOf(fields),
+    previousIds: ({ record }) => stream.previousKeys?.(record) ?? [],
+
+    read: async ({ id, fields, writtenAt }) => {
+      if (reader) return read(id);
+      const keys = fields === null ? [] : keysOf(fields);
+      const found = (await access.find(keys)).find((one) => one.id === id);
+      if (found) return found;
+      const event = await access.lastEvent(id);
+      if (event && event.readAt > (writtenAt ?? 0)) return event.snapshot;
+      return { id, record: undefined, fields: fields ?? {}, keys, changedAt: undefined };
+    },
+
+    lastEvent: async (id) => {
+      const last = await lastEvent(core.db, sync.id, connection, id);
+      if (last === undefined) return undefined;
+      const { change, record } = JSON.parse(last.data) as { change: string; record?: unknown };
+      return { snapshot: change === "deleted" ? undefined : snapshotOf(record), readAt: last.readAt };
+    },
+
+    find: async (keys) => {
+      const prefix = `${definition.key}:`;
+      const key = keys.find((one) => one.startsWith(prefix));
+      if (!actions.find || key === undefined) return [];
+      const output = await run(actions.find, { [definition.key!]: key.slice(prefix.length) });
+      return unique(snapshotsIn(output)).filter((one) => one.keys.includes(key));
+    },
+
+    all: async (signal) => {
+      const client = await core.accounts.client(connection);
+      const { workspace, user } = await core.variables.valuesOf(client.user, stream);
+      const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
+      const snapshots: Snapshot[] = [];
+      for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, core.clock.now())) {
+        snapshots.push(...records.flatMap((record) => snapshotOf(record) ?? []));
+      }
+      return unique(snapshots);
+    },
+
+    changes: (snapshot, fields) => {
+      if (!actions.update) return undefined;
+      const desired = inputOf(fields, snapshot);
+      const changed = changedInput(inputOf(snapshot.fields, snapshot), desired);
+      return changed && acceptedInput(actions.update, changed, requiredInput(actions.update, desired, snapshot.id));
+    },
+
+    update: async (snapshot, input) => {
+      const { id } = snapshot;
+      const required = requiredInput(actions.update!, inputOf(snapshot.fields, snapshot), id);
+      const output = await run(actions.update!, { ...required, ...input });
+      return snapshotsIn(output).find((one) => one.id === id) ?? (reader && (await read(id)));
+    },
+
+    create: async (fields, idempotencyKey) =>
+      snapshotsIn(await run(actions.create!, inputOf(fields), idempotencyKey))[0],
+
+    remove: async (id) => void (await run(actions.delete!, { [idName]: id })),
+  };
+  return access;
+}
+
+function toSnapshot(record: unknown, stream: CompiledStream, mapping: Mapping): Snapshot | undefined {
+  const id = stream.key(record);
+  if (id === undefined || stream.deleted?.(record)) return undefined;
+  const resource = mapping.read(stream.resource?.map(record) ?? {}, record);
+  const changedAt = Date.parse(String(resource["updatedAt"]));
+  return {
+    id,
+    record,
+    fields: mapping.select(resource),
+    keys: keysOf(resource),
+    changedAt: Number.isNaN(changedAt) ? undefined : changedAt,
+  };
+}
+
+/** One snapshot per id, the last. */
+function unique(snapshots: readonly Snapshot[]): Snapshot[] {
+  return [...new Map(snapshots.map((one) => [one.id, one])).values()];
+}

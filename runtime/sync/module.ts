@@ -1,0 +1,29 @@
+import type { Module } from "../engine/module.ts";
+import type { SyncCore } from "./core.ts";
+import { changeJob } from "./jobs.ts";
+import { conflictSchemas } from "./model/conflicts.ts";
+import { linkSchemas } from "./model/links.ts";
+import { syncSchemas } from "./model/syncs.ts";
+import { syncRoutes } from "./routes.ts";
+import { createSyncs, followConnection, type SyncServices } from "./syncs.ts";
+import { tables } from "./tables.ts";
+import { workSyncs } from "./work.ts";
+
+/** Two accounts kept alike in one resource. */
+export const syncModule: Module<SyncCore, SyncServices> = {
+  name: "sync",
+  requires: ["act"],
+  tables,
+  nouns: { ...syncSchemas, ...linkSchemas, ...conflictSchemas },
+  tags: { syncs: "Two accounts kept alike in one resource." },
+  routes: syncRoutes,
+  queues: ["sync"],
+  open(core) {
+    workSyncs(core);
+    return {
+      services: { syncs: createSyncs(core) },
+      targets: [{ prefix: "sync_", job: changeJob }],
+      connectionChanged: (tx, change) => followConnection(tx, core, change),
+    };
+  },
+};

@@ -1,0 +1,248 @@
+import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
+import { newId } from "../core/ids.ts";
+import { connectionsByIds, type StatusChange } from "../model/connections.ts";
+import type { InputOf } from "../model/input.ts";
+import { readPage, toPage, type Page } from "../model/page.ts";
+import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import type { Tx } from "../store/database.ts";
+import { openSides } from "./access.ts";
+import { checkSync, triggersOf, type CheckedSync } from "./check.ts";
+import type { SyncCore } from "./core.ts";
+import { enqueueLinks, matchJob } from "./jobs.ts";
+import { dryRun } from "./matching.ts";
+import { conflictQuery, conflicts, type ConflictView } from "./model/conflicts.ts";
+import { listLinks, type linkQuery, type LinkView } from "./model/links.ts";
+import {
+  changeSync,
+  deleteSync,
+  newSync,
+  subscriptionsOfSync,
+  syncChanges,
+  syncQuery,
+  syncs,
+  syncsOfConnection,
+  type DryRun,
+  type NewSync,
+  type SyncChanges,
+  type SyncProblem,
+  type SyncRecord,
+  type SyncView,
+} from "./model/syncs.ts";
+import { showSync } from "./status.ts";
+import { SIDES } from "./sides.ts";
+
+/** Syncs, as people manage them. All but `create`, `preview` and `list` throw `not_found` for one that does not exist. */
+export interface Syncs {
+  /**
+   * Makes a sync. Both sides are compared as soon as their streams have a cursor from which changes are read.
+   * @throws HooklineError `invalid_input` with every fault
+   * @throws HooklineError `not_found` for a connection that is not the caller's
+   * @throws HooklineError `scope_missing`
+   */
+  create(sync: NewSync, scope?: Scope): Promise<SyncView>;
+  /** What the first comparison would do; writes nothing, keeps nothing. Throws like `create`, or what a vendor answers. */
+  preview(sync: NewSync, scope?: Scope, options?: { signal?: AbortSignal }): Promise<DryRun>;
+  get(id: string, scope?: Scope): Promise<SyncView>;
+  list(query?: InputOf<typeof syncQuery>, scope?: Scope): Promise<Page<SyncView>>;
+  /** Throws like `create`. */
+  update(id: string, changes: SyncChanges, scope?: Scope): Promise<SyncView>;
+  /** Forgets the sync; what it has written stays with the vendors. */
+  remove(id: string, scope?: Scope): Promise<void>;
+  /** Writes nothing until it is resumed; what changes meanwhile is remembered. */
+  pause(id: string, scope?: Scope): Promise<SyncView>;
+  /** @throws HooklineError `conflict` while one of its connections does not work */
+  resume(id: string, scope?: Scope): Promise<SyncView>;
+  /**
+   * Reads both sides as soon as there are slots, and tries again what has failed.
+   * @throws HooklineError `conflict` while it is paused
+   */
+  run(id: string, scope?: Scope): Promise<{ id: string }>;
+  /** Links, oldest first. */
+  links(id: string, query?: InputOf<typeof linkQuery>, scope?: Scope): Promise<Page<LinkView>>;
+  /** Conflicts, newest first. */
+  conflicts(id: string, query?: InputOf<typeof conflictQuery>, scope?: Scope): Promise<Page<ConflictView>>;
+}
+
+/** What the module gives to hosts and other modules. */
+export interface SyncServices {
+  readonly syncs: Syncs;
+}
+
+export function createSyncs(core: SyncCore): Syncs {
+  const { db, engine, clock, connectors, subscriptions, wiring } = core;
+
+  const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
+    const sync = await syncs.find(db, id);
+    if (sync && isVisible(sync.user, scope)) return sync;
+    throw notFound("sync", id);
+  };
+  const show = async (id: string): Promise<SyncView> => showSync(db, await find(id), connectors);
+  const change = async (id: string, changes: Partial<SyncRecord>): Promise<SyncView> => {
+    await changeSync(db, id, changes, clock.now());
+    return show(id);
+  };
+
+  const prepare = async (given: NewSync, scope?: Scope): Promise<{ sync: SyncRecord; checked: CheckedSync }> => {
+    const faults = newSync.faults(given);
+    // When only the templates are faulty, the connections are checked as well: all faults are shown at once.
+    const isOfFields = faults.length > 0 && faults.every(({ pointer }) => pointer.startsWith("/fields/"));
+    const { dryRun: _, ...chosen } = newSync.check(isOfFields ? { ...given, fields: {} } : given);
+    const settings = { direction: "both", conflicts: "newest", deletes: "propagate", ...chosen } as const;
+    const checked = await checkSync(db, settings, connectors, scope, isOfFields ? faults : []);
+    return { sync: newRecord(settings, checked.user, clock.now()), checked };
+  };
+
+  const subscribe = async (sync: SyncRecord, checked: CheckedSync): Promise<void> => {
+    for (const side of SIDES) {
+      for (const { name, definition } of triggersOf(checked.connectors[side], sync.resource)) {
+        const least = definition.schedule?.minSeconds ?? 60;
+        const everySeconds = sync.everySeconds === null ? undefined : Math.max(sync.everySeconds, least);
+        const wanted = { connection: sync[side], trigger: name, everySeconds };
+        await db.transaction((tx) => wiring.create(tx, wanted, { flow: sync.id }));
+      }
+    }
+  };
+
+  const forget = async (sync: string): Promise<void> => {
+    for (const { id } of await subscriptionsOfSync(db, sync)) await subscriptions.remove(id);
+    await db.transaction((tx) => deleteSync(tx, sync));
+  };
+
+  return {
+    async create(given, scope) {
+      const { sync, checked } = await prepare(given, scope);
+      if (given.dryRun === true) {
+        const message = "only `preview` makes a dry run; call it, or leave `dryRun` out";
+        refuseFaults("sync", [{ pointer: "/dryRun", message }]);
+      }
+      await syncs.insert(db, sync);
+      try {
+        await subscribe(sync, checked);
+      } catch (error) {
+        await forget(sync.id);
+        throw error;
+      }
+      await db.transaction((tx) => engine.enqueue(tx, [matchJob(sync.id)]));
+      return show(sync.id);
+    },
+
+    async preview(given, scope, { signal = new AbortController().signal } = {}) {
+      const { sync } = await prepare(given, scope);
+      return dryRun(sync, (await openSides(core, sync))!, signal);
+    },
+
+    get: async (id, scope) => showSync(db, await find(id, scope), connectors),
+
+    async list(query, scope = {}) {
+      const { user, connection, ...page } = syncQuery.check(query);
+      const { limit, after } = readPage(page);
+      const found = await syncs.page(
+        db,
+        { user: ownerIn(scope, user) },
+        {
+          after,
+          limit: limit + 1,
+          where: connection === undefined ? [] : [["? in (left_connection, right_connection)", connection]],
+        },
+      );
+      const { data, nextCursor } = toPage(found, limit, (sync) => showSync(db, sync, connectors));
+      return { data: await Promise.all(data), nextCursor };
+    },
+
+    async update(id, given, scope) {
+      const changes = syncChanges.check(given);
+      const sync = await find(id, scope);
+      await checkSync(db, { ...sync, ...changes }, connectors);
+      return change(id, changes);
+    },
+
+    remove: async (id, scope) => forget((await find(id, scope)).id),
+
+    pause: async (id, scope) => change((await find(id, scope)).id, { status: "paused" }),
+
+    async resume(id, scope) {
+      const sync = await find(id, scope);
+      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot go on: ${sync.problem.message}`);
+      await db.transaction((tx) => activate(tx, core, sync));
+      return show(id);
+    },
+
+    async run(id, scope) {
+      const sync = await find(id, scope);
+      if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
+      for (const subscription of await subscriptionsOfSync(db, id)) await subscriptions.poll(subscription.id);
+      await db.transaction((tx) => enqueueLinks(tx, engine, id, "failed"));
+      return { id };
+    },
+
+    links: async (id, query, scope) => listLinks(db, (await find(id, scope)).id, query),
+
+    async conflicts(id, query, scope) {
+      const { limit, after } = readPage(conflictQuery.check(query));
+      const sync = (await find(id, scope)).id;
+      const found = await conflicts.page(db, { sync }, { after, limit: limit + 1, order: "newest" });
+      return toPage(found, limit, (conflict) => conflicts.view(conflict));
+    },
+  };
+}
+
+/** Pauses the syncs of a connection that no longer works, and resumes them when it works again. */
+export async function followConnection(tx: Tx, core: SyncCore, { id, status }: StatusChange): Promise<void> {
+  const now = core.clock.now();
+  for (const sync of await syncsOfConnection(tx, id)) {
+    const isPausedByHand = sync.status === "paused" && !sync.problem;
+    if (isPausedByHand && status !== "removed") continue;
+    const problem = await problemOf(tx, sync, now);
+    if (problem) await changeSync(tx, sync.id, { status: "paused", problem }, now);
+    else if (sync.problem) await activate(tx, core, sync);
+  }
+}
+
+async function activate(tx: Tx, { engine, clock }: SyncCore, sync: SyncRecord): Promise<void> {
+  await changeSync(tx, sync.id, { status: "active", problem: null }, clock.now());
+  if (sync.phase === "matching") await engine.enqueue(tx, [matchJob(sync.id)]);
+  await enqueueLinks(tx, engine, sync.id, "failedOrDirty");
+}
+
+/** What is wrong with one of a sync's connections. */
+async function problemOf(tx: Tx, sync: SyncRecord, at: number): Promise<SyncProblem | undefined> {
+  const rows = new Map((await connectionsByIds(tx, [sync.left, sync.right])).map((row) => [row.id, row]));
+  for (const side of SIDES) {
+    const connection = sync[side];
+    const status = rows.get(connection)?.status;
+    if (status === undefined) {
+      return { code: "not_found", message: `connection ${connection} was removed; make a new sync`, connection, at };
+    }
+    if (status !== "active") {
+      const message = `the grant of connection ${connection} is gone; reconnect it`;
+      return { code: "reauth_required", message, connection, at };
+    }
+  }
+  return undefined;
+}
+
+function newRecord(
+  given: NewSync & Pick<SyncRecord, "direction" | "conflicts" | "deletes">,
+  user: string,
+  now: number,
+): SyncRecord {
+  return {
+    fields: {},
+    everySeconds: null,
+    writesPerMinute: null,
+    ...given,
+    id: newId("sync", now),
+    user,
+    phase: "matching",
+    status: "active",
+    problem: null,
+    pulled: 0,
+    pushed: 0,
+    conflictCount: 0,
+    lastSyncAt: null,
+    windowStart: 0,
+    windowWrites: 0,
+    createdAt: now,
+    updatedAt: now,
+  };
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RateLimit } from "../../schemas/manifest.ts";
+import type { Clock } from "../core/clock.ts";
+import { HooklineError } from "../core/errors.ts";
+import { Lru } from "../core/lru.ts";
+import { memoryCounter, type Counter, type CounterOf } from "./counter.ts";
+import { createReserve, type Reserve } from "./reserve.ts";
+
+/** Whose requests a limit counts. */
+export interface LimitSubject {
+  connection: string;
+  /** What a manifest reads as `$connection`; a limit may be one value's, whichever connections have it. */
+  values: Readonly<Record<string, unknown>>;
+}
+
+/** What for. */
+export interface Use {
+  kind: "read" | "write";
+  /** Polls give way to actions when a limit runs low. */
+  polls: boolean;
+}
+
+/** A vendor's limits, shared by all work that they concern. */
+export interface Limits {
+  /** Waits for its turn if that is soon. @throws HooklineError `rate_limited`, with the time to wait */
+  take(subject: LimitSubject, use: Use, signal?: AbortSignal): Promise<void>;
+  /** Holds back all that shares a limit with this connection: the vendor asked to. Milliseconds; default 10 s. */
+  hold(subject: LimitSubject, forMs?: number): void;
+  /** Takes over what a response's headers say is left of the limits. */
+  learn(subject: LimitSubject, headers: Record<string, string>): void;
+}
+
+interface Limiter {
+  limit: RateLimit;
+  counter: Counter;
+  reserve: Reserve | undefined;
+}
+
+/** Longer waits are better spent elsewhere. */
+const LONGEST_WAIT_MS = 5_000;
+/** When a vendor limits without saying for how long. */
+const DEFAULT_HOLD_MS = 10_000;
+/** Holds that are remembered; those not asked for the longest make room. */
+const MOST_HOLDS = 10_000;
+
+/** Uses are counted where `counterOf` says: by default in this process alone. */
+export function createLimits(
+  connector: string,
+  rateLimits: readonly RateLimit[],
+  clock: Clock,
+  counterOf: CounterOf = memoryCounter,
+): Limits {
+  const holds = new Lru<string, number>(MOST_HOLDS);
+  const limiters: Limiter[] = rateLimits.map((limit, index) => ({
+    limit,
+    counter: counterOf(`${connector}:${index}`, limit),
+    reserve: limit.reserve === undefined ? undefined : createReserve(limit.reserve * limit.points, clock),
+  }));
+  /** A connection, and whatever it shares with others; a limit of all of a client's is not held for one of them. */
+  const heldKeys = (subject: LimitSubject): string[] => [
+    subject.connection,
+    ...rateLimits.filter(({ per }) => per.startsWith("$")).map((limit) => keyOf(limit, subject)),
+  ];
+
+  /** Milliseconds until there is room; 0 when a place was taken. */
+  const tryTake = async (subject: LimitSubject, { kind, polls }: Use): Promise<number> => {
+    const now = clock.now();
+    const held = Math.max(...heldKeys(subject).map((key) => (holds.get(key) ?? 0) - now));
+    if (held > 0) return held;
+    const taken: (() => Promise<unknown>)[] = [];
+    const giveBack = async (wait: number): Promise<number> => {
+      for (const give of taken) await give();
+      return Math.max(wait, 1);
+    };
+    for (const { limit, counter, reserve } of limiters) {
+      if (limit.appliesTo !== undefined && limit.appliesTo !== kind) continue;
+      const key = keyOf(limit, subject);
+      const pause = polls ? (reserve?.pause(key) ?? 0) : 0;
+      if (pause > 0) return giveBack(pause);
+      const wait = await counter.take(key);
+      if (wait > 0) return giveBack(wait);
+      taken.push(() => counter.giveBack(key));
+    }
+    return 0;
+  };
+
+  const holdKey = (key: string, forMs: number): void => {
+    holds.set(key, Math.max(holds.get(key) ?? 0, clock.now() + forMs));
+  };
+
+  return {
+    hold: (subject, forMs = DEFAULT_HOLD_MS) => {
+      for (const key of heldKeys(subject)) holdKey(key, forMs);
+    },
+    take: async (subject, use, signal) => {
+      let patience = LONGEST_WAIT_MS;
+      for (;;) {
+        const wait = await tryTake(subject, use);
+        if (wait === 0) return;
+        if (wait > patience) {
+          throw new HooklineError(
+            "rate_limited",
+            `${subject.connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
+            {
+              retry: { after: wait },
+              data: { sent: false },
+            },
+          );
+        }
+        patience -= wait;
+        await sleep(wait, undefined, { signal });
+      }
+    },
+    learn: (subject, headers) => {
+      for (const { limit, reserve } of limiters) {
+        const left = leftOf(limit, headers);
+        if (left === undefined) continue;
+        const key = keyOf(limit, subject);
+        const wait = untilReset(limit, headers, clock.now());
+        reserve?.learn(key, left, wait);
+        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? subject.connection : key, wait);
+      }
+    },
+  };
+}
+
+/** Whose limit it is. A value that a connection lacks makes the limit its own. */
+function keyOf({ per }: RateLimit, { connection, values }: LimitSubject): string {
+  if (per === "connection") return connection;
+  if (per === "client") return "client";
+  const value = values[per.slice("$connection.".length)];
+  return value === undefined || value === null ? connection : `${per}=${String(value)}`;
+}
+
+function leftOf({ headers: names }: RateLimit, headers: Record<string, string>): number | undefined {
+  const text = names?.remaining === undefined ? undefined : headers[names.remaining.toLowerCase()];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Vendors write how long from now, or the time itself in seconds or milliseconds since the epoch. */
+function untilReset({ headers: names, seconds }: RateLimit, headers: Record<string, string>, now: number): number {
+  if (names?.reset === undefined) return seconds * 1000;
+  const number = Number(headers[names.reset.toLowerCase()] ?? Number.NaN);
+  if (!Number.isFinite(number)) return 0;
+  if (number > 1e11) return number - now;
+  if (number > 1e9) return number * 1000 - now;
+  return names.resetUnit === "milliseconds" ? number : number * 1000;
+}

@@ -1,0 +1,120 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createApiKeys } from "../../runtime/accounts/api-keys.ts";
+import { createUserTokens } from "../../runtime/accounts/user-tokens.ts";
+import { ManualClock } from "../../runtime/core/clock.ts";
+import { createVault } from "../../runtime/core/crypto.ts";
+import { migrate } from "../../runtime/store/migrate.ts";
+import { openDatabase } from "../../runtime/store/open.ts";
+import { storeOfTest } from "../postgres.ts";
+
+async function makeStore() {
+  const db = await openDatabase(await storeOfTest());
+  onTestFinished(() => db.close());
+  await migrate(db);
+  const clock = new ManualClock("2026-01-01T00:00:00Z");
+  const vault = createVault([Buffer.alloc(32, 7).toString("base64")]);
+  return { db, clock, vault };
+}
+
+async function makeTokens() {
+  const context = await makeStore();
+  return { ...context, tokens: createUserTokens(context, { secret: undefined, audience: "https://app.example" }) };
+}
+
+describe("an API key", () => {
+  it("is valid until it is revoked, and is never stored", async () => {
+    const context = await makeStore();
+    const keys = createApiKeys(context);
+    const { id, key, name } = await keys.create({ name: "deployment" });
+    expect([name, await keys.isValid(key), await keys.isValid(`${key.slice(0, -1)}-`)]).toEqual([
+      "deployment",
+      true,
+      false,
+    ]);
+    expect(JSON.stringify(await context.db.all("select * from api_keys"))).not.toContain(key.slice(36));
+    await keys.revoke(id);
+    expect(await keys.isValid(key)).toBe(false);
+    await expect(keys.revoke(id)).rejects.toMatchObject({
+      code: "not_found",
+      message: `API key ${id} does not exist; list them to find the right id`,
+    });
+  });
+
+  it("shows when it was last used, to the minute", async () => {
+    const { clock, ...context } = await makeStore();
+    const keys = createApiKeys({ ...context, clock });
+    const { key } = await keys.create({ name: "a" });
+    const lastUsed = async () => {
+      await keys.isValid(key);
+      return (await keys.list()).data[0]!.lastUsedAt;
+    };
+    expect(await lastUsed()).toBe("2026-01-01T00:00:00.000Z");
+    clock.advance(59_999);
+    expect(await lastUsed()).toBe("2026-01-01T00:00:00.000Z");
+    clock.advance(1);
+    expect(await lastUsed()).toBe("2026-01-01T00:01:00.000Z");
+  });
+
+  it.each([
+    ["no name", {}, [{ pointer: "/name", message: "is required" }]],
+    ["an empty name", { name: "" }, [{ pointer: "/name" }]],
+    ["an unknown property", { name: "a", key: "b" }, [{ pointer: "/key" }]],
+  ])("is not created with %s", async (_what, given, faults) => {
+    const keys = createApiKeys(await makeStore());
+    await expect(keys.create(given as never)).rejects.toMatchObject({ code: "invalid_input", faults });
+    expect(await keys.list()).toEqual({ data: [], nextCursor: null });
+  });
+
+  it("is not listed after a cursor that is not ours", async () => {
+    const keys = createApiKeys(await makeStore());
+    await expect(keys.list({ cursor: "x" })).rejects.toMatchObject({ faults: [{ pointer: "/cursor" }] });
+  });
+});
+
+describe("a user token", () => {
+  it.each([
+    ["15 minutes by default", {}, 900],
+    ["one minute at least", { expiresInSeconds: 60 }, 60],
+    ["a day at most", { expiresInSeconds: 86_400 }, 86_400],
+  ])("is valid for %s", async (_what, options, seconds) => {
+    const { tokens, clock } = await makeTokens();
+    const { token, user, expiresAt } = await tokens.create("u_1", options);
+    expect([user, Date.parse(expiresAt)]).toEqual(["u_1", clock.now() + seconds * 1000]);
+    clock.advance((seconds - 1) * 1000);
+    expect(await tokens.userOf(token)).toBe("u_1");
+    clock.advance(1000);
+    expect(await tokens.userOf(token)).toBeUndefined();
+  });
+
+  it.each([[59], [86_401], [60.5], ["900"]])("is not created for %j seconds", async (expiresInSeconds) => {
+    const { tokens } = await makeTokens();
+    await expect(tokens.create("u_1", { expiresInSeconds } as never)).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/expiresInSeconds" }],
+    });
+  });
+
+  it("is not created for nobody", async () => {
+    const { tokens } = await makeTokens();
+    for (const user of ["", undefined as never]) {
+      await expect(tokens.create(user)).rejects.toMatchObject({
+        code: "invalid_input",
+        faults: [{ pointer: "/user" }],
+      });
+    }
+  });
+
+  it("of another deployment is worth nothing", async () => {
+    const { tokens, ...context } = await makeTokens();
+    const elsewhere = createUserTokens(context, { secret: undefined, audience: "https://other.example" });
+    const { token } = await tokens.create("u_1");
+    expect([await tokens.userOf(token), await elsewhere.userOf(token)]).toEqual(["u_1", undefined]);
+  });
+
+  it("needs a secret of at least 32 bytes", async () => {
+    const context = await makeStore();
+    const make = (bytes: number) => () => createUserTokens(context, { secret: new Uint8Array(bytes), audience: "a" });
+    expect(make(31)).toThrow(new TypeError("tokenSecret: must be at least 32 bytes"));
+    expect(make(32)).not.toThrow();
+  });
+});
