@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { assertConsumer } from "../../runtime/deliver/consumers.ts";
+import { assertConsumer, type ConsumerArguments } from "../../runtime/deliver/consumers.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { makeHarness, soon } from "./harness.ts";
 
@@ -136,7 +136,8 @@ describe("a consumer in the process", () => {
     ["with too much time", ["*", () => {}, { timeoutSeconds: 601 }], "on: timeoutSeconds is 601; give 1 to 600"],
     ["with an empty name", ["*", () => {}, { name: "" }], "on: the name must be text that is not empty"],
   ])("%s is refused at once, with nothing opened", (_what, given, message) => {
-    expect(() => assertConsumer(...(given as Parameters<typeof assertConsumer>))).toThrow(new TypeError(message));
+    const [pattern, ...rest] = given as [string, ...ConsumerArguments];
+    expect(() => assertConsumer(pattern, ...rest)).toThrow(new TypeError(message));
   });
 
   it.each([1, 600])("may take from a second to ten minutes: %d s", (timeoutSeconds) => {
@@ -159,8 +160,8 @@ describe("a consumer in the process", () => {
     await soon(() => expect(seen).toEqual(["task.created"]));
     await soon(async () => {
       const attempts = (await harness.made()).flatMap((made) => made.attempts).filter(({ error }) => error !== null);
-      expect(attempts.map(({ error, answer }) => [error, answer])).toEqual(
-        Array(4).fill(["timeout", "The consumer did not settle within 1 s."]),
+      expect(attempts.map(({ error, answer }) => `${error}: ${answer}`)).toEqual(
+        Array(4).fill("timeout: The consumer did not settle within 1 s."),
       );
     });
   });

@@ -55,7 +55,7 @@ describe("an event over which its process dies", () => {
         "select status, attempts from deliveries",
       );
       expect(deliveries.filter(({ status }) => status !== "delivered")).toHaveLength(1);
-      const [poison] = deliveries.filter(({ status }) => status === "dead");
+      const poison = deliveries.find(({ status }) => status === "dead");
       expect((JSON.parse(poison!.attempts) as { error: string }[]).map(({ error }) => error)).toEqual(
         Array(5).fill("interrupted"),
       );
