@@ -1,7 +1,7 @@
 import type { Router } from "express";
 import { compose, type Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
-import { assertConsumer, type Consumer, type ConsumerOptions } from "./deliver/consumers.ts";
+import { assertConsumer, type Consumer, type ConsumerArguments, type ConsumerOptions } from "./deliver/consumers.ts";
 import { createRouter } from "./http/router.ts";
 import { createLibrary, type Library } from "./library.ts";
 import { loadModules } from "./modules.ts";
@@ -17,6 +17,7 @@ export interface Runtime extends Library, AsyncDisposable {
    * @throws HooklineError `invalid_input` at once for a malformed pattern
    * @throws TypeError at once for a handler that is not a function, and for an unknown option
    */
+  on(pattern: string, options: ConsumerOptions, handler: Consumer): void;
   on(pattern: string, handler: Consumer, options?: ConsumerOptions): void;
   /** Opens the store and begins to poll and deliver. */
   start(): Promise<void>;
@@ -30,7 +31,7 @@ export interface Runtime extends Library, AsyncDisposable {
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const resolved = resolveOptions(options);
-  const pending: [string, Consumer, ConsumerOptions?][] = [];
+  const pending: { pattern: string; given: ConsumerArguments }[] = [];
   let opened: Promise<Composed> | undefined;
   /** What is open, once it is. */
   let composed: Composed | undefined;
@@ -42,7 +43,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     opened ??= (async () => {
       const made = await compose(resolved);
       try {
-        for (const consumer of pending) made.consumers.on(...consumer);
+        for (const { pattern, given } of pending) made.consumers.on(pattern, ...given);
       } catch (error) {
         await made.engine.stop(0);
         await made.close();
@@ -61,10 +62,10 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
       modules: async () => Object.values(await loadModules(resolved.modules)),
       started: () => started,
     }),
-    on: (...consumer) => {
-      assertConsumer(...consumer);
-      pending.push(consumer);
-      composed?.consumers.on(...consumer);
+    on: (pattern: string, ...given: ConsumerArguments) => {
+      assertConsumer(pattern, ...given);
+      pending.push({ pattern, given });
+      composed?.consumers.on(pattern, ...given);
     },
     start: async () => {
       const { consumers, engine } = await open();

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { systemClock } from "../runtime/core/clock.ts";
 import { createLog } from "../runtime/core/log.ts";
-import { createDistributedEngine } from "../runtime/engine/distributed.ts";
-import { SCHEMA } from "../runtime/engine/distributed-boss.ts";
+import { openEngine } from "../runtime/engine/open.ts";
+import { SCHEMA } from "../runtime/engine/postgres-boss.ts";
 import { migrate } from "../runtime/store/migrate.ts";
 import { openDatabase } from "../runtime/store/open.ts";
 
@@ -49,8 +49,7 @@ export async function createTemplate(base: string): Promise<string> {
   const url = await createDatabase(base);
   const db = await openDatabase(url, { log });
   await migrate(db);
-  const engine = createDistributedEngine({ db, clock: systemClock, log });
-  await engine.prepare();
+  const engine = await openEngine({ db, clock: systemClock, log });
   await engine.stop();
   for (const statement of [
     "create table test_clock as select null::timestamptz as now",
@@ -60,8 +59,8 @@ export async function createTemplate(base: string): Promise<string> {
        select name as queue, id::text as id, coalesce(group_id, '') as grp, data->>'key' as key, data->>'data' as data,
          case when start_after <= ${SCHEMA}.job_now() then 0 else ${LATER} end as run_at,
          case when state = 'active' then 'a process' end as claimed_by
-       from ${SCHEMA}.job where state <= 'active' and name not like 'cron.%'
-       union all select queue, id::text, grp, key, data, ${LATER}, null from job_held`,
+       from ${SCHEMA}.job where state <= 'active'
+       union all select queue, id::text, grp, key, data, ${LATER}, null from job_keyed where held = 1`,
   ]) {
     await db.run(statement);
   }

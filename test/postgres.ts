@@ -3,7 +3,7 @@ import { inject, onTestFinished } from "vitest";
 import type { Clock } from "../runtime/core/clock.ts";
 import type { Database } from "../runtime/store/database.ts";
 import { openDatabase } from "../runtime/store/open.ts";
-import { SCHEMA } from "../runtime/engine/distributed-boss.ts";
+import { SCHEMA } from "../runtime/engine/postgres-boss.ts";
 import type { FastTime } from "./fixtures/fast-clock.ts";
 import { createDatabase, dropDatabase } from "./postgres-template.ts";
 

@@ -29,6 +29,8 @@ interface WorkNeeds {
 const CONCURRENCY = 8;
 /** Single calls of one batch at once, where the vendor does not want them one by one. */
 const WIDTH = 4;
+/** A slice, and the calls of the last items with all their retries. */
+const DEADLINE_MS = 15 * 60_000;
 /** After so many milliseconds another batch of the connection gets its turn. */
 const SLICE_MS = 10_000;
 /** When a vendor limits without saying for how long. */
@@ -52,8 +54,10 @@ const INTERRUPTED = new HooklineError(
  * after a crash only the running ones are in doubt: they run again where that is harmless, and have failed where it is not.
  */
 export function workBatches(context: WorkContext, needs: WorkNeeds): void {
-  context.engine.work("batch", { concurrency: CONCURRENCY, perGroup: 1 }, (job, _loaded, signal) =>
-    workBatch(context, needs, job, signal),
+  context.engine.work(
+    "batch",
+    { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
+    (job, _loaded, signal) => workBatch(context, needs, job, signal),
   );
 }
 
@@ -71,7 +75,7 @@ async function workBatch(context: WorkContext, needs: WorkNeeds, job: Job, signa
   let run: BatchRun;
   try {
     const { connector } = await needs.accounts.client(batch.connection);
-    run = new BatchRun(context, needs, batch, connector, signal);
+    run = new BatchRun(context, needs, job, batch, connector, signal);
   } catch (error) {
     if (error instanceof HooklineError && HOPELESS.has(error.code)) return end((tx) => failRest(tx, batch.id, error));
     throw error;
@@ -107,6 +111,7 @@ function fail(tx: Tx, batch: string, from: "waiting" | "running", error: Hooklin
 class BatchRun {
   readonly #context: WorkContext;
   readonly #perform: RunAction;
+  readonly #job: Job;
   readonly #batch: BatchRecord;
   readonly #action: CompiledAction;
   /** The vendor's bulk call, if it has one. */
@@ -120,12 +125,14 @@ class BatchRun {
   constructor(
     context: WorkContext,
     { perform }: WorkNeeds,
+    job: Job,
     batch: BatchRecord,
     connector: Connector,
     signal: AbortSignal,
   ) {
     this.#context = context;
     this.#perform = perform;
+    this.#job = job;
     this.#batch = batch;
     this.#action = findAction(connector, batch.action);
     this.#many = this.#action.batch;
@@ -138,8 +145,9 @@ class BatchRun {
   /** Decides about the items at which an earlier process ended. */
   async recover(): Promise<void> {
     const { id } = this.#batch;
-    await this.#write((tx) =>
-      this.#repeatable ? moveItems(tx, id, "running", "waiting") : fail(tx, id, "running", INTERRUPTED),
+    await this.#job.transaction(
+      (tx) => (this.#repeatable ? moveItems(tx, id, "running", "waiting") : fail(tx, id, "running", INTERRUPTED)),
+      "note",
     );
   }
 
@@ -147,7 +155,7 @@ class BatchRun {
   async take(): Promise<BatchItem[]> {
     const { id } = this.#batch;
     const width = this.#action.serial ? 1 : WIDTH;
-    return this.#write(async (tx) => {
+    return this.#job.transaction(async (tx) => {
       const waiting = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
       const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
       const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);
@@ -157,7 +165,7 @@ class BatchRun {
         items.map(({ position }) => ({ position, status: "running", result: null })),
       );
       return items;
-    });
+    }, "note");
   }
 
   async attempt(items: readonly BatchItem[]): Promise<Attempt> {
@@ -175,13 +183,9 @@ class BatchRun {
   /** Stores what became of items. */
   async settle(items: readonly BatchItem[], attempt: Settled[] | { alone: true }): Promise<void> {
     const { id } = this.#batch;
-    if (Array.isArray(attempt)) return this.#write((tx) => settleItems(tx, id, attempt));
+    if (Array.isArray(attempt)) return this.#job.transaction((tx) => settleItems(tx, id, attempt));
     this.#aloneUntil = items.at(-1)!.position;
-    await this.#write((tx) => moveItems(tx, id, "running", "waiting"));
-  }
-
-  #write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#context.db.transaction(work);
+    await this.#job.transaction((tx) => moveItems(tx, id, "running", "waiting"));
   }
 
   async #together(many: CompiledBatch, items: readonly BatchItem[]): Promise<Attempt> {

@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
-import { systemClock } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
-import { createDistributedEngine, type DistributedEngine } from "../engine/distributed.ts";
-import { waitingInQueues } from "../engine/distributed-enqueue.ts";
-import { waitingJobs } from "../engine/jobs.ts";
+import { PostgresJobTable } from "../engine/postgres-table.ts";
+import { waitingJobs } from "../engine/sqlite-table.ts";
 import {
   countRows,
   listTables,
@@ -56,9 +54,9 @@ export async function moveStore({ from, to, onProgress = () => {} }: MoveOptions
   await assertSameVersion(source.db, from);
   if ((await schemaVersion(target.db)) > 0) await assertEmpty(target.db, tables);
   await migrate(target.db);
-  const engine = createDistributedEngine({ db: target.db, clock: systemClock, log });
-  await engine.prepare();
-  const move = new Move(source.db, tables, engine, onProgress);
+  const jobs = new PostgresJobTable(target.db, log);
+  await jobs.open();
+  const move = new Move(source.db, tables, jobs, onProgress);
   await move.count();
   return target.db.transaction((tx) => move.run(tx));
 }
@@ -66,7 +64,7 @@ export async function moveStore({ from, to, onProgress = () => {} }: MoveOptions
 class Move {
   readonly #source: Database;
   readonly #tables: readonly Table[];
-  readonly #engine: DistributedEngine;
+  readonly #jobTable: PostgresJobTable;
   readonly #onProgress: (done: number, total: number) => void;
   #done = 0;
   #total = 0;
@@ -74,12 +72,12 @@ class Move {
   constructor(
     source: Database,
     tables: readonly Table[],
-    engine: DistributedEngine,
+    jobTable: PostgresJobTable,
     onProgress: (done: number, total: number) => void,
   ) {
     this.#source = source;
     this.#tables = tables;
-    this.#engine = engine;
+    this.#jobTable = jobTable;
     this.#onProgress = onProgress;
   }
 
@@ -108,14 +106,14 @@ class Move {
     const sent = new Sum();
     for (let last = 0; ;) {
       const jobs = await waitingJobs(this.#source, last, JOBS_PAGE);
-      await this.#engine.enqueue(tx, jobs);
+      await this.#jobTable.enqueue(tx, jobs, Date.now());
       for (const { queue, group, key = null, data } of jobs) sent.add([queue, group, key, data]);
       this.#progress(jobs.length);
       if (jobs.length < JOBS_PAGE) break;
       last = jobs.at(-1)!.id;
     }
     const arrived = new Sum();
-    for (const { queue, group, key, data } of await waitingInQueues(tx)) arrived.add([queue, group, key, data]);
+    for (const { queue, group, key, data } of await this.#jobTable.waiting(tx)) arrived.add([queue, group, key, data]);
     this.#progress(arrived.content.rows);
     return same(JOBS, sent.content, arrived.content);
   }

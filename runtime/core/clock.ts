@@ -2,9 +2,77 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Calls back whenever the time has been set, with by how many milliseconds: planned times move with it. */
+  onSet?(listener: (milliseconds: number) => void): void;
 }
 
-export const systemClock: Clock = { now: () => Date.now() };
+/** Durations and waiting, whatever becomes of the wall clock. */
+export interface Timers {
+  /** Milliseconds since some moment; they only grow, at an even pace. */
+  monotonic(): number;
+  /** Calls back once, after that many milliseconds. Keeps the process alive only when told to. Returns how to cancel it. */
+  after(milliseconds: number, callback: () => void, keepAlive?: "keepAlive"): () => void;
+}
+
+/** More than a timer of Node can wait; whoever waits longer looks again in between. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export const systemTimers: Timers = {
+  monotonic: () => performance.now(),
+  after(milliseconds, callback, keepAlive) {
+    const timer = setTimeout(callback, Math.min(Math.max(milliseconds, 0), LONGEST_TIMER_MS));
+    if (!keepAlive) timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The wall clock is followed at once within this. */
+const DRIFT_MS = 1_000;
+/** A time that the wall clock keeps for so long is believed. */
+const LASTING_MS = 60_000;
+
+/**
+ * The wall clock, held steady by the monotonic one: a jump that is taken back within a minute is never seen. One that lasts is
+ * taken over then, and told to those who have planned times, so that what was to happen in an hour still does.
+ */
+export class SteadyClock implements Clock {
+  readonly #wall: () => number;
+  readonly #monotonic: () => number;
+  readonly #listeners: ((milliseconds: number) => void)[] = [];
+  #offset: number;
+  /** Since when, on the monotonic clock, the wall clock is off, and by how much. */
+  #jump: { since: number; by: number } | undefined;
+
+  /** `wall`: milliseconds since the epoch; `monotonic`: see {@link Timers}. */
+  constructor(wall: () => number = Date.now, monotonic: () => number = systemTimers.monotonic) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+    this.#offset = wall() - monotonic();
+  }
+
+  now(): number {
+    const monotonic = this.#monotonic();
+    const by = this.#wall() - monotonic - this.#offset;
+    if (Math.abs(by) <= DRIFT_MS) {
+      this.#offset += by;
+      this.#jump = undefined;
+    } else if (this.#jump === undefined || Math.abs(by - this.#jump.by) > DRIFT_MS) {
+      this.#jump = { since: monotonic, by };
+    } else if (monotonic - this.#jump.since >= LASTING_MS) {
+      this.#offset += by;
+      this.#jump = undefined;
+      for (const listener of this.#listeners) listener(by);
+    }
+    return Math.round(monotonic + this.#offset);
+  }
+
+  onSet(listener: (milliseconds: number) => void): void {
+    this.#listeners.push(listener);
+  }
+}
+
+/** One for the process, so that all of it agrees on the time. */
+export const systemClock: Clock = new SteadyClock();
 
 /** A clock that stands still until told otherwise. */
 export class ManualClock implements Clock {

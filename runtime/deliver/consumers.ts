@@ -1,63 +1,93 @@
 import { createHash } from "node:crypto";
-import { nearest, refuseFaults } from "../core/errors.ts";
+import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
 import { assertEventPattern } from "../core/event-patterns.ts";
 import { isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { endpoints } from "../model/endpoints.ts";
+import type { EventRecord } from "../model/events.ts";
 import type { Database } from "../store/database.ts";
 import type { WebhookEvent } from "../webhook.ts";
 import type { Message } from "./body.ts";
 import { patternFault } from "./patterns.ts";
 import { textExcerpt, type Sent } from "./send.ts";
 
-/** Does what an event calls for; called again later when it throws, so it may happen twice. */
-export type Consumer = (event: WebhookEvent) => Promise<void> | void;
+/**
+ * Does what an event calls for; called again later when it throws, or does not settle in its time, so it may happen twice.
+ * `signal` is aborted when its time has passed, and when the runtime stops.
+ */
+export type Consumer = (event: WebhookEvent, context: { signal: AbortSignal }) => Promise<void> | void;
+
+/** What one call of a consumer may take at most, seconds. */
+export const LONGEST_CALL_SECONDS = 600;
+const DEFAULT_CALL_SECONDS = 30;
 
 export interface ConsumerOptions {
   /** What the consumer is known by over restarts; default its pattern. */
   name?: string;
+  /** How long one call may take, from 1 to 600 seconds, default 30. A call that takes longer has failed, and is repeated later. */
+  timeoutSeconds?: number;
+  /** Whether changes of one record come one after the other, default false. A change that fails holds back the later ones. */
+  ordered?: boolean;
 }
+
+/** What follows the pattern: the options may stand before the consumer or after it. */
+export type ConsumerArguments = [Consumer, ConsumerOptions?] | [ConsumerOptions, Consumer];
 
 export interface Consumers {
   /**
    * Calls `consumer` for every event whose type matches, with the guarantees of a webhook. Events that happen while the
-   * process is down, or before this is called again, wait for it.
+   * process is down, or before this is called again, wait for it. The options may stand before the consumer or after it.
    * @throws HooklineError `invalid_input` for a pattern that is malformed or nearly misses a known type
    * @throws TypeError as {@link assertConsumer}, and for a name given twice
    */
-  on(pattern: string, consumer: Consumer, options?: ConsumerOptions): void;
+  on(pattern: string, ...given: ConsumerArguments): void;
   /** Makes the consumers known to the store; those added later follow at once. Before the engine starts. */
   start(): Promise<void>;
   /** Calls the consumer of an endpoint; undefined when this process has none. */
-  call(endpoint: string, message: Message): Promise<Sent> | undefined;
+  call(endpoint: string, message: ConsumerMessage, signal: AbortSignal): Promise<Sent> | undefined;
 }
+
+type ConsumerMessage = Message & Pick<EventRecord, "stream" | "recordKey">;
 
 interface Registration {
   endpoint: string;
   name: string;
   pattern: string;
   consumer: Consumer;
+  ordered: boolean;
+  timeoutMs: number;
+  /** Records with a call that still runs although its time has passed; of an ordered consumer. */
+  late: Set<string>;
 }
+
+function inOrder(given: ConsumerArguments): readonly [Consumer, ConsumerOptions?] {
+  return typeof given[0] === "function" ? [given[0], given[1] as ConsumerOptions] : [given[1] as Consumer, given[0]];
+}
+
+const OPTIONS = ["name", "timeoutSeconds", "ordered"];
 
 /**
  * Refuses what can never be a consumer; needs no open store.
  * @throws HooklineError `invalid_input` for a malformed pattern
- * @throws TypeError for a pattern or name that is not text, a handler that is not a function, an unknown option
+ * @throws TypeError for a pattern or name that is not text, a handler that is not a function, an unknown option, a time out of range
  */
-export function assertConsumer(pattern: string, consumer: Consumer, options: ConsumerOptions = {}): void {
+export function assertConsumer(pattern: string, ...given: ConsumerArguments): void {
+  const [consumer, options = {}] = inOrder(given);
   if (typeof pattern !== "string")
     throw new TypeError("on: the pattern is missing; give a type such as contact.created");
   assertEventPattern(pattern, "on");
   if (typeof consumer !== "function")
     throw new TypeError(`on: the handler of ${pattern} is not a function; pass (event) => …`);
-  for (const [option, value] of Object.entries(options)) {
-    if (option !== "name") {
-      const near = nearest(option, ["name"]);
-      throw new TypeError(`on: unknown option "${option}"${near === undefined ? "" : `; did you mean "${near}"?`}`);
-    }
-    if (value !== undefined && (typeof value !== "string" || value === ""))
-      throw new TypeError("on: the name must be text that is not empty");
+  for (const option of Object.keys(options)) {
+    if (OPTIONS.includes(option)) continue;
+    const near = nearest(option, OPTIONS);
+    throw new TypeError(`on: unknown option "${option}"${near === undefined ? "" : `; did you mean "${near}"?`}`);
   }
+  const { name, timeoutSeconds = DEFAULT_CALL_SECONDS } = options;
+  if (name !== undefined && (typeof name !== "string" || name === ""))
+    throw new TypeError("on: the name must be text that is not empty");
+  if (!(timeoutSeconds >= 1 && timeoutSeconds <= LONGEST_CALL_SECONDS))
+    throw new TypeError(`on: timeoutSeconds is ${timeoutSeconds}; give 1 to ${LONGEST_CALL_SECONDS}`);
 }
 
 /** Makes the registry of the consumers in this process. */
@@ -67,11 +97,14 @@ export function createConsumers(context: Pick<Context, "db" | "connectors" | "cl
   let started = false;
 
   return {
-    on(pattern, consumer, options = {}) {
-      assertConsumer(pattern, consumer, options);
+    on(pattern, ...given) {
+      assertConsumer(pattern, ...given);
+      const [consumer, { name, ordered = false, timeoutSeconds = DEFAULT_CALL_SECONDS } = {}] = inOrder(given);
       const message = patternFault(context, pattern);
       refuseFaults("on", message === undefined ? [] : [{ pointer: "", message }]);
-      const registration = { ...identify(registrations, pattern, options.name), pattern, consumer };
+      const identity = identify(registrations, pattern, name);
+      const timeoutMs = timeoutSeconds * 1000;
+      const registration: Registration = { ...identity, pattern, consumer, ordered, timeoutMs, late: new Set() };
       registrations.set(registration.endpoint, registration);
       if (!started) return;
       save(db, clock.now(), registration).catch((error: unknown) => {
@@ -82,9 +115,9 @@ export function createConsumers(context: Pick<Context, "db" | "connectors" | "cl
       started = true;
       for (const registration of registrations.values()) await save(db, clock.now(), registration);
     },
-    call(endpoint, message) {
+    call(endpoint, message, signal) {
       const registration = registrations.get(endpoint);
-      return registration && call(clock.now(), registration.consumer, message);
+      return registration && call(clock.now(), registration, message, signal);
     },
   };
 }
@@ -113,7 +146,7 @@ function endpointId(name: string): string {
 }
 
 /** A consumer that was disabled while no process had it is active again. */
-async function save(db: Database, now: number, { endpoint, name, pattern }: Registration): Promise<void> {
+async function save(db: Database, now: number, { endpoint, name, pattern, ordered }: Registration): Promise<void> {
   await endpoints.save(db, {
     id: endpoint,
     kind: "process",
@@ -122,7 +155,7 @@ async function save(db: Database, now: number, { endpoint, name, pattern }: Regi
     events: [pattern],
     where: null,
     format: "standard",
-    ordered: false,
+    ordered,
     ratePerSecond: null,
     sealed: null,
     status: "active",
@@ -134,15 +167,45 @@ async function save(db: Database, now: number, { endpoint, name, pattern }: Regi
   });
 }
 
-async function call(now: number, consumer: Consumer, { id, type, createdAt, data }: Message): Promise<Sent> {
+async function call(
+  now: number,
+  { consumer, ordered, timeoutMs, late }: Registration,
+  { id, type, createdAt, data, stream, recordKey }: ConsumerMessage,
+  stopped: AbortSignal,
+): Promise<Sent> {
   const started = performance.now();
+  const record = `${stream}:${recordKey}`;
   const event = { id, type, timestamp: isoTime(createdAt), data: JSON.parse(data) as unknown };
-  const [error, answer] = await Promise.resolve()
-    .then(() => consumer(event as WebhookEvent))
+  const ended = (error: string | null, answer: string | null = null): Sent => ({
+    attempt: { at: isoTime(now), status: null, durationMs: Math.round(performance.now() - started), error, answer },
+  });
+  if (late.has(record)) return ended("timeout", "An earlier call for this record still runs.");
+  const { promise: givenUp, resolve, reject } = Promise.withResolvers<Sent>();
+  const controller = new AbortController();
+  const giveUp = (reason: unknown): void => {
+    if (ordered) late.add(record);
+    controller.abort(reason);
+  };
+  const stop = (): void => {
+    giveUp(stopped.reason);
+    reject(stopped.reason as Error);
+  };
+  const timer = setTimeout(() => {
+    const error = new HooklineError("timeout", `The consumer did not settle within ${timeoutMs / 1000} s.`);
+    giveUp(error);
+    resolve(ended("timeout", error.message));
+  }, timeoutMs).unref();
+  stopped.addEventListener("abort", stop);
+  const work = Promise.resolve()
+    .then(() => consumer(event as WebhookEvent, { signal: controller.signal }))
     .then(
-      () => [null, null],
-      (thrown: unknown) => ["exception", textExcerpt(String(thrown))],
-    );
-  const durationMs = Math.round(performance.now() - started);
-  return { attempt: { at: isoTime(now), status: null, durationMs, error: error!, answer: answer! } };
+      () => ended(null),
+      (thrown: unknown) => ended("exception", textExcerpt(String(thrown))),
+    )
+    .finally(() => {
+      clearTimeout(timer);
+      stopped.removeEventListener("abort", stop);
+      late.delete(record);
+    });
+  return Promise.race([work, givenUp]);
 }

@@ -2,7 +2,7 @@ import type { AttemptMeasure } from "../core/metrics.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { DAY, isoTime, MINUTE } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
-import type { Handler, Outcome } from "../engine/engine.ts";
+import { MOST_INTERRUPTIONS, type Handler, type Job, type Outcome } from "../engine/engine.ts";
 import {
   deliverables,
   recordProgress,
@@ -19,7 +19,7 @@ import {
 } from "../model/endpoints.ts";
 import { deliveryExhausted, endpointDisabled } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
-import type { Consumers } from "./consumers.ts";
+import { LONGEST_CALL_SECONDS, type Consumers } from "./consumers.ts";
 import { credentialsOpener } from "./credentials.ts";
 import { cancelAll } from "./jobs.ts";
 import { Pace } from "./pace.ts";
@@ -28,6 +28,8 @@ import { sendWebhook, type Sent } from "./send.ts";
 
 /** An endpoint that has only failed for this long is disabled. */
 const DISABLE_AFTER_MS = 5 * DAY;
+/** Of one attempt: a consumer in the process ends sooner by its own time, and a receiver long before. */
+const DEADLINE_MS = (LONGEST_CALL_SECONDS + 10) * 1000;
 /** How often a process looks again for a consumer that is not registered. */
 const UNREGISTERED_MS = MINUTE;
 
@@ -56,6 +58,7 @@ export function workDeliveries(options: DeliverOptions): void {
     {
       concurrency,
       perGroup: perEndpoint,
+      deadlineMs: DEADLINE_MS,
       load: async (sql, jobs) => {
         const jobOf = new Map(jobs.map((job) => [String(job.data["delivery"]), job.id]));
         const loaded = await deliverables(sql, [...jobOf.keys()]);
@@ -81,15 +84,18 @@ function createHandler({
 
   const attempt = (delivery: Deliverable, to: EndpointRecord, signal: AbortSignal): Promise<Sent> | undefined =>
     to.kind === "process"
-      ? consumers.call(to.id, delivery.message)
+      ? consumers.call(to.id, delivery.message, signal)
       : sendWebhook({ network, clock }, to, openCredentials(to), delivery.message, signal);
 
   return async (job, delivery, signal) => {
     if (delivery === undefined || delivery.status !== "pending") return { done: true };
     const { to } = delivery;
     const now = clock.now();
-    if (job.interrupted) delivery.attempts.push(interrupted(delivery));
+    if (job.interrupted) await noteInterruption(job, delivery, now);
     if (to === undefined || to.status !== "active") return finish(delivery, "cancelled", now);
+    if (job.interruptions >= MOST_INTERRUPTIONS) {
+      return finish(delivery, "dead", now, (tx) => emit(tx, deliveryExhausted(delivery, to, now)));
+    }
     if (to.pausedUntil !== null && to.pausedUntil > now) return postpone(delivery, to.pausedUntil);
     if (to.ratePerSecond !== null) {
       const time = pace.next(to.id, to.ratePerSecond, now);
@@ -137,6 +143,16 @@ function createHandler({
     await cancelAll(tx, engine, endpoint, now);
     await emit(tx, [endpointDisabled(endpoint, reason, now)]);
   }
+}
+
+/** An attempt that was interrupted is stored before the next one, which may end the process as well. */
+async function noteInterruption(job: Job, delivery: Deliverable, now: number): Promise<void> {
+  delivery.attempts.push(interrupted(delivery));
+  if (job.interruptions === 0) return;
+  const { id, attempts } = delivery;
+  delivery.nextAttemptAt = now;
+  const progress = { status: "pending", attempts, nextAttemptAt: now, finishedAt: null } as const;
+  await job.transaction((tx) => recordProgress(tx, id, progress), "note");
 }
 
 /** An attempt that the end of its process interrupted: it began when it was due. */

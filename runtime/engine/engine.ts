@@ -2,7 +2,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Sql, Tx } from "../store/database.ts";
 
 /** The kinds of work there are. */
-export type Queue = "poll" | "deliver" | "flow" | "sync" | "batch";
+export type Queue = "poll" | "deliver" | "flow" | "sync" | "batch" | "upkeep";
 
 export interface NewJob {
   queue: Queue;
@@ -22,7 +22,8 @@ export interface NewJob {
   attempt?: number;
 }
 
-export interface Job<Data extends JsonObject = JsonObject> {
+/** What a claim says of a job. */
+export interface JobFacts<Data extends JsonObject = JsonObject> {
   readonly id: number;
   readonly queue: Queue;
   readonly group: string;
@@ -31,7 +32,24 @@ export interface Job<Data extends JsonObject = JsonObject> {
   readonly attempt: number;
   /** A process died, stopped, or lost its lease, while it ran this job before. */
   readonly interrupted: boolean;
+  /** How often a process has died, or lost its lease, over this job since it last made progress. */
+  readonly interruptions: number;
 }
+
+export interface Job<Data extends JsonObject = JsonObject> extends JobFacts<Data> {
+  /**
+   * The only way for a handler to write before its outcome. A commit is progress, which sets `interruptions` to 0, unless it
+   * is a `note`: something that is said about the job itself.
+   * @throws HooklineError `conflict` when the job is no longer this handler's: another process has taken it over, its deadline
+   * has passed, it has come to an outcome, or the engine has stopped. Then nothing is written
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>, kind?: "progress" | "note"): Promise<T>;
+}
+
+/** A job interrupted this often is suspected of ending its process: it runs alone, after a pause that grows. */
+export const SUSPECT_AFTER = 2;
+/** A job interrupted this often is given up by handlers whose work may be: deliveries and runs. */
+export const MOST_INTERRUPTIONS = 5;
 
 /**
  * What becomes of a job. `commit` runs in the very transaction that ends or moves the job, so that what the job did and
@@ -56,8 +74,13 @@ export interface WorkOptions<Loaded> {
   concurrency: number;
   /** How many of one group run at once. */
   perGroup: number;
-  /** Reads what a batch of just claimed jobs needs, at once, in the transaction that claims them; keyed by job id. */
-  load?: (sql: Sql, jobs: readonly Job[]) => Promise<Map<number, Loaded>>;
+  /**
+   * How long a run may take, milliseconds. Then its signal is aborted with `timeout`, and soon after the engine gives it up and
+   * has the job tried again.
+   */
+  deadlineMs: number;
+  /** Reads what a batch of just claimed jobs needs, at once; keyed by job id. */
+  load?: (sql: Sql, jobs: readonly JobFacts[]) => Promise<Map<number, Loaded>>;
 }
 
 /** Does the work of a job. Everything it does can happen twice. A throw is retried later, with growing delay, and logged. */
@@ -66,11 +89,6 @@ export type Handler<Loaded> = (job: Job, loaded: Loaded | undefined, signal: Abo
 /** When things happen. Jobs are durable from the transaction that enqueues them. */
 export interface Engine {
   enqueue(tx: Tx, jobs: readonly NewJob[]): Promise<void>;
-  /**
-   * Throws `conflict` when another process has taken a running job over. For transactions of a handler that come before its
-   * outcome: no two then write to one thing in turn. Absent where no other process can.
-   */
-  assertHeld?(tx: Tx, job: Job): Promise<void>;
   /** Declares who works a queue; before `start`. */
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void;
   /** Upkeep at the times of a cron expression in UTC, once over all processes and never overlapping; before `start`. */

@@ -1,18 +1,17 @@
-import type { Clock } from "../core/clock.ts";
-import type { Log } from "../core/log.ts";
-import type { Database } from "../store/database.ts";
-import type { DistributedEngine } from "./distributed.ts";
-import { createEmbeddedEngine, type EmbeddedEngine } from "./embedded.ts";
+import { JobEngine, type JobEngineOptions } from "./loop.ts";
+import { SqliteJobTable } from "./sqlite-table.ts";
+import type { JobTable } from "./table.ts";
 
 /** The engine that works this store, ready to enqueue: of this process alone for SQLite, shared by many for PostgreSQL. */
-export async function openEngine(options: {
-  db: Database;
-  clock: Clock;
-  log: Log;
-}): Promise<EmbeddedEngine | DistributedEngine> {
-  if (options.db.dialect === "sqlite") return createEmbeddedEngine(options);
-  const { createDistributedEngine } = await import("./distributed.ts");
-  const engine = createDistributedEngine(options);
+export async function openEngine(options: Omit<JobEngineOptions, "table">): Promise<JobEngine> {
+  const engine = new JobEngine({ ...options, table: await openTable(options) });
   await engine.prepare();
   return engine;
+}
+
+/** The jobs of a store. */
+async function openTable({ db, clock, log }: Omit<JobEngineOptions, "table">): Promise<JobTable> {
+  if (db.dialect === "sqlite") return new SqliteJobTable(db, () => clock.now());
+  const { PostgresJobTable } = await import("./postgres-table.ts");
+  return new PostgresJobTable(db, log);
 }

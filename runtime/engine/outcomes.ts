@@ -1,42 +1,58 @@
 import { HooklineError } from "../core/errors.ts";
-import type { Database, Tx } from "../store/database.ts";
-import { settleJob, type Moved } from "./jobs.ts";
-import type { Finished } from "./worker.ts";
+import type { Tx } from "../store/database.ts";
+import type { Claim, Finished, JobTable } from "./table.ts";
+
+export interface SettleOptions {
+  table: JobTable;
+  batch: readonly Finished[];
+  now: () => number;
+  /** An outcome with its time as the table has it. */
+  planned: (finished: Finished) => Finished["outcome"];
+  /** What becomes of a job whose outcome cannot be committed. */
+  retry: (finished: Finished, error: unknown) => Finished;
+}
 
 /**
  * Commits the outcomes of a batch of jobs in one transaction, so that being durable does not cost a disk flush per job.
- * When one of them throws, each is done again on its own, and `onFailure` says what becomes of the one that fails.
- * Returns the jobs that go on. Throws only when the store itself is in trouble: then nothing is committed.
+ * When one of them throws, each is done again on its own, and the one that fails is tried again.
+ * Returns the jobs that this process had lost to another by then: nothing of those is committed.
+ * Throws only when the store itself is in trouble: then nothing is committed at all.
  */
-export async function commitOutcomes(
-  db: Database,
-  batch: readonly Finished[],
-  onFailure: (finished: Finished, error: unknown) => Finished,
-): Promise<Moved[]> {
-  const settle = async (tx: Tx): Promise<Moved[]> => {
-    const moved: Moved[] = [];
-    for (const { claimed, outcome } of batch) moved.push(...(await settleJob(tx, claimed, outcome)));
-    return moved;
+export async function settle({ table, batch, now, planned, retry }: SettleOptions): Promise<Claim[]> {
+  const work = async (tx: Tx, end: (mine: readonly Finished[]) => Promise<void>): Promise<Claim[]> => {
+    const claims = batch.map(({ claim }) => claim);
+    const held = await table.held(tx, claims);
+    await end(batch.filter(({ claim }) => held.has(claim)));
+    return claims.filter((claim) => !held.has(claim));
+  };
+  const commit = async (tx: Tx, some: readonly Finished[]): Promise<void> => {
+    for (const { outcome } of some) if (outcome !== "released") await outcome.commit?.(tx);
+    await table.end(
+      tx,
+      some.map((finished) => ({ ...finished, outcome: planned(finished) })),
+      now(),
+    );
   };
   const fleeting = batch.every(({ outcome }) => outcome !== "released" && outcome.fleeting);
   try {
-    return await ((fleeting ? db.fleeting?.(settle) : undefined) ?? db.transaction(settle));
+    return await table.transaction((tx) => work(tx, (mine) => commit(tx, mine)), fleeting);
   } catch {
     // Below it shows whose fault it was.
   }
-  return db.transaction(async (tx) => {
-    const moved: Moved[] = [];
-    for (const finished of batch) {
-      try {
-        moved.push(...(await tx.savepoint(() => settleJob(tx, finished.claimed, finished.outcome))));
-      } catch (error) {
-        if (isStoreTrouble(error)) throw error;
-        const { claimed, outcome } = onFailure(finished, error);
-        moved.push(...(await settleJob(tx, claimed, outcome)));
-      }
-    }
-    return moved;
-  });
+  return table.transaction(
+    (tx) =>
+      work(tx, async (mine) => {
+        for (const finished of mine) {
+          try {
+            await tx.savepoint(() => commit(tx, [finished]));
+          } catch (error) {
+            if (isStoreTrouble(error)) throw error;
+            await commit(tx, [retry(finished, error)]);
+          }
+        }
+      }),
+    false,
+  );
 }
 
 function isStoreTrouble(error: unknown): boolean {

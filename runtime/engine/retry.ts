@@ -1,12 +1,12 @@
-const FIRST_MS = 1_000;
-const LONGEST_MS = 5 * 60_000;
-const SPREAD = 0.2;
+import { backoff } from "../core/backoff.ts";
+import { SUSPECT_AFTER } from "./engine.ts";
 
-/**
- * How long to wait before a job whose handler threw runs again, in milliseconds: doubling from a second to five minutes
- * with the attempts already made, ±20 % so that what failed together does not come back together.
- */
-export function retryDelay(attempt: number, random: () => number = Math.random): number {
-  const delay = Math.min(FIRST_MS * 2 ** attempt, LONGEST_MS);
-  return Math.round(delay * (1 + SPREAD * (2 * random() - 1)));
-}
+const RETRY = { firstMs: 1_000, longestMs: 5 * 60_000, spread: 0.2 };
+const PAUSE = { firstMs: 1_000, longestMs: 60 * 60_000, spread: 0 };
+
+/** How long to wait before a job whose handler threw runs again: from a second to five minutes, with the attempts already made. */
+export const retryDelay = (attempt: number, random: () => number = Math.random): number =>
+  backoff(attempt + 1, { ...RETRY, random });
+
+/** How long a job waits that was interrupted so often that it runs alone: from a second to an hour. */
+export const pauseAfter = (interruptions: number): number => backoff(interruptions - SUSPECT_AFTER + 1, PAUSE);

@@ -1,7 +1,9 @@
+import type { Timers } from "../core/clock.ts";
+
 /** Waits for a piece of work, but no longer than `ms`. */
-export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+export async function within(timers: Timers, ms: number, work: Promise<unknown>): Promise<void> {
   const { promise: tooLong, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
+  const cancel = timers.after(ms, resolve, "keepAlive");
   await Promise.race([work, tooLong]);
-  clearTimeout(timer);
+  cancel();
 }

@@ -2,7 +2,7 @@ import type { VariablesOf } from "../accounts/variables.ts";
 import { connectionValues } from "../accounts/credentials.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import type { Outcome } from "../engine/engine.ts";
+import { MOST_INTERRUPTIONS, type Job, type Outcome } from "../engine/engine.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { findConnection } from "../model/connections.ts";
 import { attempt, attemptAsync } from "./attempt.ts";
@@ -24,6 +24,7 @@ export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "
 
 /** A run that is to be taken further. */
 export interface Unfinished {
+  job: Pick<Job, "transaction" | "interruptions">;
   run: RunRecord;
   version: FlowVersion;
   flow: CompiledFlow;
@@ -49,7 +50,12 @@ export async function executeRun(
   options: ExecuteOptions,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { run } = unfinished;
+  const { run, job } = unfinished;
+  if (job.interruptions >= MOST_INTERRUPTIONS) {
+    const message = `The process ended ${job.interruptions} times during this run, and the run never got further`;
+    const error = { code: "interrupted", message, step: null };
+    return new Progress(run, job.transaction, options).end("failed", error);
+  }
   const variables = await options.variablesOf(run.forUser ?? NOBODY, unfinished.flow);
   const connection = run.connection === null ? undefined : await findConnection(options.db, run.connection);
   const scope = {
@@ -75,7 +81,12 @@ class Execution {
   /** What mappings read as `steps`. */
   readonly #steps: Record<string, object> = {};
 
-  constructor({ run, version, flow, steps }: Unfinished, options: ExecuteOptions, given: Scope, signal: AbortSignal) {
+  constructor(
+    { job, run, version, flow, steps }: Unfinished,
+    options: ExecuteOptions,
+    given: Scope,
+    signal: AbortSignal,
+  ) {
     this.#run = run;
     this.#flow = flow;
     this.#options = options;
@@ -83,7 +94,7 @@ class Execution {
     this.#signal = signal;
     this.#asker = { owner: run.user, user: run.forUser, workspace: version.byAdmin };
     this.#log = new StepLog(run.id, steps, options);
-    this.#progress = new Progress(run, options);
+    this.#progress = new Progress(run, job.transaction, options);
     this.#began = options.clock.now();
   }
 
@@ -161,16 +172,18 @@ class Execution {
     const call = prepared.value;
     if (before?.status === "started" && !call.repeatable) return this.#interrupted(step, iteration);
     const started = this.#log.next(step, iteration, { status: "started", input: shown(call.input) });
-    if (!(await this.#progress.save(started))) return GONE;
+    if (!(await this.#progress.start(started, before))) return GONE;
+    let succeeded: RunStepRecord;
     try {
       const output = await this.#call(step, iteration, call);
       const state = { input: call.input, output };
-      await this.#progress.save(this.#log.next(step, iteration, { status: "succeeded", output: shown(output) }, state));
-      return undefined;
+      succeeded = this.#log.next(step, iteration, { status: "succeeded", output: shown(output) }, state);
     } catch (error) {
       if (this.#signal.aborted) throw error;
       return this.#failedCall(step, iteration, call, error);
     }
+    await this.#progress.save(succeeded);
+    return undefined;
   }
 
   async #call(step: CompiledStep, iteration: number, call: Call): Promise<unknown> {

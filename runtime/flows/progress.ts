@@ -1,29 +1,49 @@
 import type { Context } from "../engine/context.ts";
-import type { Outcome } from "../engine/engine.ts";
+import { HooklineError } from "../core/errors.ts";
+import type { Job, Outcome } from "../engine/engine.ts";
 import { moveRun, runSteps, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import { runFailed } from "../model/operational.ts";
+import type { Tx } from "../store/database.ts";
 
-type ProgressContext = Pick<Context, "db" | "clock" | "emit">;
+type ProgressContext = Pick<Context, "clock" | "emit">;
 
 /** Makes durable how far a run is. A run that was cancelled or removed meanwhile stays as it is. */
 export class Progress {
   readonly #run: RunRecord;
+  readonly #transaction: Job["transaction"];
   readonly #options: ProgressContext;
 
-  constructor(run: RunRecord, options: ProgressContext) {
+  /** `transaction` is that of the run's job. */
+  constructor(run: RunRecord, transaction: Job["transaction"], options: ProgressContext) {
     this.#run = run;
+    this.#transaction = transaction;
     this.#options = options;
   }
 
   /** At once. False when the run was cancelled or removed meanwhile. */
   save(step: RunStepRecord): Promise<boolean> {
-    const { db, clock } = this.#options;
-    return db.transaction(async (tx) => {
-      const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
-      const isAlive = await moveRun(tx, this.#run.id, progress, clock.now());
-      if (isAlive) await runSteps.save(tx, step);
-      return isAlive;
-    });
+    return this.#transaction((tx) => this.#save(tx, step));
+  }
+
+  /**
+   * A call is about to be made. False when the run was cancelled or removed meanwhile.
+   * @throws HooklineError `conflict` when the step is no longer where it was `before`: another process is at it
+   */
+  start(step: RunStepRecord, before: RunStepRecord | undefined): Promise<boolean> {
+    return this.#transaction(async (tx) => {
+      const now = await runSteps.find(tx, step.run, step.step, step.iteration);
+      if (now?.status !== before?.status || now?.attempts !== before?.attempts) {
+        throw new HooklineError("conflict", `Step ${step.step} is at work elsewhere; this process leaves it alone`);
+      }
+      return this.#save(tx, step);
+    }, "note");
+  }
+
+  async #save(tx: Tx, step: RunStepRecord): Promise<boolean> {
+    const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
+    const isAlive = await moveRun(tx, this.#run.id, progress, this.#options.clock.now());
+    if (isAlive) await runSteps.save(tx, step);
+    return isAlive;
   }
 
   /** With the end of the job's turn: it comes again at that time, milliseconds since the epoch. */

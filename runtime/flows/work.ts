@@ -19,32 +19,39 @@ export interface WorkFlowsOptions extends ExecuteOptions {
 const CONCURRENCY = 64;
 /** Jobs of one flow at once, so that the other flows always find slots. */
 export const PER_FLOW = 8;
+/** More than a turn and the longest step: a run goes on at the step it has come to. */
+const DEADLINE_MS = 3_600_000;
 const DONE: Outcome = { done: true };
 
 /** Makes the engine work on flows: events and times that start runs, and the runs themselves. */
 export function workFlows(options: WorkFlowsOptions): void {
   const { engine } = options;
   const handlers: Record<string, Handler<undefined>> = {
-    run: (job, _, signal) => takeRun(options, String(job.data["run"]), signal),
+    run: (job, _, signal) => takeRun(options, job, signal),
     event: (job) => takeEvent(options, job),
     schedule: (job) => workSchedule(options, job),
   };
-  engine.work("flow", { concurrency: CONCURRENCY, perGroup: PER_FLOW }, (job, loaded, signal) => {
-    const kind = Object.keys(handlers).find((name) => name in job.data);
-    if (kind === undefined)
-      throw new TypeError(`A flow job has run, event or schedule, not ${Object.keys(job.data).join(", ")}`);
-    return handlers[kind]!(job, loaded, signal);
-  });
+  engine.work(
+    "flow",
+    { concurrency: CONCURRENCY, perGroup: PER_FLOW, deadlineMs: DEADLINE_MS },
+    (job, loaded, signal) => {
+      const kind = Object.keys(handlers).find((name) => name in job.data);
+      if (kind === undefined)
+        throw new TypeError(`A flow job has run, event or schedule, not ${Object.keys(job.data).join(", ")}`);
+      return handlers[kind]!(job, loaded, signal);
+    },
+  );
 }
 
-async function takeRun(options: WorkFlowsOptions, id: string, signal: AbortSignal): Promise<Outcome> {
+async function takeRun(options: WorkFlowsOptions, job: Job, signal: AbortSignal): Promise<Outcome> {
+  const id = String(job.data["run"]);
   const { db, compiled } = options;
   const run = await runs.find(db, id);
   if (!run || run.finishedAt !== null) return DONE;
   const version = await flowVersions.find(db, run.flow, run.version);
   if (!version) return DONE;
   const flow = compiled.of(run.flow, version);
-  return executeRun({ run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
+  return executeRun({ job, run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
 }
 
 /** A paused flow starts no run for what happened just before. */

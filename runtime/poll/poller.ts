@@ -3,9 +3,9 @@ import { connectionValues } from "../accounts/credentials.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
-import type { Job, Outcome } from "../engine/engine.ts";
+import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { saveStream, streamsByIds } from "../model/streams.ts";
+import { saveStream, streamsByIds, type StreamError } from "../model/streams.ts";
 import { setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Source } from "../read/fetch.ts";
 import type { Sql, Tx } from "../store/database.ts";
@@ -13,7 +13,7 @@ import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { degradedEvent, recoveredEvent } from "../model/operational.ts";
 import { readStream, type ReadResult } from "./read.ts";
-import type { Reading, Transaction } from "./reading.ts";
+import type { Reading } from "./reading.ts";
 import { nextPoll, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { requestHashOf, upgraded } from "./upgrade.ts";
 
@@ -32,11 +32,13 @@ export interface PollerNeeds {
 
 /** Polls of one connection at once. */
 const PER_CONNECTION = 2;
+/** Of one poll; one that takes longer goes on at its checkpoint. */
+const DEADLINE_MS = 3_600_000;
 
 /** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
 export function workPolls(context: PollerContext, needs: PollerNeeds): void {
-  const { concurrency } = needs;
-  context.engine.work<Loaded>("poll", { concurrency, perGroup: PER_CONNECTION, load }, async (job, loaded, signal) => {
+  const options = { concurrency: needs.concurrency, perGroup: PER_CONNECTION, deadlineMs: DEADLINE_MS, load };
+  context.engine.work<Loaded>("poll", options, async (job, loaded, signal) => {
     if (!loaded) return { done: true };
     const { stream, connection, subscriptions } = loaded;
     const connector = context.connectors.get(connection.connector);
@@ -48,9 +50,9 @@ export function workPolls(context: PollerContext, needs: PollerNeeds): void {
   });
 }
 
-const streamOf = ({ data }: Job): number => data["stream"] as number;
+const streamOf = ({ data }: JobFacts): number => data["stream"] as number;
 
-async function load(sql: Sql, jobs: readonly Job[]): Promise<Map<number, Loaded>> {
+async function load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Loaded>> {
   const loaded = await loadStreams(sql, [...new Set(jobs.map(streamOf))]);
   return new Map(jobs.flatMap((job) => (loaded.has(streamOf(job)) ? [[job.id, loaded.get(streamOf(job))!]] : [])));
 }
@@ -59,12 +61,11 @@ async function load(sql: Sql, jobs: readonly Job[]): Promise<Map<number, Loaded>
 class Poll {
   readonly #context: PollerContext;
   readonly #needs: PollerNeeds;
-  readonly #loaded: Loaded;
+  readonly #job: Job;
+  #loaded: Loaded;
   readonly #connector: Connector;
   readonly #compiled: CompiledStream;
   readonly #subscribers: readonly Subscriber[];
-  /** How a poll writes before its outcome. */
-  readonly #transaction: Transaction;
 
   constructor(
     context: PollerContext,
@@ -74,18 +75,13 @@ class Poll {
     connector: Connector,
     compiled: CompiledStream,
   ) {
-    const { db, engine } = context;
     this.#context = context;
     this.#needs = needs;
+    this.#job = job;
     this.#loaded = loaded;
     this.#connector = connector;
     this.#compiled = compiled;
     this.#subscribers = loaded.subscriptions.map((subscription) => toSubscriber(connector, subscription));
-    this.#transaction = (work) =>
-      db.transaction(async (tx) => {
-        await engine.assertHeld?.(tx, job);
-        return work(tx);
-      });
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {
@@ -97,6 +93,7 @@ class Poll {
       this.#needs.onPoll?.({ connector, stream, outcome, durationMs, events });
     };
     try {
+      if (this.#job.interruptions >= SUSPECT_AFTER) await this.#reportInterruptions();
       const read = await readStream(await this.#prepare(signal));
       measure("ok", read.events);
       return this.#succeeded(read);
@@ -114,7 +111,7 @@ class Poll {
     const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
     const reading: Omit<Reading, "source"> = {
       db,
-      transaction: this.#transaction,
+      transaction: this.#job.transaction,
       emit,
       log,
       now: () => clock.now(),
@@ -138,6 +135,24 @@ class Poll {
       signal,
     };
     return { ...reading, stream: fresh, source };
+  }
+
+  /** Polls of this stream ended their process again and again: that is reported before one does once more. */
+  async #reportInterruptions(): Promise<void> {
+    const { stream, subscriptions } = this.#loaded;
+    const { interruptions } = this.#job;
+    const message = `The process has ended ${interruptions} times in a row while this stream was read; polls go on, with pauses`;
+    const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
+    const recipients = subscriptions.filter(({ degraded }) => !degraded);
+    await this.#job.transaction(async (tx) => {
+      await saveStream(tx, { ...stream, lastError: error });
+      if (recipients.length === 0) return;
+      await setDegraded(tx, stream.id, true);
+      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
+        degradedEvent(connector, name, subscription, error, at),
+      );
+    }, "note");
+    this.#loaded = { ...this.#loaded, subscriptions: subscriptions.map((one) => ({ ...one, degraded: true })) };
   }
 
   #succeeded(read: ReadResult): Outcome {

@@ -1,4 +1,4 @@
-import type { Sql } from "./database.ts";
+import type { Sql, Tx } from "./database.ts";
 import type { Dialect } from "./schema.ts";
 
 /** How a database spells the types of the schema, and where it keeps the schema's version. */
@@ -36,12 +36,37 @@ export const sqlite: Keeper = {
     `create unique index jobs_unique on jobs (queue, unique_name) where unique_name is not null`,
   ],
   shared: [],
-  claims: [],
+  interruptions: [
+    `alter table jobs add column interruptions integer not null default 0`,
+    `drop index jobs_due`,
+    `drop index jobs_by_time`,
+    `create index jobs_due on jobs (queue, grp, run_at, id) where interruptions < 2`,
+    `create index jobs_by_time on jobs (queue, run_at, grp) where interruptions < 2`,
+    `create index jobs_suspect on jobs (run_at, id) where interruptions >= 2`,
+  ],
   fractions: [],
   lock: async () => {},
   readVersion: async (sql) => (await sql.get<{ user_version: number }>("pragma user_version"))!.user_version,
   writeVersion: (sql, version) => sql.run(`pragma user_version = ${version}`),
 };
+
+/**
+ * The first version knew the first job of a key only by pg-boss, and when a job wants to run by pg-boss's clock alone.
+ * It is the only place that reads or writes pg-boss's own table.
+ */
+async function noteFirstOfKeys(tx: Tx): Promise<void> {
+  const table = await tx.get<{ name: string | null }>("select to_regclass('hookline_jobs.job')::text as name");
+  if (table!.name === null) return;
+  await tx.run(
+    `update hookline_jobs.job set data = data || jsonb_build_object('runAt', round(extract(epoch from start_after) * 1000))
+     where data->>'data' is not null`,
+  );
+  await tx.run(
+    `insert into job_keyed (queue, id, key, grp, data, run_at, attempt, held)
+     select name, id, data->>'key', coalesce(group_id, ''), data->>'data', (data->>'runAt')::bigint, (data->>'attempt')::bigint, 0
+     from hookline_jobs.job where state <= 'active' and data->>'key' is not null`,
+  );
+}
 
 /** Enough for some hundred million records, few enough that planning a statement costs nothing. */
 const PARTITIONS = 16;
@@ -86,7 +111,26 @@ export const postgres: Keeper = {
   ],
   // What was counted before a crash is no loss: so it costs no write-ahead log.
   shared: [`create unlogged table rate_limits (key text primary key, points bigint not null, expire bigint)`],
-  claims: [`create table job_claims (id uuid primary key, claim bigint not null)`, `create sequence job_claim_numbers`],
+  interruptions: [
+    `create sequence job_claim_numbers`,
+    `create table job_claims (
+       id uuid primary key,
+       queue text not null,
+       claim bigint,
+       again_at bigint,
+       interruptions bigint not null default 0,
+       crashed bigint not null default 0,
+       alone bigint not null default 0
+     )`,
+    `create index job_claims_alone on job_claims (queue) where alone = 1`,
+    `alter table job_held rename to job_keyed`,
+    `alter table job_keyed drop column is_unique`,
+    `alter table job_keyed add column attempt bigint not null default 0`,
+    `alter table job_keyed add column held bigint not null default 1`,
+    `drop index job_held_in_order`,
+    `create index job_keyed_in_order on job_keyed (queue, key, place) where held = 1`,
+    noteFirstOfKeys,
+  ],
   lock: async (sql) => {
     // A serializable transaction would go on seeing what was there before it had the lock.
     await sql.run("set transaction isolation level read committed");

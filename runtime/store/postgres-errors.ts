@@ -24,10 +24,13 @@ const UNREACHABLE =
 
 const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? "");
 
-/** Whether doing the transaction again is the remedy: it met another one, and lost. */
+/** Whether doing the transaction again is the remedy: it met another one, and lost. However often that was wrapped since. */
 export function isCollision(error: unknown): boolean {
-  const code = codeOf(error instanceof HooklineError ? error.cause : error);
-  return code === SERIALIZATION_FAILURE || code === DEADLOCK;
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const code = codeOf(cause);
+    if (code === SERIALIZATION_FAILURE || code === DEADLOCK) return true;
+  }
+  return false;
 }
 
 /**

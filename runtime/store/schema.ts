@@ -21,8 +21,8 @@ export interface Dialect {
   fractions: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
-  /** What makes the claims of jobs numbers that only grow; empty where one process claims. */
-  claims: readonly string[];
+  /** What fences the claims of jobs, and counts how often a process died over one. */
+  interruptions: readonly Step[];
 }
 
 /** A statement, or work that no statement can do; both run in the migration's own transaction. */
@@ -182,6 +182,10 @@ export const migrations: readonly Migration[] = [
   () => [],
   () => [],
   (d) => [...d.shared],
-  (d) => [...d.claims, renumberEvents, `create unique index events_by_sequence on events (subscription, sequence)`],
+  (d) => [
+    ...d.interruptions,
+    renumberEvents,
+    `create unique index events_by_sequence on events (subscription, sequence)`,
+  ],
   (d) => [...d.fractions],
 ];

@@ -1,6 +1,6 @@
 import { syncConflict } from "../model/operational.ts";
 import { newId } from "../core/ids.ts";
-import type { Outcome } from "../engine/engine.ts";
+import type { Job, Outcome } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
 import type { Access, Snapshot } from "./access.ts";
 import type { SyncCore } from "./core.ts";
@@ -17,7 +17,7 @@ export interface Work extends Pick<SyncCore, "db" | "engine" | "clock" | "log" |
   /** Both sides were just listed: what was not paired has no counterpart. */
   readonly listed: boolean;
   /** Commits at once, so that the next link sees it; every write of a job goes through it. */
-  transaction<T>(write: (tx: Tx) => Promise<T>): Promise<T>;
+  readonly transaction: Job["transaction"];
 }
 
 /** What a step leads to: an outcome, or the link as it is now, to be reconciled further. */

@@ -90,7 +90,7 @@ async function create(work: Work, link: LinkRecord, side: Side, { id, fields, ke
     state: "creating",
     updatedAt: clock.now(),
   };
-  await transaction((tx) => saveLink(tx, creating, { side, keys }));
+  await transaction((tx) => saveLink(tx, creating, { side, keys }), "note");
   let created: Snapshot | undefined;
   try {
     created = await sides[target].create(fields, link.id);

@@ -24,6 +24,8 @@ import { reconcileUnpaired } from "./unpaired.ts";
 
 /** Syncs at work at once in this process. The links of one sync are reconciled one at a time. */
 const CONCURRENCY = 16;
+/** Long enough to list two large accounts, and compare them. */
+const DEADLINE_MS = 3_600_000;
 /** How long a change waits while both sides are still compared for the first time, milliseconds. */
 const MATCHING_WAIT = 2000;
 const PAUSED_WAIT = 60_000;
@@ -33,22 +35,26 @@ const LIMITED_WAIT = 60_000;
 
 /** Has the engine work on syncs: first comparisons, changes that streams report, and links to be reconciled. */
 export function workSyncs(core: SyncCore): void {
-  core.engine.work("sync", { concurrency: CONCURRENCY, perGroup: 1 }, async (job, _, signal) => {
-    const sync = await syncs.find(core.db, String(job.data["sync"]));
-    const sides = sync && (await openSides(core, sync));
-    if (!sync || !sides) return DONE;
-    const work: Work = {
-      ...core,
-      sync,
-      sides,
-      signal,
-      listed: job.data["listed"] === true,
-      transaction: (write) => core.db.transaction(write),
-    };
-    if ("record" in job.data) return takeChange(work, job);
-    if ("link" in job.data) return takeLink(work, job);
-    return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
-  });
+  core.engine.work(
+    "sync",
+    { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
+    async (job, _, signal) => {
+      const sync = await syncs.find(core.db, String(job.data["sync"]));
+      const sides = sync && (await openSides(core, sync));
+      if (!sync || !sides) return DONE;
+      const work: Work = {
+        ...core,
+        sync,
+        sides,
+        signal,
+        listed: job.data["listed"] === true,
+        transaction: job.transaction,
+      };
+      if ("record" in job.data) return takeChange(work, job);
+      if ("link" in job.data) return takeLink(work, job);
+      return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
+    },
+  );
 }
 
 /** A stream reported that a record changed. Its own writes are recognised at once; else both sides are read again. */

@@ -1,4 +1,4 @@
-import type { Engine, Handler, Job, NewJob, Queue, WorkOptions } from "../engine/engine.ts";
+import type { Engine, Handler, JobFacts, NewJob, Queue, WorkOptions } from "../engine/engine.ts";
 import type { Database, Tx } from "../store/database.ts";
 
 interface Planned {
@@ -46,16 +46,21 @@ export class StepEngine implements Engine {
 
   async #runJob(db: Database, planned: NewJob): Promise<void> {
     const { load, handler } = this.#handlers.get(planned.queue)!;
-    const job: Job = {
+    const job: JobFacts = {
       id: ++this.#ids,
       group: "",
       attempt: 0,
       interrupted: false,
+      interruptions: 0,
       queue: planned.queue,
       data: planned.data,
     };
     const loaded = await db.transaction(async (tx) => await load?.(tx, [job]));
-    const outcome = await handler(job, loaded?.get(job.id), this.#death.signal);
+    const outcome = await handler(
+      { ...job, transaction: (work) => db.transaction(work) },
+      loaded?.get(job.id),
+      this.#death.signal,
+    );
     if (this.#death.signal.aborted) return;
     await db.transaction(async (tx) => await outcome.commit?.(tx));
     if ("runAgainAt" in outcome) this.#plan(planned, outcome.runAgainAt);

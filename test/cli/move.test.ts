@@ -4,8 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { compose } from "../../runtime/compose.ts";
 import { ManualClock, systemClock } from "../../runtime/core/clock.ts";
 import { createLog } from "../../runtime/core/log.ts";
-import { createEmbeddedEngine } from "../../runtime/engine/embedded.ts";
-import { createDistributedEngine } from "../../runtime/engine/distributed.ts";
+import { openEngine } from "../../runtime/engine/open.ts";
 import { moveStore } from "../../runtime/cli/move.ts";
 import { migrations } from "../../runtime/store/schema.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
@@ -118,7 +117,7 @@ describe("hookline move", () => {
     const clock = new ManualClock(Date.now());
     const file = await freshFile();
     const db = await openDatabase(`sqlite:${file}`, { log });
-    const embedded = createEmbeddedEngine({ db, clock, log });
+    const embedded = await openEngine({ db, clock, log });
     const inAnHour = clock.now() + 3_600_000;
     const names = Array.from({ length: 600 }, (_, i) => String(i));
     await db.transaction((tx) =>
@@ -140,7 +139,7 @@ describe("hookline move", () => {
     expect(progress.at(-1)).toEqual([1204, 1204]);
 
     const target = await openDatabase(to, { log });
-    const engine = createDistributedEngine({ db: target, clock: systemClock, log });
+    const engine = await openEngine({ db: target, clock: systemClock, log });
     onTestFinished(async () => {
       await engine.stop(1000);
       await target.close();
@@ -149,10 +148,10 @@ describe("hookline move", () => {
     const tried: unknown[] = [];
     engine.work(
       "flow",
-      { concurrency: 64, perGroup: 64 },
+      { concurrency: 64, perGroup: 64, deadlineMs: 60_000 },
       async ({ data }) => (ran.push(String(data.name)), { done: true }),
     );
-    engine.work("sync", { concurrency: 4, perGroup: 4 }, async ({ data, attempt }) => {
+    engine.work("sync", { concurrency: 4, perGroup: 4, deadlineMs: 60_000 }, async ({ data, attempt }) => {
       tried.push([data.name, attempt]);
       return { done: true };
     });

@@ -1,18 +1,36 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { Clock } from "../../runtime/core/clock.ts";
+import { ManualClock, SteadyClock, type Clock } from "../../runtime/core/clock.ts";
 import type { Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { until } from "../fixtures/wait.ts";
+
+/** A clock of the runtime over a wall clock that a test may set, and time that passes only when told to. */
+export class SettableClock extends ManualClock {
+  /** By how much the wall clock is off, milliseconds. */
+  off = 0;
+  readonly #steady = new SteadyClock(
+    () => super.now() + this.off,
+    () => super.now(),
+  );
+
+  override now(): number {
+    return this.#steady.now();
+  }
+
+  onSet(listener: (milliseconds: number) => void): void {
+    this.#steady.onSet(listener);
+  }
+}
 
 /** A store, and engines on it. */
 export interface EngineWorld {
   /** The store; another object after a crash. */
   readonly db: Database;
-  readonly clock: Clock;
+  readonly clock: Clock & { off: number };
   /** What the engines have logged. */
   readonly logged: string[];
   /** An engine on the store, not started. */
-  engine(): Engine;
+  engine(): Promise<Engine>;
   /** Lets that many milliseconds go by, so that the engines notice. */
   pass(milliseconds: number): Promise<void>;
   /** What the death of the process is to the store: its engines can no longer reach it, and had no time to tidy up. */
@@ -21,7 +39,7 @@ export interface EngineWorld {
 }
 
 const done = async (): Promise<Outcome> => ({ done: true });
-const WIDE = { concurrency: 64, perGroup: 64 };
+const WIDE = { concurrency: 64, perGroup: 64, deadlineMs: 60_000 };
 
 /** What every {@link Engine} keeps to. `make` gives a world of its own for each test. */
 export function describeEngine(name: string, make: () => Promise<EngineWorld>): void {
@@ -40,7 +58,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
     });
 
     const start = async (prepare: (engine: Engine) => void): Promise<Engine> => {
-      const engine = world.engine();
+      const engine = await world.engine();
       prepare(engine);
       await engine.start();
       started.push(engine);
@@ -91,7 +109,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
 
     it("runs what was enqueued before its start", async () => {
       const { seen, handler } = recorder();
-      await enqueue(world.engine(), { data: { name: "early" } });
+      await enqueue(await world.engine(), { data: { name: "early" } });
       await start((e) => e.work("deliver", WIDE, handler));
       await until(() => seen.length === 1);
       expect(seen).toEqual(["early"]);
@@ -172,7 +190,7 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
         return counts.get(name)!;
       };
       const engine = await start((e) =>
-        e.work("deliver", { concurrency: 6, perGroup: 3 }, async (job) => {
+        e.work("deliver", { concurrency: 6, perGroup: 3, deadlineMs: 60_000 }, async (job) => {
           most.queue = Math.max(most.queue, ++now.queue);
           most.group = Math.max(most.group, change(now.group, job.group, 1));
           most.key = Math.max(most.key, change(now.key, String(job.data.key), 1));
@@ -196,7 +214,9 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
 
     it("never lets a group of 10,000 stuck jobs delay another", async () => {
       const { seen, handler } = recorder((job) => (job.group === "stuck" ? new Promise(() => {}) : { done: true }));
-      const engine = await start((e) => e.work("deliver", { concurrency: 8, perGroup: 4 }, handler));
+      const engine = await start((e) =>
+        e.work("deliver", { concurrency: 8, perGroup: 4, deadlineMs: 60_000 }, handler),
+      );
       await enqueue(engine, ...Array.from({ length: 10_000 }, () => ({ group: "stuck", data: { name: "stuck" } })));
       await until(() => seen.length === 4);
       for (let i = 0; i < 10; i++) await enqueue(engine, { group: `other ${i}`, data: { name: "free" } });
@@ -408,12 +428,166 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       expect(await notes()).toEqual(["quick"]);
     });
 
+    const never = (): Promise<Outcome> => new Promise(() => {});
+    /** Starts an engine whose deliveries do that, and lets its process die in the middle of the first. */
+    const dieDuring = async (handler: Handler<undefined>): Promise<Job> => {
+      const { jobs, handler: record } = recorder();
+      await start((e) =>
+        e.work(
+          "deliver",
+          WIDE,
+          async (job, loaded, signal) => (await record(job, loaded, signal), handler(job, loaded, signal)),
+        ),
+      );
+      for (let i = 0; i < 60 && jobs.length === 0; i++) await world.pass(250);
+      await until(() => jobs.length === 1);
+      await world.crash();
+      return jobs[0]!;
+    };
+
+    it("counts how often a process died over a job, but not stops in order, and from 0 once it made progress", async () => {
+      await enqueue(await world.engine(), { data: { name: "a" } });
+      const kinds = ["none", "note", "progress", "none"] as const;
+      const interruptions: number[] = [];
+      for (const kind of kinds) {
+        const reached = Promise.withResolvers<void>();
+        const dying = dieDuring(async (job) => {
+          if (kind !== "none") await job.transaction(note(kind).commit, kind);
+          reached.resolve();
+          return never();
+        });
+        await reached.promise;
+        interruptions.push((await dying).interruptions);
+      }
+      expect(interruptions).toEqual([0, 1, 2, 1]);
+      expect(await notes()).toEqual(["note", "progress"]);
+      for (const stops of ["in order", "in order once more"]) {
+        const { jobs, handler } = recorder(never);
+        const engine = await start((e) => e.work("deliver", WIDE, handler));
+        for (let i = 0; i < 60 && jobs.length === 0; i++) await world.pass(250);
+        await until(() => jobs.length === 1);
+        expect([stops, jobs[0]!.interruptions, jobs[0]!.interrupted]).toEqual([stops, 2, true]);
+        await engine.stop(0);
+      }
+    });
+
+    it("runs what its process died over twice alone, after a pause, and the others as ever", async () => {
+      const names = ["a", "b", "c"];
+      await enqueue(await world.engine(), ...names.map((name) => ({ data: { name } })));
+      for (let death = 0; death < 2; death++) {
+        const { seen, handler } = recorder(never);
+        await start((e) => e.work("deliver", WIDE, handler));
+        await until(() => seen.length === 3);
+        await world.crash();
+      }
+      const running = new Map<string, () => void>();
+      const most = { suspects: 0 };
+      let ended = 0;
+      const engine = await start((e) =>
+        e.work("deliver", WIDE, async ({ data: { name } }) => {
+          await new Promise<void>((resolve) => running.set(String(name), resolve));
+          running.delete(String(name));
+          ended++;
+          return { done: true };
+        }),
+      );
+      const suspects = (): string[] => names.filter((name) => running.has(name));
+      await world.pass(0);
+      await world.pass(950);
+      expect([...running.keys()]).toEqual([]);
+      await world.pass(100);
+      await until(() => running.size === 1);
+      expect(suspects()).toHaveLength(1);
+      // Nothing begins into the same moment.
+      await enqueue(engine, { data: { name: "other" } });
+      await world.pass(0);
+      expect([...running.keys()]).toEqual(suspects());
+      await until(() => running.has("other"));
+      for (let i = 0; i < 3; i++) {
+        await until(() => suspects().length === 1);
+        await world.pass(0);
+        most.suspects = Math.max(most.suspects, suspects().length);
+        running.get(suspects()[0]!)!();
+        await until(() => ended === i + 1);
+        await world.pass(0);
+      }
+      expect(most).toEqual({ suspects: 1 });
+      running.get("other")!();
+      await until(() => ended === 4);
+    });
+
+    it("waits longer with every death, up to an hour, and goes on for ever", async () => {
+      await enqueue(await world.engine(), { unique: "a", data: { name: "a" } });
+      const pauses = [0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 3600, 3600];
+      for (const [deaths, seconds] of pauses.entries()) {
+        const { jobs, handler } = recorder(never);
+        await start((e) => e.work("deliver", WIDE, handler));
+        await world.pass(0); // Whoever comes next notices the death.
+        if (seconds > 0) await world.pass(seconds * 1000 - 20);
+        const early = seconds > 0 ? jobs.length : 0;
+        expect([deaths, early]).toEqual([deaths, 0]);
+        await world.pass(40);
+        await until(() => jobs.length === 1);
+        expect(jobs[0]!.interruptions).toBe(deaths);
+        await world.crash();
+      }
+    });
+
+    it("lets a handler write only while the job is its own", async () => {
+      const jobs: Job[] = [];
+      const gate = Promise.withResolvers<void>();
+      const engine = await start((e) =>
+        e.work("deliver", WIDE, async (job) => {
+          jobs.push(job);
+          await job.transaction(note("during").commit);
+          await gate.promise;
+          return { done: true };
+        }),
+      );
+      await enqueue(engine, {});
+      await until(() => jobs.length === 1);
+      await expect(
+        jobs[0]!.transaction(async (tx) => {
+          await note("undone").commit(tx);
+          throw new Error("boom");
+        }),
+      ).rejects.toThrow("boom");
+      gate.resolve();
+      await engine.stop();
+      await expect(jobs[0]!.transaction(note("after").commit)).rejects.toMatchObject({ code: "conflict" });
+      expect(await notes()).toEqual(["during"]);
+    });
+
+    it.each([86_400_000, -86_400_000])("does not see a wall clock that is %d ms off for ten seconds", async (off) => {
+      const { seen, handler } = recorder(() => ({ runAgainAt: world.clock.now() + 60_000, attempt: "reset" }));
+      const engine = await start((e) => e.work("poll", WIDE, handler));
+      const poll = { queue: "poll" as const, unique: "stream 1", data: { name: "poll" } };
+      await enqueue(engine, poll);
+      await until(() => seen.length === 1);
+      await world.pass(0);
+      world.clock.off = off;
+      await world.pass(5_000);
+      await enqueue(engine, { ...poll, runAt: world.clock.now() + 30_000 });
+      await world.pass(5_000);
+      world.clock.off = 0;
+      await world.pass(24_000);
+      expect(seen).toHaveLength(1);
+      await world.pass(2_000);
+      await until(() => seen.length === 2);
+      await world.pass(58_000);
+      expect(seen).toHaveLength(2);
+      await world.pass(3_000);
+      await until(() => seen.length === 3);
+    });
+
     it("finishes what runs when it stops, and takes nothing new", async () => {
       const gate = Promise.withResolvers<void>();
       const { seen, handler } = recorder(
         async (job) => (await gate.promise, { done: true, ...note(String(job.data.name)) }),
       );
-      const engine = await start((e) => e.work("deliver", { concurrency: 1, perGroup: 1 }, handler));
+      const engine = await start((e) =>
+        e.work("deliver", { concurrency: 1, perGroup: 1, deadlineMs: 60_000 }, handler),
+      );
       await enqueue(engine, { data: { name: "a" } }, { data: { name: "b" } });
       await until(() => seen.length === 1);
       const stopping = engine.stop();
@@ -486,12 +660,12 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       const engine = await start((e) => e.work("deliver", WIDE, done));
       await Promise.all([engine.stop(), engine.stop()]);
       await engine.stop();
-      await world.engine().stop();
+      await (await world.engine()).stop();
       await expect(engine.start()).rejects.toThrow(TypeError);
     });
 
     it("is healthy from its start to its stop", async () => {
-      const engine = world.engine();
+      const engine = await world.engine();
       expect(engine.healthy()).toBe(false);
       await engine.start();
       expect(engine.healthy()).toBe(true);
@@ -510,19 +684,29 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
           if (++runs === 1) throw new Error("sweep failed");
         }),
       );
-      await until(() => runs >= 2);
+      await world.pass(999 - (world.clock.now() % 1_000));
+      expect(runs).toBe(0);
+      for (let second = 1; second <= 3; second++) {
+        await world.pass(second === 1 ? 1 : 1_000);
+        await until(() => runs === second);
+        await world.pass(0);
+      }
+      // A day that nobody was there for is one time, not 86,400.
+      await world.pass(86_400_000);
+      await until(() => runs === 4);
+      await world.pass(0);
+      expect(runs).toBe(4);
+      expect(world.logged.filter((line) => line.includes("sweep failed"))).toHaveLength(1);
       await engine.stop();
-      const before = runs;
-      expect(world.logged.some((line) => line.includes("sweep failed"))).toBe(true);
-      await new Promise((resolve) => setTimeout(resolve, 1_100));
-      expect(runs).toBe(before);
+      await world.pass(2_000);
+      expect(runs).toBe(4);
     });
 
     it("refuses what a programmer got wrong", async () => {
-      const engine = world.engine();
+      const engine = await world.engine();
       engine.work("poll", WIDE, done);
       expect(() => engine.work("poll", WIDE, done)).toThrow(new TypeError("The queue poll has a worker already."));
-      expect(() => engine.work("sync", { concurrency: 0, perGroup: 1 }, done)).toThrow(
+      expect(() => engine.work("sync", { concurrency: 0, perGroup: 1, deadlineMs: 60_000 }, done)).toThrow(
         "concurrency is 0; it is at least 1",
       );
       expect(() => engine.cron("sweep", "every day", async () => {})).toThrow('cron sweep: "every day" does not parse');

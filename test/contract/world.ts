@@ -3,7 +3,7 @@ import { compose, type Composed } from "../../runtime/compose.ts";
 import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
 import type { OAuthClient } from "../../runtime/accounts/oauth.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { Connector } from "../../runtime/manifest/connector.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
@@ -51,7 +51,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       random: () => 0.5,
     }),
   );
-  keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
+  keepInStep(runtime.db, runtime.engine as JobEngine, clock);
   let received: WebhookEvent[] = [];
   runtime.consumers.on("*", (event) => void received.push(event), { name: "world" });
   await runtime.consumers.start();
@@ -65,7 +65,7 @@ export async function openWorld(options: WorldOptions): Promise<World> {
 
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 2;) {
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 4));
       const busy = await runtime.db.get<{ n: number }>(
         "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",

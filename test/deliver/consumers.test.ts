@@ -2,7 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { assertConsumer } from "../../runtime/deliver/consumers.ts";
+import { assertConsumer, type ConsumerArguments } from "../../runtime/deliver/consumers.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { makeHarness, soon } from "./harness.ts";
 
@@ -132,10 +132,59 @@ describe("a consumer in the process", () => {
     ["without a pattern", [], "on: the pattern is missing; give a type such as contact.created"],
     ["without a handler", ["contact.*"], "on: the handler of contact.* is not a function; pass (event) => …"],
     ["with an unknown option", ["*", () => {}, { nmae: "crm" }], 'on: unknown option "nmae"; did you mean "name"?'],
+    ["with no time", ["*", { timeoutSeconds: 0.9 }, () => {}], "on: timeoutSeconds is 0.9; give 1 to 600"],
+    ["with too much time", ["*", () => {}, { timeoutSeconds: 601 }], "on: timeoutSeconds is 601; give 1 to 600"],
     ["with an empty name", ["*", () => {}, { name: "" }], "on: the name must be text that is not empty"],
   ])("%s is refused at once, with nothing opened", (_what, given, message) => {
-    const [pattern, handler, options] = given as Parameters<typeof assertConsumer>;
-    expect(() => assertConsumer(pattern, handler, options)).toThrow(new TypeError(message));
+    const [pattern, ...rest] = given as [string, ...ConsumerArguments];
+    expect(() => assertConsumer(pattern, ...rest)).toThrow(new TypeError(message));
+  });
+
+  it.each([1, 600])("may take from a second to ten minutes: %d s", (timeoutSeconds) => {
+    expect(() => assertConsumer("*", { timeoutSeconds }, () => {})).not.toThrow();
+  });
+
+  it("that never settles is told when its time is over, and costs only its own attempts", async () => {
+    const harness = await makeHarness({ concurrency: 4, perEndpoint: 4 });
+    const told: unknown[] = [];
+    const seen: unknown[] = [];
+    harness.consumers.on("contact.*", { timeoutSeconds: 1 }, (_event, { signal }) => {
+      signal.addEventListener("abort", () => told.push((signal.reason as { code: string }).code));
+      return new Promise(() => {});
+    });
+    harness.consumers.on("task.*", (event) => void seen.push(event.type));
+    await harness.start();
+    for (let i = 0; i < 4; i++) await harness.emit({ data: { n: i } });
+    await soon(() => expect(told).toEqual(Array(4).fill("timeout")));
+    await harness.emit({ data: {} }, { type: "task.created" });
+    await soon(() => expect(seen).toEqual(["task.created"]));
+    await soon(async () => {
+      const attempts = (await harness.made()).flatMap((made) => made.attempts).filter(({ error }) => error !== null);
+      expect(attempts.map(({ error, answer }) => `${error}: ${answer}`)).toEqual(
+        Array(4).fill("timeout: The consumer did not settle within 1 s."),
+      );
+    });
+  });
+
+  it("that is ordered gets no change of a record while an earlier call for it still runs", async () => {
+    const harness = await makeHarness();
+    const running: (() => void)[] = [];
+    harness.consumers.on(
+      "contact.*",
+      { timeoutSeconds: 1, ordered: true },
+      () => new Promise((resolve) => running.push(resolve)),
+    );
+    await harness.start();
+    await harness.emit({ data: { n: 1 } });
+    await soon(async () => expect((await harness.made())[0]!.attempts).toHaveLength(1));
+    await harness.pass(5_000);
+    await soon(async () => expect((await harness.made())[0]!.attempts).toHaveLength(2));
+    expect((await harness.made())[0]!.attempts[1]!.answer).toBe("An earlier call for this record still runs.");
+    expect(running).toHaveLength(1);
+    running[0]!();
+    await harness.pass(6 * 60_000);
+    await soon(() => expect(running).toHaveLength(2));
+    running[1]!();
   });
 
   it("that no process has registered is looked for again after a minute, and not before", async () => {

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "../../runtime/core/clock.ts";
 import { createLog } from "../../runtime/core/log.ts";
-import { createEmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import { openEngine } from "../../runtime/engine/open.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 
@@ -16,8 +16,8 @@ await migrate(db);
 await db.run("create table if not exists accepted (id integer primary key, key text)");
 await db.run("create table if not exists finished (id integer, key text, interrupted integer)");
 
-const engine = createEmbeddedEngine({ db, clock: systemClock, log });
-engine.work("deliver", { concurrency: 16, perGroup: 8 }, async (job) => {
+const engine = await openEngine({ db, clock: systemClock, log });
+engine.work("deliver", { concurrency: 16, perGroup: 8, deadlineMs: 60_000 }, async (job) => {
   await sleep(job.id % 4);
   const row = [job.data.id as number, job.data.key as string, Number(job.interrupted)];
   return { done: true, commit: async (tx) => void (await tx.run("insert into finished values (?, ?, ?)", row)) };

@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
@@ -36,7 +36,7 @@ export class GoogleScene {
         clock,
       }),
     );
-    keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
+    keepInStep(runtime.db, runtime.engine as JobEngine, clock);
     const scene = new GoogleScene(clock, sandbox, runtime);
     onTestFinished(async () => {
       await sandbox.stop();
@@ -97,7 +97,7 @@ export class GoogleScene {
 
   /** Resolves when no job runs and none is due. */
   async settle(): Promise<void> {
-    const engine = this.runtime.engine as EmbeddedEngine;
+    const engine = this.runtime.engine as JobEngine;
     for (let quiet = 0; quiet < 2;) {
       await engine.tick();
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type ComposeOptions } from "../../runtime/compose.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { BookVendor } from "../fixtures/book-vendor.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
@@ -105,7 +105,7 @@ describe("a disk that is full", () => {
     onTestFinished(() => vendor.stop());
     const file = join(temporaryFolder(), "hookline.db");
     const runtime = await open(file, { servers: { acme: { url: vendor.url } } });
-    const engine = runtime.engine as EmbeddedEngine;
+    const engine = runtime.engine as JobEngine;
     onTestFinished(async () => {
       await engine.stop(1000);
       await runtime.close();

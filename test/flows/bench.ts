@@ -1,7 +1,7 @@
 import { onTestFinished } from "vitest";
 import { compose, type Composed, type ComposeOptions } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { Scope } from "../../runtime/model/principal.ts";
 import type { NewFlow } from "../../runtime/flows/model/flows.ts";
 import type { RunDetails } from "../../runtime/flows/model/runs.ts";
@@ -27,7 +27,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
         ...more,
       }),
     );
-    keepInStep(opened.db, opened.engine as EmbeddedEngine, clock);
+    keepInStep(opened.db, opened.engine as JobEngine, clock);
     opened.consumers.on("*", (event) => void events.push(event), { name: "bench" });
     await opened.consumers.start();
     await opened.engine.start();
@@ -45,7 +45,7 @@ export async function makeBench(options: Partial<ComposeOptions> & { manifest?: 
 
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 4));
       const busy = await runtime.db.get<{ n: number }>(
         "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",

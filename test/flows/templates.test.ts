@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { RunDetails } from "../../runtime/flows/model/runs.ts";
 import { checkTemplate } from "../../runtime/flows/template.ts";
 import { spanOf } from "../../runtime/sandbox/google/calendar/calendars.ts";
@@ -47,7 +47,7 @@ async function makeWorld() {
 
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 2;) {
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 4));
       const busy = await runtime.db.get<{ n: number }>(
         "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",

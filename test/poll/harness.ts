@@ -1,7 +1,7 @@
 import { composeOptions } from "../fixtures/compose.ts";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { streamsByIds, type StreamRecord } from "../../runtime/model/streams.ts";
 import { subscriptions, type NewSubscription } from "../../runtime/model/subscriptions.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
@@ -49,7 +49,7 @@ export async function createBench(
         random: () => 0.5,
       }),
     );
-    keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
+    keepInStep(runtime.db, runtime.engine as JobEngine, clock);
     runtime.consumers.on("*", (event) => void received.push(event), { name: "bench" });
     await runtime.consumers.start();
     await runtime.engine.start();
@@ -60,7 +60,7 @@ export async function createBench(
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
       const before = received.length;
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 15));
       const busy = await runtime.db.get<{ n: number }>(
         "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",

@@ -1,7 +1,8 @@
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { soon } from "../fixtures/wait.ts";
 import type { VendorClient } from "../../runtime/accounts/client.ts";
 import { createLog } from "../../runtime/core/log.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import { ensureStream, streamsByIds, type Checkpoint } from "../../runtime/model/streams.ts";
@@ -72,11 +73,11 @@ describe("polls of one connection", () => {
       });
     }
     for (const id of subscriptions) await runtime.subscriptions.poll(id);
-    await vi.waitFor(() => expect(open).toBe(2), 10_000);
-    await (runtime.engine as EmbeddedEngine).tick();
+    await soon(() => expect(open).toBe(2));
+    await (runtime.engine as JobEngine).tick();
     expect(vendor.faults).toHaveLength(1);
     held.shift()!();
-    await vi.waitFor(() => expect(held).toHaveLength(2), 10_000);
+    await soon(() => expect(held).toHaveLength(2));
     for (const answer of held) answer();
     await settle();
     expect([most, open]).toEqual([2, 0]);

@@ -199,7 +199,7 @@ describe("migrating a PostgreSQL store", () => {
       "select tablename as name from pg_tables where schemaname = 'public'",
     );
     expect(tables.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(["connections", "known_15", "job_held", "meta"]),
+      expect.arrayContaining(["connections", "known_15", "job_keyed", "meta"]),
     );
     expect(await migrate(all[0]!)).toBe(0);
     await Promise.all(all.map((db) => db.close()));

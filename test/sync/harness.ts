@@ -1,6 +1,6 @@
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { NewSync, SyncView } from "../../runtime/sync/model/syncs.ts";
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
@@ -51,7 +51,7 @@ export async function openBench(
         clock,
       }),
     );
-    keepInStep(runtime.db, runtime.engine as EmbeddedEngine, clock);
+    keepInStep(runtime.db, runtime.engine as JobEngine, clock);
     runtime.consumers.on("sync.*", (event) => void events.push(event), { name: "bench" });
     await runtime.consumers.start();
     await runtime.engine.start();
@@ -65,7 +65,7 @@ export async function openBench(
   const settleNow = async (): Promise<void> => {
     for (let quiet = 0, turns = 0; quiet < 2; turns++) {
       if (turns > 5000) throw new Error("there is no end to the work");
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 2));
       const busy = await runtime.db.get<{ n: number }>(
         "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import contacts from "../../connector/google-contacts/manifest.json" with { type: "json" };
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { EmbeddedEngine } from "../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { createSandbox, type Sandbox } from "../../runtime/sandbox/index.ts";
 import { tokens } from "../connector/highlevel-world.ts";
 import { composeOptions } from "../fixtures/compose.ts";
@@ -33,7 +33,7 @@ async function openWorld(): Promise<World> {
   await runtime.engine.start();
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3;) {
-      await (runtime.engine as EmbeddedEngine).tick();
+      await (runtime.engine as JobEngine).tick();
       await new Promise((resolve) => setTimeout(resolve, 4));
       const soon = await runtime.db.get<{ n: number; waiting: number }>(
         `select coalesce(sum(claimed_by is not null or run_at <= ?), 0) as n,

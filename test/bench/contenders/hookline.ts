@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { compose } from "../../../runtime/compose.ts";
-import type { EmbeddedEngine } from "../../../runtime/engine/embedded.ts";
+import type { JobEngine } from "../../../runtime/engine/loop.ts";
 import { composeOptions } from "../../fixtures/compose.ts";
 import { contend } from "../contender.ts";
 import { overPlainHttp } from "../manifest.ts";
@@ -27,7 +27,7 @@ contend(async ({ vendor, receiver, folder }) => {
   const runtime = await compose(options);
   // Google's limits would slow the bench down, not the runtime.
   Object.assign(runtime.connectors.get("google-contacts")!.manifest, { rateLimits: [] });
-  const engine = runtime.engine as EmbeddedEngine;
+  const engine = runtime.engine as JobEngine;
 
   let polled: () => void = () => {};
   const counted = runtime.metrics.polled;

@@ -1,7 +1,7 @@
 import { systemClock as clock } from "../../../runtime/core/clock.ts";
 import { createLog } from "../../../runtime/core/log.ts";
 import { createDispatch } from "../../../runtime/deliver/dispatch.ts";
-import type { Engine, Job, Outcome } from "../../../runtime/engine/engine.ts";
+import type { Engine, JobFacts, Outcome } from "../../../runtime/engine/engine.ts";
 import { openEngine } from "../../../runtime/engine/open.ts";
 import { pollJob } from "../../../runtime/poll/jobs.ts";
 import { connectionsByIds } from "../../../runtime/model/connections.ts";
@@ -61,7 +61,7 @@ export async function openFilled(url: string, sizes: Sizes): Promise<FilledStore
   let delivered = meeting(POLLS * EVENTS);
   engine.work<StreamRecord>(
     "poll",
-    { concurrency: POLLS, perGroup: 2, load: loadPolls },
+    { concurrency: POLLS, perGroup: 2, deadlineMs: 60_000, load: loadPolls },
     async (_job, stream): Promise<Outcome> => {
       claimed.arrive();
       await gate.promise;
@@ -87,7 +87,7 @@ export async function openFilled(url: string, sizes: Sizes): Promise<FilledStore
       };
     },
   );
-  engine.work("deliver", { concurrency: POLLS * EVENTS, perGroup: 32 }, async () => ({
+  engine.work("deliver", { concurrency: POLLS * EVENTS, perGroup: 32, deadlineMs: 60_000 }, async () => ({
     done: true,
     commit: async (tx) => tx.afterCommit(() => delivered.arrive()),
   }));
@@ -125,7 +125,7 @@ export async function openFilled(url: string, sizes: Sizes): Promise<FilledStore
 const keyOf = (i: number): string => `people/c${4_000_000_000_000_000_000n + BigInt(i)}`;
 
 /** As the poller does. */
-async function loadPolls(sql: Sql, jobs: readonly Job[]): Promise<Map<number, StreamRecord>> {
+async function loadPolls(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, StreamRecord>> {
   const ids = jobs.map(({ data }) => data["stream"] as number);
   const streams = new Map((await streamsByIds(sql, ids)).map((stream) => [stream.id, stream]));
   await connectionsByIds(

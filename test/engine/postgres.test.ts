@@ -3,23 +3,23 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { ManualClock } from "../../runtime/core/clock.ts";
 import { createLog, type Log } from "../../runtime/core/log.ts";
-import { createDistributedEngine, type DistributedEngine } from "../../runtime/engine/distributed.ts";
-import { SCHEMA } from "../../runtime/engine/distributed-boss.ts";
+import type { JobEngine } from "../../runtime/engine/loop.ts";
+import { openEngine } from "../../runtime/engine/open.ts";
+import { SCHEMA } from "../../runtime/engine/postgres-boss.ts";
 import type { Job, NewJob } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
-import { describeEngine, type EngineWorld } from "../contract/engine.ts";
+import { describeEngine, SettableClock, type EngineWorld } from "../contract/engine.ts";
 import { contention } from "../fixtures/contention.ts";
 import { until } from "../fixtures/wait.ts";
 import { createTestStore, skipTime } from "../postgres.ts";
 
 interface DistributedWorld extends EngineWorld {
-  readonly clock: ManualClock;
+  readonly clock: SettableClock;
   readonly log: Log;
   readonly url: string;
-  engine(): DistributedEngine;
+  engine(): Promise<JobEngine>;
   /** The store over connections of its own. */
   another(): Promise<Database>;
   /** Looks for the jobs of processes that died, as every process does now and then. */
@@ -43,9 +43,9 @@ async function makeWorld(): Promise<DistributedWorld> {
   });
   const log = createLog({ destination });
   const open = () => openDatabase(database.url, { log });
-  const clock = new ManualClock();
+  const clock = new SettableClock();
   let db = await open();
-  let engines: DistributedEngine[] = [];
+  let engines: JobEngine[] = [];
   const others: Database[] = [];
   return {
     log,
@@ -56,7 +56,7 @@ async function makeWorld(): Promise<DistributedWorld> {
       return other;
     },
     async monitor() {
-      const engine = createDistributedEngine({ db, clock, log });
+      const engine = await openEngine({ db, clock, log });
       await engine.start();
       await engine.stop();
     },
@@ -75,8 +75,8 @@ async function makeWorld(): Promise<DistributedWorld> {
     },
     clock,
     logged,
-    engine() {
-      const engine = createDistributedEngine({ db, clock, log });
+    async engine() {
+      const engine = await openEngine({ db, clock, log });
       engines.push(engine);
       return engine;
     },
@@ -104,7 +104,7 @@ describeEngine("the distributed engine", makeWorld);
 
 describe("several distributed engines on one store", () => {
   let world: DistributedWorld;
-  let engines: DistributedEngine[];
+  let engines: JobEngine[];
   beforeEach(async () => {
     world = await makeWorld();
     engines = [];
@@ -115,9 +115,9 @@ describe("several distributed engines on one store", () => {
   });
 
   /** Engines with connections of their own, as other processes have. */
-  const startAll = async (count: number, prepare: (engine: DistributedEngine, nth: number) => void): Promise<void> => {
+  const startAll = async (count: number, prepare: (engine: JobEngine, nth: number) => void): Promise<void> => {
     for (let nth = 0; nth < count; nth++) {
-      const engine = createDistributedEngine({ db: await world.another(), clock: world.clock, log: world.log });
+      const engine = await openEngine({ db: await world.another(), clock: world.clock, log: world.log });
       prepare(engine, nth);
       engines.push(engine);
     }
@@ -135,7 +135,7 @@ describe("several distributed engines on one store", () => {
   it("run each job once, and share the work", async () => {
     const ran: string[][] = [[], []];
     await startAll(2, (engine, nth) =>
-      engine.work("deliver", { concurrency: 4, perGroup: 4 }, async (job) => {
+      engine.work("deliver", { concurrency: 4, perGroup: 4, deadlineMs: 60_000 }, async (job) => {
         ran[nth]!.push(String(job.data.name));
         await pause();
         return { done: true };
@@ -153,7 +153,7 @@ describe("several distributed engines on one store", () => {
     const most = { group: 0, key: 0 };
     const seen: Record<string, number[]> = { a: [], b: [], c: [] };
     await startAll(3, (engine) =>
-      engine.work("deliver", { concurrency: 8, perGroup: 2 }, async ({ data: { key, n } }) => {
+      engine.work("deliver", { concurrency: 8, perGroup: 2, deadlineMs: 60_000 }, async ({ data: { key, n } }) => {
         const change = (by: number): number => {
           now.keys.set(String(key), (now.keys.get(String(key)) ?? 0) + by);
           return now.keys.get(String(key))!;
@@ -186,7 +186,7 @@ describe("several distributed engines on one store", () => {
     let most = 0;
     const seen: number[] = [];
     await startAll(3, (engine) =>
-      engine.work("deliver", { concurrency: 8, perGroup: 8 }, async ({ data }) => {
+      engine.work("deliver", { concurrency: 8, perGroup: 8, deadlineMs: 60_000 }, async ({ data }) => {
         most = Math.max(most, ++running);
         await pause();
         seen.push(data.n as number);
@@ -208,7 +208,7 @@ describe("several distributed engines on one store", () => {
     const gate = Promise.withResolvers<void>();
     let runs = 0;
     await startAll(2, (engine) =>
-      engine.work("poll", { concurrency: 1, perGroup: 1 }, async () => {
+      engine.work("poll", { concurrency: 1, perGroup: 1, deadlineMs: 60_000 }, async () => {
         if (++runs === 1) await gate.promise;
         return { done: true };
       }),
@@ -227,12 +227,16 @@ describe("several distributed engines on one store", () => {
   });
 
   it("do upkeep once each time", async () => {
-    const times: number[] = [];
-    await startAll(3, (engine) => engine.cron("sweep", "* * * * * *", async () => void times.push(Date.now())));
-    await until(() => times.length >= 3);
-    await Promise.all(engines.map((engine) => engine.stop()));
-    const seconds = times.map((time) => Math.floor(time / 1000));
-    expect(new Set(seconds).size).toBe(times.length);
+    let times = 0;
+    await startAll(3, (engine) => engine.cron("sweep", "* * * * * *", async () => void times++));
+    for (let second = 1; second <= 3; second++) {
+      await skipTime(world.db, 1_000);
+      world.clock.advance(1_000);
+      for (const engine of engines) await engine.tick();
+      await until(() => times === second);
+      for (const engine of engines) await engine.tick();
+    }
+    expect(times).toBe(3);
   });
 
   it("commit nothing of a job that another has taken over", async () => {
@@ -240,12 +244,11 @@ describe("several distributed engines on one store", () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let started = 0;
     await startAll(2, (engine) =>
-      engine.work("deliver", { concurrency: 1, perGroup: 1 }, async (job) => {
+      engine.work("deliver", { concurrency: 1, perGroup: 1, deadlineMs: 60_000 }, async (job) => {
         const nth = started++;
         await gates[nth]!.promise;
         const text = `run ${nth + 1}${job.interrupted ? ", interrupted" : ""}`;
-        await world.db.transaction(async (tx) => {
-          await engine.assertHeld(tx, job);
+        await job.transaction(async (tx) => {
           await tx.run("insert into notes values (?)", [`before the end of ${text}`]);
         });
         return { done: true, commit: async (tx) => void (await tx.run("insert into notes values (?)", [text])) };
@@ -273,7 +276,7 @@ describe("several distributed engines on one store", () => {
   it("go on by themselves when the server has dropped every connection", async () => {
     const ran: string[] = [];
     await startAll(2, (engine) =>
-      engine.work("deliver", { concurrency: 2, perGroup: 2 }, async (job) => {
+      engine.work("deliver", { concurrency: 2, perGroup: 2, deadlineMs: 60_000 }, async (job) => {
         ran.push(String(job.data.name));
         await pause();
         return { done: true };
@@ -289,7 +292,7 @@ describe("several distributed engines on one store", () => {
 
   it("take over from a process that was killed, within half a minute", async () => {
     await enqueueAlone();
-    const child = spawn(process.execPath, [join(import.meta.dirname, "distributed-worker.ts"), world.url], {
+    const child = spawn(process.execPath, [join(import.meta.dirname, "orphan-worker.ts"), world.url], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     await once(child.stdout, "data");
@@ -298,7 +301,11 @@ describe("several distributed engines on one store", () => {
     const jobs: Job[] = [];
     await world.letTimePass();
     await startAll(1, (engine) =>
-      engine.work("deliver", { concurrency: 1, perGroup: 1 }, async (job) => (jobs.push(job), { done: true })),
+      engine.work(
+        "deliver",
+        { concurrency: 1, perGroup: 1, deadlineMs: 60_000 },
+        async (job) => (jobs.push(job), { done: true }),
+      ),
     );
     await expect.poll(() => jobs.length).toBe(1);
     expect(jobs[0]).toMatchObject({ data: { name: "orphan" }, attempt: 0, interrupted: true });
@@ -306,7 +313,7 @@ describe("several distributed engines on one store", () => {
   });
 
   const enqueueAlone = async (): Promise<void> => {
-    const engine = world.engine();
+    const engine = await world.engine();
     await world.db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name: "orphan" } }]));
     await engine.stop();
     await world.letTimePass();

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { SteadyClock } from "../../runtime/core/clock.ts";
+
+const DAY = 86_400_000;
+
+function makeClock() {
+  let monotonic = 0;
+  let wall = 1_000_000_000_000;
+  const sets: number[] = [];
+  const clock = new SteadyClock(
+    () => wall,
+    () => monotonic,
+  );
+  clock.onSet((milliseconds) => sets.push(milliseconds));
+  return {
+    clock,
+    sets,
+    pass(milliseconds: number) {
+      monotonic += milliseconds;
+      wall += milliseconds;
+    },
+    set: (milliseconds: number) => void (wall += milliseconds),
+    /** How far the clock is ahead of the time that really passed. */
+    ahead: () => clock.now() - 1_000_000_000_000 - monotonic,
+  };
+}
+
+describe("the steady clock", () => {
+  it("goes with the wall clock", () => {
+    const { clock, pass } = makeClock();
+    pass(5_000.4);
+    expect(clock.now()).toBe(1_000_000_005_000);
+  });
+
+  it.each([DAY, -DAY])("does not see the wall clock %d ms off for less than a minute", (jump) => {
+    const { sets, pass, set, ahead } = makeClock();
+    set(jump);
+    for (let second = 0; second < 59; second++) {
+      expect(ahead()).toBe(0);
+      pass(1_000);
+    }
+    set(-jump);
+    pass(120_000);
+    expect(ahead()).toBe(0);
+    expect(sets).toEqual([]);
+  });
+
+  it.each([DAY, -DAY])("takes over, and tells, what the wall clock keeps for a minute: %d ms", (jump) => {
+    const { sets, pass, set, ahead } = makeClock();
+    set(jump);
+    expect(ahead()).toBe(0);
+    pass(59_999);
+    expect([ahead(), sets]).toEqual([0, []]);
+    pass(1);
+    expect([ahead(), sets]).toEqual([jump, [jump]]);
+    pass(60_000);
+    expect([ahead(), sets]).toEqual([jump, [jump]]);
+  });
+
+  it("begins to count anew when the wall clock is set once more", () => {
+    const { sets, pass, set, ahead } = makeClock();
+    set(DAY);
+    ahead();
+    pass(40_000);
+    set(DAY);
+    ahead();
+    pass(40_000);
+    expect([ahead(), sets]).toEqual([0, []]);
+    pass(20_000);
+    expect([ahead(), sets]).toEqual([2 * DAY, [2 * DAY]]);
+  });
+
+  it("follows what is no more than a second at once, without a word", () => {
+    const { sets, pass, set, ahead } = makeClock();
+    set(1_000);
+    expect(ahead()).toBe(1_000);
+    set(-2_000);
+    expect(ahead()).toBe(1_000);
+    set(1_000);
+    expect(ahead()).toBe(0);
+    set(1_001);
+    expect(ahead()).toBe(0);
+    pass(60_000);
+    expect([ahead(), sets]).toEqual([1_001, [1_001]]);
+  });
+});
