@@ -148,7 +148,7 @@ export class JobEngine implements Engine {
   /** Looks for due jobs, and those of processes that died, at once, and rests. */
   async tick(): Promise<void> {
     if (this.#state !== "started") return;
-    await this.#table.beat([...this.#workers!.held]);
+    await this.#showLife();
     this.#look();
     await this.rest();
   }
@@ -201,13 +201,17 @@ export class JobEngine implements Engine {
     this.#cancels.delete(what);
   }
 
-  async #beat(): Promise<void> {
-    this.#wake();
+  async #showLife(): Promise<void> {
     try {
       await this.#table.beat([...this.#workers!.held]);
     } catch (error) {
       this.#log.warn({ error }, "no sign of life could be given; jobs of this process may run again in another");
     }
+  }
+
+  async #beat(): Promise<void> {
+    this.#wake();
+    await this.#showLife();
     if (this.#state !== "stopped") this.#after("beat", BEAT_MS, () => void this.#beat());
   }
 

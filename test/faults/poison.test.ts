@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -7,6 +8,7 @@ import { BookVendor } from "../fixtures/book-vendor.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { FastClock, type FastTime } from "../fixtures/fast-clock.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
+import { until } from "../fixtures/wait.ts";
 import { vendorManifest } from "../poll/vendor.ts";
 
 const RESTARTS = 8;
@@ -35,6 +37,14 @@ describe("an event over which its process dies", () => {
       await before.consumers.start();
       await before.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
       await before.close();
+      // The read has to be over: what is read again is told again.
+      const reader = new RuntimeProcess();
+      onTestFinished(() => reader.kill());
+      await reader.start({ ...options, time });
+      const file = new DatabaseSync(join(folder, "hookline.db"), { readOnly: true });
+      await until(() => file.prepare("select 1 from streams where baselined_at is not null").get() !== undefined);
+      file.close();
+      await reader.stop();
 
       const handled = new Set<string>();
       let deaths = 0;
