@@ -197,7 +197,7 @@ describe("the engine", () => {
     const declared: [string, Pick<WorkOptions<unknown>, "concurrency" | "perGroup">][] = [];
     const engine = { work: (queue: string, options: WorkOptions<unknown>) => void declared.push([queue, options]) };
     workSyncs({ engine } as unknown as SyncCore);
-    expect(declared).toEqual([["sync", { concurrency: 16, perGroup: 1 }]]);
+    expect(declared).toMatchObject([["sync", { concurrency: 16, perGroup: 1 }]]);
   });
 });
 
