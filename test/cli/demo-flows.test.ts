@@ -66,7 +66,7 @@ describe("npm start -- --flow", () => {
       code: 2,
       stdout: "",
       stderr:
-        'There is no flow template "google-contact-highlevel"; did you mean "google-contact-to-highlevel"? [not_found]\n',
+        'Flow template "google-contact-highlevel" does not exist; did you mean "google-contact-to-highlevel"? [not_found]\n',
     });
   });
 });

@@ -46,7 +46,7 @@ describe("hookline start", () => {
     expect(service.code).toBe(2);
     expect(service.stderr).toContain("The configuration has 3 faults:");
     expect(service.stderr).toContain("environment#/HOOKLINE_ENCRYPTION_KEY: is missing");
-    expect(service.stderr).toMatch(/make one with: node -e .*randomBytes\(32\)/);
+    expect(service.stderr).toMatch(/make a key with: node -e .*randomBytes\(32\)/);
     expect(service.stderr).toContain("[invalid_config]");
   });
 

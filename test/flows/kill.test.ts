@@ -160,10 +160,11 @@ const runsIn = (file: string) =>
     "select flow, event, status, error from runs",
   );
 
+/** Changes; operational events of a subscription start no run. */
 const eventsIn = (file: string, flow: string) =>
   query<{ id: string }>(
     file,
-    "select e.id from events e join subscriptions s on s.id = e.subscription where s.flow = ? order by e.id",
+    "select e.id from events e join subscriptions s on s.id = e.subscription where s.flow = ? and e.sequence is not null order by e.id",
     flow,
   ).map(({ id }) => id);
 
