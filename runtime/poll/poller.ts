@@ -161,7 +161,7 @@ class Poll {
     return {
       runAgainAt: next,
       attempt: "reset",
-      fleeting: read.nothingNew && degraded.length === 0,
+      relaxed: read.nothingNew && degraded.length === 0,
       commit: async (tx) => {
         await read.commit(tx);
         await saveStream(tx, { ...read.stream, nextPollAt: next });

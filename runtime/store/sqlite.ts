@@ -52,7 +52,7 @@ export class SqliteDatabase implements Database {
     return this.#transaction(work, true);
   }
 
-  fleeting<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  relaxed<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#transaction(work, false);
   }
 

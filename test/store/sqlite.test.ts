@@ -45,12 +45,12 @@ describe("a SQLite store", () => {
     await db.close();
   });
 
-  it("does not flush a fleeting transaction, and flushes again after it, also when it threw", async () => {
+  it("does not flush a relaxed transaction, and flushes again after it, also when it threw", async () => {
     const db = await open();
     const flush = { synchronous: 2 };
-    expect(await db.fleeting!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
+    expect(await db.relaxed!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
     expect(await db.get("pragma synchronous")).toEqual(flush);
-    await expect(db.fleeting!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(db.relaxed!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await db.transaction((tx) => tx.get("pragma synchronous"))).toEqual(flush);
     await db.close();
   });
