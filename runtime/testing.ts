@@ -1,3 +1,4 @@
+import "./core/require-node.ts";
 import { formatFault, HooklineError, nearest, type Fault } from "./core/errors.ts";
 import { createLog, type Log } from "./core/log.ts";
 import { checkManifest } from "./manifest/check.ts";

@@ -1,5 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
-import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { SqlValue } from "./database.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 
@@ -16,7 +15,7 @@ export class SqliteConnection {
   constructor(path: string, name: string = path) {
     this.#name = name;
     try {
-      this.#sqlite = new DatabaseSync(path);
+      this.#sqlite = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
     } catch (error) {
       throw fromSqlite(error, name);
     }
