@@ -9,6 +9,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { apiClient } from "../runtime/cli/demo/api.ts";
 import { grantAccess } from "../runtime/cli/demo/person.ts";
 import { readConfig } from "../runtime/cli/config.ts";
+import { createLibrary } from "../runtime/library.ts";
 import { checkManifest } from "../runtime/manifest/check.ts";
 import { loadManifest } from "../runtime/manifest/load.ts";
 import { newSecret, signatureHeaders, signingKey } from "../runtime/deliver/sign.ts";
@@ -50,6 +51,18 @@ async function freePort(): Promise<number> {
 describe("the documents", () => {
   it("have tables of connectors and errors as the code has them (npm run generate)", async () => {
     for (const { before, after } of await documentsWithTables()) expect(before).toBe(after);
+  });
+});
+
+describe("docs/library.md", () => {
+  it("lists every method of every service, and no other", async () => {
+    const guide = await readFile(join(root, "docs", "library.md"), "utf8");
+    const listed = [...guide.matchAll(/`(\w+\.\w+)\(/g)].map(([, call]) => call);
+    const library = createLibrary(() => Promise.reject(new Error("not opened")));
+    const services = Object.entries(library).flatMap(([service, methods]) =>
+      Object.keys(methods as object).map((method) => `${service}.${method}`),
+    );
+    expect(listed.toSorted()).toEqual(services.toSorted());
   });
 });
 
