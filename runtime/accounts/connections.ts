@@ -72,6 +72,7 @@ export interface ConnectionsNeeds {
   returnOrigins: readonly string[];
 }
 
+/** Makes the service of connections. */
 export function createConnections(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
   { vendorOf, tokens, status, authorize, returnOrigins }: ConnectionsNeeds,

@@ -59,7 +59,7 @@ const PLACE = { table: "meta", row: NAME, field: "value" };
 
 type Shared = Pick<Context, "db" | "vault" | "clock">;
 
-/** Throws `TypeError` for a secret that is too short. */
+/** Makes the service of user tokens. @throws TypeError for a secret that is too short */
 export function createUserTokens(context: Shared, { secret, audience }: UserTokensNeeds): UserTokens {
   if (secret !== undefined && secret.length < SECRET_BYTES) {
     throw new TypeError(`tokenSecret: must be at least ${SECRET_BYTES} bytes`);

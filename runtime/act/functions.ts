@@ -26,6 +26,7 @@ export interface Functions {
   ): Promise<ActionResult>;
 }
 
+/** Makes the service of functions. */
 export function createFunctions(catalog: Catalog, actions: Pick<Actions, "run">): Functions {
   return {
     list: async (query = {}, scope = {}) => {

@@ -45,7 +45,7 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** `JSON.parse` that limits nesting and leaves out `__proto__`; throws `SyntaxError` like the original. */
+/** `JSON.parse` that limits nesting and leaves out `__proto__`. @throws SyntaxError like the original */
 export function parseJson(text: string, maxDepth = 128): unknown {
   const value: unknown = JSON.parse(text, (key, inner: unknown) => (key === "__proto__" ? undefined : inner));
   assertDepth(value, maxDepth);

@@ -90,6 +90,7 @@ export function compilePointer(pointer: string): (value: unknown) => unknown {
   return walker(pointer === "" ? [] : pointerTokens(pointer));
 }
 
+/** The error for a faulty expression. */
 export function invalid(text: string, problem: string): HooklineError {
   return new HooklineError("invalid_expression", `expression "${text.slice(0, 120)}": ${problem}`);
 }

@@ -6,7 +6,7 @@ type Evaluate = (value: JSONValue) => JSONValue;
 /** What closures leave to the interpreter, and what they answer to. */
 export interface Machine {
   visit(node: Node, value: JSONValue): unknown;
-  /** Throws when an evaluation has done too much. */
+  /** Counts steps. @throws HooklineError `invalid_expression` when an evaluation has done too much */
   spend(steps: number): void;
   equal(left: unknown, right: unknown): boolean;
   call(name: string, args: JSONValue[]): JSONValue;
@@ -142,6 +142,7 @@ export function isTrue(value: unknown): boolean {
   return false;
 }
 
+/** An own property of an object; null for anything else, as JMESPath has it. */
 export function ownField(value: unknown, name: string): JSONValue {
   if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return null;
   return (value as Record<string, JSONValue>)[name] ?? null;

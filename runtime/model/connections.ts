@@ -114,6 +114,7 @@ export const connectionSchemas = {
   Reconnection: object("The new authorization.", { authorizeUrl: textSchema("Valid for ten minutes, once.") }),
 };
 
+/** A connection by id. */
 export function findConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
   return connections.find(sql, id);
 }

@@ -74,6 +74,7 @@ export const eventSchemas = {
 /** JSON Schemas of what is shown of an event, by property. */
 export const shownOfEvent = { ...events.shown, timestamp };
 
+/** An event by id. */
 export async function eventById(sql: Sql, id: string): Promise<EventRecord | undefined> {
   return events.find(sql, id);
 }

@@ -77,6 +77,7 @@ export const text = (description: string, options: Options = {}): Field<string, 
 export const name = (description: string, options: Options = {}): Field<string, string, false> =>
   field(plain, schema.name(description), options, same<string>);
 
+/** One of several texts. */
 export const oneOf = <const Choice extends string>(
   choices: readonly Choice[],
   description: string,
@@ -91,6 +92,7 @@ export const number = (description: string, options: Options = {}): Field<number
 export const count = (description: string, options: Options = {}): Field<number, number, false> =>
   field(plain, schema.count(description), options, same<number>);
 
+/** True or false. */
 export const flag = (description: string, options: Options = {}): Field<boolean, boolean, false> =>
   field(truth, { type: "boolean", description }, options, same<boolean>);
 

@@ -88,7 +88,9 @@ export type Route = Operation &
     | { auth: "user" | "admin"; handler(call: Call<never, never, never>): Promise<Reply> | Reply }
   );
 
+/** A reply with status 200. */
 export const ok = (body: unknown): Reply => ({ status: 200, body });
+/** A reply with status 201 and the place of what was made. */
 export const created = (location: string, body: unknown): Reply => ({ status: 201, body, headers: { location } });
 export const noContent: Reply = { status: 204 };
 

@@ -100,6 +100,7 @@ export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<St
   return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
 }
 
+/** All streams of a connection, oldest first. */
 export async function streamsOfConnection(sql: Sql, connection: string): Promise<StreamRecord[]> {
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }

@@ -40,6 +40,7 @@ async function describeTable(db: Database, name: string): Promise<Table> {
   return { name, columns: columns.map((column) => column.name), key: key.map((column) => column.name) };
 }
 
+/** How many rows a table has. */
 export async function countRows(sql: Sql, { name }: Pick<Table, "name">): Promise<number> {
   return (await sql.get<{ rows: number }>(`select count(*) as rows from ${name}`))!.rows;
 }

@@ -11,7 +11,7 @@ export class SqliteConnection {
   readonly #sqlite: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
 
-  /** `name` stands in error messages. Throws `store_unusable` for a file that cannot be opened. */
+  /** `name` is used in error messages. @throws HooklineError `store_unusable` for a file that cannot be opened */
   constructor(path: string, name: string = path) {
     this.#name = name;
     try {

@@ -69,4 +69,5 @@ function essence(item: unknown): unknown {
   return Object.fromEntries(Object.entries(item).filter(([name, value]) => !DERIVED.has(name) && !isEmpty(value)));
 }
 
+/** The value when it is a list, else an empty list. */
 export const asList = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);

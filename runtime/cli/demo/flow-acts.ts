@@ -23,7 +23,7 @@ export function prepare(sandbox: Sandbox): Props {
   return { sandbox, label: mailbox.createLabel(CUSTOMERS).id, group: people.createGroup(CUSTOMERS).id };
 }
 
-/** Throws TypeError for a trigger that no act is written for. */
+/** The act that makes a trigger fire. @throws TypeError for a trigger without an act */
 export function actFor(trigger: string): Act {
   const act = ACTS[trigger];
   if (!act) throw new TypeError(`Nobody in the demo makes ${trigger} happen; add it to flow-acts.ts`);

@@ -10,6 +10,7 @@ export interface OAuthRoutesOptions {
 
 type Callback = Record<string, string | string[]>;
 
+/** The route to which vendors send people back. */
 export function oauthRoutes({ log }: OAuthRoutesOptions): Route[] {
   return [
     routesOf<Services>().publicRoute<Callback>({

@@ -11,6 +11,7 @@ export interface SystemRoutesOptions {
 const { adminRoute, publicRoute } = routesOf<Services>();
 const tag = "system";
 
+/** Health, metrics and the description of the API. */
 export function systemRoutes({ describe }: SystemRoutesOptions): Route[] {
   return [
     publicRoute({

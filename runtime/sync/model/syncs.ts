@@ -166,6 +166,7 @@ export function nextWriteAt({ writesPerMinute, windowStart, windowWrites }: Sync
   return writesPerMinute === null || end <= now || windowWrites < writesPerMinute ? undefined : end;
 }
 
+/** Changes a sync and its `updatedAt`; `now` in milliseconds since the epoch. */
 export async function changeSync(sql: Sql, id: string, changes: Partial<SyncRecord>, now: number): Promise<void> {
   await syncs.change(sql, { ...changes, updatedAt: now }, "id = ?", [id]);
 }
