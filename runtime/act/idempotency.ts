@@ -134,7 +134,7 @@ function refused(claim: Exclude<Claim, { state: "done" | "claimed" }>, now: numb
     case "other":
       return conflict("it was used with another request; use a new key for this one");
     case "running":
-      return conflict("its request is still at work; try again in a moment", claim.until - now);
+      return conflict("its request is still running; try again in a moment", claim.until - now);
     case "interrupted":
       return conflict(
         "its request was interrupted, and what it did is unknown; look at the vendor's side, and use a new key to do it again",

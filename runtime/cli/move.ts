@@ -125,7 +125,7 @@ class Move {
 
 function same(table: string, sent: Content, arrived: Content): Content {
   if (sent.rows === arrived.rows && sent.hash === arrived.hash) return arrived;
-  const message = `move: of ${table}, ${sent.rows} rows were sent and ${arrived.rows} arrived, or others than were sent; nothing was kept in the target, the source is as it was`;
+  const message = `move: ${sent.rows} rows of ${table} were sent, and ${arrived.rows} arrived or their content differs; the target was rolled back, the source is unchanged`;
   throw new HooklineError("store_unusable", message, { data: { table, sent, arrived } });
 }
 

@@ -154,7 +154,7 @@ function decrypt(key: Buffer, sealed: Buffer, additional: Buffer, context: SealC
 function failed({ table, row, field }: SealContext, what: string, cause?: unknown): HooklineError {
   return new HooklineError(
     "decryption_failed",
-    `${table} ${row}: ${field} ${what}; give every encryption key this store was written with, or connect anew`,
+    `${table} ${row}: ${field} ${what}; give every encryption key this store was written with, or connect again`,
     { cause },
   );
 }

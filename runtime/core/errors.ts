@@ -20,10 +20,10 @@ export const ERROR_CODES = {
     status: 403,
     meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it.",
   },
-  not_found: { status: 404, meaning: "There is no such thing, or it belongs to another user." },
+  not_found: { status: 404, meaning: "The object does not exist, or it belongs to another user." },
   conflict: {
     status: 409,
-    meaning: "The thing changed meanwhile, exists already, or is in a state that does not allow this.",
+    meaning: "The object was changed by another request, exists already, or is in a state that does not allow this.",
   },
   idempotency_conflict: {
     status: 409,

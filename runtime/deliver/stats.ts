@@ -54,7 +54,7 @@ export const statsSchemas = {
       type: "number",
       minimum: 0,
       maximum: 1,
-      description: "Part of the finished deliveries that arrived; null before any is finished.",
+      description: "Share of the finished deliveries that were delivered; null before any is finished.",
     }),
     durationMs: object("How long attempts took, over the latest 1000 deliveries.", {
       p50: { ...durations, description: "Median, milliseconds; null before any attempt." },

@@ -124,7 +124,7 @@ class Execution {
 
   async #delay(step: CompiledStep): Promise<Outcome | undefined> {
     const { work } = step;
-    if (work.kind !== "delay") throw new TypeError(`Step ${step.id} is no delay`);
+    if (work.kind !== "delay") throw new TypeError(`Step ${step.id} is not a delay`);
     const record = this.#log.of(step.id);
     if (record === undefined) {
       const skip = await this.#skipped(step, 0, this.#scope());
@@ -258,7 +258,7 @@ class Execution {
     const { timeLimitMs } = this.#flow;
     const start = this.#run.startedAt ?? this.#began;
     if (timeLimitMs !== undefined && now - start >= timeLimitMs) {
-      const message = `the flow's timeLimit of ${timeLimitMs / 1000} s is over; raise it, or see which step takes so long`;
+      const message = `the flow's timeLimit of ${timeLimitMs / 1000} s has passed; raise it, or see which step takes so long`;
       return this.#progress.end("failed", { code: "timeout", message, step: step.id });
     }
     return now - this.#began < TURN_MS ? undefined : { runAgainAt: now, attempt: "reset" };

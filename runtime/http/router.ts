@@ -108,7 +108,7 @@ function noSuchPath({ path }: Request, known: readonly string[]): HooklineError 
     known.map((template) => fillIn(template, path)),
   );
   const remedy = near === undefined ? "GET /openapi.json lists all" : `did you mean ${near}?`;
-  return new HooklineError("not_found", `There is no such path; ${remedy}`);
+  return new HooklineError("not_found", `This path does not exist; ${remedy}`);
 }
 
 /** A path template with its parameters as they stand in the given path. */

@@ -158,7 +158,7 @@ function describeUnion(error: ErrorObject): string {
   const names = requiredNames(error)?.map((name) => `"${name}"`);
   if (error.params["passingSchemas"])
     return names ? `can have only one of ${names.join(", ")}` : "matches more than one of the forms it may have";
-  return names ? `needs ${names.join(" or ")}` : `has none of the forms it may have${exampleOf(error)}`;
+  return names ? `needs ${names.join(" or ")}` : `matches none of the allowed forms${exampleOf(error)}`;
 }
 
 const FORMATS: Record<string, string> = {

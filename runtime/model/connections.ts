@@ -33,7 +33,7 @@ export const connections = new Table("connections", {
   label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secret ones."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
-  scopes: scopeList("Granted OAuth scopes; empty when the way of authentication has none."),
+  scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
   authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
   credentials: nullable(bytes("Sealed credentials; null while pending.")),
   expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),

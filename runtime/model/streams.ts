@@ -74,7 +74,7 @@ export const streams = new Table("streams", {
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a poll last succeeded.")),
-  nextPollAt: nullable(time("When the next poll is planned; null when none is.")),
+  nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
 });

@@ -141,7 +141,7 @@ class Poll {
   async #reportInterruptions(): Promise<void> {
     const { stream, subscriptions } = this.#loaded;
     const { interruptions } = this.#job;
-    const message = `The process has ended ${interruptions} times in a row while this stream was read; polls go on, with pauses`;
+    const message = `The process has ended ${interruptions} times in a row while this stream was read; polling continues with pauses`;
     const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
     const recipients = subscriptions.filter(({ degraded }) => !degraded);
     await this.#job.transaction(async (tx) => {

@@ -74,7 +74,7 @@ function parse(location: string): { connectionString: string; max: number; serve
   try {
     url = new URL(location);
   } catch (cause) {
-    throw invalid("this is no URL; write postgres://user:password@host:5432/database", cause);
+    throw invalid("this is not a URL; write postgres://user:password@host:5432/database", cause);
   }
   const size = url.searchParams.get("poolSize") ?? String(DEFAULT_POOL_SIZE);
   const max = Number(size);

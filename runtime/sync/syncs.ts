@@ -194,7 +194,7 @@ export function createSyncs(core: SyncCore): Syncs {
 
     async resume(id, scope) {
       const sync = await find(id, scope);
-      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot go on: ${sync.problem.message}`);
+      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot continue: ${sync.problem.message}`);
       await db.transaction((tx) => activate(tx, core, sync));
       return show(id);
     },

@@ -36,7 +36,7 @@ describe("a step that fails", () => {
         flow: flow.id,
         run: run.id,
         code: "vendor_error",
-        reason: `${message}; replay the run once it is put right`,
+        reason: `${message}; replay the run once it is fixed`,
         details: { step: "note" },
       },
     ]);
@@ -112,7 +112,7 @@ describe("a step that fails", () => {
     bench.vendor.intercept = answer(429, {}, { "retry-after": "90" });
     await bench.call(flow.id);
     bench.clock.advance(120_000);
-    const message = "the flow's timeLimit of 60 s is over; raise it, or see which step takes so long";
+    const message = "the flow's timeLimit of 60 s has passed; raise it, or see which step takes so long";
     expect((await bench.runsOf(flow.id))[0]).toMatchObject({
       status: "failed",
       error: { code: "timeout", message, step: "label" },

@@ -57,7 +57,7 @@ export const runs = new Table("runs", {
   error: nullable(value<RunError>(runError)),
   createdAt: time("When it was created."),
   startedAt: nullable(time("When it began.")),
-  wakeAt: nullable(time("When it goes on; null unless it waits.")),
+  wakeAt: nullable(time("When the run continues; null unless it waits.")),
   finishedAt: nullable(time("When it ended.")),
 });
 

@@ -19,7 +19,7 @@ export const systemSchemas = {
           "Every place that is wrong.",
         ),
         vendor: anyObject("The vendor's status and message."),
-        requestId: text("Under which the log tells more."),
+        requestId: text("Id of the request in the log."),
       },
       ["errors", "vendor", "requestId"],
     ),

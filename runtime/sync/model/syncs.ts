@@ -44,7 +44,7 @@ export const syncs = new Table("syncs", {
   phase: hidden(oneOf(["matching", "syncing"], "matching: both sides are being compared for the first time.")),
   status: hidden(oneOf(["active", "paused"], "Whether changes are written.")),
   problem: nullable(
-    failure<Failure & { connection: string }>("Why it is paused although nobody paused it.", {
+    failure<Failure & { connection: string }>("Why Hookline paused it.", {
       connection: schema.text("Id of the connection."),
     }),
   ),

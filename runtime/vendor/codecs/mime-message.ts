@@ -70,7 +70,7 @@ function checked(field: string, addresses: readonly OutgoingAddress[] = []): { n
     const [text, name] = typeof given === "string" ? [given, undefined] : [given.value, given.name];
     const [mailbox, ...others] = addressParser(text);
     if (others.length > 0 || !mailbox?.address || !/^[^\s@<>,;]+@[^\s@<>,;]+$/.test(mailbox.address)) {
-      const message = `"${text.slice(0, 100)}" is no e-mail address; write ada@example.com or Ada <ada@example.com>`;
+      const message = `"${text.slice(0, 100)}" is not an e-mail address; write ada@example.com or Ada <ada@example.com>`;
       throw new HooklineError("invalid_input", `${field}: ${message}`, {
         faults: [{ pointer: `/${field}/${i}`, message }],
       });
