@@ -47,7 +47,7 @@ export interface ConformanceOptions {
 }
 
 /**
- * Puts a connector before simulated vendors made from its own manifest, honest and hostile, and reports how it fares. The
+ * Puts a connector before simulated vendors made from its own manifest, honest and hostile, and reports the results. The
  * runtime around it is the real one; needs no account and reaches nothing but this machine.
  * @throws HooklineError `not_found` when there is no such manifest, `invalid_input` when `only` names nothing in it
  */

@@ -1,4 +1,4 @@
-/** A change of one record at a vendor, as it stands in the `data` of an event. */
+/** A change of one record at a vendor: the `data` of an event. */
 export interface Change<
   Kind extends string = string,
   Resource = { type: string; id: string; [field: string]: unknown },

@@ -40,14 +40,14 @@ export interface UserToken {
 export interface UserTokens {
   /** Valid for 60 s to a day, by default 15 minutes. @throws HooklineError `invalid_input` */
   create(user: string, options?: InputOf<typeof newUserToken>): Promise<UserToken>;
-  /** The user a token stands for; undefined when the token is not ours, or has expired. */
+  /** The user a token acts for; undefined when the token is not ours, or has expired. */
   userOf(token: string): Promise<string | undefined>;
 }
 
 export interface UserTokensNeeds {
   /** At least 32 bytes; without it, one is made once and kept sealed in the store. */
   secret: Uint8Array | undefined;
-  /** Whom tokens are for: one deployment's are worth nothing at another. */
+  /** The audience of tokens: those of one deployment are not valid at another. */
   audience: string;
 }
 

@@ -36,7 +36,7 @@ type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefin
 
 /**
  * Reads the configuration of the service. Port, store, API key and log level of the environment win over the file's;
- * `HOOKLINE_ENCRYPTION_KEY` stands in for the file's `encryptionKeys` when it has none.
+ * `HOOKLINE_ENCRYPTION_KEY` replaces `encryptionKeys` when the file has none.
  *
  * @throws HooklineError `invalid_config` with every fault of file and environment, each with its remedy
  */

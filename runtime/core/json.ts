@@ -80,7 +80,7 @@ function endOfText(json: string, begin: number): number {
 }
 
 /**
- * The first property that an object of a valid JSON text names twice; undefined when there is none. `JSON.parse` keeps the last
+ * The first property that an object of a valid JSON text names twice; undefined without one. `JSON.parse` keeps the last
  * of them, other readers the first, so two readers of one text would not agree (RFC 8259 §4).
  */
 export function repeatedKey(text: string): string | undefined {

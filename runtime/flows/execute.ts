@@ -43,7 +43,7 @@ const GONE: Outcome = { done: true };
  * Takes a run as far as it gets: to its end, a delay, another try's time, or the end of its turn. Every call is marked
  * before it is made, and its result is durable before the next step: after a crash, finished steps are not repeated, and
  * a started one only where that is harmless.
- * @throws whatever made the signal abort; the run then goes on where it is
+ * @throws whatever made the signal abort; the run then continues at its current step
  */
 export async function executeRun(
   unfinished: Unfinished,
@@ -218,7 +218,7 @@ class Execution {
     return this.#fail(step, iteration, new HooklineError("conflict", message), "interrupted");
   }
 
-  /** A failure that stands: the run goes on without it, or ends. */
+  /** A final failure: the run continues without the step, or ends. */
   async #fail(
     step: CompiledStep,
     iteration: number,
@@ -235,7 +235,7 @@ class Execution {
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
 
-  /** Undefined when the step's condition holds; else how to go on without it. */
+  /** Undefined when the step's condition holds; else how to continue without it. */
   async #skipped(
     step: CompiledStep,
     iteration: number,

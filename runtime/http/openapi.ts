@@ -5,7 +5,7 @@ import type { JsonSchema } from "../core/json.ts";
 import type { Route } from "../model/route.ts";
 import { bodyOf, queryOf } from "./serve.ts";
 
-/** Of the API, not of the package: what `/v1` stands for. */
+/** Version of the API behind `/v1`, not of the package. */
 const API_VERSION = "1.0.0";
 
 /** What the tags of the core mean. */

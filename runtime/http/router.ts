@@ -111,7 +111,7 @@ function noSuchPath({ path }: Request, known: readonly string[]): HooklineError 
   return new HooklineError("not_found", `This path does not exist; ${remedy}`);
 }
 
-/** A path template with its parameters as they stand in the given path. */
+/** The parameters of a path template, as the given path has them. */
 function fillIn(template: string, path: string): string {
   const given = path.split("/");
   return template

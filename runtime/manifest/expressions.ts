@@ -17,7 +17,7 @@ export function isRuntimeExpression(text: string): boolean {
 
 /**
  * A runtime expression (`$response.body#/next`, `$response.header.retry-after`, `$record#/id`, `$input.a.b`, `$cursor`) as a
- * function that gives the value, or undefined where there is none. Own properties only. In the spirit of OpenAPI 3.1 §4.8.20.4 and Arazzo 1.0.
+ * function that gives the value, or undefined for a missing one. Own properties only. In the spirit of OpenAPI 3.1 §4.8.20.4 and Arazzo 1.0.
  *
  * @param roots names that may follow the `$` at this place.
  * @throws HooklineError `invalid_expression`

@@ -13,7 +13,7 @@ export interface Machine {
 }
 
 /**
- * A parsed expression as nested closures, several times faster than walking it anew for every record. They mean what the
+ * A parsed expression as nested closures, several times faster than walking the tree for every record. They mean what the
  * library's interpreter means, and spend a step per part; parts that are rare or look at variables are left to it.
  */
 export function toClosure(node: Node, machine: Machine): Evaluate {

@@ -144,7 +144,7 @@ export function unknownRoot(name: string, roots: readonly string[], prefix = "")
   return `unknown root "${prefix}${name}"${near ? `; did you mean "${prefix}${near}"?` : ";"} Allowed here: ${allowed}`;
 }
 
-/** The parts of a part, by the property they stand in. */
+/** The parts of a part, by property. */
 export function* children(part: Part): Generator<[string, Part]> {
   if (part.type === "Literal") return;
   for (const [key, value] of Object.entries(part)) {

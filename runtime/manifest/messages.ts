@@ -16,7 +16,7 @@ export function describeErrors(errors: readonly ErrorObject[], schema: object): 
   return [...faults.values()];
 }
 
-/** For every union that failed, innermost first: only the errors of the nearest branch, or one error for all when none is near. */
+/** For every union that failed, innermost first: only the errors of the nearest branch, or one error for all branches. */
 function reduceUnions(errors: readonly ErrorObject[], schema: object): ErrorObject[] {
   let left = errors.filter((error) => !ENVELOPES.has(error.keyword));
   const unions = left

@@ -1,7 +1,7 @@
 import { invalid, toText, type Getter } from "./expressions.ts";
 import { compileJmespath } from "./jmespath.ts";
 
-/** A closing brace of a JMESPath hash may stand before the two that end the placeholder. */
+/** A closing brace of a JMESPath hash may come before the two that end the placeholder. */
 const PLACEHOLDER = /\{\{([\s\S]*?)\}\}(?!\})/;
 
 /** Whether a text contains `{{`. */

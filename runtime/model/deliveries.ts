@@ -131,7 +131,7 @@ export async function cancelDeliveries(tx: Tx, endpoint: string, now: number): P
   );
 }
 
-/** Makes deliveries due again, whatever became of them. */
+/** Makes deliveries due again, whatever their status. */
 export async function reviveDeliveries(tx: Tx, ids: readonly string[], now: number): Promise<void> {
   const due = { status: "pending", nextAttemptAt: now, finishedAt: null } as const;
   await deliveries.change(tx, due, tx.oneOf("id"), [JSON.stringify(ids)]);

@@ -4,7 +4,7 @@ import { isoTime } from "../core/time.ts";
 import type { SqlValue } from "../store/database.ts";
 import * as schema from "./schema.ts";
 
-/** How a value stands in a column: as it is, or turned into what a column holds. */
+/** The value in a column: unchanged, or converted. */
 type Codec = { write?(value: never): SqlValue; read?(value: never): unknown };
 
 /**

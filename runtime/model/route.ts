@@ -15,7 +15,7 @@ export interface PublicCall<Services = unknown, Query = unknown> {
   params: Record<string, string>;
   query: Query;
   headers: Request["headers"];
-  /** What stands before `/v1` in the URLs of this API, without a trailing slash. */
+  /** The URL before `/v1`, without a trailing slash. */
   base: string;
   /** The request itself, for a handler that passes it on as it is. */
   request: Request;

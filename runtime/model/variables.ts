@@ -79,7 +79,7 @@ export const variableSchemas = {
   }),
 };
 
-/** The owner as it stands in the store; null is the workspace. */
+/** The owner as the store has it; null is the workspace. */
 export const ownerColumn = (user: string | null): string => user ?? WORKSPACE;
 
 /** The user who owns a variable; null for the workspace. */

@@ -18,7 +18,7 @@ export interface Sql {
 
 /** Statements inside a transaction. */
 export interface Tx extends Sql {
-  /** Work that is undone alone when it throws; the transaction goes on. */
+  /** Work that is undone alone when it throws; the transaction continues. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
   /** Called once the transaction is durable; never when it is rolled back. */
   afterCommit(callback: () => void): void;

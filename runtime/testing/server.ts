@@ -9,7 +9,7 @@ export interface Incoming {
   path: string;
   query: URLSearchParams;
   headers: Readonly<Record<string, string>>;
-  /** Parsed JSON or form; undefined when there is none. */
+  /** Parsed JSON or form; undefined without a body. */
   body: unknown;
 }
 

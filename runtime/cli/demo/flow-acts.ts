@@ -102,7 +102,7 @@ function addTask(sandbox: Sandbox, title: string): { list: string; id: string } 
 
 type Contact = ReturnType<ReturnType<Sandbox["google"]["account"]>["people"]["createContact"]>;
 
-/** Any that has an address and suits; a new one when there is none. */
+/** A matching one that has an address, or a new one. */
 function contactIn(props: Props, suits: (contact: Contact) => boolean = () => true): Contact {
   const contacts = [...props.sandbox.google.account().people.contacts.live()];
   const found = contacts.filter((contact) => contact.value.fields.emailAddresses?.[0] && suits(contact));

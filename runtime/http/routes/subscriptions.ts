@@ -38,7 +38,7 @@ export const subscriptionRoutes: Route[] = [
     responses: {
       202: {
         description: "The poll is scheduled.",
-        schema: object("A planned poll.", { id: text("Id of the subscription.") }),
+        schema: object("A scheduled poll.", { id: text("Id of the subscription.") }),
       },
     },
     problems: [409],

@@ -144,7 +144,7 @@ export const syncSchemas = {
   SyncDryRun: schema.object("What a sync would do first.", schemasOf(dryRunFields)),
 };
 
-/** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last is over. */
+/** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last has passed. */
 export async function addCounts(
   tx: Tx,
   id: string,

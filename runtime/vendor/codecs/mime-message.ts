@@ -35,7 +35,7 @@ interface OutgoingAttachment {
  * An email as an RFC 5322 message in base64url, as mail APIs take it: headers encoded by RFC 2047, lines ending in CRLF,
  * Bcc kept for the vendor to send to. Nothing is read from files or fetched.
  *
- * @throws HooklineError `invalid_input` when an address is none
+ * @throws HooklineError `invalid_input` when an address is not valid
  */
 export async function encodeMimeMessage(value: unknown): Promise<string> {
   const mail = value as OutgoingMail;
