@@ -11,7 +11,7 @@ export type Connection =
   | string
   | {
       /**
-       * The connector.
+       * Name of the connector.
        */
       connector: string;
     };
@@ -110,7 +110,7 @@ export interface ConnectionTrigger {
    */
   connectionActive: {
     /**
-     * The connector.
+     * Name of the connector.
      */
     connector: string;
   };
