@@ -42,7 +42,7 @@ describe("the options of a runtime", () => {
   it.each([
     [
       { store: "mysql://x", encryptionKeys: [ENCRYPTION_KEY] },
-      "/store names no store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database",
+      "/store is not a known store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database",
     ],
     [
       { store: "sqlite:./x.db" },

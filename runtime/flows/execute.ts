@@ -52,7 +52,7 @@ export async function executeRun(
 ): Promise<Outcome> {
   const { run, job } = unfinished;
   if (job.interruptions >= MOST_INTERRUPTIONS) {
-    const message = `The process ended ${job.interruptions} times during this run, and the run never got further`;
+    const message = `The process ended ${job.interruptions} times during this run, and the run made no progress`;
     const error = { code: "interrupted", message, step: null };
     return new Progress(run, job.transaction, options).end("failed", error);
   }
@@ -214,7 +214,7 @@ class Execution {
 
   #interrupted(step: CompiledStep, iteration: number): Promise<Outcome | undefined> {
     const message =
-      "the process ended while this was being done, and doing it twice is not harmless; look whether it was done, and replay from the next step or from this one";
+      "the process ended during this step, which cannot be repeated safely; check at the vendor whether it was done, and replay from the next step or from this one";
     return this.#fail(step, iteration, new HooklineError("conflict", message), "interrupted");
   }
 

@@ -75,6 +75,6 @@ function tune(connection: SqliteConnection): SqliteConnection {
 
 function unknownLocation(): HooklineError {
   const message =
-    "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database";
+    "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database";
   return new HooklineError("invalid_config", message, { faults: [{ pointer: "/store", message }] });
 }

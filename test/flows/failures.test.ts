@@ -178,7 +178,7 @@ describe("a run that was interrupted", () => {
   it("does not do twice what is not idempotent: it says so, and can be replayed from there", async () => {
     const { bench, run } = await interrupt("create_note", { text: "x" });
     const message =
-      "the process ended while this was being done, and doing it twice is not harmless; look whether it was done, and replay from the next step or from this one";
+      "the process ended during this step, which cannot be repeated safely; check at the vendor whether it was done, and replay from the next step or from this one";
     expect(run).toMatchObject({ status: "failed", error: { code: "conflict", step: "work", message } });
     expect(run.steps.map(({ id, status }) => [id, status])).toEqual([
       ["first", "succeeded"],

@@ -211,7 +211,7 @@ describe("a file that is not a usable store", () => {
       await expect(openDatabase(location, { log })).rejects.toMatchObject({
         code: "invalid_config",
         message:
-          "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database",
+          "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database",
         faults: [{ pointer: "/store" }],
       });
     }
