@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -106,6 +107,13 @@ describe("README.md", () => {
     await call("POST", `/v1/subscriptions/${id}/poll`);
     const told = await eventually(() => /contact\.created \{[^]*Lovelace/.exec(output())?.[0]);
     expect(told).toContain("google-contacts");
+  });
+
+  it("names a test for each promise", () => {
+    const promises = /What you can rely on.*\n\n([^]*?)\n\n/.exec(text)![1]!.split("\n");
+    expect(promises.length).toBeGreaterThan(5);
+    const tests = promises.map((promise) => /\(\[test\]\((test\/.+\.test\.ts)\)\)\.$/.exec(promise)?.[1]);
+    expect(tests.filter((file) => file === undefined || !existsSync(join(root, file)))).toEqual([]);
   });
 
   it("shows a webhook as the schema of events has it", async () => {
