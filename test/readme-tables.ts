@@ -29,7 +29,7 @@ export async function documentsWithTables(): Promise<{ document: string; before:
 
 async function connectorTable(): Promise<string> {
   const rows: string[][] = [];
-  for (const name of await builtInConnectors()) {
+  for (const name of builtInConnectors()) {
     const { manifest } = await loadManifest(name);
     const count = (things: object | undefined) => String(Object.keys(things ?? {}).length);
     const { title, description = "", triggers, actions } = manifest;
