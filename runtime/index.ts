@@ -1,3 +1,4 @@
+import "./core/require-node.ts";
 export type { ConnectionHandle } from "./library.ts";
 export type { RuntimeOptions } from "./options.ts";
 export { createRuntime, type Runtime } from "./runtime.ts";

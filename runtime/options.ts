@@ -178,7 +178,7 @@ function keysOf({ encryptionKeys }: RuntimeOptions): string[] {
 
 function* storeFaults({ store }: RuntimeOptions): Generator<Fault> {
   if (typeof store !== "string" || /^(sqlite:.|postgres(ql)?:)/.test(store)) return;
-  const message = "names no store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database";
+  const message = "is not a known store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database";
   yield { pointer: "/store", message };
 }
 

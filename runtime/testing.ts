@@ -1,3 +1,4 @@
+import "./core/require-node.ts";
 import { formatFault, HooklineError, nearest, type Fault } from "./core/errors.ts";
 import { createLog, type Log } from "./core/log.ts";
 import { checkManifest } from "./manifest/check.ts";
@@ -46,7 +47,7 @@ export interface ConformanceOptions {
 }
 
 /**
- * Puts a connector before simulated vendors made from its own manifest, honest and hostile, and reports how it fares. The
+ * Puts a connector before simulated vendors made from its own manifest, honest and hostile, and reports the results. The
  * runtime around it is the real one; needs no account and reaches nothing but this machine.
  * @throws HooklineError `not_found` when there is no such manifest, `invalid_input` when `only` names nothing in it
  */

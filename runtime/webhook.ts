@@ -1,4 +1,4 @@
-/** A change of one record at a vendor, as it stands in the `data` of an event. */
+/** A change of one record at a vendor: the `data` of an event. */
 export interface Change<
   Kind extends string = string,
   Resource = { type: string; id: string; [field: string]: unknown },
@@ -98,7 +98,8 @@ export interface VerifyOptions {
  * `secrets` is what the endpoint was created with (`whsec_…`); give the old and the new one while they rotate.
  * Reads the formats `standard` and `cloudevents`; a `bare` body says no type, see {@link verifySignature}.
  *
- * Throws {@link WebhookVerificationError}, and `TypeError` for a malformed secret.
+ * @throws WebhookVerificationError for what did not come from Hookline
+ * @throws TypeError for a secret that is missing or malformed, and for a body that was parsed before
  * Source: Standard Webhooks 1.0.
  */
 export async function verifyWebhook<Changes extends EventOf<string, unknown> = ChangeEvent>(
@@ -118,20 +119,24 @@ export async function verifyWebhook<Changes extends EventOf<string, unknown> = C
 
 /**
  * Checks signature and age alone, for endpoints of format `bare`. Returns the event's id and the body as text.
- * Throws like {@link verifyWebhook}, except `invalid_body`.
+ * @throws WebhookVerificationError and TypeError like {@link verifyWebhook}, except `invalid_body`
  */
 export async function verifySignature(
   request: WebhookRequest,
   secrets: string | readonly string[],
   { toleranceSeconds = 300, now = Date.now }: VerifyOptions = {},
 ): Promise<{ id: string; body: string }> {
-  const keys = (typeof secrets === "string" ? [secrets] : secrets).map(decodeSecret);
+  const keys = [secrets ?? []].flat().map(decodeSecret);
   if (keys.length === 0) throw new TypeError("verifyWebhook: no secret given; pass the whsec_ value of the endpoint");
   const id = header(request.headers, "webhook-id");
   const timestamp = header(request.headers, "webhook-timestamp");
   const signatures = header(request.headers, "webhook-signature");
 
   checkAge(timestamp, toleranceSeconds, now());
+  if (typeof request.body !== "string" && !ArrayBuffer.isView(request.body)) {
+    const remedy = "read this route with express.raw(), before express.json() parses the body";
+    throw new TypeError(`verifyWebhook: the body is neither text nor bytes; ${remedy}`);
+  }
   const body = typeof request.body === "string" ? new TextEncoder().encode(request.body) : request.body;
   const signed = concat(new TextEncoder().encode(`${id}.${timestamp}.`), body);
   if (!(await anyMatches(keys, signatures, signed))) {

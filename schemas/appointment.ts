@@ -30,7 +30,7 @@ export interface Appointment {
    */
   description?: string;
   /**
-   * How it stands; left out when the vendor says something else.
+   * Status; left out when the vendor has another one.
    */
   status?: "tentative" | "confirmed" | "cancelled" | "attended" | "missed";
   /**
@@ -38,7 +38,7 @@ export interface Appointment {
    */
   start?: Day;
   /**
-   * When it is over; of an all-day appointment the day after the last.
+   * End; of an all-day appointment the day after the last.
    */
   end?: Day;
   /**
@@ -50,7 +50,7 @@ export interface Appointment {
    */
   location?: string;
   /**
-   * Where to join it from afar.
+   * URL of the online meeting.
    */
   meetingUrl?: string;
   /**

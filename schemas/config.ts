@@ -86,7 +86,7 @@ export interface Config {
     deliveriesDays?: number;
   };
   /**
-   * How much is done at the same time in this process.
+   * Limits of parallel work in this process.
    */
   concurrency?: {
     /**
@@ -160,7 +160,7 @@ export interface ServerAddress {
    */
   tokenUrl?: Text;
   /**
-   * Where a grant is given back.
+   * URL that revokes a grant.
    */
   revokeUrl?: Text;
 }

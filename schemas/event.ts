@@ -51,7 +51,7 @@ export interface OperationalEvent {
  */
 export interface OperationalEventData {
   /**
-   * What happened and what to do, in words.
+   * The problem and the remedy.
    */
   reason: string;
   /**
@@ -175,7 +175,7 @@ export interface RecordEventData {
     [k: string]: WatchedChange;
   };
   /**
-   * Whether the record existed before anybody watched.
+   * Whether the record existed before the subscription began.
    */
   backfill: boolean;
   resource: EventResource;

@@ -61,7 +61,7 @@ export interface FlowTemplate {
    */
   timeLimit?: string;
   /**
-   * Instead of triggers and steps: what is kept alike on both sides. An answer of the form named direction, conflicts or deletes takes the place of what stands here.
+   * Instead of triggers and steps: what is kept alike on both sides. An answer of the form named direction, conflicts or deletes replaces the value here.
    */
   sync?: {
     /**

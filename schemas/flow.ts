@@ -37,18 +37,18 @@ export interface Flow {
    */
   name: string;
   /**
-   * What starts it; any one of them does.
+   * The triggers; any of them starts a run.
    *
    * @minItems 1
    * @maxItems 20
    */
   triggers: Trigger[];
   /**
-   * Only what this holds for is run, the rest leaves no trace; JMESPath over {trigger, setup}.
+   * Only triggers for which the result is true start a run; JMESPath over {trigger, setup}.
    */
   when?: Condition;
   /**
-   * What is done, in this order.
+   * The steps, in order.
    *
    * @minItems 1
    * @maxItems 50
@@ -69,13 +69,13 @@ export interface ConnectorTrigger {
    */
   trigger: string;
   /**
-   * What the trigger asks for.
+   * Input of the trigger.
    */
   input?: {
     [k: string]: unknown;
   };
   /**
-   * Only changes this holds for; JMESPath over {record, resource, previous, input}.
+   * Only changes for which the result is true; JMESPath over {record, resource, previous, input}.
    */
   where?: Condition;
 }
@@ -102,11 +102,11 @@ export interface ScheduleTrigger {
   timeZone?: string;
 }
 /**
- * A connection of the connector becoming active, anew too; `trigger` in mappings is {connection, connector, user}.
+ * A connection of the connector becoming active, also again after a reconnect; `trigger` in mappings is {connection, connector, user}.
  */
 export interface ConnectionTrigger {
   /**
-   * Which.
+   * The connector.
    */
   connectionActive: {
     /**
@@ -180,7 +180,7 @@ export interface Http {
    */
   method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /**
-   * Where to; values put into it are percent-encoded.
+   * URL of the request; values put into it are percent-encoded.
    */
   url: string;
   /**

@@ -76,7 +76,7 @@ export type Target = string;
  */
 export type Stop = ("missing" | "empty" | "short") | StopCondition;
 /**
- * Pages read in one poll at most; the next poll goes on there. 1000 when not given.
+ * Pages read in one poll at most; the next poll continues there. 1000 when not given.
  */
 export type MaxPages = number;
 /**
@@ -170,7 +170,7 @@ export interface Manifest {
    */
   errors?: ErrorMatcher[];
   /**
-   * What is read over and over, by key.
+   * Lists and records that are read repeatedly, by key.
    */
   streams?: {
     [k: string]: Stream;
@@ -499,7 +499,7 @@ export interface RateLimit {
    */
   per: ("connection" | "client") | string;
   /**
-   * Share of the limit kept for actions: when no more than that is left, polls slow down so that they spend half of it at most until it starts anew. Needs headers.
+   * Share of the limit kept for actions: when no more than that is left, polls slow down so that they spend half of it at most until the limit is reset. Needs headers.
    */
   reserve?: number;
   /**
@@ -519,7 +519,7 @@ export interface RateLimit {
      */
     remaining?: string;
     /**
-     * Header with seconds or time until it starts anew.
+     * Header with the seconds until the limit is reset, or the time.
      */
     reset?: string;
     /**
@@ -553,7 +553,7 @@ export interface ErrorMatcher {
   scope?: "stream" | "action" | "enrich" | "token";
 }
 /**
- * A list or record read over and over.
+ * A list or record that is read repeatedly.
  */
 export interface Stream {
   title: Title;
@@ -587,7 +587,7 @@ export interface Stream {
    */
   deleted?: Jmespath;
   /**
-   * Values remembered per record, so that a trigger can tell what was added, removed or changed.
+   * Values remembered per record, so that a trigger can report what was added, removed or changed.
    */
   watch?: {
     [k: string]: Jmespath;
@@ -796,7 +796,7 @@ export interface Records {
    */
   select: ValueExpression | ValueExpression[];
   /**
-   * Pointers to what identifies a record for ever; for a single record without an id, the input it was asked for by.
+   * Pointers to what identifies a record permanently; for a single record without an id, the input it was asked for by.
    */
   primaryKey: Pointer | Pointer[] | string;
   /**
@@ -816,7 +816,7 @@ export interface Records {
    */
   timestamp?: ValueExpression;
   /**
-   * How long an incremental stream remembers a record it no longer sees; for ever when not given.
+   * How long an incremental stream remembers a record it no longer sees; forever when not given.
    */
   remember?: Duration;
 }
@@ -1041,7 +1041,7 @@ export interface Action {
   title: Title;
   description?: Description;
   /**
-   * What it does, in one word.
+   * Kind of the operation.
    */
   kind: "create" | "update" | "upsert" | "delete" | "get" | "search" | "list" | "other";
   scopes?: Scopes;
@@ -1150,7 +1150,7 @@ export interface ActionBatch {
    */
   inputs: Template;
   /**
-   * What became of each, in the order of the inputs, in place of that action's result and over the same: a list of {output}, or {error} with the vendor's words.
+   * The result of each, in the order of the inputs, in place of that action's result and over the same: a list of {output}, or {error} with the vendor's words.
    */
   results: Template;
   /**
@@ -1183,7 +1183,7 @@ export interface Resource {
    */
   find?: string;
   /**
-   * What tells that two are the same when no link is known.
+   * What identifies two records as the same when no link is known.
    */
   key?: string;
   /**

@@ -22,7 +22,7 @@ export interface Opportunity {
    */
   name?: string;
   /**
-   * How it stands; left out when the vendor says something else.
+   * Status; left out when the vendor has another one.
    */
   status?: "open" | "won" | "lost" | "abandoned";
   /**

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { readConfig, type ServiceConfig } from "../runtime/cli/config.ts";
@@ -10,15 +10,13 @@ import { systemRoutes } from "../runtime/http/routes/system.ts";
 import { compileSchema } from "../runtime/manifest/validate.ts";
 import { openDatabase } from "../runtime/store/open.ts";
 import { createTestStore } from "./postgres.ts";
-import { readme } from "./readme-tables.ts";
+import { operations, readme, root } from "./readme-tables.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const text = await readFile(readme, "utf8");
-const section = /\n## Scale\n([^]*?)\n## /.exec(text)![1]!;
+const guide = await readFile(operations, "utf8");
 
-/** The block of a language that has these words, as it stands in the section about scale. */
+/** The block of a language that has these words, as it stands in the guide to operations. */
 function example(language: string, words: string): string {
-  const blocks = [...section.matchAll(/```(\w+)\n([^]*?)```/g)];
+  const blocks = [...guide.matchAll(/```(\w+)\n([^]*?)```/g)];
   return blocks.find(([, of, block]) => of === language && block!.includes(words))![2]!;
 }
 
@@ -78,7 +76,10 @@ describe("the compose example", () => {
       const filled = value.replace("${POSTGRES_PASSWORD:?}", "secret");
       return [name, filled.replace(/\$\{(\w+):\?\}/, (_, key: keyof typeof ENVIRONMENT) => ENVIRONMENT[key])];
     });
-    const config = await accept(/```json\n([^]*?)```/.exec(text)![1]!, Object.fromEntries(given));
+    const config = await accept(
+      /```json\n([^]*?)```/.exec(await readFile(readme, "utf8"))![1]!,
+      Object.fromEntries(given),
+    );
     expect(config.runtime.store).toBe(STORE);
     expect(config.runtime.clients).toEqual({ "google-contacts": { clientId: "id", clientSecret: "secret" } });
   });
@@ -149,10 +150,10 @@ describe("the Kubernetes example", () => {
   });
 });
 
-describe("what README.md says to watch", () => {
+describe("what the guide says to watch", () => {
   it("is measured", async () => {
     const there = await createMetrics().registry.getMetricsAsJSON();
-    const named = new Set([...section.matchAll(/\bhookline_\w+_(?:total|seconds)\b/g)].map(([name]) => name));
+    const named = new Set([...guide.matchAll(/\bhookline_\w+_(?:total|seconds)\b/g)].map(([name]) => name));
     expect(named.size).toBeGreaterThan(2);
     expect(there.map(({ name }) => name)).toEqual(expect.arrayContaining([...named]));
   });

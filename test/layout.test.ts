@@ -92,7 +92,8 @@ describe("the layout", () => {
     const allowed = new Set(["connector", "schemas", "runtime", "test", "package.json", "package-lock.json"]);
     for (const name of ["tsconfig.json", "tsconfig.build.json", "vitest.config.ts", "knip.json", "README.md"])
       allowed.add(name);
-    for (const name of ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "node_modules", "dist"]) allowed.add(name);
+    for (const name of ["LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "docs", "node_modules", "dist"])
+      allowed.add(name);
     const found = readdirSync(root).filter((name) => !name.startsWith(".") && !/\.db(-\w+|\.lock.*)?$/.test(name));
     expect(found.filter((name) => !allowed.has(name))).toEqual([]);
   });

@@ -42,7 +42,7 @@ describe("the options of a runtime", () => {
   it.each([
     [
       { store: "mysql://x", encryptionKeys: [ENCRYPTION_KEY] },
-      "/store names no store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database",
+      "/store is not a known store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database",
     ],
     [
       { store: "sqlite:./x.db" },
@@ -72,7 +72,7 @@ describe("the options of a runtime", () => {
 
   it("may be left out, or be undefined, and then have their defaults", () => {
     const given = { concurrency: { polls: undefined }, network: { allow: undefined }, retention: undefined };
-    const resolved = resolveOptions(given as never);
+    const resolved = resolveOptions(given);
     expect(resolved).toMatchObject({
       store: "sqlite::memory:",
       concurrency: { polls: 64, deliveries: 128, perEndpoint: 32 },

@@ -1,26 +1,35 @@
-/** Writes the tables of README.md that follow from the code: `node test/readme-tables.ts` (part of `npm run generate`). */
+/** Writes the tables of the documents that follow from the code: `node test/readme-tables.ts` (part of `npm run generate`). */
 import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { ERROR_CODES } from "../runtime/core/errors.ts";
 import { builtInConnectors, loadManifest } from "../runtime/manifest/load.ts";
 
-export const readme = join(resolve(import.meta.dirname, ".."), "README.md");
+export const root = resolve(import.meta.dirname, "..");
+export const readme = join(root, "README.md");
+export const operations = join(root, "docs", "operations.md");
 
-/** The text of README.md with each table between its marks as the code has it. */
-export async function withTables(text: string): Promise<string> {
-  const tables = { connectors: await connectorTable(), errors: errorTable() };
-  let whole = text;
-  for (const [name, table] of Object.entries(tables)) {
+const TABLES = {
+  connectors: { document: readme, make: connectorTable },
+  errors: { document: join(root, "docs", "errors.md"), make: errorTable },
+};
+
+/** Each document with generated tables: its text, and the text with each table between its marks as the code has it. */
+export async function documentsWithTables(): Promise<{ document: string; before: string; after: string }[]> {
+  const documents = [];
+  for (const [name, { document, make }] of Object.entries(TABLES)) {
+    const before = await readFile(document, "utf8");
     const marks = new RegExp(`(<!-- ${name}: generated -->\n)[^]*?(<!-- /${name} -->)`);
-    if (!marks.test(whole)) throw new Error(`README.md has no place for the table of ${name}`);
-    whole = whole.replace(marks, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`);
+    if (!marks.test(before)) throw new Error(`${document} has no place for the table of ${name}`);
+    const table = await make();
+    const after = before.replace(marks, (_, begin: string, end: string) => `${begin}\n${table}\n${end}`);
+    documents.push({ document, before, after });
   }
-  return whole;
+  return documents;
 }
 
 async function connectorTable(): Promise<string> {
   const rows: string[][] = [];
-  for (const name of await builtInConnectors()) {
+  for (const name of builtInConnectors()) {
     const { manifest } = await loadManifest(name);
     const count = (things: object | undefined) => String(Object.keys(things ?? {}).length);
     const { title, description = "", triggers, actions } = manifest;
@@ -46,6 +55,5 @@ function table(head: string[], rows: string[][]): string {
 }
 
 if (import.meta.main) {
-  const text = await readFile(readme, "utf8");
-  await writeFile(readme, await withTables(text));
+  for (const { document, after } of await documentsWithTables()) await writeFile(document, after);
 }

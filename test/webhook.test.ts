@@ -60,6 +60,18 @@ describe("verifyWebhook", () => {
     await expect(verifyWebhook({ ...request, headers }, secret, { now })).resolves.toMatchObject({ id: "evt_1" });
   });
 
+  it("names a body that was parsed before, and a secret that is missing", async () => {
+    const parsed = { ...request, body: event as never };
+    await expect(verifyWebhook(parsed, secret, { now })).rejects.toThrow(
+      new TypeError(
+        "verifyWebhook: the body is neither text nor bytes; read this route with express.raw(), before express.json() parses the body",
+      ),
+    );
+    await expect(verifyWebhook(request, undefined as never, { now })).rejects.toThrow(
+      new TypeError("verifyWebhook: no secret given; pass the whsec_ value of the endpoint"),
+    );
+  });
+
   it("reads CloudEvents", async () => {
     const body = { specversion: "1.0", id: "evt_1", type: event.type, time: event.timestamp, data: event.data };
     expect(await verifyWebhook(signed(JSON.stringify(body)), secret, { now })).toEqual({ id: "evt_1", ...event });

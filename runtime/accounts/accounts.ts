@@ -58,6 +58,7 @@ const CALLBACK_PATH = "/v1/oauth/callback";
 const DEFAULT_RETRY_BASE_MS = 500;
 const BATCH = 500;
 
+/** Makes the services of accounts: connections, tokens, and the clients that call vendors. */
 export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
   const { db, vault, clock, log } = context;
   const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS } = needs;

@@ -33,6 +33,7 @@ const FORM = /^hl_([0-9a-f]{32})_([\w-]{43})$/;
 /** How exact `lastUsedAt` is. */
 const TOUCH_MS = 60_000;
 
+/** Makes the service of admin API keys. */
 export function createApiKeys({ db, clock }: Pick<Context, "db" | "clock">): ApiKeys {
   return {
     async create(given) {

@@ -42,6 +42,7 @@ const VALID_MS = 10 * 60 * 1000;
 /** What is sealed in a state: before its use the verifier, after it a hash of the code, to know a reload again. */
 type Sealed = { verifier: string; session: string | null } | { code: string; session: string | null };
 
+/** Makes the service of OAuth authorizations. */
 export function createAuthorize(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
   { vendorOf, status }: AuthorizeNeeds,

@@ -52,7 +52,7 @@ export interface Connections {
   /** Revokes the grant at the vendor where it can, and deletes the connection. */
   remove(id: string, scope?: Scope): Promise<void>;
   /**
-   * Proves the credentials by a real request; a connection that was lost and works again becomes active.
+   * Tests the credentials with a real request; a connection that was lost and works again becomes active.
    * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
    */
   test(id: string, scope?: Scope): Promise<ConnectionView>;
@@ -72,6 +72,7 @@ export interface ConnectionsNeeds {
   returnOrigins: readonly string[];
 }
 
+/** Makes the service of connections. */
 export function createConnections(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
   { vendorOf, tokens, status, authorize, returnOrigins }: ConnectionsNeeds,

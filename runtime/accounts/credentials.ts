@@ -27,6 +27,7 @@ const ASKED: Record<Credentials["type"], { required: string[]; optional: string[
   none: { required: [], optional: [] },
 };
 
+/** Credentials encrypted for the row of their connection; their texts are kept out of every log. */
 export function sealCredentials(vault: Vault, connection: string, credentials: Credentials): Uint8Array {
   rememberCredentials(credentials);
   return vault.seal(JSON.stringify(credentials), place(connection));

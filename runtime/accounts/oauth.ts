@@ -57,6 +57,7 @@ export interface OAuth {
 export const TOKEN_DEADLINE_MS = 15_000;
 const MAX_TOKEN_RESPONSE_BYTES = 256 * 1024;
 
+/** Makes the OAuth client of one connector. */
 export function createOAuth(options: OAuthOptions): OAuth {
   const { connector, authentication, override, client, redirectUri } = options;
   const authorizationUrl = override?.authorizationUrl ?? authentication.authorizationUrl;

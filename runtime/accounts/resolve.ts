@@ -23,7 +23,7 @@ const MOST = 50;
 
 /**
  * The connection a flow means; of a connector the user's only one, else the workspace's.
- * @throws HooklineError `not_found` when there is none or it is another's, `conflict` when it is not clear which
+ * @throws HooklineError `not_found` when it does not exist or is another user's, `conflict` when several match
  */
 export async function resolveConnection(sql: Sql, ref: ConnectionRef, asker: Asker): Promise<ConnectionRow> {
   return typeof ref === "string" ? byId(sql, ref, asker) : ofConnector(sql, ref.connector, asker);

@@ -1,4 +1,4 @@
-/** An OAuth scope an operation needs, or several of which one is enough. */
+/** An OAuth scope an operation needs, or several alternatives. */
 export type NeededScope = string | readonly string[];
 
 /**

@@ -32,6 +32,7 @@ export interface Status {
   announce(tx: Tx, change: StatusChange): Promise<void>;
 }
 
+/** Makes the service that changes the status of connections and reports it. */
 export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" | "emit">, onStatus: OnStatus): Status {
   const announce = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);

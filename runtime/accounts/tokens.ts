@@ -47,6 +47,7 @@ const COOLDOWN_MS = 30_000;
 const COOLDOWN = "cooldown";
 const DEFAULT_MARGIN_SECONDS = 300;
 
+/** Makes the service that opens and renews credentials. */
 export function createTokens(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
   { oauthOf, authenticationOf, pause }: TokensNeeds,

@@ -40,14 +40,14 @@ export interface UserToken {
 export interface UserTokens {
   /** Valid for 60 s to a day, by default 15 minutes. @throws HooklineError `invalid_input` */
   create(user: string, options?: InputOf<typeof newUserToken>): Promise<UserToken>;
-  /** The user a token stands for; undefined when the token is not ours, or has expired. */
+  /** The user a token acts for; undefined when the token is not ours, or has expired. */
   userOf(token: string): Promise<string | undefined>;
 }
 
 export interface UserTokensNeeds {
   /** At least 32 bytes; without it, one is made once and kept sealed in the store. */
   secret: Uint8Array | undefined;
-  /** Whom tokens are for: one deployment's are worth nothing at another. */
+  /** The audience of tokens: those of one deployment are not valid at another. */
   audience: string;
 }
 
@@ -59,7 +59,7 @@ const PLACE = { table: "meta", row: NAME, field: "value" };
 
 type Shared = Pick<Context, "db" | "vault" | "clock">;
 
-/** Throws `TypeError` for a secret that is too short. */
+/** Makes the service of user tokens. @throws TypeError for a secret that is too short */
 export function createUserTokens(context: Shared, { secret, audience }: UserTokensNeeds): UserTokens {
   if (secret !== undefined && secret.length < SECRET_BYTES) {
     throw new TypeError(`tokenSecret: must be at least ${SECRET_BYTES} bytes`);

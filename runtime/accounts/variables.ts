@@ -32,7 +32,7 @@ export interface VariableValues {
 /**
  * What the expressions of a user's stream, action or flow read as `$workspace.vars` and `$user.vars`, secret ones included.
  * One statement, or none when what is compiled names no variable; a variable is opened when an expression reads it, once as
- * long as it stays the same. Reading it throws `decryption_failed`.
+ * long as it stays the same. Reading it may throw `decryption_failed`.
  */
 export type VariablesOf = (user: string, compiled?: { readonly readsVariables: boolean }) => Promise<VariableValues>;
 
@@ -59,6 +59,7 @@ const MOST_VARIABLES = 200;
 const BATCH = 500;
 const NONE: VariableValues = { workspace: {}, user: {} };
 
+/** Makes the service of variables. */
 export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">): Variables {
   const texts = new OpenedCache((row, sealed) => vault.open(sealed, placeOf(row)));
   const open = (record: VariableRecord): unknown => {

@@ -45,6 +45,7 @@ export interface VendorsNeeds {
 /** The vendor of a connector, made on first use. @throws HooklineError `not_found` with the nearest name */
 export type VendorOf = (connector: string) => Vendor;
 
+/** Makes the vendors of the loaded connectors, each on its first use. */
 export function createVendors(context: Shared, needs: VendorsNeeds): VendorOf {
   const vendors = new Map<string, Vendor>();
   return (name) => {

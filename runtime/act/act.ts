@@ -49,6 +49,7 @@ export interface Actions {
 /** What actions need of accounts. */
 export type ActAccounts = Pick<Accounts, "get" | "list" | "client" | "vendorOf" | "tokens" | "network">;
 
+/** Makes the service of actions. */
 export function createActions(
   context: Pick<Context, "db" | "clock" | "log">,
   { accounts, variablesOf }: { accounts: ActAccounts; variablesOf: VariablesOf },

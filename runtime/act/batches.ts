@@ -58,6 +58,7 @@ export interface Batches {
 /** Batches per transaction when they are deleted. */
 const PURGED_AT_ONCE = 20;
 
+/** Makes the service of batches. */
 export function createBatches(
   context: Pick<Context, "db" | "engine" | "clock" | "log">,
   accounts: Pick<ActAccounts, "get" | "client">,

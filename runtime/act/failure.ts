@@ -12,5 +12,5 @@ export function failureOf({ code, message, faults, data }: HooklineError): Recor
 
 /** A fault of Hookline itself, as callers see it: the log has the rest. */
 export function internalError(): HooklineError {
-  return new HooklineError("internal", "Something went wrong inside Hookline; its log tells more");
+  return new HooklineError("internal", "An internal error occurred; the log has the details");
 }

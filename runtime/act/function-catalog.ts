@@ -42,6 +42,7 @@ export interface Catalog {
 
 const PAGE = 200;
 
+/** Makes the catalog of the functions that a user's connections offer. */
 export function createCatalog(
   { connectors }: Pick<Context, "connectors">,
   accounts: Pick<ActAccounts, "list">,

@@ -10,6 +10,7 @@ export interface McpTool {
   annotations: AgentFunction["annotations"];
 }
 
+/** A function as a tool of the Model Context Protocol. */
 export function asMcpTool({ name, title, description, inputSchema, annotations }: AgentFunction): McpTool {
   return { name, title, description, inputSchema: { ...inputSchema, type: "object" }, annotations };
 }

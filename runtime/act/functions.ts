@@ -15,7 +15,7 @@ export interface Functions {
    */
   list(query?: InputOf<typeof functionQuery>, scope?: Scope): Promise<{ data: object[] }>;
   /**
-   * Runs the action that a function stands for. `args` is what the model gave as arguments.
+   * Runs the action of a function. `args` are the arguments that the model gave.
    * @throws HooklineError `invalid_input`, `forbidden`, `not_found` with the nearest name; and like {@link Actions.run}
    */
   call(
@@ -26,6 +26,7 @@ export interface Functions {
   ): Promise<ActionResult>;
 }
 
+/** Makes the service of functions. */
 export function createFunctions(catalog: Catalog, actions: Pick<Actions, "run">): Functions {
   return {
     list: async (query = {}, scope = {}) => {

@@ -55,7 +55,7 @@ const INSTEAD_OF_CALL = new Set<ErrorCode>([
 /**
  * Makes the function that does work at most once per key, and gives the same answer to a repeated request for 24 hours.
  * A failure that did nothing, or whose repetition is harmless, frees the key; any other is an answer like a success.
- * @throws HooklineError `invalid_input` for a key that is not valid; `idempotency_conflict` when the key stands for another
+ * @throws HooklineError `invalid_input` for a key that is not valid; `idempotency_conflict` when the key belongs to another
  *   request, is at work, or was interrupted by a crash at work that must not be repeated; and what the work throws
  */
 export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "log">): Once {
@@ -78,7 +78,7 @@ export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "l
 
     const lease = setInterval(() => {
       extendKey(db, request, clock.now() + LEASE_MS).catch((error: unknown) => {
-        log.warn({ error }, "the lease of an idempotency key could not be prolonged");
+        log.warn({ error }, "the lease of an idempotency key could not be extended");
       });
     }, LEASE_MS / 3).unref();
     const keep = (status: number, answer: unknown) =>
@@ -134,7 +134,7 @@ function refused(claim: Exclude<Claim, { state: "done" | "claimed" }>, now: numb
     case "other":
       return conflict("it was used with another request; use a new key for this one");
     case "running":
-      return conflict("its request is still at work; try again in a moment", claim.until - now);
+      return conflict("its request is still running; try again in a moment", claim.until - now);
     case "interrupted":
       return conflict(
         "its request was interrupted, and what it did is unknown; look at the vendor's side, and use a new key to do it again",

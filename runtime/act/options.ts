@@ -95,7 +95,7 @@ function findDynamicValues(connector: Connector, target: string, property: strin
   );
 }
 
-/** What a reference within the schema stands for, with what is said beside it. */
+/** The target of a reference within the schema, with the keywords beside the reference. */
 function resolved(schema: unknown, root: unknown): unknown {
   const ref = atPointer(schema, "/$ref");
   if (typeof ref !== "string" || !ref.startsWith("#")) return schema;

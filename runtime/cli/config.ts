@@ -36,7 +36,7 @@ type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefin
 
 /**
  * Reads the configuration of the service. Port, store, API key and log level of the environment win over the file's;
- * `HOOKLINE_ENCRYPTION_KEY` stands in for the file's `encryptionKeys` when it has none.
+ * `HOOKLINE_ENCRYPTION_KEY` replaces `encryptionKeys` when the file has none.
  *
  * @throws HooklineError `invalid_config` with every fault of file and environment, each with its remedy
  */
@@ -51,9 +51,7 @@ export async function readConfig({ file, env, cwd }: ConfigSources): Promise<Ser
   const port = readPort(env.PORT, faults) ?? config.port ?? 8080;
   const logLevel = readLogLevel(env.HOOKLINE_LOG_LEVEL, faults) ?? config.log?.level ?? "info";
   if (apiKey === undefined && !isFaulty(faults, "/apiKey")) {
-    faults.push(
-      missing("HOOKLINE_API_KEY", "callers of the API have to prove themselves with it; any long random text will do"),
-    );
+    faults.push(missing("HOOKLINE_API_KEY", "callers of the API send it; any long random text will do"));
   }
   const returnTo = [config.returnTo ?? []].flat() as unknown[];
   for (const [index, url] of returnTo.entries()) {
@@ -125,7 +123,7 @@ function readPort(text: string | undefined, faults: Fault[]): number | undefined
   faults.push({
     file: ENVIRONMENT,
     pointer: "/PORT",
-    message: `"${text}" is no TCP port; give a whole number from 0 to 65535`,
+    message: `"${text}" is not a TCP port; give a whole number from 0 to 65535`,
   });
   return undefined;
 }
@@ -133,7 +131,7 @@ function readPort(text: string | undefined, faults: Fault[]): number | undefined
 function readLogLevel(text: string | undefined, faults: Fault[]): ServiceConfig["logLevel"] | undefined {
   if (!text) return undefined;
   if (LOG_LEVELS.includes(text)) return text as ServiceConfig["logLevel"];
-  const message = `"${text}" is no level; use one of ${LOG_LEVELS.join(", ")}`;
+  const message = `"${text}" is not a level; use one of ${LOG_LEVELS.join(", ")}`;
   faults.push({ file: ENVIRONMENT, pointer: "/HOOKLINE_LOG_LEVEL", message });
   return undefined;
 }

@@ -8,7 +8,7 @@ const UNTOLD = new Set(["type", "id", "createdAt", "updatedAt", "photoUrl"]);
 const LONGEST = 48;
 const TYPE_WIDTH = 16;
 
-/** Events as lines for people. Remembers each record as last seen, to tell what an update changed. */
+/** Events as lines for people. Remembers each record as last seen, to show what an update changed. */
 export class EventLines {
   readonly #seen: Map<string, Resource>;
 

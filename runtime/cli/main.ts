@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-import { enableCompileCache } from "node:module";
+import "./require-node.ts";
+import * as nodeModule from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { HooklineError } from "../core/errors.ts";
@@ -14,7 +15,7 @@ import { addValidate } from "./commands/validate.ts";
 import { packageVersion } from "../manifest/version.ts";
 
 // Compiling takes most of a start; from the second one on it is read from the system's temporary folder.
-enableCompileCache();
+nodeModule.enableCompileCache();
 // On a large machine V8 lets its young generation grow to 130 MB before it cleans up. This is a program of its own, so it may
 // ask for less; a library must leave that to its host.
 setFlagsFromString("--semi-space-growth-factor=1");

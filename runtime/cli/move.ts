@@ -38,7 +38,7 @@ const JOBS_PAGE = 500;
  * which the target is read again and compared by counts and hashes: the target has everything, or what it had before. The
  * source stays locked meanwhile and is as it was afterwards.
  *
- * Throws `invalid_config` for other locations, `conflict` for a target that is not empty, `store_locked` while a process
+ * @throws HooklineError `invalid_config` for other locations, `conflict` for a target that is not empty, `store_locked` while a process
  * uses the source, `store_unusable` for a source of another version, and when what arrived is not what was sent.
  */
 export async function moveStore({ from, to, onProgress = () => {} }: MoveOptions): Promise<Moved> {
@@ -125,7 +125,7 @@ class Move {
 
 function same(table: string, sent: Content, arrived: Content): Content {
   if (sent.rows === arrived.rows && sent.hash === arrived.hash) return arrived;
-  const message = `move: of ${table}, ${sent.rows} rows were sent and ${arrived.rows} arrived, or others than were sent; nothing was kept in the target, the source is as it was`;
+  const message = `move: ${sent.rows} rows of ${table} were sent, and ${arrived.rows} arrived or their content differs; the target was rolled back, the source is unchanged`;
   throw new HooklineError("store_unusable", message, { data: { table, sent, arrived } });
 }
 

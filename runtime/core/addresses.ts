@@ -15,13 +15,13 @@ export interface AddressRules {
   allowsAddress(address: string): boolean;
   /**
    * The URL, parsed, when it may be called as far as its text tells; the addresses behind a name are checked on connecting.
-   * Throws `invalid_url` for another scheme than http(s), credentials in the URL, a port of another protocol,
-   * or a host that is or can only be a private address.
+   * @throws HooklineError `invalid_url` for another scheme than http(s), credentials in the URL, a port of another protocol,
+   * or a host that is or can only be a private address
    */
   assertUrlAllowed(url: string | URL): URL;
 }
 
-/** Compiles a policy. Throws `invalid_config` when a range of `allow` is not CIDR. */
+/** Compiles a policy. @throws HooklineError `invalid_config` when a range of `allow` is not CIDR */
 export function addressRules(policy: NetworkPolicy): AddressRules {
   const ranges = policy.allow.map((range, index) => {
     if (!ipaddr.isValidCIDR(range)) {

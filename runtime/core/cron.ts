@@ -28,7 +28,7 @@ export function cronFault(expression: string): string | undefined {
   return valid ? undefined : errors.map(({ field, message }) => `${field}: ${message}`).join(", ");
 }
 
-/** Throws `TypeError` when it does not parse. */
+/** Checks a cron expression; `where` names it in the message. @throws TypeError when it does not parse */
 export function assertCronExpression(where: string, expression: string): void {
   const fault = cronFault(expression);
   if (fault !== undefined) throw new TypeError(`${where}: "${expression}" does not parse: ${fault}`);

@@ -20,13 +20,16 @@ export interface KeyRegister {
  */
 export interface Vault {
   seal(plaintext: string, context: SealContext): Uint8Array;
-  /** Throws `decryption_failed` when the value was changed, stands elsewhere than where it was sealed, or needs another key. */
+  /**
+   * Opens a sealed value.
+   * @throws HooklineError `decryption_failed` when the value was changed, was sealed for another place, or needs another key
+   */
   open(sealed: Uint8Array, context: SealContext): string;
-  /** The value with its data key wrapped by the first key, or null when it is already. Throws like `open`. */
+  /** The value with its data key wrapped by the first key, or null when it is so already. @throws HooklineError as `open` */
   rewrap(sealed: Uint8Array, context: SealContext): Uint8Array | null;
   /**
    * Compares the keys with those a store was written with, and notes the first one there.
-   * Throws `encryption_key` when one of them is missing: then nothing may be written.
+   * @throws HooklineError `encryption_key` when one of them is missing: then nothing may be written
    */
   verify(register: KeyRegister): Promise<void>;
   /** Notes that only the first key is in use any more, after everything has been rewrapped. */
@@ -51,7 +54,7 @@ interface NamedKey {
 
 /**
  * A vault with keys of 32 bytes, written in base64 or hex: the first encrypts, all decrypt.
- * Throws `encryption_key` when there is none or one is malformed.
+ * @throws HooklineError `encryption_key` when no key is given or one is malformed
  */
 export function createVault(keys: readonly string[]): Vault {
   const named = keys.map(parseKey);
@@ -151,7 +154,7 @@ function decrypt(key: Buffer, sealed: Buffer, additional: Buffer, context: SealC
 function failed({ table, row, field }: SealContext, what: string, cause?: unknown): HooklineError {
   return new HooklineError(
     "decryption_failed",
-    `${table} ${row}: ${field} ${what}; give every encryption key this store was written with, or connect anew`,
+    `${table} ${row}: ${field} ${what}; give every encryption key this store was written with, or connect again`,
     { cause },
   );
 }

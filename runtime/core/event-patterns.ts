@@ -15,12 +15,13 @@ export function compilePatterns(patterns: readonly string[]): (type: string) => 
   return (type) => exact.has(type) || prefixes.some((prefix) => type.startsWith(prefix));
 }
 
-/** Throws `invalid_input` unless it is an event pattern; `place` tells where it was given. */
+/** Checks an event pattern; `place` names it in the message. @throws HooklineError `invalid_input` */
 export function assertEventPattern(pattern: string, place: string): void {
   if (isEventPattern(pattern)) return;
   throw new HooklineError("invalid_input", `${place}: ${eventPatternFault(pattern)}`);
 }
 
+/** What is wrong with a malformed pattern. */
 export function eventPatternFault(pattern: string): string {
   return `"${pattern}" is not an event pattern; write a type such as contact.created, contact.*, or *`;
 }

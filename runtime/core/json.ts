@@ -45,7 +45,7 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-/** `JSON.parse` that limits nesting and leaves out `__proto__`; throws `SyntaxError` like the original. */
+/** `JSON.parse` that limits nesting and leaves out `__proto__`. @throws SyntaxError like the original */
 export function parseJson(text: string, maxDepth = 128): unknown {
   const value: unknown = JSON.parse(text, (key, inner: unknown) => (key === "__proto__" ? undefined : inner));
   assertDepth(value, maxDepth);
@@ -80,7 +80,7 @@ function endOfText(json: string, begin: number): number {
 }
 
 /**
- * The first property that an object of a valid JSON text names twice; undefined when there is none. `JSON.parse` keeps the last
+ * The first property that an object of a valid JSON text names twice; undefined without one. `JSON.parse` keeps the last
  * of them, other readers the first, so two readers of one text would not agree (RFC 8259 §4).
  */
 export function repeatedKey(text: string): string | undefined {

@@ -24,6 +24,7 @@ export interface LogOptions {
   destination?: DestinationStream;
 }
 
+/** A log over the host's pino logger, a destination, or standard output; secrets are removed from what it writes. */
 export function createLog(options: LogOptions = {}): Log {
   const { level = "info", destination } = options;
   return wrap(options.logger ?? (destination ? pino({ level }, destination) : pino({ level })));

@@ -29,7 +29,7 @@ export class Lru<Key, Value> {
     this.#entries.delete(oldest!);
   }
 
-  /** The value of a key, made when there is none yet. A value that cannot be made is not kept. */
+  /** The value of a key, made on the first use. A value that cannot be made is not kept. */
   getOr(key: Key, make: () => Value): Value {
     let value = this.get(key);
     if (value === undefined) this.set(key, (value = make()));

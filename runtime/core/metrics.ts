@@ -26,6 +26,7 @@ export interface Metrics {
 
 const SECONDS = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60];
 
+/** Makes the metrics of one runtime. */
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];

@@ -25,6 +25,7 @@ export function deadlineSignal(
   };
 }
 
+/** The error for an answer that is longer than `maxBytes`. */
 export function tooLarge({ host }: URL, maxBytes: number): HooklineError {
   return new HooklineError("too_large", `${host}: the answer is longer than ${maxBytes} bytes; ask for less at once`);
 }

@@ -24,7 +24,7 @@ export interface StreamResponse {
 
 /**
  * One request whose bodies pass through without being kept; redirects are not followed.
- * Throws like `Network.request`; `too_large` before the answer begins when its length is told.
+ * @throws HooklineError as `Network.request`; `too_large` before the answer begins when its length is declared
  */
 export async function openStream(agent: Dispatcher, url: URL, request: StreamRequest): Promise<StreamResponse> {
   const { method, headers, body, deadlineMs, maxBytes } = request;
@@ -85,10 +85,12 @@ function limited(
   return Readable.from(pass(), { objectMode: false });
 }
 
+/** The error for a body that is longer than `maxBytes`. */
 export function bodyTooLarge(maxBytes: number): HooklineError {
   return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
 }
 
+/** Headers with the values of each name joined by commas. */
 export function plainHeaders(headers: Record<string, string | string[] | undefined>): Record<string, string> {
   const plain: Record<string, string> = {};
   for (const name in headers) {

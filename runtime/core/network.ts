@@ -42,7 +42,7 @@ export interface NetworkResponse {
 export interface Network extends AddressRules {
   /**
    * One request, one answer of any status; redirects are not followed.
-   * Throws `invalid_url`, `host_not_allowed` (an address behind the name is private), `timeout`, `too_large`, or `network`
+   * @throws HooklineError `invalid_url`, `host_not_allowed` (an address behind the name is private), `timeout`, `too_large`, or `network`
    * with `data.sent` false when the request certainly never reached the server. An abort by `signal` throws its reason.
    */
   request(url: string | URL, request: NetworkRequest): Promise<NetworkResponse>;
@@ -51,6 +51,7 @@ export interface Network extends AddressRules {
   close(): Promise<void>;
 }
 
+/** Makes a network with one agent and one policy. */
 export function createNetwork(options: NetworkOptions): Network {
   const rules = addressRules(options);
   const trusted = new Set(options.trusted.map((host) => host.toLowerCase()));

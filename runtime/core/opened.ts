@@ -10,7 +10,7 @@ export class OpenedCache<Opened> {
     this.#entries = new Lru(most);
   }
 
-  /** Throws what opening throws. */
+  /** The opened value. @throws HooklineError as opening it */
   get(id: string, sealed: Uint8Array): Opened {
     const known = this.#entries.get(id);
     if (known && Buffer.compare(known.sealed, sealed) === 0) return known.opened;

@@ -3,7 +3,7 @@ export const LONGEST_RETRY_AFTER = 24 * 60 * 60 * 1000;
 
 /**
  * Milliseconds to wait, from the value of a Retry-After header (RFC 9110 §10.2.3: seconds or an HTTP date), at most a day.
- * Undefined when there is none or it makes no sense: negative, in the past, or not a number.
+ * Undefined when it is missing or makes no sense: negative, in the past, or not a number.
  */
 export function parseRetryAfter(value: unknown, now: number): number | undefined {
   if (typeof value !== "string" && typeof value !== "number") return undefined;

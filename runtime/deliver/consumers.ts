@@ -30,13 +30,13 @@ export interface ConsumerOptions {
   ordered?: boolean;
 }
 
-/** What follows the pattern: the options may stand before the consumer or after it. */
+/** What follows the pattern: the options come before the consumer or after it. */
 export type ConsumerArguments = [Consumer, ConsumerOptions?] | [ConsumerOptions, Consumer];
 
 export interface Consumers {
   /**
    * Calls `consumer` for every event whose type matches, with the guarantees of a webhook. Events that happen while the
-   * process is down, or before this is called again, wait for it. The options may stand before the consumer or after it.
+   * process is down, or before this is called again, wait for it. The options come before the consumer or after it.
    * @throws HooklineError `invalid_input` for a pattern that is malformed or nearly misses a known type
    * @throws TypeError as {@link assertConsumer}, and for a name given twice
    */

@@ -24,7 +24,7 @@ export interface Deliveries {
   /** @throws HooklineError `not_found` */
   get(id: string, scope?: Scope): Promise<DeliveryView>;
   /**
-   * Makes a delivery due now, whatever became of it; the receiver sees the same `webhook-id`.
+   * Makes a delivery due now, whatever its status; the receiver sees the same `webhook-id`.
    * @throws HooklineError `not_found`; `conflict` when its endpoint is disabled or deleted
    */
   retry(id: string, scope?: Scope): Promise<DeliveryView>;

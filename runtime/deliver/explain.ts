@@ -44,7 +44,7 @@ export interface RecordReading {
 export interface Explanation extends RecordQuestion {
   /** One for each input with which the stream is read. */
   reads: RecordReading[];
-  /** Why there are or are not events, in words. */
+  /** Explains why the record has or does not have events. */
   reason: string;
 }
 
@@ -64,7 +64,7 @@ export const explanationSchemas = {
       }),
       "One for each input with which the stream is read.",
     ),
-    reason: text("Why there are or are not events, in words."),
+    reason: text("Explains why the record has or does not have events."),
   }),
 };
 

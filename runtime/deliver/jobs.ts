@@ -15,7 +15,7 @@ export function deliverJob({ id, stream, recordKey }: DeliveryToSend, endpoint: 
 
 type Enqueue = Pick<Engine, "enqueue">;
 
-/** Sends deliveries again, whatever became of them, in the order given. */
+/** Sends deliveries again, whatever their status, in the order given. */
 export async function revive(
   tx: Tx,
   engine: Enqueue,

@@ -12,7 +12,7 @@ const SAMPLE = 1000;
 /** What is counted when no time is given. */
 const DEFAULT_PERIOD_MS = 7 * DAY;
 
-/** How the deliveries to an endpoint go. */
+/** Delivery statistics of an endpoint. */
 export interface EndpointStats {
   deliveries: Record<DeliveryStatus, number>;
   /** The part of the finished deliveries that arrived, 0 to 1; null before any is finished. */
@@ -21,7 +21,7 @@ export interface EndpointStats {
   durationMs: { p50: number | null; p95: number | null };
 }
 
-/** What has happened, in numbers. */
+/** Counts. */
 export interface Stats {
   /** Events and deliveries are counted from this time, RFC 3339. */
   since: string;
@@ -43,7 +43,7 @@ export const statsQuery = input(
 const durations = { type: ["number", "null"], minimum: 0 };
 
 export const statsSchemas = {
-  EndpointStats: object("How the deliveries to an endpoint go.", {
+  EndpointStats: object("Delivery statistics of an endpoint.", {
     deliveries: object("How many deliveries there are of each status.", {
       pending: count("Due, or waiting for the next attempt."),
       delivered: count("Accepted by the receiver."),
@@ -54,14 +54,14 @@ export const statsSchemas = {
       type: "number",
       minimum: 0,
       maximum: 1,
-      description: "Part of the finished deliveries that arrived; null before any is finished.",
+      description: "Share of the finished deliveries that were delivered; null before any is finished.",
     }),
     durationMs: object("How long attempts took, over the latest 1000 deliveries.", {
       p50: { ...durations, description: "Median, milliseconds; null before any attempt." },
       p95: { ...durations, description: "95th percentile, milliseconds; null before any attempt." },
     }),
   }),
-  Stats: object("What has happened, in numbers.", {
+  Stats: object("Counts.", {
     since: timeSchema("Events and deliveries are counted from this time."),
     connections: {
       type: "object",

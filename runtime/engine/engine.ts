@@ -58,7 +58,7 @@ export const MOST_INTERRUPTIONS = 5;
 export type Outcome = {
   commit?: (tx: Tx) => Promise<void>;
   /** A power cut may undo it, for running the job again would come to the same: it need not wait for the disk. */
-  fleeting?: boolean;
+  relaxed?: boolean;
 } & (
   | { done: true }
   | {

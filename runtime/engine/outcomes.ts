@@ -33,9 +33,9 @@ export async function settle({ table, batch, now, planned, retry }: SettleOption
       now(),
     );
   };
-  const fleeting = batch.every(({ outcome }) => outcome !== "released" && outcome.fleeting);
+  const relaxed = batch.every(({ outcome }) => outcome !== "released" && outcome.relaxed);
   try {
-    return await table.transaction((tx) => work(tx, (mine) => commit(tx, mine)), fleeting);
+    return await table.transaction((tx) => work(tx, (mine) => commit(tx, mine)), relaxed);
   } catch {
     // Below it shows whose fault it was.
   }

@@ -53,7 +53,7 @@ async function claimJobs(tx: Tx, owner: string, which: string, params: readonly 
 
 /** A job whose claim a power cut undid is claimed again: it need not wait for the disk. */
 const quickly = <T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  db.fleeting?.(work) ?? db.transaction(work);
+  db.relaxed?.(work) ?? db.transaction(work);
 
 export interface SqliteSourceOptions {
   db: Database;

@@ -96,8 +96,8 @@ export class SqliteJobTable implements JobTable {
     if (progress && job.interruptions > 0) await tx.run("update jobs set interruptions = 0 where id = ?", [job.id]);
   }
 
-  transaction<T>(work: (tx: Tx) => Promise<T>, fleeting: boolean): Promise<T> {
-    return (fleeting ? this.#db.fleeting?.(work) : undefined) ?? this.#db.transaction(work);
+  transaction<T>(work: (tx: Tx) => Promise<T>, relaxed: boolean): Promise<T> {
+    return (relaxed ? this.#db.relaxed?.(work) : undefined) ?? this.#db.transaction(work);
   }
 
   async held(_tx: Tx, claims: readonly Claim[]): Promise<Set<Claim>> {

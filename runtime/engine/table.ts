@@ -58,8 +58,8 @@ export interface JobTable {
    * @throws HooklineError `conflict` when another process has the job
    */
   hold(tx: Tx, claim: Claim, progress: boolean): Promise<void>;
-  /** Has work done in a transaction that may end jobs; `fleeting` as in {@link Outcome}. */
-  transaction<T>(work: (tx: Tx) => Promise<T>, fleeting: boolean): Promise<T>;
+  /** Has work done in a transaction that may end jobs; `relaxed` as in {@link Outcome}. */
+  transaction<T>(work: (tx: Tx) => Promise<T>, relaxed: boolean): Promise<T>;
   /** Which of these are still this process's; they stay that until the transaction ends. */
   held(tx: Tx, claims: readonly Claim[]): Promise<Set<Claim>>;
   /** Ends, moves or gives back jobs that are held. */

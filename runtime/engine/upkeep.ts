@@ -39,7 +39,7 @@ export class Upkeep {
       } catch (error) {
         this.#log.error({ error, task: data["task"] }, "upkeep failed; it runs again at its next time");
       }
-      return { runAgainAt: nextCronTime(task.expression, "UTC", now()), attempt: "reset", fleeting: true };
+      return { runAgainAt: nextCronTime(task.expression, "UTC", now()), attempt: "reset", relaxed: true };
     };
   }
 }

@@ -56,7 +56,7 @@ function problemOf({ id, connector, status }: StatusChange, at: number): FlowPro
     code: removed ? "not_found" : "reauth_required",
     message: removed
       ? `Connection ${id} of ${connector} was removed; wire another one into the flow, and enable it`
-      : `Connection ${id} of ${connector} has lost its grant; reconnect it, and the flow goes on`,
+      : `Connection ${id} of ${connector} has lost its grant; reconnect it, and the flow continues`,
     connection: id,
     at,
   };

@@ -43,7 +43,7 @@ const GONE: Outcome = { done: true };
  * Takes a run as far as it gets: to its end, a delay, another try's time, or the end of its turn. Every call is marked
  * before it is made, and its result is durable before the next step: after a crash, finished steps are not repeated, and
  * a started one only where that is harmless.
- * @throws whatever made the signal abort; the run then goes on where it is
+ * @throws whatever made the signal abort; the run then continues at its current step
  */
 export async function executeRun(
   unfinished: Unfinished,
@@ -52,7 +52,7 @@ export async function executeRun(
 ): Promise<Outcome> {
   const { run, job } = unfinished;
   if (job.interruptions >= MOST_INTERRUPTIONS) {
-    const message = `The process ended ${job.interruptions} times during this run, and the run never got further`;
+    const message = `The process ended ${job.interruptions} times during this run, and the run made no progress`;
     const error = { code: "interrupted", message, step: null };
     return new Progress(run, job.transaction, options).end("failed", error);
   }
@@ -124,7 +124,7 @@ class Execution {
 
   async #delay(step: CompiledStep): Promise<Outcome | undefined> {
     const { work } = step;
-    if (work.kind !== "delay") throw new TypeError(`Step ${step.id} is no delay`);
+    if (work.kind !== "delay") throw new TypeError(`Step ${step.id} is not a delay`);
     const record = this.#log.of(step.id);
     if (record === undefined) {
       const skip = await this.#skipped(step, 0, this.#scope());
@@ -214,11 +214,11 @@ class Execution {
 
   #interrupted(step: CompiledStep, iteration: number): Promise<Outcome | undefined> {
     const message =
-      "the process ended while this was being done, and doing it twice is not harmless; look whether it was done, and replay from the next step or from this one";
+      "the process ended during this step, which cannot be repeated safely; check at the vendor whether it was done, and replay from the next step or from this one";
     return this.#fail(step, iteration, new HooklineError("conflict", message), "interrupted");
   }
 
-  /** A failure that stands: the run goes on without it, or ends. */
+  /** A final failure: the run continues without the step, or ends. */
   async #fail(
     step: CompiledStep,
     iteration: number,
@@ -235,7 +235,7 @@ class Execution {
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
 
-  /** Undefined when the step's condition holds; else how to go on without it. */
+  /** Undefined when the step's condition holds; else how to continue without it. */
   async #skipped(
     step: CompiledStep,
     iteration: number,
@@ -258,7 +258,7 @@ class Execution {
     const { timeLimitMs } = this.#flow;
     const start = this.#run.startedAt ?? this.#began;
     if (timeLimitMs !== undefined && now - start >= timeLimitMs) {
-      const message = `the flow's timeLimit of ${timeLimitMs / 1000} s is over; raise it, or see which step takes so long`;
+      const message = `the flow's timeLimit of ${timeLimitMs / 1000} s has passed; raise it, or see which step takes so long`;
       return this.#progress.end("failed", { code: "timeout", message, step: step.id });
     }
     return now - this.#began < TURN_MS ? undefined : { runAgainAt: now, attempt: "reset" };

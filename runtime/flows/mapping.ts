@@ -9,7 +9,7 @@ import { faultsOf } from "./attempt.ts";
 
 /** A place of a mapping whose value is computed. */
 export interface Expression {
-  /** Where it stands in the mapping. */
+  /** Its place in the mapping. */
   pointer: string;
   /** What it reads. */
   paths: readonly Path[];

@@ -33,7 +33,7 @@ export class Progress {
     return this.#transaction(async (tx) => {
       const now = await runSteps.find(tx, step.run, step.step, step.iteration);
       if (now?.status !== before?.status || now?.attempts !== before?.attempts) {
-        throw new HooklineError("conflict", `Step ${step.step} is at work elsewhere; this process leaves it alone`);
+        throw new HooklineError("conflict", `Another process runs step ${step.step}; this process leaves it alone`);
       }
       return this.#save(tx, step);
     }, "note");

@@ -91,7 +91,7 @@ async function subscriptionsOf(tx: Tx, flow: string): Promise<SubscriptionRecord
   return subscriptions.all(tx, "where flow = ? order by id", [flow]);
 }
 
-/** Puts what is wrong with one trigger at its place in the flow. An error with a cause is the store's, and goes on as it is. */
+/** Puts what is wrong with one trigger at its place in the flow. An error with a cause is the store's, and is thrown unchanged. */
 async function at<T>(index: number, work: () => Promise<T>): Promise<T> {
   const made = await attemptAsync(work);
   if ("value" in made) return made.value;

@@ -130,7 +130,7 @@ export function createTemplates(
     }
     const template = await get(before.origin.template);
     if ("sync" in template) {
-      throw new HooklineError("conflict", `Template ${template.id} is now one of a sync; install it again`);
+      throw new HooklineError("conflict", `Template ${template.id} now makes a sync; install it again`);
     }
     const kept = keepOnly(before.origin.connections, template.connections);
     const { connections } = await choose(template, { ...kept, ...chosen.connections }, before.user ?? undefined);

@@ -14,7 +14,7 @@ const DATA = event.$defs.recordEventData.properties;
 /** The static type of a value: what lies at a path inside it, as far as that is certain before anything has run. */
 export type ValueType = (path: readonly string[]) => Lookup;
 
-/** The type of a value of which nothing is certain. */
+/** The type of a value that can be anything. */
 export const anything: ValueType = () => ANYTHING;
 
 /** Text of any kind. */

@@ -19,7 +19,7 @@ export interface WorkFlowsOptions extends ExecuteOptions {
 const CONCURRENCY = 64;
 /** Jobs of one flow at once, so that the other flows always find slots. */
 export const PER_FLOW = 8;
-/** More than a turn and the longest step: a run goes on at the step it has come to. */
+/** More than a turn and the longest step: a run continues at its current step. */
 const DEADLINE_MS = 3_600_000;
 const DONE: Outcome = { done: true };
 

@@ -25,6 +25,7 @@ export type Authenticate = (request: Request, response: Response, services: Serv
 /** Wrong credentials per address and minute; right ones always pass. */
 const FAILURES_PER_MINUTE = 30;
 
+/** Makes the check of who sends a request: API key, user token, then the host's own login. */
 export function createAuthenticate({ apiKey, hostLogin }: AuthenticateOptions): Authenticate {
   if (apiKey) rememberSecret(apiKey);
   const countFailure = failureCounter();

@@ -11,7 +11,7 @@ const MAX_DEPTH = 64;
 type Request = IncomingMessage & { body?: unknown };
 
 /**
- * The JSON body of a request; undefined when there is none. Reads it, or takes what the host's `express.json()`,
+ * The JSON body of a request; undefined without one. Reads it, or takes what the host's `express.json()`,
  * `express.text()` or `express.raw()` has read before.
  * @throws HooklineError `too_large`, `invalid_input`
  */
@@ -24,9 +24,9 @@ export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Pro
 }
 
 /**
- * The body of a request as it came, at most `maxBytes`; empty when there is none. What a host's parser has turned into a value
+ * The bytes of a request's body, at most `maxBytes`; empty without one. What a host's parser has turned into a value
  * is written out as JSON again.
- * @throws HooklineError `too_large`, before anything is read where the request tells its length; `invalid_input` for packed bytes
+ * @throws HooklineError `too_large`, before anything is read where the request declares its length; `invalid_input` for packed bytes
  */
 export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);

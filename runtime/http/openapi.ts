@@ -5,7 +5,7 @@ import type { JsonSchema } from "../core/json.ts";
 import type { Route } from "../model/route.ts";
 import { bodyOf, queryOf } from "./serve.ts";
 
-/** Of the API, not of the package: what `/v1` stands for. */
+/** Version of the API behind `/v1`, not of the package. */
 const API_VERSION = "1.0.0";
 
 /** What the tags of the core mean. */
@@ -40,7 +40,7 @@ export function describeApi({ routes, nouns, tags }: Described, base: string): o
     info: {
       title: "Hookline",
       version: API_VERSION,
-      summary: "Connects accounts of users at vendors, and tells what changes there.",
+      summary: "Connects users' accounts at vendors, and reports what changes there.",
       license: { name: "MIT", identifier: "MIT" },
     },
     servers: [{ url: base === "" ? "/" : base }],
@@ -112,7 +112,7 @@ function describeResponses({ responses }: Route): object {
     const content = schema
       ? { "application/json": { schema } }
       : contentType && { [contentType]: contentType === "*/*" ? {} : { schema: { type: "string" } } };
-    const location = { Location: { description: "Where it is.", schema: { type: "string" } } };
+    const location = { Location: { description: "URL of the new object.", schema: { type: "string" } } };
     const headers = status === "303" || (status === "201" && schema !== undefined) ? { headers: location } : {};
     return [status, { description, ...headers, ...(content ? { content } : {}) }];
   });

@@ -14,7 +14,7 @@ export function toProblem(error: unknown, requestId: string): Problem {
   return { ...problemOf(new HooklineError(known.code, INTERNAL)), requestId };
 }
 
-const INTERNAL = "Something went wrong inside Hookline; the log tells more under this requestId";
+const INTERNAL = "An internal error occurred; the log has the details under this requestId";
 
 /** A method that a known path does not have (RFC 9110 §15.5.6): of HTTP only, so no {@link ErrorCode}. */
 export function methodNotAllowed(method: string, allowed: readonly string[]): Problem {

@@ -108,10 +108,10 @@ function noSuchPath({ path }: Request, known: readonly string[]): HooklineError 
     known.map((template) => fillIn(template, path)),
   );
   const remedy = near === undefined ? "GET /openapi.json lists all" : `did you mean ${near}?`;
-  return new HooklineError("not_found", `There is no such path; ${remedy}`);
+  return new HooklineError("not_found", `This path does not exist; ${remedy}`);
 }
 
-/** A path template with its parameters as they stand in the given path. */
+/** The parameters of a path template, as the given path has them. */
 function fillIn(template: string, path: string): string {
   const given = path.split("/");
   return template

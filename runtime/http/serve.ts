@@ -75,7 +75,7 @@ function isListQuery(query: NonNullable<Route["query"]>): query is Extract<typeo
   return typeof query["check"] === "function";
 }
 
-/** Reads and checks a route's input; what the service checks itself goes on as it came. */
+/** Reads and checks a route's input; what the service checks itself is passed on unchanged. */
 function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
   const { requiredQuery: required = [], openQuery = false, query = {}, body, bodyBytes } = route;
   const parameters = queryOf(route);

@@ -16,7 +16,7 @@ export interface BundlerOptions {
   read: (file: string) => Promise<unknown>;
 }
 
-/** Where JSON Schemas stand in a manifest; inside them `$ref` is JSON Schema's own. */
+/** The places of JSON Schemas in a manifest; inside them `$ref` is JSON Schema's own. */
 const SCHEMA_PLACES =
   /^\/(streams\/[^/]+\/(schema|input)|triggers\/[^/]+\/input|actions\/[^/]+\/(input|output)|authentication(\/oneOf\/\d+)?\/connectionInput)$/;
 

@@ -24,7 +24,7 @@ export interface CompiledRecords {
   readonly timestamp: ((record: unknown) => unknown) | undefined;
 }
 
-/** What a manifest says of records, as it stands at this place. @throws HooklineError `invalid_expression` */
+/** Compiles the records of a manifest's stream. @throws HooklineError `invalid_expression` */
 export function compileRecords(records: Records, at: Site): CompiledRecords {
   const { timestamp: place } = records;
   const timestamp = place === undefined ? undefined : at.at("timestamp").value(place, ROOTS.record, "record");

@@ -17,7 +17,7 @@ export function isRuntimeExpression(text: string): boolean {
 
 /**
  * A runtime expression (`$response.body#/next`, `$response.header.retry-after`, `$record#/id`, `$input.a.b`, `$cursor`) as a
- * function that gives the value, or undefined where there is none. Own properties only. In the spirit of OpenAPI 3.1 §4.8.20.4 and Arazzo 1.0.
+ * function that gives the value, or undefined for a missing one. Own properties only. In the spirit of OpenAPI 3.1 §4.8.20.4 and Arazzo 1.0.
  *
  * @param roots names that may follow the `$` at this place.
  * @throws HooklineError `invalid_expression`
@@ -90,6 +90,7 @@ export function compilePointer(pointer: string): (value: unknown) => unknown {
   return walker(pointer === "" ? [] : pointerTokens(pointer));
 }
 
+/** The error for a faulty expression. */
 export function invalid(text: string, problem: string): HooklineError {
   return new HooklineError("invalid_expression", `expression "${text.slice(0, 120)}": ${problem}`);
 }

@@ -8,7 +8,7 @@ interface CustomFunction {
 
 /** Functions of expressions besides JMESPath's own. */
 export const FUNCTIONS: Readonly<Record<string, CustomFunction>> = {
-  /** A time as vendors write it (epoch seconds or milliseconds, ISO 8601) in RFC 3339; null when it is none, or does not tell its zone. */
+  /** A time as vendors write it (epoch seconds or milliseconds, ISO 8601) in RFC 3339; null when it is not a time, or has no zone. */
   rfc3339: {
     call: ([value]) => rfc3339(value),
     signature: [{ types: [TYPE_STRING, TYPE_NUMBER, TYPE_NULL] }],

@@ -6,14 +6,14 @@ type Evaluate = (value: JSONValue) => JSONValue;
 /** What closures leave to the interpreter, and what they answer to. */
 export interface Machine {
   visit(node: Node, value: JSONValue): unknown;
-  /** Throws when an evaluation has done too much. */
+  /** Counts steps. @throws HooklineError `invalid_expression` when an evaluation has done too much */
   spend(steps: number): void;
   equal(left: unknown, right: unknown): boolean;
   call(name: string, args: JSONValue[]): JSONValue;
 }
 
 /**
- * A parsed expression as nested closures, several times faster than walking it anew for every record. They mean what the
+ * A parsed expression as nested closures, several times faster than walking the tree for every record. They mean what the
  * library's interpreter means, and spend a step per part; parts that are rare or look at variables are left to it.
  */
 export function toClosure(node: Node, machine: Machine): Evaluate {
@@ -142,6 +142,7 @@ export function isTrue(value: unknown): boolean {
   return false;
 }
 
+/** An own property of an object; null for anything else, as JMESPath has it. */
 export function ownField(value: unknown, name: string): JSONValue {
   if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return null;
   return (value as Record<string, JSONValue>)[name] ?? null;

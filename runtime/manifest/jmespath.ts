@@ -64,7 +64,7 @@ export function compileCondition(expression: string, roots?: readonly string[]):
   return (value) => isTrue(evaluate(value));
 }
 
-/** Throws `invalid_expression` when it is too long or does not parse. */
+/** Parses an expression. @throws HooklineError `invalid_expression` when it is too long or does not parse. */
 export function parse(expression: string): Node {
   if (expression.length > MAX_EXPRESSION_LENGTH) {
     throw invalid(expression, `it is ${expression.length} characters long; ${MAX_EXPRESSION_LENGTH} are allowed`);
@@ -144,7 +144,7 @@ export function unknownRoot(name: string, roots: readonly string[], prefix = "")
   return `unknown root "${prefix}${name}"${near ? `; did you mean "${prefix}${near}"?` : ";"} Allowed here: ${allowed}`;
 }
 
-/** The parts of a part, by the property they stand in. */
+/** The parts of a part, by property. */
 export function* children(part: Part): Generator<[string, Part]> {
   if (part.type === "Literal") return;
   for (const [key, value] of Object.entries(part)) {

@@ -60,7 +60,7 @@ async function findFile(source: string, cwd: string): Promise<string> {
   if (/[/\\]|\.json$/.test(source)) {
     const file = resolve(cwd, source);
     if (!existsSync(file))
-      throw new HooklineError("not_found", `manifest ${source}: there is no such file; give its path from ${cwd}`);
+      throw new HooklineError("not_found", `Manifest ${source} does not exist; give its path from ${cwd}`);
     return file;
   }
   const names = builtInConnectors();
@@ -69,7 +69,7 @@ async function findFile(source: string, cwd: string): Promise<string> {
   const remedy = near
     ? `did you mean "${near}"?`
     : `built in are ${names.join(", ") || "none"}; a manifest of your own is given by its path`;
-  throw new HooklineError("not_found", `connector "${source}": there is none of this name; ${remedy}`);
+  throw new HooklineError("not_found", `Connector "${source}" does not exist; ${remedy}`);
 }
 
 async function readJson(file: string, shown: string): Promise<unknown> {

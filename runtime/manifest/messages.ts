@@ -16,7 +16,7 @@ export function describeErrors(errors: readonly ErrorObject[], schema: object): 
   return [...faults.values()];
 }
 
-/** For every union that failed, innermost first: only the errors of the nearest branch, or one error for all when none is near. */
+/** For every union that failed, innermost first: only the errors of the nearest branch, or one error for all branches. */
 function reduceUnions(errors: readonly ErrorObject[], schema: object): ErrorObject[] {
   let left = errors.filter((error) => !ENVELOPES.has(error.keyword));
   const unions = left
@@ -158,7 +158,7 @@ function describeUnion(error: ErrorObject): string {
   const names = requiredNames(error)?.map((name) => `"${name}"`);
   if (error.params["passingSchemas"])
     return names ? `can have only one of ${names.join(", ")}` : "matches more than one of the forms it may have";
-  return names ? `needs ${names.join(" or ")}` : `has none of the forms it may have${exampleOf(error)}`;
+  return names ? `needs ${names.join(" or ")}` : `matches none of the allowed forms${exampleOf(error)}`;
 }
 
 const FORMATS: Record<string, string> = {

@@ -1,14 +1,18 @@
 import { invalid, toText, type Getter } from "./expressions.ts";
 import { compileJmespath } from "./jmespath.ts";
 
-/** A closing brace of a JMESPath hash may stand before the two that end the placeholder. */
+/** A closing brace of a JMESPath hash may come before the two that end the placeholder. */
 const PLACEHOLDER = /\{\{([\s\S]*?)\}\}(?!\})/;
 
+/** Whether a text contains `{{`. */
 export function hasPlaceholders(text: string): boolean {
   return text.includes("{{");
 }
 
-/** Literal text and, at every second place, the expressions between it. Throws `invalid_expression` for braces without a partner. */
+/**
+ * Literal text and, at every second place, the expressions between it.
+ * @throws HooklineError `invalid_expression` for braces without a partner
+ */
 export function splitPlaceholders(text: string): string[] {
   const pieces = text.split(PLACEHOLDER);
   for (const [i, piece] of pieces.entries()) {

@@ -1,7 +1,7 @@
 const variables = ["workspace", "user"] as const;
 const caller = ["input", "connection", ...variables] as const;
 
-/** Which roots expressions may use, by the place they stand in. */
+/** The roots that expressions may use, by place. */
 export const ROOTS = {
   connection: ["connection"],
   response: ["response"],

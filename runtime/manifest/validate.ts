@@ -12,7 +12,7 @@ export type Validator = (value: unknown) => Fault[];
 const MAX_SCHEMA_LENGTH = 1_048_576;
 /** The deepest nesting of a schema and of a value checked by it. */
 const MAX_DEPTH = 100;
-/** Annotations of ours that stand in schemas. */
+/** Hookline's own annotations in schemas. */
 const ANNOTATIONS = ["x-antiExamples", "dynamicValues"];
 
 /** A pattern as ajv calls it, in RE2's linear time; a pattern RE2 does not know (lookaround, back-references) is an error. */
@@ -47,7 +47,7 @@ const cache = new WeakMap<object, Validator>();
  * A JSON Schema (2020-12) as a function, compiled on its first use and kept for as long as the schema.
  * Patterns run in RE2; `$ref` stays inside the schema, nothing is ever fetched.
  *
- * @throws HooklineError `invalid_manifest` on the first use, when the schema is none, is too large or refers to what is not there
+ * @throws HooklineError `invalid_manifest` on the first use, when the schema is not valid, is too large or refers to a missing part
  */
 export function compileSchema(schema: object): Validator {
   const known = cache.get(schema);

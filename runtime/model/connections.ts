@@ -31,9 +31,9 @@ export const connections = new Table("connections", {
   user: fixed(name("The user it belongs to.", { column: "user_id", example: "u_1" })),
   status: oneOf(STATUSES, "pending: not authorized yet; reauth_required: a person has to reconnect."),
   label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
-  inputs: anyObject("Answers to the manifest's `connectionInput`, without secret ones."),
+  inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
-  scopes: scopeList("Granted OAuth scopes; empty when the way of authentication has none."),
+  scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
   authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
   credentials: nullable(bytes("Sealed credentials; null while pending.")),
   expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),
@@ -114,6 +114,7 @@ export const connectionSchemas = {
   Reconnection: object("The new authorization.", { authorizeUrl: textSchema("Valid for ten minutes, once.") }),
 };
 
+/** A connection by id. */
 export function findConnection(sql: Sql, id: string): Promise<ConnectionRow | undefined> {
   return connections.find(sql, id);
 }

@@ -34,7 +34,7 @@ export const deliveries = new Table("deliveries", {
   endpoint: fixed(text("Id of the endpoint.")),
   status,
   attempts: value<Attempt[]>(schema.listOf(schema.ref("Attempt"), "All attempts, oldest first.")),
-  nextAttemptAt: nullable(time("When the next attempt is due; null when none is.")),
+  nextAttemptAt: nullable(time("When the next attempt is due; null when no attempt is.")),
   createdAt: fixed(time("When the delivery was created.")),
   finishedAt: nullable(time("When the delivery ended; null while it is pending.")),
 });
@@ -131,7 +131,7 @@ export async function cancelDeliveries(tx: Tx, endpoint: string, now: number): P
   );
 }
 
-/** Makes deliveries due again, whatever became of them. */
+/** Makes deliveries due again, whatever their status. */
 export async function reviveDeliveries(tx: Tx, ids: readonly string[], now: number): Promise<void> {
   const due = { status: "pending", nextAttemptAt: now, finishedAt: null } as const;
   await deliveries.change(tx, due, tx.oneOf("id"), [JSON.stringify(ids)]);

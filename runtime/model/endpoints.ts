@@ -71,7 +71,7 @@ const headers = checked(
   value<Record<string, string>>({
     type: "object",
     additionalProperties: { type: "string" },
-    description: "Sent along with every webhook, kept encrypted, never shown again.",
+    description: "Sent with every webhook; stored encrypted, never shown again.",
   }),
   headerFaults,
 );
@@ -96,7 +96,7 @@ export const endpointChanges = input(
     ...settings,
     status: {
       ...status,
-      schema: { ...status.schema, description: "`disabled` cancels what is still to be delivered." },
+      schema: { ...status.schema, description: "`disabled` cancels pending deliveries." },
     },
   },
   { minProperties: 1 },

@@ -35,9 +35,9 @@ export type Emit = (tx: Tx, events: readonly NewEvent[]) => Promise<void>;
 export const events = new Table("events", {
   id: text("Id: the `webhook-id` of every attempt.", { example: "evt_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
   type: text("Type.", { example: "contact.created" }),
-  connection: nullable(text("Id of the connection; null for an event that concerns none.")),
+  connection: nullable(text("Id of the connection; null for an event without one.")),
   user: nullable(text("The user it belongs to; null for the workspace.", { column: "user_id" })),
-  subscription: nullable(text("Id of the subscription; null for an event that concerns none.")),
+  subscription: nullable(text("Id of the subscription; null for an event without one.")),
   stream: hidden(nullable(count("Number of the stream; null for an operational event."))),
   recordKey: hidden(nullable(text("Primary key of the record; null for an operational event."))),
   sequence: hidden(nullable(count("Grows per connection and stream; null for an operational event."))),
@@ -74,6 +74,7 @@ export const eventSchemas = {
 /** JSON Schemas of what is shown of an event, by property. */
 export const shownOfEvent = { ...events.shown, timestamp };
 
+/** An event by id. */
 export async function eventById(sql: Sql, id: string): Promise<EventRecord | undefined> {
   return events.find(sql, id);
 }

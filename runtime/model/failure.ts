@@ -14,6 +14,7 @@ export interface Failure {
 /** A failure as it is shown: its time as RFC 3339. */
 export type FailureView<F extends Failure = Failure> = Omit<F, "at"> & { at: string };
 
+/** A failure as people see it: its time as RFC 3339. */
 export const showFailure = <F extends Failure>({ at, ...failure }: F): FailureView<F> => ({
   ...failure,
   at: isoTime(at),

@@ -4,7 +4,7 @@ import { isoTime } from "../core/time.ts";
 import type { SqlValue } from "../store/database.ts";
 import * as schema from "./schema.ts";
 
-/** How a value stands in a column: as it is, or turned into what a column holds. */
+/** The value in a column: unchanged, or converted. */
 type Codec = { write?(value: never): SqlValue; read?(value: never): unknown };
 
 /**
@@ -77,6 +77,7 @@ export const text = (description: string, options: Options = {}): Field<string, 
 export const name = (description: string, options: Options = {}): Field<string, string, false> =>
   field(plain, schema.name(description), options, same<string>);
 
+/** One of several texts. */
 export const oneOf = <const Choice extends string>(
   choices: readonly Choice[],
   description: string,
@@ -91,6 +92,7 @@ export const number = (description: string, options: Options = {}): Field<number
 export const count = (description: string, options: Options = {}): Field<number, number, false> =>
   field(plain, schema.count(description), options, same<number>);
 
+/** True or false. */
 export const flag = (description: string, options: Options = {}): Field<boolean, boolean, false> =>
   field(truth, { type: "boolean", description }, options, same<boolean>);
 

@@ -57,7 +57,7 @@ export function checkedInput<Given>(
 }
 
 /**
- * Checks a value of which more may be wrong beside what is stored, so that people see all faults at once. `look` finds those: it
+ * Checks a value against what is stored as well, so that people see all faults at once. `look` finds those: it
  * gets the properties that are right in form, and can ask of any property whether it is wrong. What else it finds comes back.
  * @throws HooklineError `invalid_input` with every fault
  */

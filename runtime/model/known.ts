@@ -25,6 +25,7 @@ export async function knownByKeys(sql: Sql, stream: number, keys: readonly strin
   return new Map(found.map((known) => [known.key, known]));
 }
 
+/** Saves what is known of records. */
 export async function remember(tx: Tx, stream: number, records: readonly Known[]): Promise<void> {
   await knownRecords.save(tx, ...records.map((record) => ({ ...record, stream })));
 }
@@ -35,6 +36,7 @@ export async function markSeen(tx: Tx, stream: number, keys: readonly string[], 
   await knownRecords.change(tx, { seen }, `stream = ? and ${tx.oneOf("key")}`, [stream, JSON.stringify(keys)]);
 }
 
+/** Forgets records by their keys. */
 export async function forget(tx: Tx, stream: number, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;
   await tx.run(`delete from known where stream = ? and ${tx.oneOf("key")}`, [stream, JSON.stringify(keys)]);
@@ -50,6 +52,7 @@ export async function forgetUnseenSince(tx: Tx, stream: number, before: number):
   await tx.run("delete from known where stream = ? and seen < ?", [stream, before]);
 }
 
+/** Forgets every record of a stream. */
 export async function forgetAll(tx: Tx, stream: number): Promise<void> {
   await tx.run("delete from known where stream = ?", [stream]);
 }

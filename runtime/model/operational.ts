@@ -114,7 +114,7 @@ export function runFailed(
   at: number,
 ): NewEvent {
   const { id, flow, user, connection } = run;
-  const reason = `${scrub(message)}; replay the run once it is put right`;
+  const reason = `${scrub(message)}; replay the run once it is fixed`;
   const details = step === null ? {} : { details: { step } };
   const facts = { flow, run: id, ...(connection !== null && { connection }), reason, code, ...details };
   return operational({ type: "flow.failed", user, at, facts });

@@ -2,7 +2,7 @@ import type { JsonSchema } from "../core/json.ts";
 import { checked, count, text, type Fields, type JsonOf } from "./field.ts";
 import { input, type Input } from "./input.ts";
 
-/** How much of a list is asked for, and where it goes on. */
+/** The size of a page of a list, and where it begins. */
 export interface PageQuery {
   /** Most items, 1 to 200; default 50. */
   limit?: number;

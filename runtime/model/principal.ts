@@ -30,7 +30,10 @@ export function ownerIn({ user }: Scope, named: string | undefined): string | un
   );
 }
 
-/** Throws `TypeError` for what a host's own login must not answer: above all a user without a name, who would be everybody. */
+/**
+ * Checks what a host's own login answers.
+ * @throws TypeError for anything else than an admin or a user with a name; a user without one would be every user
+ */
 export function assertPrincipal(value: Principal): Principal {
   if (value.role === "admin" || (value.role === "user" && typeof value.user === "string" && value.user !== "")) {
     return value;

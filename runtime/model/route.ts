@@ -15,7 +15,7 @@ export interface PublicCall<Services = unknown, Query = unknown> {
   params: Record<string, string>;
   query: Query;
   headers: Request["headers"];
-  /** What stands before `/v1` in the URLs of this API, without a trailing slash. */
+  /** The URL before `/v1`, without a trailing slash. */
   base: string;
   /** The request itself, for a handler that passes it on as it is. */
   request: Request;
@@ -88,7 +88,9 @@ export type Route = Operation &
     | { auth: "user" | "admin"; handler(call: Call<never, never, never>): Promise<Reply> | Reply }
   );
 
+/** A reply with status 200. */
 export const ok = (body: unknown): Reply => ({ status: 200, body });
+/** A reply with status 201 and the place of what was made. */
 export const created = (location: string, body: unknown): Reply => ({ status: 201, body, headers: { location } });
 export const noContent: Reply = { status: 204 };
 

@@ -19,6 +19,7 @@ export function anyObject(description: string, example?: unknown): JsonSchema {
   return { type: "object", description, ...withExample(example) };
 }
 
+/** Schema of a text. */
 export function text(description: string, example?: string): JsonSchema {
   return { type: "string", description, ...withExample(example) };
 }
@@ -28,22 +29,27 @@ export function name(description: string, example?: string): JsonSchema {
   return { type: "string", minLength: 1, maxLength: 255, description, ...withExample(example) };
 }
 
+/** Schema of a time in RFC 3339. */
 export function time(description: string): JsonSchema {
   return { type: "string", format: "date-time", description, examples: ["2026-11-21T22:00:00.000Z"] };
 }
 
+/** Schema of a whole number from 0. */
 export function count(description: string): JsonSchema {
   return { type: "integer", minimum: 0, description };
 }
 
+/** Schema of one of several texts. */
 export function oneOf(values: readonly string[], description: string): JsonSchema {
   return { type: "string", enum: values, description };
 }
 
+/** Schema of a list. */
 export function listOf(items: JsonSchema, description: string): JsonSchema {
   return { type: "array", items, description };
 }
 
+/** The schema, or null. */
 export function nullable(schema: JsonSchema): JsonSchema {
   const nothing = "enum" in schema ? { enum: [...(schema["enum"] as unknown[]), null] } : {};
   return { ...schema, ...nothing, type: [schema["type"], "null"].flat() };

@@ -3,7 +3,7 @@ import { count, fixed, nullable, text, time, value } from "./field.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
- * How far an unfinished read has come, so that it goes on there after a crash. Without one, the next read starts from the beginning.
+ * The progress of an unfinished read, so that it continues there after a crash. Without one, the next read starts from the beginning.
  *
  * A read is in one of these states; each is stored with the page that led to it:
  *
@@ -63,7 +63,7 @@ export const streams = new Table("streams", {
   id: count("Number."),
   connection: fixed(text("Id of the connection.")),
   stream: fixed(text("Key of the stream in the manifest.")),
-  inputHash: fixed(text("Tells inputs apart.")),
+  inputHash: fixed(text("Hash of the input.")),
   input: fixed(value<Record<string, unknown>>(json)),
   requestHash: nullable(text("Hash of the request that the cursor belongs to; null before the first read.")),
   cursorVersion: count("Version of the stream that the cursor belongs to."),
@@ -74,7 +74,7 @@ export const streams = new Table("streams", {
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a poll last succeeded.")),
-  nextPollAt: nullable(time("When the next poll is planned; null when none is.")),
+  nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
 });
@@ -100,6 +100,7 @@ export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<St
   return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
 }
 
+/** All streams of a connection, oldest first. */
 export async function streamsOfConnection(sql: Sql, connection: string): Promise<StreamRecord[]> {
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }

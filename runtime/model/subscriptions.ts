@@ -20,7 +20,7 @@ export const subscriptions = new Table("subscriptions", {
   trigger: fixed(name("Key of the trigger in the manifest.", { column: "trigger_name", example: "contact_created" })),
   stream: hidden(count("Number of the stream it reads.")),
   input: value<Record<string, unknown>>(
-    { type: "object", description: "What the trigger asks for." },
+    { type: "object", description: "Input of the trigger." },
     { example: { group: "contactGroups/friends" } },
   ),
   where: checked(
@@ -38,7 +38,7 @@ export const subscriptions = new Table("subscriptions", {
   timeZone: nullable(text("IANA time zone of `schedule`; UTC when left out.", { example: "Europe/Berlin" })),
   everySeconds: nullable(count("Instead of `schedule`: seconds between polls.", { schema: { minimum: 1 } })),
   firstPoll: value<FirstPoll>({
-    description: "How it begins: silently (the default), with all records, or with those that changed since a time.",
+    description: "The first poll: silent (the default), all records, or those that changed since a time.",
     oneOf: [
       oneOfText(FIRST_POLLS, "Silently, or with all records."),
       object("With the records that changed since a time.", { since: timeSchema("The time.") }),

@@ -17,7 +17,7 @@ const WORKSPACE = "";
 export const variables = new Table(
   "variables",
   {
-    owner: hidden(text("Whose it is: a user, or empty for the workspace.", { column: "user_id" })),
+    owner: hidden(text("Its owner: a user, or empty for the workspace.", { column: "user_id" })),
     name: text("Name.", { example: "region" }),
     secret: flag("Write-only: used, never shown again. Default false."),
     sealed: bytes("The value as JSON text."),
@@ -55,7 +55,7 @@ export const variableKey = input(
 );
 
 const anyJson = {
-  description: `Any JSON, up to ${LONGEST_VALUE} characters of it.`,
+  description: `Any JSON, up to ${LONGEST_VALUE} characters.`,
   examples: ["eu-1", { region: "eu" }],
 };
 
@@ -79,7 +79,7 @@ export const variableSchemas = {
   }),
 };
 
-/** The owner as it stands in the store; null is the workspace. */
+/** The owner as the store has it; null is the workspace. */
 export const ownerColumn = (user: string | null): string => user ?? WORKSPACE;
 
 /** The user who owns a variable; null for the workspace. */

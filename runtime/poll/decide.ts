@@ -53,7 +53,7 @@ export async function decide(
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };
 }
 
-/** A read that goes on at its checkpoint does what was decided when it began. */
+/** A read that continues at its checkpoint keeps the decision of its beginning. */
 export function resume(checkpoint: Checkpoint, { cursor, cursorAt }: StreamRecord, strategy: CursorStrategy): Decision {
   const { complete, startedAt } = checkpoint;
   const since = complete ? null : strategy.since(cursor, startedAt, cursorAt ?? 0);

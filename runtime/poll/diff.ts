@@ -22,7 +22,7 @@ export interface Difference {
   remembered: Known[];
   /** Keys of records that are as they were known. */
   unchanged: string[];
-  /** Keys that no longer stand for anything. */
+  /** Keys of records that no longer exist. */
   forgotten: string[];
 }
 

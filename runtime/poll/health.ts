@@ -12,7 +12,7 @@ const fields = {
     "waiting: the first poll has not ended yet; degraded: several polls in a row have failed.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
-  nextPollAt: nullable(time("When the next poll is planned; null when none is.")),
+  nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   lagSeconds: count("Seconds by which the next poll is late; 0 when it is not."),
   consecutiveErrors: count("Failed polls since the last success."),
   lastError: nullable(
@@ -27,11 +27,11 @@ const fields = {
   cursorAge: nullable(count("Seconds since the cursor was taken.")),
 };
 
-/** How the polls of a subscription go. */
+/** The health of a subscription: its polls, errors and delay. */
 export type SubscriptionHealth = { -readonly [Name in keyof typeof fields]: JsonOf<(typeof fields)[Name]> };
 
 export const subscriptionHealthSchema = object(
-  "How the polls of a subscription go.",
+  "The health of a subscription: its polls, errors and delay.",
   Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])),
 );
 

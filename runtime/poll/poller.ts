@@ -32,7 +32,7 @@ export interface PollerNeeds {
 
 /** Polls of one connection at once. */
 const PER_CONNECTION = 2;
-/** Of one poll; one that takes longer goes on at its checkpoint. */
+/** Time limit of one poll; a longer one continues at its checkpoint. */
 const DEADLINE_MS = 3_600_000;
 
 /** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
@@ -141,7 +141,7 @@ class Poll {
   async #reportInterruptions(): Promise<void> {
     const { stream, subscriptions } = this.#loaded;
     const { interruptions } = this.#job;
-    const message = `The process has ended ${interruptions} times in a row while this stream was read; polls go on, with pauses`;
+    const message = `The process has ended ${interruptions} times in a row while this stream was read; polling continues with pauses`;
     const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
     const recipients = subscriptions.filter(({ degraded }) => !degraded);
     await this.#job.transaction(async (tx) => {
@@ -161,7 +161,7 @@ class Poll {
     return {
       runAgainAt: next,
       attempt: "reset",
-      fleeting: read.nothingNew && degraded.length === 0,
+      relaxed: read.nothingNew && degraded.length === 0,
       commit: async (tx) => {
         await read.commit(tx);
         await saveStream(tx, { ...read.stream, nextPollAt: next });
@@ -181,7 +181,7 @@ class Poll {
     const failure = failureOf(error, current, { now: clock.now(), planned: this.#next(), random });
     const { stream, isLimit, isDegraded } = failure;
     const facts = { connection: connection.id, connector: this.#connector.name, stream: stream.stream, err: error };
-    if (isLimit) log.info(facts, "the vendor asks to wait");
+    if (isLimit) log.info(facts, "the vendor asked to wait");
     else log.warn(facts, "a poll failed");
     const recipients = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
     const commit = async (tx: Tx): Promise<void> => {

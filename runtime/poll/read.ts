@@ -75,7 +75,10 @@ class StreamRead {
       // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
       const stale = checkpoint?.page != null && STALE.has(error.class);
       if (!expired && !stale) throw error;
-      this.#reading.log.info({ stream: id, expired }, "the vendor no longer knows the place: reading from the start");
+      this.#reading.log.info(
+        { stream: id, expired },
+        "the vendor no longer accepts the page token; reading starts from the beginning",
+      );
       this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
       return await this.#read(await this.#decide(expired ? cursor : null));
     }
@@ -177,7 +180,7 @@ class StreamRead {
     await raiseSequence(tx, id, this.#maker.sequence);
   }
 
-  /** Enough for one poll: the next goes on at the checkpoint. */
+  /** Enough for one poll: the next continues at the checkpoint. */
   #pause(): ReadResult {
     const stream = { ...this.#stream, lastPollAt: this.#reading.now(), consecutiveErrors: 0, lastError: null };
     return { stream, commit: async () => {}, events: this.#maker.events, nothingNew: false };

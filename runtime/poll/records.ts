@@ -29,6 +29,6 @@ export async function enriched(
 export function keyed({ compiled, stream, log }: Reading, records: readonly unknown[]): PolledRecord[] {
   const polled = records.flatMap((raw) => toPolledRecord(compiled, raw, stream.input) ?? []);
   const without = records.length - polled.length;
-  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were passed over");
+  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
   return polled;
 }

@@ -43,7 +43,7 @@ export interface Subscriptions {
   /** @throws HooklineError `not_found` */
   remove(id: string, scope?: Scope): Promise<void>;
   /**
-   * Has nothing read for a subscription until it is resumed; what is known is kept.
+   * Pauses a subscription: nothing is read until it is resumed; what is known is kept.
    * @throws HooklineError `not_found`
    */
   pause(id: string, scope?: Scope): Promise<SubscriptionView>;

@@ -47,7 +47,7 @@ export interface Wiring {
    * once; changes that another subscription got meanwhile make no second event, and a `stream.gap` event reports that time.
    */
   setStatus(tx: Tx, before: SubscriptionRecord, status: SubscriptionRecord["status"]): Promise<SubscriptionRecord>;
-  /** Plans a poll of its stream for now. */
+  /** Schedules a poll of its stream for now. */
   poll(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
 }
 

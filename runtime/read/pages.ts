@@ -35,7 +35,7 @@ const START: Place = { page: null };
 
 /**
  * The pages of a list from a place on, one request each; for a stream that is read once for each of several items, the pages
- * of all their lists. Nothing is remembered: whoever wants to go on later keeps {@link ReadPage.next}. There is no page when
+ * of all their lists. Nothing is remembered: a caller who wants to continue later keeps {@link ReadPage.next}. There is no page when
  * there is no item.
  * @throws VendorError, unless the stream accepts the error, or the list of one item is gone: both count as an empty answer
  * @throws HooklineError `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
@@ -57,7 +57,7 @@ export async function* pages(
     do {
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
-      // A page's own place wins over the cursor's: a keyset goes on after the last record of the page before.
+      // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
       const response = await answer(source, list, request, [...plan.assignments, ...assignments], url);
       const records = list.select(response);
       const following = paginator.next(state, { response, records });

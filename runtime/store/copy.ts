@@ -40,6 +40,7 @@ async function describeTable(db: Database, name: string): Promise<Table> {
   return { name, columns: columns.map((column) => column.name), key: key.map((column) => column.name) };
 }
 
+/** How many rows a table has. */
 export async function countRows(sql: Sql, { name }: Pick<Table, "name">): Promise<number> {
   return (await sql.get<{ rows: number }>(`select count(*) as rows from ${name}`))!.rows;
 }
@@ -76,7 +77,7 @@ export async function writeRows(sql: Sql, { name, columns }: Table, rows: readon
   await sql.many(`insert into ${name} (${columns.join(", ")}) values (${values})`, rows);
 }
 
-/** Has PostgreSQL go on counting where the copied rows end, also after streams that are gone and events that still name them. */
+/** Has PostgreSQL continue counting where the copied rows end, also after deleted streams that events still name. */
 export async function raiseSerials(sql: Sql): Promise<void> {
   await sql.get(
     `select setval(pg_get_serial_sequence('streams', 'id'),

@@ -18,7 +18,7 @@ export interface Sql {
 
 /** Statements inside a transaction. */
 export interface Tx extends Sql {
-  /** Work that is undone alone when it throws; the transaction goes on. */
+  /** Work that is undone alone when it throws; the transaction continues. */
   savepoint<T>(work: () => Promise<T>): Promise<T>;
   /** Called once the transaction is durable; never when it is rolled back. */
   afterCommit(callback: () => void): void;
@@ -37,7 +37,7 @@ export interface Database extends Sql {
    * A transaction that does not wait for the disk: a killed process loses nothing, but after a power cut it may be as if it
    * had never happened, unless a durable one came after it. Absent where that would save nothing.
    */
-  fleeting?<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  relaxed?<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Finishes what is running and closes; later calls throw `stopped`. */
   close(): Promise<void>;
 }

@@ -132,7 +132,7 @@ export const postgres: Keeper = {
     noteFirstOfKeys,
   ],
   lock: async (sql) => {
-    // A serializable transaction would go on seeing what was there before it had the lock.
+    // A serializable transaction would keep the snapshot from before it had the lock.
     await sql.run("set transaction isolation level read committed");
     await sql.run("set local statement_timeout = 0");
     await sql.get(`select pg_advisory_xact_lock(${LOCK})`);

@@ -26,8 +26,8 @@ const MAX_LOG_BYTES = 64 * 1024 * 1024;
  * A file has one holder at a time, beside it stand `<file>.lock` and, while it is open, SQLite's own `-wal` and `-shm`.
  * A commit is on the disk when its promise resolves.
  *
- * Throws `invalid_config` for another kind of location, `store_locked` when the file is in use, and `store_unusable`
- * when it is not Hookline's or cannot be read and written; such a file is left as it is.
+ * @throws HooklineError `invalid_config` for another kind of location, `store_locked` when the file is in use, and `store_unusable`
+ * when it is not Hookline's or cannot be read and written; such a file is not changed
  */
 export async function openDatabase(location: string, options: OpenOptions = {}): Promise<Database> {
   const log = options.log ?? createLog();
@@ -75,6 +75,6 @@ function tune(connection: SqliteConnection): SqliteConnection {
 
 function unknownLocation(): HooklineError {
   const message =
-    "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database";
+    "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database";
   return new HooklineError("invalid_config", message, { faults: [{ pointer: "/store", message }] });
 }

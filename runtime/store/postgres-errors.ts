@@ -7,7 +7,7 @@ const REMEDIES: Record<string, string> = {
   "3D000": "there is no such database; create it",
   "42501": "the user may not do this; grant it the database's schema",
   "25006": "the server is read-only; name the primary",
-  "53100": "the server's disk is full; free some space and it goes on by itself",
+  "53100": "the server's disk is full; free some space and Hookline continues by itself",
   "53300": "the server has no connections left; raise max_connections, or lower poolSize",
   "57014": "a statement took too long and was cancelled; check the server's load",
 };
@@ -51,7 +51,7 @@ export function fromPostgres(error: unknown, server: string): unknown {
   const remedy = REMEDIES[code];
   if (remedy !== undefined) return unusable(remedy, PASSING.has(code));
   if (CLASSES.test(code) || UNREACHABLE.test(code) || (code === "" && UNREACHABLE.test(reason))) {
-    return unusable("the server cannot be reached; check that it runs, and it goes on by itself", true);
+    return unusable("the server cannot be reached; check that it runs, and Hookline continues by itself", true);
   }
   return error;
 }

@@ -24,8 +24,8 @@ const NUMERIC = 1700;
  * connections this process holds at most (1 to 1000, default 10; the distributed engine takes up to three more); the rest is libpq's
  * (`sslmode`, `options`, …). Needs PostgreSQL 13 and connections that keep their session: poolers in session mode only.
  *
- * Throws `invalid_config` for a URL that makes no sense, `store_unusable` when the server cannot be reached, refuses, or stands
- * behind a pooler in transaction mode.
+ * @throws HooklineError `invalid_config` for an invalid URL, `store_unusable` when the server cannot be reached, refuses, or stands
+ * behind a pooler in transaction mode
  */
 export async function openPostgres(location: string, log: Log): Promise<PostgresDatabase> {
   const { connectionString, max, server } = parse(location);
@@ -74,7 +74,7 @@ function parse(location: string): { connectionString: string; max: number; serve
   try {
     url = new URL(location);
   } catch (cause) {
-    throw invalid("this is no URL; write postgres://user:password@host:5432/database", cause);
+    throw invalid("this is not a URL; write postgres://user:password@host:5432/database", cause);
   }
   const size = url.searchParams.get("poolSize") ?? String(DEFAULT_POOL_SIZE);
   const max = Number(size);

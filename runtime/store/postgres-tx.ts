@@ -9,7 +9,7 @@ export class PostgresTx implements Tx {
   readonly #server: string;
   readonly committed: (() => void)[] = [];
   #depth = 0;
-  /** The error that made PostgreSQL refuse every further statement, or because of which nothing of this may be committed. */
+  /** The error that made PostgreSQL refuse every further statement, or that forbids a commit. */
   #failure: unknown;
   open = true;
   /** The connection is in a state nobody knows. */

@@ -1,5 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
-import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { SqlValue } from "./database.ts";
 import { fromSqlite } from "./sqlite-errors.ts";
 
@@ -12,11 +11,11 @@ export class SqliteConnection {
   readonly #sqlite: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
 
-  /** `name` stands in error messages. Throws `store_unusable` for a file that cannot be opened. */
+  /** `name` is used in error messages. @throws HooklineError `store_unusable` for a file that cannot be opened */
   constructor(path: string, name: string = path) {
     this.#name = name;
     try {
-      this.#sqlite = new DatabaseSync(path);
+      this.#sqlite = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
     } catch (error) {
       throw fromSqlite(error, name);
     }

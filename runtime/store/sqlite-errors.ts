@@ -6,7 +6,7 @@ const REMEDIES: Record<number, string> = {
   8: "it is read-only; make the file and its folder writable",
   10: "reading or writing the disk failed; check the disk",
   11: "it is damaged; restore it from a backup",
-  13: "the disk is full; free some space and it goes on by itself",
+  13: "the disk is full; free some space and Hookline continues by itself",
   14: "it cannot be opened; check that the folder exists and that the process may write there",
   23: "the process may not open it; give its user access",
   26: "it is not a SQLite database; name another file, or move this one away",

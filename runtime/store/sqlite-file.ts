@@ -11,7 +11,7 @@ const APPLICATION_ID_OFFSET = 68;
 
 /**
  * One name for one file, whatever path led to it, so that its lock has one name too.
- * Throws `store_unusable` when the folder is missing.
+ * @throws HooklineError `store_unusable` when the folder is missing
  */
 export function canonicalPath(path: string): string {
   const absolute = resolve(path);
@@ -30,7 +30,8 @@ export function canonicalPath(path: string): string {
 /**
  * Looks at a file without opening it as a database, for SQLite would fold a leftover log into a file that is not ours.
  * To be called with the lock held: closing any handle on a file gives up all of this process's POSIX locks on it.
- * Returns whether the file is still to be made. Throws `store_unusable` for anything that is not Hookline's.
+ * Returns whether the file exists.
+ * @throws HooklineError `store_unusable` for a file that is not Hookline's
  */
 export function inspectFile(file: string): "new" | "existing" {
   const stat = statSync(file, { throwIfNoEntry: false });

@@ -10,7 +10,7 @@ import { SqliteConnection } from "./sqlite-connection.ts";
  * The holder's process id is inside, where those who wait can still read it. The file is left behind on purpose:
  * removing it would let two processes lock two different files of that name.
  *
- * Throws `store_locked` naming the holder, `store_unusable` when the lock file cannot be written.
+ * @throws HooklineError `store_locked` with the holder's process id, `store_unusable` when the lock file cannot be written
  */
 export function lockFile(file: string): () => void {
   const lock = new SqliteConnection(`${file}.lock`);

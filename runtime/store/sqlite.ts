@@ -18,7 +18,7 @@ export class SqliteDatabase implements Database {
   readonly #log: Log;
   readonly #onClose: () => void;
   readonly #turns = new FifoLock();
-  /** The transaction in which the running code stands: using the database itself in there would wait for itself for ever. */
+  /** The transaction in which the running code stands: using the database itself in there would wait for itself forever. */
   readonly #current = new AsyncLocalStorage<SqliteTx>();
   #closing: Promise<void> | undefined;
 
@@ -52,7 +52,7 @@ export class SqliteDatabase implements Database {
     return this.#transaction(work, true);
   }
 
-  fleeting<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+  relaxed<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.#transaction(work, false);
   }
 

@@ -59,6 +59,7 @@ export function putFirst(items: ReadonlyMap<string, unknown>, first: string | un
   return [...front, ...[...items].filter(([id]) => front.length === 0 || id !== first).map(([, item]) => item)];
 }
 
+/** Items of a list field by their identity; of equal ones the first. */
 export function byIdentity(field: string, items: readonly unknown[]): Map<string, unknown> {
   const found = new Map<string, unknown>();
   for (const item of items) {

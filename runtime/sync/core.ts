@@ -7,7 +7,7 @@ import type { Wiring } from "../poll/wiring.ts";
 /** What syncs need of the core, and of the module `act`. */
 export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" | "clock" | "log" | "emit"> {
   readonly accounts: {
-    /** Throws what a request with unusable credentials throws. */
+    /** Opens a client. @throws HooklineError what a request with unusable credentials throws */
     client(connection: string): Promise<VendorClient>;
   };
   readonly actions: { readonly perform: RunAction };

@@ -9,8 +9,10 @@ export const WINNERS = ["newest", "left", "right"] as const;
 /** Common fields of a record, by name. */
 export type Fields = Record<string, unknown>;
 
+/** The opposite side. */
 export const otherSide = (side: Side): Side => (side === "left" ? "right" : "left");
 
+/** A value for each side. */
 export function bySide<T>(make: (side: Side) => T): Record<Side, T> {
   return { left: make("left"), right: make("right") };
 }

@@ -40,11 +40,14 @@ export interface Syncs {
    * @throws HooklineError `scope_missing`
    */
   create(sync: NewSync, scope?: Scope): Promise<SyncView>;
-  /** What the first comparison would do; writes nothing, keeps nothing. Throws like `create`, or what a vendor answers. */
+  /**
+   * What the first comparison would do; writes nothing and keeps nothing.
+   * @throws HooklineError as `create`, or as the vendor answers
+   */
   preview(sync: NewSync, scope?: Scope, options?: { signal?: AbortSignal }): Promise<DryRun>;
   get(id: string, scope?: Scope): Promise<SyncView>;
   list(query?: InputOf<typeof syncQuery>, scope?: Scope): Promise<Page<SyncView>>;
-  /** Throws like `create`. */
+  /** Changes how later changes are handled. @throws HooklineError as `create` */
   update(id: string, changes: SyncChanges, scope?: Scope): Promise<SyncView>;
   /** Forgets the sync; what it has written stays with the vendors. */
   remove(id: string, scope?: Scope): Promise<void>;
@@ -87,6 +90,7 @@ export interface SyncServices {
   readonly syncs: Syncs;
 }
 
+/** Makes the service of syncs. */
 export function createSyncs(core: SyncCore): Syncs {
   const { db, engine, clock, connectors, wiring } = core;
 
@@ -190,7 +194,7 @@ export function createSyncs(core: SyncCore): Syncs {
 
     async resume(id, scope) {
       const sync = await find(id, scope);
-      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot go on: ${sync.problem.message}`);
+      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot continue: ${sync.problem.message}`);
       await db.transaction((tx) => activate(tx, core, sync));
       return show(id);
     },

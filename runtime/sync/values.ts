@@ -6,7 +6,7 @@ import type { Fields } from "./sides.ts";
 const VENDOR_OWN = new Set(["type", "id", "displayName", "photoUrl", "groups", "createdAt", "updatedAt"]);
 /** Properties that vendors derive from the rest of an item. */
 const DERIVED = new Set(["primary", "canonical", "formatted"]);
-/** Digits that distinguish phone numbers, whatever stands before them: a zero, a country code. */
+/** Digits that distinguish phone numbers, without a leading zero or country code. */
 const PHONE_DIGITS = 9;
 
 /** The common fields that are synced. `include` may name some that are the vendor's own by default. */
@@ -69,4 +69,5 @@ function essence(item: unknown): unknown {
   return Object.fromEntries(Object.entries(item).filter(([name, value]) => !DERIVED.has(name) && !isEmpty(value)));
 }
 
+/** The value when it is a list, else an empty list. */
 export const asList = (value: unknown): unknown[] => (Array.isArray(value) ? (value as unknown[]) : []);

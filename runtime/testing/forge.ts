@@ -42,7 +42,7 @@ export class Forge {
     return this.#restamp(this.#edit(record, revision), revision, time, record);
   }
 
-  /** How the vendor tells that the record is gone; without words for it only its key is left. */
+  /** How the vendor marks a deleted record; without a mark only its key is left. */
   tombstone(record: unknown, revision: number, time: number): unknown {
     const { deleted } = this.#stream.definition;
     if (this.#gone !== undefined) return this.#restamp(this.#gone, revision, time, record);
@@ -86,7 +86,7 @@ export class Forge {
     return found === undefined ? undefined : this.#restamp(found, revision, time, record);
   }
 
-  /** What the first read must be able to tell of a sample; the faults in plain words. */
+  /** What the first read must find in a sample; the faults in plain words. */
   faultsOf(sample: unknown): string[] {
     const { key, deleted, definition } = this.#stream;
     const { primaryKey, versionKey } = definition.records;

@@ -36,7 +36,7 @@ export function invert(expression: string, wanted: unknown): unknown {
   });
 }
 
-/** A value for which the JMESPath condition holds, or does not; undefined when there is none to be found. */
+/** A value for which the JMESPath condition holds, or does not; undefined when none is found. */
 export function satisfy(condition: string, holds = true): unknown {
   return attempt(() => {
     const node = parse(condition);

@@ -29,7 +29,7 @@ type Edit = (record: unknown, revision: number, time: number) => unknown;
 /** Records of a page where the manifest does not fix a size by which the last page is known. */
 export const PAGE = 2;
 
-/** One stream of a vendor: its records, and every answer the manifest expects of it. Lists are made anew for each page. */
+/** One stream of a vendor: its records, and every answer the manifest expects of it. Lists are made again for each page. */
 export class Listing {
   /** Answers hold records twice: at the end of each page those it began with. */
   repeats = false;
@@ -170,7 +170,7 @@ export class Listing {
     return this.decoys ? join(answerOf(definition.from, "cursor-0"), answer) : answer;
   }
 
-  /** Which records a read of this kind is told of, in the vendor's order: newest first, but by the cursor's values for a keyset. */
+  /** The records that a read of this kind gets, in the vendor's order: newest first, but by the cursor's values for a keyset. */
   #found(since: number | undefined, request: Incoming | undefined): Entry[] {
     const { cursor, definition } = this.#stream;
     const { definition: by } = cursor;
@@ -258,14 +258,14 @@ interface Place {
   /** The revision that the list's first page was made at, and the cursor it was asked with. */
   began?: number;
   since?: number;
-  /** Pages go on after the last record: what a record has for that, and what the last one had. */
+  /** Pages continue after the last record: what a record has for that, and what the last one had. */
   of?: (record: unknown) => unknown[];
   after?: unknown[];
 }
 
 const NOTHING = { status: 200, headers: {}, body: {} };
 
-/** How the vendor says that a cursor is over, once for each of the manifest's matchers that can be turned around. */
+/** How the vendor says that a cursor has expired, once for each of the manifest's matchers that can be turned around. */
 export function expiries(connector: {
   errors?: readonly Parameters<typeof matching>[0][];
 }): { name: string; reply: Reply | undefined }[] {

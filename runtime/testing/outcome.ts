@@ -8,6 +8,6 @@ export class Skip extends Error {}
 export interface Case {
   area: string;
   name: string;
-  /** Throws {@link Finding} or {@link Skip}; anything else it throws is a finding too. */
+  /** Tries it. @throws Finding, or Skip; every other error counts as a finding */
   run: () => Promise<void>;
 }

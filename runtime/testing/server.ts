@@ -9,7 +9,7 @@ export interface Incoming {
   path: string;
   query: URLSearchParams;
   headers: Readonly<Record<string, string>>;
-  /** Parsed JSON or form; undefined when there is none. */
+  /** Parsed JSON or form; undefined without a body. */
   body: unknown;
 }
 
@@ -69,7 +69,7 @@ export class VendorServer {
     };
   }
 
-  /** The access token is over before its time. */
+  /** The access token has expired before its time. */
   endAccess(): void {
     this.#access = "";
   }
@@ -100,7 +100,7 @@ export class VendorServer {
     if (this.#guarded && incoming.headers.authorization !== `Bearer ${this.#access}`) {
       return {
         status: 401,
-        body: { error: { code: 401, message: "The access token is over", status: "UNAUTHENTICATED" } },
+        body: { error: { code: 401, message: "The access token has expired", status: "UNAUTHENTICATED" } },
       };
     }
     for (const fault of this.faults) {

@@ -80,7 +80,7 @@ export class StreamBench implements AsyncDisposable {
 
   /**
    * The vendor has so many records, and the runtime knows them: from a first poll, which tells nobody, or, where a sequence
-   * has nothing but news, from having been told of each. Gives their keys.
+   * lists only changes, because each was reported. Gives their keys.
    */
   async begin(count: number, trigger?: string): Promise<string[]> {
     const create = () => Array.from({ length: this.single ? 1 : count }, () => this.listing.create());

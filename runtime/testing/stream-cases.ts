@@ -206,7 +206,7 @@ const CASES: Record<string, Run> = {
       throw new Finding(`429 counts as ${error?.code}; give errors a matcher of class rateLimited`);
     s.compare(await s.bench.poll(), [], "nothing was answered");
     if (server.requests.length > 1)
-      throw new Finding("a request was sent before Retry-After was over; check retryAfter in errors");
+      throw new Finding("a request was sent before Retry-After had passed; check retryAfter in errors");
     await s.expect(altered, VERSION);
   },
   "500 and 503, then an answer": async (s) => {
@@ -263,7 +263,7 @@ function expiredCases({ connector }: Subject): [string, Run][] {
         "an expired cursor",
         async () => {
           throw new Finding(
-            "no matcher of class cursorExpired applies to streams: an expired cursor would fail for ever; add it to errors",
+            "no matcher of class cursorExpired applies to streams: an expired cursor would fail forever; add it to errors",
           );
         },
       ],

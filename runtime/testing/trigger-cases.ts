@@ -3,7 +3,7 @@ import type { Subject } from "./bench.ts";
 import { Finding, Skip, type Case } from "./outcome.ts";
 import { StreamBench } from "./stream-bench.ts";
 
-/** A trigger is told of its own change, once. */
+/** A trigger fires once, for its own change. */
 export function triggerCase(subject: Subject, trigger: CompiledTrigger): Case {
   return {
     area: `trigger ${trigger.name}`,

@@ -42,7 +42,7 @@ const MOST_DRAWS = 10_000;
 
 interface Draw {
   left: number;
-  /** By `performance.now()`: when the limit begins anew, or sooner. */
+  /** By `performance.now()`: when the limit is reset, or sooner. */
   until: number;
 }
 
@@ -60,7 +60,7 @@ export function sharedCounter(db: Database, log: Log): CounterOf {
         return { rows, rowCount: rows.length };
       } catch (error) {
         if (!alone)
-          log.warn({ error }, "limits of vendors are counted by this process alone until the database answers");
+          log.warn({ error }, "the database does not answer; this process counts the vendors' limits alone meanwhile");
         alone = true;
         throw error;
       }

@@ -11,7 +11,7 @@ export type ErrorScope = "stream" | "action" | "enrich" | "token";
 
 export interface Classified {
   class: ErrorClass;
-  /** How long the vendor asks to wait, milliseconds, at most a day; undefined when it does not say. */
+  /** How long the vendor asked to wait, milliseconds, at most a day; undefined when it does not say. */
   retryAfterMs: number | undefined;
 }
 

@@ -19,7 +19,7 @@ export function overriddenHosts(override: ServerOverride | undefined): string[] 
 /** Checks that a URL leads to a host of the connector. @throws HooklineError `host_not_allowed` */
 export type AssertHost = (url: URL) => void;
 
-/** Admits the hosts of a manifest (`*.` stands for any subdomain), over https on its usual port, and those of an override as they are. */
+/** Admits the hosts of a manifest (`*.` is any subdomain), over https on its usual port, and those of an override as they are. */
 export function hostGuard(connector: string, allowedHosts: readonly string[], override?: ServerOverride): AssertHost {
   const exact = new Set(allowedHosts.filter((host) => !host.startsWith("*.")).map((host) => host.toLowerCase()));
   const suffixes = allowedHosts.filter((host) => host.startsWith("*.")).map((host) => host.slice(1).toLowerCase());

@@ -3,7 +3,7 @@ import { Lru } from "../core/lru.ts";
 
 /** Keeps the last part of a limit for what people wait for. */
 export interface Reserve {
-  /** Takes over how many requests are left, and the milliseconds until the limit starts anew. */
+  /** Takes over how many requests are left, and the milliseconds until the limit is reset. */
   learn(key: string, left: number, untilResetMs: number): void;
   /** Milliseconds a poll has to wait; 0 when it may go, which counts it. */
   pause(key: string): number;
@@ -15,7 +15,7 @@ interface State {
   nextPollAt: number;
 }
 
-/** Polls that begin to spend the reserve may spend half of what is left, evenly until the limit starts anew. */
+/** Polls that begin to spend the reserve may spend half of what is left, evenly until the limit is reset. */
 const POLLS_SHARE = 0.5;
 /** States that are remembered; those not asked for the longest make room. */
 const MOST_STATES = 10_000;

@@ -60,7 +60,7 @@ describe("an action with an Idempotency-Key", () => {
     await soon(() => expect(waiting).toBeDefined());
     const second = await run("k1", { title: "a" });
     expect([second.status, second.body.code]).toEqual([409, "idempotency_conflict"]);
-    expect(second.body.detail).toBe("Idempotency-Key: its request is still at work; try again in a moment");
+    expect(second.body.detail).toBe("Idempotency-Key: its request is still running; try again in a moment");
     expect(Number(second.headers.get("retry-after"))).toBeGreaterThan(0);
     waiting!.writeHead(200, { "content-type": "application/json" }).end('{"id":"n9"}');
     expect((await first).body).toEqual({ output: { id: "n9" } });

@@ -68,7 +68,7 @@ describe("hookline validate", () => {
     expect(broken.stdout).toContain("is not valid JSON");
     const absent = await run("validate", `${file}.json`);
     expect(absent.code).toBe(2);
-    expect(absent.stderr).toContain("there is no such file");
+    expect(absent.stderr).toContain("does not exist; give its path");
     expect(absent.stderr).toContain("[not_found]");
   });
 });

@@ -84,9 +84,9 @@ describe("the configuration of the service", () => {
       expect.stringMatching(/^hookline\.config\.json#\/network\/allow\/0: must match /) as string,
       "hookline.config.json#/clients/gmail/clientId: the environment has no NOT_SET; set it, or write the value here",
       "hookline.config.json#/clients/gmail/clientSecret: cannot read not-there (ENOENT); paths start from the configuration file's folder",
-      'environment#/PORT: "http" is no TCP port; give a whole number from 0 to 65535',
-      'environment#/HOOKLINE_LOG_LEVEL: "loud" is no level; use one of trace, debug, info, warn, error, fatal, silent',
-      "environment#/HOOKLINE_API_KEY: is missing: callers of the API have to prove themselves with it; any long random text will do",
+      'environment#/PORT: "http" is not a TCP port; give a whole number from 0 to 65535',
+      'environment#/HOOKLINE_LOG_LEVEL: "loud" is not a level; use one of trace, debug, info, warn, error, fatal, silent',
+      "environment#/HOOKLINE_API_KEY: is missing: callers of the API send it; any long random text will do",
       expect.stringContaining("environment#/HOOKLINE_ENCRYPTION_KEY: is missing") as string,
     ]);
   });

@@ -20,7 +20,7 @@ function events(output: string): string[] {
 }
 
 /** An event as the API shows it. */
-interface Told {
+interface Reported {
   id: string;
   data: { resource?: { lastName?: string } };
   deliveries: { status: string }[];
@@ -70,10 +70,10 @@ describe("npm start", () => {
       });
       await first.prints(new RegExp(`contact\\.created {3}${givenName} Friend`));
     }
-    const isFriend = ({ data }: Told): boolean => data.resource?.lastName === "Friend";
+    const isFriend = ({ data }: Reported): boolean => data.resource?.lastName === "Friend";
     await until(async () => {
-      const { data: told }: { data: Told[] } = await ask("/v1/events?type=contact.created&limit=100");
-      const friends: Told[] = await Promise.all(told.filter(isFriend).map(({ id }) => ask(`/v1/events/${id}`)));
+      const { data: told }: { data: Reported[] } = await ask("/v1/events?type=contact.created&limit=100");
+      const friends: Reported[] = await Promise.all(told.filter(isFriend).map(({ id }) => ask(`/v1/events/${id}`)));
       return (
         friends.flatMap(({ deliveries }) => deliveries).filter(({ status }) => status === "delivered").length === 4
       );

@@ -326,7 +326,7 @@ describe("actions of Gmail", () => {
     await expect(world.run("send_message", input)).rejects.toMatchObject({
       code: "invalid_input",
       message:
-        'to: "ada@example.com, eve@example.com" is no e-mail address; write ada@example.com or Ada <ada@example.com>',
+        'to: "ada@example.com, eve@example.com" is not an e-mail address; write ada@example.com or Ada <ada@example.com>',
       faults: [{ pointer: "/to/0", message: expect.any(String) }],
     });
     expect(mailbox(world).messages.size).toBe(0);

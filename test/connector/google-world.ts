@@ -6,7 +6,7 @@ import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { openWorld, type World } from "../contract/world.ts";
 
 /** An event as these tests look at it. */
-export interface Told {
+export interface Reported {
   type: string;
   /** Of the resource. */
   id: string;
@@ -19,7 +19,7 @@ export interface GoogleWorld extends World {
   /** Makes a subscription whose first poll is over. */
   subscribeWith(trigger: string, more: Partial<NewSubscription>): Promise<string>;
   /** A minute later: polls, and gives the events of all subscriptions. */
-  told(subscription: string): Promise<Told[]>;
+  told(subscription: string): Promise<Reported[]>;
 }
 
 /** Tokens for a connection of the sandbox's first account, as a host that did the consent itself would have them. */
@@ -64,7 +64,7 @@ export async function googleWorld(connector: string, options: { items?: boolean 
       received = [];
       return taken.map(({ type, data }) => {
         const id = (data as { resource?: { id: string } }).resource?.id ?? "";
-        return { type, id, data } as unknown as Told;
+        return { type, id, data } as unknown as Reported;
       });
     },
   });

@@ -80,8 +80,8 @@ describe("the health of an engine", () => {
     const { db, engine } = simulator;
     await simulator.advance(HOUR);
     const gate = Promise.withResolvers<void>();
-    const fleeting = db.fleeting!.bind(db);
-    db.fleeting = async (work) => (await gate.promise, fleeting(work));
+    const relaxed = db.relaxed!.bind(db);
+    db.relaxed = async (work) => (await gate.promise, relaxed(work));
     await db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: {} }]));
     await simulator.advance(29_999, "stuck");
     expect(engine.healthy()).toBe(true);

@@ -126,16 +126,16 @@ describe("the embedded engine", () => {
   it("claims what it could not while the store was in trouble, once that is over", async () => {
     await engine.start();
     await engine.tick();
-    const fleeting = world.db.fleeting!.bind(world.db);
-    world.db.fleeting = (work) =>
-      fleeting(async (tx) => {
+    const relaxed = world.db.relaxed!.bind(world.db);
+    world.db.relaxed = (work) =>
+      relaxed(async (tx) => {
         await work(tx);
         throw new HooklineError("store_unusable", "no disk today");
       });
     await world.db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: { name: "a" } }]));
     await until(() => world.logged.some((line) => line.includes("no disk today")));
     expect(ran).toEqual([]);
-    world.db.fleeting = fleeting;
+    world.db.relaxed = relaxed;
     await engine.tick();
     await until(() => ran.length === 1);
     expect(ran).toEqual(["a"]);
@@ -157,7 +157,7 @@ describe("the embedded engine", () => {
   it("does not wait for the disk with what may be done again", async () => {
     engine.work("sync", { concurrency: 1, perGroup: 1, deadlineMs: 60_000 }, async ({ data }) => ({
       done: true,
-      fleeting: data.again === true,
+      relaxed: data.again === true,
     }));
     await engine.start();
     await engine.tick();
@@ -221,8 +221,8 @@ describe("the embedded engine", () => {
       }
       return sql;
     };
-    const fleeting = world.db.fleeting!.bind(world.db);
-    listen(world.db).fleeting = (work) => fleeting((tx) => work(listen(tx)));
+    const relaxed = world.db.relaxed!.bind(world.db);
+    listen(world.db).relaxed = (work) => relaxed((tx) => work(listen(tx)));
     await enqueue("a", world.clock.now());
     await engine.start();
     await until(() => ran.length === 1);

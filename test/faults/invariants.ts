@@ -6,7 +6,7 @@ import type { BookVendor } from "../fixtures/book-vendor.ts";
 import type { Post } from "../fixtures/receiver.ts";
 
 /** What one record's last event says of it. */
-interface Told {
+interface Reported {
   change: "created" | "updated" | "deleted";
   record: object | undefined;
 }
@@ -16,7 +16,7 @@ export interface StoredEvent {
   stream: number;
   key: string;
   sequence: number;
-  told: Told;
+  told: Reported;
 }
 
 interface StreamRow {
@@ -68,7 +68,7 @@ export class StoreState {
       ]),
     );
     this.events = events.map(({ id, stream, record_key: key, sequence, data }) => {
-      const { change, record } = JSON.parse(data) as Told;
+      const { change, record } = JSON.parse(data) as Reported;
       return { id, stream, key, sequence, told: { change, record } };
     });
     this.deliveries = deliveries;
@@ -76,7 +76,7 @@ export class StoreState {
   }
 
   /** The newest event of each record of a stream. */
-  lastTold(stream: number): Map<string, Told> {
+  lastReported(stream: number): Map<string, Reported> {
     return new Map(this.events.filter((event) => event.stream === stream).map(({ key, told }) => [key, told]));
   }
 
@@ -103,7 +103,7 @@ export class StoreState {
   *#knowledge(): Generator<string> {
     for (const { id, stream } of this.streams) {
       const known = this.known.get(id)!;
-      const told = this.lastTold(id);
+      const told = this.lastReported(id);
       for (const [key, { change, record }] of told) {
         const version = change === "deleted" ? undefined : versionOf(record!);
         if (known.get(key) !== version)

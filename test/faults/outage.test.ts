@@ -99,7 +99,7 @@ describe("a PostgreSQL that is stopped under load and comes back", () => {
     await expect(runtime.subscriptions.poll(id)).rejects.toMatchObject({
       code: "store_unusable",
       message: expect.stringContaining(
-        "the server cannot be reached; check that it runs, and it goes on by itself",
+        "the server cannot be reached; check that it runs, and Hookline continues by itself",
       ) as string,
     });
     while (performance.now() - stopped < SIZES.outageMs) {

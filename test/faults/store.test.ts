@@ -143,7 +143,7 @@ describe("a disk that is full", () => {
     await until(() => polls > 0);
     await expect(runtime.db.run("insert into meta values ('filler', ?)", ["x".repeat(100_000)])).rejects.toMatchObject({
       code: "store_unusable",
-      message: expect.stringContaining("the disk is full; free some space and it goes on by itself") as string,
+      message: expect.stringContaining("the disk is full; free some space and Hookline continues by itself") as string,
     });
     expect(state()).toEqual(before);
     expect([...told.keys()]).toEqual(["first"]);

@@ -36,7 +36,7 @@ describe("a step that fails", () => {
         flow: flow.id,
         run: run.id,
         code: "vendor_error",
-        reason: `${message}; replay the run once it is put right`,
+        reason: `${message}; replay the run once it is fixed`,
         details: { step: "note" },
       },
     ]);
@@ -112,7 +112,7 @@ describe("a step that fails", () => {
     bench.vendor.intercept = answer(429, {}, { "retry-after": "90" });
     await bench.call(flow.id);
     bench.clock.advance(120_000);
-    const message = "the flow's timeLimit of 60 s is over; raise it, or see which step takes so long";
+    const message = "the flow's timeLimit of 60 s has passed; raise it, or see which step takes so long";
     expect((await bench.runsOf(flow.id))[0]).toMatchObject({
       status: "failed",
       error: { code: "timeout", message, step: "label" },
@@ -178,7 +178,7 @@ describe("a run that was interrupted", () => {
   it("does not do twice what is not idempotent: it says so, and can be replayed from there", async () => {
     const { bench, run } = await interrupt("create_note", { text: "x" });
     const message =
-      "the process ended while this was being done, and doing it twice is not harmless; look whether it was done, and replay from the next step or from this one";
+      "the process ended during this step, which cannot be repeated safely; check at the vendor whether it was done, and replay from the next step or from this one";
     expect(run).toMatchObject({ status: "failed", error: { code: "conflict", step: "work", message } });
     expect(run.steps.map(({ id, status }) => [id, status])).toEqual([
       ["first", "succeeded"],

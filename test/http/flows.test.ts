@@ -312,7 +312,7 @@ describe("a connection that loses its grant", () => {
     vendor.write = (_, response) => void response.writeHead(401, { "content-type": "application/json" }).end("{}");
     const { id } = await must("POST", `/v1/flows/${flow.id}/runs`, { body: { title: "x" } });
     expect((await ended(api, id)).status).toBe("failed");
-    const message = `Connection ${connection} of notes has lost its grant; reconnect it, and the flow goes on`;
+    const message = `Connection ${connection} of notes has lost its grant; reconnect it, and the flow continues`;
     expect(await must("GET", `/v1/flows/${flow.id}`)).toMatchObject({
       status: "broken",
       problem: { code: "reauth_required", connection, message },

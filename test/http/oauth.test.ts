@@ -53,7 +53,7 @@ describe("connecting by OAuth", () => {
     expect(page.body).toContain("Access was not granted");
     const stale = await callback("state=<script>&code=<script>&state=2");
     expect(stale.status).toBe(400);
-    expect(stale.body).toContain("This link is over or was used before.");
+    expect(stale.body).toContain("This link has expired or was used before.");
     expect(page.body + stale.body).not.toContain("script");
   });
 

@@ -101,7 +101,7 @@ describe("an error", () => {
     expect([status, body.code, body.detail]).toEqual([
       404,
       "not_found",
-      "There is no such path; did you mean /v1/subscriptions/sub_1?",
+      "This path does not exist; did you mean /v1/subscriptions/sub_1?",
     ]);
   });
 

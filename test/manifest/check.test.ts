@@ -36,10 +36,10 @@ describe("the checker", () => {
         '#/triggers/contact_created/stream: there is no stream "contcats"; did you mean "contacts"?',
         '#/triggers/group_added/on/added: there is no watch in stream "contacts" "group"; did you mean "groups"?',
         '#/streams/contacts/deleted: expression `status ==`: it ends too early, at character 9: invalid token (EOF): ""',
-        '#/streams/contacts/cursor/to: "params.since" is no place in a request of this server; it can begin with query, body, headers',
+        '#/streams/contacts/cursor/to: "params.since" is not a place in a request of this server; a place begins with query, body, headers',
         '#/streams/contacts/scopes/0: there is no declared scope "raed"; did you mean "read"?',
         "#/actions/update_contact/sample/input/contactId: must be a string, not a number",
-        '#/actions/update_contact/steps/1/retry/from: "raed" is no earlier step; there is read, write',
+        '#/actions/update_contact/steps/1/retry/from: "raed" is not an earlier step; there is read, write',
         '#/actions/get_contact/request/path: expression "$inptu.id": unknown root "$inptu"; did you mean "$input"? Allowed here: $input, $connection, $workspace, $user, $steps, $run',
         '#/server/url: "api.acme.example" is not in allowedHosts; add it there',
       ].toSorted(),
@@ -55,7 +55,7 @@ describe("the checker", () => {
     [
       "a step that reads a later one",
       (m) => (m["actions"].update_contact.steps[0].request.headers = { x: "$steps.write.status" }),
-      /steps\/0\/request: "write" is no earlier step; there are none/,
+      /steps\/0\/request: "write" is not an earlier step; there are none/,
     ],
     [
       "two steps of one id",
@@ -123,7 +123,7 @@ describe("the checker", () => {
     [
       "a schedule that is no cron expression",
       (m) => (m["triggers"].contact_created.schedule.default = "every day"),
-      /schedule\/default: "every day" is no cron expression/,
+      /schedule\/default: "every day" is not a cron expression/,
     ],
     [
       "a sample that is no record",

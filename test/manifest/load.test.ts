@@ -142,11 +142,11 @@ describe("the loader", () => {
     for (const name of names) expect((await loadManifest(name)).manifest.name).toBe(name);
     await expect(loadManifest("google-contcats")).rejects.toMatchObject({
       code: "not_found",
-      message: expect.stringMatching(/^connector "google-contcats": there is none of this name; /),
+      message: expect.stringMatching(/^Connector "google-contcats" does not exist; /),
     });
     await expect(loadManifest("./none/manifest.json")).rejects.toMatchObject({
       code: "not_found",
-      message: expect.stringMatching(/there is no such file/),
+      message: expect.stringMatching(/ does not exist; give its path/),
     });
   });
 });

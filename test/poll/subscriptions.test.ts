@@ -169,7 +169,7 @@ describe("a subscription", () => {
     expect(Date.parse(health.nextPollAt!) - clock.now()).toBe(600_000);
   });
 
-  it("goes on after a restart where it stopped: nothing is told again, what changed in between is", async () => {
+  it("continues after a restart where it stopped: nothing is told again, what changed in between is", async () => {
     const folder = temporaryFolder();
     bench = await createBench({ store: `sqlite:${folder}/hookline.db`, before: (vendor) => vendor.put("a") });
     const subscription = await bench.subscribe("sync_any");

@@ -107,7 +107,9 @@ describe("a PostgreSQL store", () => {
     await expect(lost).rejects.toMatchObject({
       code: "store_unusable",
       retry: {},
-      message: expect.stringContaining("the server cannot be reached; check that it runs, and it goes on by itself"),
+      message: expect.stringContaining(
+        "the server cannot be reached; check that it runs, and Hookline continues by itself",
+      ),
     });
     expect(await db.get("select count(*) as n from things")).toEqual({ n: 0 });
   });
@@ -162,7 +164,7 @@ describe("a PostgreSQL server that cannot be used", () => {
   it("is refused by a URL that makes no sense", async () => {
     await expect(open("postgres://:::")).rejects.toMatchObject({
       code: "invalid_config",
-      message: "store: this is no URL; write postgres://user:password@host:5432/database",
+      message: "store: this is not a URL; write postgres://user:password@host:5432/database",
       faults: [{ pointer: "/store" }],
     });
     await expect(open("postgres://host/db?poolSize=0")).rejects.toMatchObject({

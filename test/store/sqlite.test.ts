@@ -45,12 +45,12 @@ describe("a SQLite store", () => {
     await db.close();
   });
 
-  it("does not flush a fleeting transaction, and flushes again after it, also when it threw", async () => {
+  it("does not flush a relaxed transaction, and flushes again after it, also when it threw", async () => {
     const db = await open();
     const flush = { synchronous: 2 };
-    expect(await db.fleeting!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
+    expect(await db.relaxed!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
     expect(await db.get("pragma synchronous")).toEqual(flush);
-    await expect(db.fleeting!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(db.relaxed!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await db.transaction((tx) => tx.get("pragma synchronous"))).toEqual(flush);
     await db.close();
   });
@@ -211,7 +211,7 @@ describe("a file that is not a usable store", () => {
       await expect(openDatabase(location, { log })).rejects.toMatchObject({
         code: "invalid_config",
         message:
-          "store: this names no store known here; use sqlite:./hookline.db for a file, sqlite::memory: for none, or postgres://user@host/database",
+          "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database",
         faults: [{ pointer: "/store" }],
       });
     }

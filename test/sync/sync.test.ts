@@ -342,7 +342,7 @@ describe("a sync that rests", () => {
     });
     await expect(bench.runtime.syncs.resume(sync.id)).rejects.toMatchObject({
       code: "conflict",
-      message: `Sync ${sync.id} cannot go on: connection ${bench.connections.right} was removed; make a new sync`,
+      message: `Sync ${sync.id} cannot continue: connection ${bench.connections.right} was removed; make a new sync`,
     });
   });
 

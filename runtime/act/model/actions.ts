@@ -1,7 +1,7 @@
 import { checkedInput } from "../../model/input.ts";
 import { anyObject, listOf, object, text } from "../../model/schema.ts";
 
-/** What an action is given; which properties it may have stands in the manifest. */
+/** The input of an action; the manifest says which properties it has. */
 export const actionInput = checkedInput<Record<string, unknown>>(
   "input",
   anyObject("Input of the action, as described by the manifest.", { givenName: "Ada" }),
@@ -13,7 +13,7 @@ export const actionSchemas = {
     {
       output: { description: "As described by the manifest." },
       warnings: listOf(
-        object("A difference.", { pointer: text("Where, as a JSON pointer."), message: text("What differs.") }),
+        object("A difference.", { pointer: text("Where, as a JSON pointer."), message: text("The differences.") }),
         "Where the output differs from the manifest's description.",
       ),
     },

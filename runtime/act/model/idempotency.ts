@@ -16,7 +16,7 @@ export const idempotencyKeys = new Table(
   ["scope", "key"],
 );
 
-/** A key as a caller gave it, and the request it stands for. */
+/** A key as a caller gave it, and the request it belongs to. */
 export interface KeyedRequest {
   scope: string;
   key: string;

@@ -14,7 +14,7 @@ export const batchRoutes: Route[] = [
     method: "post",
     path: "/v1/connections/{id}/actions/{action}/batch",
     operationId: "createBatch",
-    summary: "Runs an action with many inputs, by the vendor's bulk calls where it has them; goes on after a restart",
+    summary: "Runs an action with many inputs, by the vendor's bulk calls where it has them; continues after a restart",
     tag,
     params: { id: "Id of the connection", action: "Key of the action in the manifest" },
     requestHeaders: keyHeader,

@@ -35,7 +35,7 @@ export const functionRoutes: Route[] = [
     method: "post",
     path: "/v1/functions/{name}/call",
     operationId: "callFunction",
-    summary: "Runs the action a function stands for; the body is what the model gave as arguments",
+    summary: "Runs the action of a function; the body is the arguments that the model gave",
     tag,
     params: { name: "Name of the function" },
     query: userQuery,

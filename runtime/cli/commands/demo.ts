@@ -13,14 +13,14 @@ export function addDemo(program: Command): void {
   program
     .command("demo")
     .description(
-      "Show the whole of it: the service, a simulated Google, and the webhooks that arrive (what npm start runs).",
+      "Show Hookline at work: the service, a simulated Google, and the webhooks that arrive (what npm start runs).",
     )
     .option("--port <port>", "TCP port of the API, 0 for any that is free", parsePort, 8080)
     .option("--data <folder>", "where everything is kept", ".hookline")
     .option("--fast", "an edit every half second, with --flow every second, instead of every three")
     .option(
       "--flow <template>",
-      "show this flow template at work instead, and keep nothing; repeatable; all of them, or list to see which there are",
+      "run this flow template instead, and keep nothing; repeatable; all runs every template, list shows their names",
       (id, ids: string[] | undefined) => [...(ids ?? []), id],
     )
     .option("--for <seconds>", "stop by itself after that time", parseSeconds)

@@ -17,7 +17,7 @@ interface Options {
 export function addMove(program: Command): void {
   program
     .command("move")
-    .description("Carry a service over from SQLite to PostgreSQL.")
+    .description("Copy a service from SQLite to PostgreSQL.")
     .requiredOption("--from <location>", "the SQLite file of the service, sqlite:<file>")
     .requiredOption("--to <location>", "an empty PostgreSQL database, postgres://…")
     .option("--json", "print rows and hash of each table for programs")
@@ -27,7 +27,7 @@ export function addMove(program: Command): void {
 
 async function runMove({ from, to, json }: Options): Promise<void> {
   const [{ moveStore }, { progressBar }] = await Promise.all([import("../move.ts"), import("../progress.ts")]);
-  const moved = await moveStore({ from, to, onProgress: progressBar("rows carried over and compared") });
+  const moved = await moveStore({ from, to, onProgress: progressBar("rows copied and compared") });
   if (json) return console.log(JSON.stringify(moved, null, 2));
   const tables = Object.entries(moved).filter(([, { rows }]) => rows > 0);
   const width = Math.max("table".length, ...tables.map(([table]) => table.length));
@@ -35,5 +35,5 @@ async function runMove({ from, to, json }: Options): Promise<void> {
   for (const [table, { rows, hash }] of tables)
     console.log(`${table.padEnd(width)} ${String(rows).padStart(9)}  ${hash.slice(0, 16)}`);
   const total = tables.reduce((sum, [, { rows }]) => sum + rows, 0);
-  console.log(`${total} rows carried over, all of them as they were`);
+  console.log(`${total} rows copied; both stores are equal`);
 }

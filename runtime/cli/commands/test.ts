@@ -37,7 +37,7 @@ function showProgress(result: ConformanceResult, done: number, total: number): v
   process.stderr.write(done === total ? "\r\u001B[K" : `\r\u001B[K${bar} ${done}/${total} ${result.area}`);
 }
 
-/** A line for each area, then each reason with the cases it stands for. */
+/** A line for each area, then each reason with its cases. */
 function formatReport({ manifest, passed, failed, skipped, results }: ConformanceReport): string {
   const areas = [...Map.groupBy(results, ({ area }) => area)];
   const width = Math.max(...areas.map(([area]) => area.length), "area".length);

@@ -14,7 +14,7 @@ export async function firstPollEnds(call: Call, subscription: string): Promise<v
 
 /** Waits until a sync knows what both sides have had from the beginning. */
 export async function matchingEnds(call: Call, sync: string): Promise<void> {
-  await until(`Sync ${sync} does not get to know its sides; GET /v1/syncs/${sync} says why`, async () => {
+  await until(`Sync ${sync} could not compare its sides; GET /v1/syncs/${sync} says why`, async () => {
     const { status } = await call<{ status: string }>("GET", `/v1/syncs/${sync}`);
     return status !== "matching";
   });

@@ -23,7 +23,7 @@ export function prepare(sandbox: Sandbox): Props {
   return { sandbox, label: mailbox.createLabel(CUSTOMERS).id, group: people.createGroup(CUSTOMERS).id };
 }
 
-/** Throws TypeError for a trigger that no act is written for. */
+/** The act that makes a trigger fire. @throws TypeError for a trigger without an act */
 export function actFor(trigger: string): Act {
   const act = ACTS[trigger];
   if (!act) throw new TypeError(`Nobody in the demo makes ${trigger} happen; add it to flow-acts.ts`);
@@ -102,7 +102,7 @@ function addTask(sandbox: Sandbox, title: string): { list: string; id: string } 
 
 type Contact = ReturnType<ReturnType<Sandbox["google"]["account"]>["people"]["createContact"]>;
 
-/** Any that has an address and suits; a new one when there is none. */
+/** A matching one that has an address, or a new one. */
 function contactIn(props: Props, suits: (contact: Contact) => boolean = () => true): Contact {
   const contacts = [...props.sandbox.google.account().people.contacts.live()];
   const found = contacts.filter((contact) => contact.value.fields.emailAddresses?.[0] && suits(contact));

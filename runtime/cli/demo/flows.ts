@@ -28,7 +28,7 @@ export interface FlowDemoOptions {
 const GRACE = 1_500;
 const LOOPBACK = "127.0.0.1";
 const LOOK_EVERY_MS = 250;
-/** Few enough that the first comparison of a sync is over in seconds. */
+/** Few enough that the first comparison of a sync takes seconds. */
 const CONTACTS = 3;
 
 /** Prints the ids and descriptions of the flow templates that come with Hookline. */

@@ -32,7 +32,7 @@ export async function openFolder(path: string): Promise<DemoFolder> {
     try {
       return JSON.parse(text) as T;
     } catch (cause) {
-      const message = `${file}: is not what the demo wrote; delete the folder ${path} to begin anew`;
+      const message = `${file}: is not what the demo wrote; delete the folder ${path} to begin again`;
       throw new HooklineError("invalid_config", message, { cause });
     }
   };

@@ -7,7 +7,7 @@ interface Person {
   resourceName: string;
 }
 
-/** Two edits that the service, which is not running, can only learn of later: told as a person would tell them. */
+/** Two edits that the service, which is not running, can only learn of later, in a person's words. */
 export async function editWhileAway({ url }: Sandbox, somebody: string | undefined): Promise<string[]> {
   const call = apiClient(`${url}/control`);
   const number = Math.floor(Math.random() * 10_000);

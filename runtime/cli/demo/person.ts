@@ -1,6 +1,7 @@
 /**
  * Plays the person at the browser: opens the address, agrees to everything the consent page asks, and follows the
- * redirect back to the service. Throws when one of the pages is not what it should be.
+ * redirect back to the service.
+ * @throws Error when one of the pages is not what it should be
  */
 export async function grantAccess(authorizeUrl: string): Promise<void> {
   const page = await (await fetch(authorizeUrl)).text();

@@ -1,7 +1,7 @@
 import { isObject } from "../../core/json.ts";
 import type { RunDetails, RunStepView } from "../../flows/model/runs.ts";
 
-/** What is told of a sync. */
+/** The line about a sync. */
 export interface SyncCounts {
   pulled: number;
   pushed: number;

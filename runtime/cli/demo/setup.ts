@@ -46,7 +46,7 @@ export async function setUp(
   }
 }
 
-/** A connection whose grant is gone, as when the sandbox's file was deleted, is granted anew. */
+/** A connection whose grant is gone, as when the sandbox's file was deleted, is granted again. */
 async function connect(call: Call, state: DemoState, save: () => Promise<void>): Promise<void> {
   if (state.connection === undefined) {
     const request = { connector: "google-contacts", user: "demo" };

@@ -28,7 +28,7 @@ export interface DryStep {
   item: number | null;
   connection: string | null;
   input: unknown;
-  /** What later steps were given instead of its output. */
+  /** The value that later steps got in place of its output. */
   output: unknown;
   faults: Fault[];
 }
@@ -54,8 +54,8 @@ const dryStep = schema.object("What a step would do.", {
   ),
   item: schema.nullable(schema.count("Which item of its list, from 1; null for a step without a list.")),
   connection: schema.nullable(schema.text("The connection it would use.")),
-  input: { description: "What it would take." },
-  output: { description: "What later steps were given instead of its output." },
+  input: { description: "The input it would get." },
+  output: { description: "The value that later steps got in place of its output." },
   faults: schema.listOf(fault, "Why it would fail."),
 });
 

@@ -38,7 +38,7 @@ const stored = {
   problem,
   origin: hidden(nullable(value<FlowOrigin>({ description: "The template it was made from." }))),
   hookSecret: nullable(bytes("The secret of its hook, encrypted; null without a hook trigger.")),
-  sample: hidden(value<unknown>({ description: "What its hook was first called with." })),
+  sample: hidden(value<unknown>({ description: "The first call of its hook." })),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
 };

@@ -41,7 +41,7 @@ const runError = schema.object("Why the run failed.", {
 export const runs = new Table("runs", {
   id: text("Id.", { example: "run_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
   flow: text("Id of the flow.", { example: FLOW_ID }),
-  version: count("Version of the flow that is run, whatever becomes of the flow."),
+  version: count("Version of the flow that is run, also after the flow has changed."),
   user: nullable(text("The user whose flow it is; null for the workspace's.", { column: "user_id" })),
   forUser: hidden(nullable(text("The user whose connection or call started it."))),
   status: oneOf(
@@ -57,7 +57,7 @@ export const runs = new Table("runs", {
   error: nullable(value<RunError>(runError)),
   createdAt: time("When it was created."),
   startedAt: nullable(time("When it began.")),
-  wakeAt: nullable(time("When it goes on; null unless it waits.")),
+  wakeAt: nullable(time("When the run continues; null unless it waits.")),
   finishedAt: nullable(time("When it ended.")),
 });
 

@@ -72,7 +72,7 @@ const difference = schema.object(
   "One place that differs.",
   {
     pointer: schema.text("JSON pointer.", "/steps/create/input/firstName"),
-    before: { description: "The value of today." },
+    before: { description: "The present value." },
     after: { description: "The value after the upgrade." },
   },
   ["before", "after"],

@@ -15,7 +15,7 @@ const params = { id: "Id of the flow" };
 export const flowRoutes: Route[] = [
   flow.create(
     {
-      summary: "Checks a flow and sets it to work; every fault is named with its place and remedy",
+      summary: "Checks a flow and starts it; an error names every fault with its place and remedy",
       answers: { description: "The flow; with the secret of its hook, if it has one.", schema: ref("Flow") },
       problems: [404, 409],
     },
@@ -41,7 +41,7 @@ export const flowRoutes: Route[] = [
     "test",
     "testFlow",
     {
-      summary: "Shows what a flow would do with a sample, without calling anybody",
+      summary: "Shows what a flow would do with a sample, without calling a vendor",
       answers: { description: "The steps as they would be done.", schema: ref("DryRun") },
       problems: [409],
       body: dryRunInput,
@@ -100,7 +100,7 @@ export const flowRoutes: Route[] = [
     "upgrade",
     "upgradeFlow",
     {
-      summary: "Makes a flow what its template is now, with other connections and answers if wanted",
+      summary: "Upgrades a flow to its template's present version, with other connections and answers if wanted",
       problems: [409],
       body: choices,
     },

@@ -24,7 +24,7 @@ export const connectionRoutes: Route[] = [
   ),
   connection.get(
     {
-      summary: "A connection and what threatens it",
+      summary: "A connection, with warnings of what may break it",
       answers: { description: "The connection.", schema: ref("ConnectionDetails") },
     },
     ({ services, scope }, id) => services.accounts.get(id, scope),
@@ -42,7 +42,7 @@ export const connectionRoutes: Route[] = [
     "test",
     "testConnection",
     {
-      summary: "Proves the credentials by a real request",
+      summary: "Tests the credentials with a real request",
       answers: { description: "The credentials work.", schema: ref("Connection") },
       problems: [409, 422, 424, 502, 504],
     },

@@ -16,7 +16,7 @@ export const deliveryRoutes: Route[] = [
   delivery.post(
     "retry",
     "retryDelivery",
-    { summary: "Sends a delivery again now, whatever became of it", problems: [409] },
+    { summary: "Sends a delivery again now, whatever its status", problems: [409] },
     ({ services, scope }, id) => services.deliveries.retry(id, scope),
   ),
 ];

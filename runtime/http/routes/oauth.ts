@@ -10,24 +10,25 @@ export interface OAuthRoutesOptions {
 
 type Callback = Record<string, string | string[]>;
 
+/** The route to which vendors send people back. */
 export function oauthRoutes({ log }: OAuthRoutesOptions): Route[] {
   return [
     routesOf<Services>().publicRoute<Callback>({
       method: "get",
       path: "/v1/oauth/callback",
       operationId: "finishOAuth",
-      summary: "Where a vendor sends a person back to; finishes the authorization",
+      summary: "The OAuth callback: finishes the authorization",
       tag: "connections",
       // Without types: what is wrong with them is told on a page as well.
       query: {
-        state: { description: "As it was sent to the vendor." },
-        code: { description: "What is exchanged for tokens." },
-        error: { description: "Why there is no code." },
+        state: { description: "The state that was sent to the vendor." },
+        code: { description: "The authorization code." },
+        error: { description: "The vendor's error in place of a code." },
       },
       openQuery: true,
       responses: {
-        200: { description: "A page that says it is done.", contentType: "text/html" },
-        303: { description: "On to `returnTo`." },
+        200: { description: "A page that confirms the connection.", contentType: "text/html" },
+        303: { description: "A redirect to `returnTo`." },
         ...FAILURES,
       },
       handler: async ({ open, query }) => {
@@ -49,15 +50,14 @@ export function oauthRoutes({ log }: OAuthRoutesOptions): Route[] {
 const FAILURES = Object.fromEntries(
   [400, 409, 422, 424, 429, 500, 502, 503, 504].map((status) => [
     status,
-    { description: "A page that says what to do.", contentType: "text/html" },
+    { description: "A page that names the problem and the remedy.", contentType: "text/html" },
   ]),
 );
 
 const EXPLANATIONS: Partial<Record<ErrorCode, string>> = {
-  invalid_input: "This link is over or was used before. Go back and start connecting anew.",
-  connection_rejected:
-    "Access was not granted, or it is another account than before. Go back and start connecting anew.",
-  conflict: "The connection was changed meanwhile. Go back and start connecting anew.",
+  invalid_input: "This link has expired or was used before. Go back and connect again.",
+  connection_rejected: "Access was not granted, or it is another account than before. Go back and connect again.",
+  conflict: "The connection was changed meanwhile. Go back and connect again.",
   stopped: "The service is just starting. Reload this page in a moment.",
 };
 const SOMETHING_ELSE = "Something did not work between this service and the vendor. Go back and try again later.";

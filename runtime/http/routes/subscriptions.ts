@@ -32,13 +32,13 @@ export const subscriptionRoutes: Route[] = [
     method: "post",
     path: "/v1/subscriptions/{id}/poll",
     operationId: "pollSubscription",
-    summary: "Plans a poll of its stream for now",
+    summary: "Schedules a poll of its stream for now",
     tag,
     params: { id: "Id of the subscription" },
     responses: {
       202: {
-        description: "The poll is planned.",
-        schema: object("A planned poll.", { id: text("Id of the subscription.") }),
+        description: "The poll is scheduled.",
+        schema: object("A scheduled poll.", { id: text("Id of the subscription.") }),
       },
     },
     problems: [409],
@@ -50,20 +50,20 @@ export const subscriptionRoutes: Route[] = [
   subscription.post(
     "pause",
     "pauseSubscription",
-    { summary: "Has nothing read for a subscription until it is resumed" },
+    { summary: "Pauses a subscription: nothing is read until it is resumed" },
     ({ services, scope }, id) => services.subscriptions.pause(id, scope),
   ),
   subscription.post(
     "resume",
     "resumeSubscription",
-    { summary: "Reads at once what changed meanwhile, and goes on" },
+    { summary: "Resumes a subscription, and reads what changed meanwhile" },
     ({ services, scope }, id) => services.subscriptions.resume(id, scope),
   ),
   subscription.part(
     "health",
     "getSubscriptionHealth",
     {
-      summary: "How the polls of a subscription go",
+      summary: "The health of a subscription: its polls, errors and delay",
       answers: { description: "Its health.", schema: ref("SubscriptionHealth") },
     },
     ({ services, scope }, id) => services.subscriptions.health(id, scope),

@@ -11,13 +11,14 @@ export interface SystemRoutesOptions {
 const { adminRoute, publicRoute } = routesOf<Services>();
 const tag = "system";
 
+/** Health, metrics and the description of the API. */
 export function systemRoutes({ describe }: SystemRoutesOptions): Route[] {
   return [
     publicRoute({
       method: "get",
       path: "/healthz",
       operationId: "getLiveness",
-      summary: "Whether the process answers",
+      summary: "Liveness: whether the process runs",
       tag,
       responses: { 200: { description: "The process is running.", schema: ref("Health") } },
       handler: () => ok({ status: "ok" }),
@@ -26,7 +27,7 @@ export function systemRoutes({ describe }: SystemRoutesOptions): Route[] {
       method: "get",
       path: "/readyz",
       operationId: "getReadiness",
-      summary: "Whether the store answers and work is being taken up",
+      summary: "Readiness: whether the store answers and due work is taken up",
       tag,
       responses: { 200: { description: "The store answers and due work is taken up.", schema: ref("Health") } },
       problems: [503],
@@ -53,7 +54,7 @@ export function systemRoutes({ describe }: SystemRoutesOptions): Route[] {
       method: "get",
       path: "/metrics",
       operationId: "getMetrics",
-      summary: "Counts and times for Prometheus",
+      summary: "Metrics for Prometheus",
       tag,
       responses: { 200: { description: "Prometheus text.", contentType: "text/plain" } },
       handler: async ({ services: { metrics } }) => ({

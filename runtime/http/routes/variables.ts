@@ -16,7 +16,7 @@ const target = ({ params, scope }: VariableCall): [owner: string | null, scope: 
   scope,
 ];
 
-/** The routes of one kind of owner, below its own path. `name` stands in operation ids, `shown` in summaries. */
+/** The routes of one kind of owner, below its own path. `name` is used in operation ids, `shown` in summaries. */
 function variableRoutesOf(
   make: Make,
   path: string,

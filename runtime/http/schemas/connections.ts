@@ -1,12 +1,12 @@
 import { anyObject, listOf, name, object, ref, text } from "../../model/schema.ts";
 
 export const connectorSchemas = {
-  Sample: object("Examples of what a trigger tells of.", {
+  Sample: object("Example records of a trigger.", {
     live: { type: "boolean", description: "Whether they were read from the vendor just now." },
     data: listOf(
       object(
         "A record.",
-        { record: { description: "As the vendor sends it." }, resource: anyObject("In common terms.") },
+        { record: { description: "As the vendor sends it." }, resource: anyObject("The record in the common fields.") },
         ["resource"],
       ),
       "Up to three.",
@@ -21,7 +21,7 @@ export const connectorSchemas = {
       description: text("What it is for."),
       documentation: text("The vendor's documentation."),
       categories: listOf(text("Category."), "What it is about."),
-      triggers: listOf(ref("NamedItem"), "Changes it can tell of."),
+      triggers: listOf(ref("NamedItem"), "Changes it reports."),
       actions: listOf(ref("NamedItem"), "What it can do."),
     },
     ["description", "documentation"],

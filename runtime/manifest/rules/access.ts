@@ -63,7 +63,7 @@ export const schedulesParse: Rule = ({ triggers }) =>
       : [
           {
             pointer: joinPointer(`${pointer}/schedule`, "default"),
-            message: `"${cron}" is no cron expression; for example "*/5 * * * *"`,
+            message: `"${cron}" is not a cron expression; for example "*/5 * * * *"`,
           },
         ];
   });

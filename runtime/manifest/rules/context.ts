@@ -36,6 +36,7 @@ export interface RuleContext {
 /** One thing JSON Schema cannot say. Pointers lead into the bundled manifest. */
 export type Rule = (context: RuleContext) => Fault[];
 
+/** What the rules of a manifest read: its sections, without parts that the schema refused. */
 export function ruleContext(manifest: Manifest, schemaFaults: readonly Fault[]): RuleContext {
   const isSound = (pointer: string) =>
     !schemaFaults.some((fault) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`));

@@ -51,7 +51,7 @@ export const targetsExist: Rule = (context) => {
           return [
             {
               pointer: at,
-              message: `"${target}" is no place in a request of this server; it can begin with ${legal.join(", ")}`,
+              message: `"${target}" is not a place in a request of this server; a place begins with ${legal.join(", ")}`,
             },
           ];
         if (part === "body" && request.method === "GET")
@@ -153,5 +153,5 @@ export const stepsLookBackwards: Rule = ({ actions }) =>
   );
 
 function notEarlier(id: string, earlier: string[]): string {
-  return `"${id}" is no earlier step; there ${earlier.length === 0 ? "are none" : `is ${earlier.join(", ")}`}`;
+  return `"${id}" is not an earlier step; there ${earlier.length === 0 ? "are none" : `is ${earlier.join(", ")}`}`;
 }

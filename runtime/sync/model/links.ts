@@ -105,6 +105,7 @@ export function withSide(link: LinkRecord, side: Side, changes: Partial<LinkSide
   return { ...link, sides: { ...link.sides, [side]: { ...link.sides[side], ...changes } } };
 }
 
+/** Whether both sides have a record. */
 export const isPaired = ({ sides: { left, right } }: LinkRecord): boolean => left.id !== null && right.id !== null;
 
 /** By what a record without a counterpart can be recognised. */
@@ -128,6 +129,7 @@ export interface NewLink {
   keys?: { side: Side; keys: readonly string[] };
 }
 
+/** Inserts links with their keys. */
 export async function insertLinks(tx: Tx, links: readonly NewLink[]): Promise<void> {
   await table.insert(tx, ...links.map(({ link }) => toRow(link)));
   await linkKeys.insert(tx, ...links.flatMap(keyRows));
@@ -145,11 +147,13 @@ export async function changeLink(
   await table.change(tx, changes, "id = ?", [id]);
 }
 
+/** Deletes a link with its keys. */
 export async function deleteLink(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from sync_keys where link = ?", [id]);
   await table.delete(tx, id);
 }
 
+/** A link by id. */
 export async function linkById(sql: Sql, id: string): Promise<LinkRecord | undefined> {
   const row = await table.find(sql, id);
   return row && toLink(row);
@@ -197,6 +201,7 @@ export async function isCreatingElsewhere(sql: Sql, sync: string, side: Side, ex
   return (await table.one(sql, other, [sync, except])) !== undefined;
 }
 
+/** How many links of a sync are in each state, and how many failed. */
 export async function countLinks(sql: Sql, sync: string): Promise<LinkCounts> {
   const rows = await sql.all<{ state: LinkState; n: number; failed: number }>(
     "select state, count(*) as n, count(error) as failed from sync_links where sync = ? group by state",

@@ -44,7 +44,7 @@ export const syncs = new Table("syncs", {
   phase: hidden(oneOf(["matching", "syncing"], "matching: both sides are being compared for the first time.")),
   status: hidden(oneOf(["active", "paused"], "Whether changes are written.")),
   problem: nullable(
-    failure<Failure & { connection: string }>("Why it is paused although nobody paused it.", {
+    failure<Failure & { connection: string }>("Why Hookline paused it.", {
       connection: schema.text("Id of the connection."),
     }),
   ),
@@ -144,7 +144,7 @@ export const syncSchemas = {
   SyncDryRun: schema.object("What a sync would do first.", schemasOf(dryRunFields)),
 };
 
-/** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last is over. */
+/** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last has passed. */
 export async function addCounts(
   tx: Tx,
   id: string,
@@ -166,6 +166,7 @@ export function nextWriteAt({ writesPerMinute, windowStart, windowWrites }: Sync
   return writesPerMinute === null || end <= now || windowWrites < writesPerMinute ? undefined : end;
 }
 
+/** Changes a sync and its `updatedAt`; `now` in milliseconds since the epoch. */
 export async function changeSync(sql: Sql, id: string, changes: Partial<SyncRecord>, now: number): Promise<void> {
   await syncs.change(sql, { ...changes, updatedAt: now }, "id = ?", [id]);
 }

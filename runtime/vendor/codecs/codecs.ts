@@ -36,7 +36,7 @@ function toBase64(value: unknown): unknown {
   return typeof value === "string" ? Buffer.from(value, "base64url").toString("base64") : value;
 }
 
-/** A copy with what stands at the path replaced; a list on the way stands for each of its members. */
+/** A copy with the value at the path replaced; a list on the way means each of its members. */
 async function replace(value: unknown, path: readonly string[], codec: Codec): Promise<unknown> {
   if (Array.isArray(value)) return Promise.all(value.map((member) => replace(member, path, codec)));
   const [name, ...rest] = path;

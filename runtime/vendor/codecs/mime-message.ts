@@ -35,7 +35,7 @@ interface OutgoingAttachment {
  * An email as an RFC 5322 message in base64url, as mail APIs take it: headers encoded by RFC 2047, lines ending in CRLF,
  * Bcc kept for the vendor to send to. Nothing is read from files or fetched.
  *
- * @throws HooklineError `invalid_input` when an address is none
+ * @throws HooklineError `invalid_input` when an address is not valid
  */
 export async function encodeMimeMessage(value: unknown): Promise<string> {
   const mail = value as OutgoingMail;
@@ -70,7 +70,7 @@ function checked(field: string, addresses: readonly OutgoingAddress[] = []): { n
     const [text, name] = typeof given === "string" ? [given, undefined] : [given.value, given.name];
     const [mailbox, ...others] = addressParser(text);
     if (others.length > 0 || !mailbox?.address || !/^[^\s@<>,;]+@[^\s@<>,;]+$/.test(mailbox.address)) {
-      const message = `"${text.slice(0, 100)}" is no e-mail address; write ada@example.com or Ada <ada@example.com>`;
+      const message = `"${text.slice(0, 100)}" is not an e-mail address; write ada@example.com or Ada <ada@example.com>`;
       throw new HooklineError("invalid_input", `${field}: ${message}`, {
         faults: [{ pointer: `/${field}/${i}`, message }],
       });

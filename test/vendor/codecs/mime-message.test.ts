@@ -63,7 +63,7 @@ describe("an encoded mail", () => {
   ])("is refused for the address %j", async (address) => {
     await expect(encodeMimeMessage({ to: ["ada@example.com"], cc: [address] })).rejects.toMatchObject({
       code: "invalid_input",
-      message: `cc: "${address}" is no e-mail address; write ada@example.com or Ada <ada@example.com>`,
+      message: `cc: "${address}" is not an e-mail address; write ada@example.com or Ada <ada@example.com>`,
       faults: [{ pointer: "/cc/0", message: expect.any(String) as string }],
     });
   });
