@@ -65,6 +65,7 @@ export class JobEngine implements Engine {
   #loop: Promise<void> | undefined;
   #woken = false;
   #settleNow = false;
+  #beatNow = false;
   #lastTurn = -Infinity;
   /** By how many milliseconds the clock has been set so far, and by how many the times in the table were moved with it. */
   #set = 0;
@@ -134,7 +135,7 @@ export class JobEngine implements Engine {
     this.#state = "started";
     this.#lastTurn = this.#timers.monotonic();
     this.#lookAgain();
-    await this.#beat();
+    this.#beat();
   }
 
   stop(graceMs: number = DEFAULT_GRACE_MS): Promise<void> {
@@ -148,7 +149,7 @@ export class JobEngine implements Engine {
   /** Looks for due jobs, and those of processes that died, at once, and rests. */
   async tick(): Promise<void> {
     if (this.#state !== "started") return;
-    await this.#showLife();
+    this.#beatNow = true;
     this.#look();
     await this.rest();
   }
@@ -202,6 +203,7 @@ export class JobEngine implements Engine {
   }
 
   async #showLife(): Promise<void> {
+    this.#beatNow = false;
     try {
       await this.#table.beat([...this.#workers!.held]);
     } catch (error) {
@@ -209,10 +211,10 @@ export class JobEngine implements Engine {
     }
   }
 
-  async #beat(): Promise<void> {
+  #beat(): void {
+    this.#beatNow = true;
     this.#wake();
-    await this.#showLife();
-    if (this.#state !== "stopped") this.#after("beat", BEAT_MS, () => void this.#beat());
+    if (this.#state !== "stopped") this.#after("beat", BEAT_MS, () => this.#beat());
   }
 
   #look(): void {
@@ -253,8 +255,12 @@ export class JobEngine implements Engine {
     this.#loop = undefined;
   }
 
-  /** Claims first: what runs then goes on while the commit waits for the disk. */
+  /**
+   * Claims first: what runs then goes on while the commit waits for the disk. A sign of life is a turn's work too: given beside
+   * a commit, it would touch the rows of jobs that the commit ends, and one of both would have to begin again.
+   */
   async #turn(): Promise<void> {
+    if (this.#beatNow) await this.#showLife();
     const now = this.#now();
     if (this.#behind !== 0) await this.#move();
     else if (this.#state === "started" && this.#finished.length < MOST_UNSETTLED && this.#workers!.aloneFor <= 0) {
