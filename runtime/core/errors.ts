@@ -96,8 +96,12 @@ export function formatFault(fault: Fault): string {
   return `${fault.file ?? ""}#${fault.pointer}: ${fault.message}`;
 }
 
-/** The candidate closest to what was typed (by edit distance), or undefined when none is near. */
+/** Characters of the longest text that is taken for a slip of the pen. The time to compare two texts grows with the product of their lengths. */
+export const LONGEST_TYPED = 300;
+
+/** The candidate closest to what was typed (by edit distance), or undefined when none is near or it is too long to be typed. */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
+  if (typed.length > LONGEST_TYPED) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(typed.length / 2)) + 1;
   for (const candidate of candidates) {
