@@ -29,14 +29,34 @@ export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Pro
 export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding.toLowerCase() !== "identity") throw bodyRefused("compressed bytes are not accepted; send them as they are");
+  if (encoding.toLowerCase() !== "identity")
+    throw bodyRefused("compressed bytes are not accepted; send them as they are");
   const { body } = request;
   const bytes = body === undefined ? await readAll(request, maxBytes) : Buffer.isBuffer(body) ? body : written(body);
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   if (bytes.length === 0 && Number(request.headers["content-length"] ?? 0) > 0) {
-    throw bodyRefused("it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies");
+    throw bodyRefused(
+      "it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies",
+    );
   }
   return bytes;
+}
+
+/** Bytes of a body that nobody reads which are still taken in. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
+
+/**
+ * Takes in and forgets what is left of a body: closing the connection while its sender still writes would lose the answer, and leaving it
+ * unread would hold up the next request on the same connection.
+ * Whoever sends without end is cut off.
+ */
+export function discardRest(request: Request): void {
+  let size = 0;
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MOST_DISCARDED) request.destroy();
+  });
+  request.resume();
 }
 
 function hasBody({ headers }: Request): boolean {

@@ -255,7 +255,11 @@ describe("the body of a hook", () => {
   const MB = 1_048_576;
 
   it.each([
-    ["is nested too deeply", `${"[".repeat(10_000)}${"]".repeat(10_000)}`, "it is nested more than 64 deep; flatten it"],
+    [
+      "is nested too deeply",
+      `${"[".repeat(10_000)}${"]".repeat(10_000)}`,
+      "it is nested more than 64 deep; flatten it",
+    ],
     ["names a property twice", '{"a":1,"\\u0061":2}', 'it names the property "a" twice; name it once'],
     ["has a __proto__", '{"__proto__":{}}', 'it has a property named "__proto__"; remove it'],
     ["is empty", "", "it is not valid JSON; check its brackets and quotes"],
