@@ -75,7 +75,7 @@ describe("the options of a runtime", () => {
 
   it("may be left out, or be undefined, and then have their defaults", () => {
     const given = { concurrency: { polls: undefined }, network: { allow: undefined }, retention: undefined };
-    const resolved = resolveOptions(given as never);
+    const resolved = resolveOptions(given);
     expect(resolved).toMatchObject({
       store: "sqlite::memory:",
       concurrency: { polls: 64, deliveries: 128, perEndpoint: 32 },

@@ -249,7 +249,7 @@ describe("what only a program can give", () => {
     ],
     [
       "a scope of an unknown user",
-      (h) => h.variables.list("u_1", { user: undefined } as never),
+      (h) => h.variables.list("u_1", { user: undefined }),
       "variables.list: argument 2 names no user; leave user out for everybody's",
     ],
   ])("is refused when it is %s", async (_what, call, message) => {
