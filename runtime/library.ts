@@ -12,6 +12,7 @@ import type { Events } from "./deliver/events.ts";
 import type { Flows } from "./flows/flows.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Templates } from "./flows/templates.ts";
+import { assertArguments, type Arguments } from "./library-arguments.ts";
 import type { ModuleName } from "./modules.ts";
 import type { Subscriptions } from "./poll/subscriptions.ts";
 import type { Syncs } from "./sync/syncs.ts";
@@ -65,7 +66,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const runs = async () => present("flows", (await open()).runs);
   const templates = async () => present("flows", (await open()).templates);
   const syncs = async () => present("sync", (await open()).syncs);
-  return {
+  return guarded({
     connections: {
       create: async (...given) => (await accounts()).create(...given),
       list: async (...given) => (await accounts()).list(...given),
@@ -167,7 +168,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       links: async (...given) => (await syncs()).links(...given),
       conflicts: async (...given) => (await syncs()).conflicts(...given),
     },
-  };
+  });
 }
 
 function present<Service>(module: ModuleName, service: Service | undefined): Service {
@@ -176,4 +177,99 @@ function present<Service>(module: ModuleName, service: Service | undefined): Ser
     "invalid_config",
     `The module "${module}" is left out of this runtime; add it to \`modules\``,
   );
+}
+
+/** What each call is given: how many ids, and where the scope stands. */
+const ARGUMENTS: { [Service in keyof Library]: Record<keyof Library[Service], Arguments> } = {
+  connections: {
+    create: [0, 1],
+    list: [0, 1],
+    update: [1, 2],
+    remove: [1, 1],
+    test: [1, 1],
+    reconnect: [1, 2],
+    runAction: [2, 4],
+    get: [1, 1],
+  },
+  subscriptions: {
+    create: [0, 1],
+    get: [1, 1],
+    list: [0, 1],
+    update: [1, 2],
+    remove: [1, 1],
+    pause: [1, 1],
+    resume: [1, 1],
+    poll: [1, 1],
+    health: [1, 1],
+  },
+  endpoints: {
+    create: [0, 1],
+    get: [1, 1],
+    list: [0, 1],
+    update: [1, 2],
+    remove: [1, 1],
+    rotateSecret: [1, 1],
+    test: [1, 1],
+    recover: [1, 2],
+    stats: [1, 1],
+  },
+  deliveries: { list: [0, 1], get: [1, 1], retry: [1, 1] },
+  events: { list: [0, 1], get: [1, 1], explain: [0, 1] },
+  // Their own checks take the owner, which is null for the workspace.
+  variables: { list: [0, 1], get: [0, 2], set: [0, 3], remove: [0, 2] },
+  batches: { create: [2, 4], list: [0, 1], get: [1, 2], cancel: [1, 1] },
+  functions: { list: [0, 1], call: [1, 3] },
+  flows: {
+    create: [0, 1],
+    get: [1, 1],
+    list: [0, 1],
+    update: [1, 2],
+    remove: [1, 1],
+    rotateHookSecret: [1, 1],
+    call: [1, 2],
+    test: [1, 2],
+  },
+  runs: { list: [0, 1], listOf: [1, 2], get: [1, 1], replay: [1, 2], cancel: [1, 1] },
+  templates: {
+    list: [0],
+    get: [1],
+    put: [0],
+    remove: [1],
+    options: [2, 3],
+    install: [1, 2],
+    preview: [1, 2],
+    upgrade: [1, 2],
+  },
+  syncs: {
+    create: [0, 1],
+    preview: [0, 1],
+    get: [1, 1],
+    list: [0, 1],
+    update: [1, 2],
+    remove: [1, 1],
+    pause: [1, 1],
+    resume: [1, 1],
+    run: [1, 1],
+    links: [1, 2],
+    conflicts: [1, 2],
+  },
+};
+
+/** The same services, which look at their arguments first. */
+function guarded(library: Library): Library {
+  const services = Object.entries(ARGUMENTS).map(([service, methods]) => {
+    const given = library[service as keyof Library] as unknown as Record<
+      string,
+      (...args: unknown[]) => Promise<unknown>
+    >;
+    const checked = Object.entries(methods).map(([name, shape]: [string, Arguments]) => {
+      const call = async (...args: unknown[]): Promise<unknown> => {
+        assertArguments(`${service}.${name}`, shape, args);
+        return given[name]!(...args);
+      };
+      return [name, call];
+    });
+    return [service, Object.fromEntries(checked)];
+  });
+  return Object.fromEntries(services) as Library;
 }

@@ -135,15 +135,23 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
 /** Everything that is wrong with options, each with its place. */
 export function optionFaults(options: RuntimeOptions): Fault[] {
   if (!isObject(options)) return [{ pointer: "", message: "must be an object of options" }];
-  const form = compileSchema(schema)(withoutFunctions(options));
+  const data = withoutFunctions(options);
+  const strange = Object.entries(data).filter(([, value]) => value === undefined);
+  const form = [
+    ...strange.map(([name]) => ({ pointer: `/${name}`, message: "must be plain data, as JSON has it" })),
+    ...compileSchema(schema)(data),
+  ];
   const isFaulty = (pointer: string): boolean =>
     form.some((fault) => fault.pointer === pointer || fault.pointer.startsWith(`${pointer}/`));
+  const sound: RuntimeOptions = Object.fromEntries(
+    Object.entries(options).filter(([name]) => !form.some(({ pointer }) => pointer === `/${name}`)),
+  );
   const further = [
-    ...storeFaults(options),
-    ...keyFaults(options),
-    ...urlFaults(options),
-    ...connectorFaults(options),
-    ...functionFaults(options),
+    ...storeFaults(sound),
+    ...keyFaults(sound),
+    ...urlFaults(sound),
+    ...connectorFaults(sound),
+    ...functionFaults(sound),
   ];
   return [...form, ...further.filter(({ pointer }) => !isFaulty(pointer))];
 }
@@ -235,8 +243,8 @@ function* connectorFaults({ connectors = builtInConnectors(), clients, servers }
   }
 }
 
-function nameOf(manifest: object): string {
-  return "name" in manifest ? String(manifest.name) : "";
+function nameOf(manifest: unknown): string {
+  return isObject(manifest) ? String(manifest["name"]) : "";
 }
 
 function isPath(source: string): boolean {

@@ -14,7 +14,7 @@ export interface Runtime extends Library, AsyncDisposable {
   /**
    * Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts.
    * A pattern that nearly misses a type of event is refused once the connectors are loaded: by the first use, or `start`.
-   * @throws HooklineError `invalid_input` at once for a malformed pattern
+   * @throws HooklineError `invalid_input` at once for a malformed pattern; `stopped` once the runtime was stopped
    * @throws TypeError at once for a handler that is not a function, and for an unknown option
    */
   on(pattern: string, options: ConsumerOptions, handler: Consumer): void;
@@ -36,10 +36,15 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
   /** What is open, once it is. */
   let composed: Composed | undefined;
   let started = false;
+  let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
 
-  const open = (): Promise<Composed> => {
+  const assertGoingOn = (): void => {
     if (stopped) throw new HooklineError("stopped", "This runtime was stopped; make a new one");
+  };
+  const open = (): Promise<Composed> => {
+    assertGoingOn();
+    // One that failed does not stand in the way of the next: the store may be reachable then.
     opened ??= (async () => {
       const made = await compose(resolved);
       try {
@@ -50,8 +55,19 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
         throw error;
       }
       return (composed = made);
-    })();
+    })().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
     return opened;
+  };
+
+  /** What is being opened or started gets to its end first. */
+  const close = async (graceMs?: number): Promise<void> => {
+    const made = await opened?.catch(() => undefined);
+    await starting?.catch(() => undefined);
+    await made?.engine.stop(graceMs);
+    await made?.close();
   };
 
   return {
@@ -64,25 +80,23 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     }),
     on: (pattern: string, ...given: ConsumerArguments) => {
       assertConsumer(pattern, ...given);
-      pending.push({ pattern, given });
+      assertGoingOn();
       composed?.consumers.on(pattern, ...given);
+      pending.push({ pattern, given });
     },
     start: async () => {
       const { consumers, engine } = await open();
-      if (started) return;
-      started = true;
-      await consumers.start();
-      await engine.start();
+      assertGoingOn();
+      starting ??= (async () => {
+        started = true;
+        await consumers.start();
+        await engine.start();
+      })();
+      await starting;
     },
-    stop: (graceMs) => (stopped ??= close(opened, graceMs)),
+    stop: (graceMs) => (stopped ??= close(graceMs)),
     async [Symbol.asyncDispose]() {
       await this.stop();
     },
   };
-}
-
-async function close(opened: Promise<Composed> | undefined, graceMs?: number): Promise<void> {
-  const composed = await opened?.catch(() => undefined);
-  await composed?.engine.stop(graceMs);
-  await composed?.close();
 }

@@ -66,7 +66,10 @@ describe("the options of a runtime", () => {
     [{ authenticate: "me" }, "/authenticate must be a function (request) => principal or null"],
     [{ clock: {} }, "/clock must have now(), milliseconds since the epoch"],
     [null, " must be an object of options"],
-  ])("are refused: %j", (options, fault) => {
+    [{ apiKey: () => "key" }, "/apiKey must be plain data, as JSON has it"],
+    [{ baseUrl: 1n }, "/baseUrl must be plain data, as JSON has it"],
+    [{ connectors: [null] }, "/connectors/0 must be a string or object, not null"],
+  ])("are refused: %o", (options, fault) => {
     expect(faultsOf(options)).toEqual([fault]);
   });
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
 import { assertEventPattern } from "../core/event-patterns.ts";
+import { isObject } from "../core/json.ts";
 import { isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { endpoints } from "../model/endpoints.ts";
@@ -78,16 +79,19 @@ export function assertConsumer(pattern: string, ...given: ConsumerArguments): vo
   assertEventPattern(pattern, "on");
   if (typeof consumer !== "function")
     throw new TypeError(`on: the handler of ${pattern} is not a function; pass (event) => …`);
+  if (given.length > 2 || !isObject(options))
+    throw new TypeError(`on: give ${pattern} one handler and one object of options`);
   for (const option of Object.keys(options)) {
     if (OPTIONS.includes(option)) continue;
     const near = nearest(option, OPTIONS);
     throw new TypeError(`on: unknown option "${option}"${near === undefined ? "" : `; did you mean "${near}"?`}`);
   }
-  const { name, timeoutSeconds = DEFAULT_CALL_SECONDS } = options;
+  const { name, timeoutSeconds = DEFAULT_CALL_SECONDS, ordered = false } = options;
   if (name !== undefined && (typeof name !== "string" || name === ""))
     throw new TypeError("on: the name must be text that is not empty");
-  if (!(timeoutSeconds >= 1 && timeoutSeconds <= LONGEST_CALL_SECONDS))
-    throw new TypeError(`on: timeoutSeconds is ${timeoutSeconds}; give 1 to ${LONGEST_CALL_SECONDS}`);
+  if (!(typeof timeoutSeconds === "number" && timeoutSeconds >= 1 && timeoutSeconds <= LONGEST_CALL_SECONDS))
+    throw new TypeError(`on: timeoutSeconds is ${String(timeoutSeconds)}; give 1 to ${LONGEST_CALL_SECONDS}`);
+  if (typeof ordered !== "boolean") throw new TypeError("on: ordered is neither true nor false");
 }
 
 /** Makes the registry of the consumers in this process. */

@@ -1,4 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
+import { bodyJson, bodyText } from "../core/body.ts";
 import type { Clock } from "../core/clock.ts";
 import type { SealContext, Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
@@ -23,7 +24,7 @@ export interface Hooks {
    * Takes a call of a flow's hook. A caller proves that it knows the secret by sending it (`X-Hook-Secret`, or as a bearer
    * token), or by signing the body with it: as Standard Webhooks 1.0, or as HMAC-SHA256 in hex in `X-Hub-Signature-256`.
    * Gives the id of the run; null when the flow's condition does not hold.
-   * @throws HooklineError `not_found`, `unauthenticated`, `invalid_input` for JSON that cannot be parsed, `conflict` while the
+   * @throws HooklineError `not_found`, `unauthenticated`, `invalid_input` for a body that is not UTF-8, or JSON that cannot be taken, `conflict` while the
    *   flow is paused; and what reading the body throws
    */
   call(flow: string, request: HookRequest): Promise<{ run: string | null }>;
@@ -97,13 +98,7 @@ function isSame(a: string, b: string): boolean {
 
 /** JSON and forms as values, anything else as text. */
 function parse(body: Buffer, type: string): unknown {
-  const text = body.toString();
+  const text = bodyText(body);
   if (/^application\/x-www-form-urlencoded/i.test(type)) return Object.fromEntries(new URLSearchParams(text));
-  if (!/[/+]json\b/i.test(type)) return text;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    const message = "Hook: the body is not valid JSON; check its brackets and quotes";
-    throw new HooklineError("invalid_input", message, { cause });
-  }
+  return /[/+]json\b/i.test(type) ? bodyJson(text) : text;
 }

@@ -1,11 +1,9 @@
 import type { IncomingMessage } from "node:http";
+import { assertPlain, bodyJson, bodyRefused, bodyText } from "../core/body.ts";
 import { HooklineError } from "../core/errors.ts";
-import { repeatedKey } from "../core/json.ts";
 
 /** Largest body, in bytes, of routes that do not say otherwise. */
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** Deepest nesting. */
-const MAX_DEPTH = 64;
 
 /** A request that a host's own parser may have read already. */
 type Request = IncomingMessage & { body?: unknown };
@@ -18,9 +16,9 @@ type Request = IncomingMessage & { body?: unknown };
 export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Promise<unknown> {
   if (!hasBody(request)) return undefined;
   assertJson(request);
-  const parsed = isParsed(request.body) ? request.body : parse(await readBytes(request, maxBytes));
-  assertPlain(parsed, MAX_DEPTH);
-  return parsed;
+  if (!isParsed(request.body)) return parse(await readBytes(request, maxBytes));
+  assertPlain(request.body);
+  return request.body;
 }
 
 /**
@@ -31,14 +29,34 @@ export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Pro
 export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
   if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw refused("compressed bytes are not accepted; send them as they are");
+  if (encoding.toLowerCase() !== "identity")
+    throw bodyRefused("compressed bytes are not accepted; send them as they are");
   const { body } = request;
   const bytes = body === undefined ? await readAll(request, maxBytes) : Buffer.isBuffer(body) ? body : written(body);
   if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   if (bytes.length === 0 && Number(request.headers["content-length"] ?? 0) > 0) {
-    throw refused("it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies");
+    throw bodyRefused(
+      "it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies",
+    );
   }
   return bytes;
+}
+
+/** Bytes of a body that nobody reads which are still taken in. */
+const MOST_DISCARDED = 16 * 1024 * 1024;
+
+/**
+ * Takes in and forgets what is left of a body: closing the connection while its sender still writes would lose the answer, and leaving it
+ * unread would hold up the next request on the same connection.
+ * Whoever sends without end is cut off.
+ */
+export function discardRest(request: Request): void {
+  let size = 0;
+  request.on("data", (chunk: Buffer) => {
+    size += chunk.length;
+    if (size > MOST_DISCARDED) request.destroy();
+  });
+  request.resume();
 }
 
 function hasBody({ headers }: Request): boolean {
@@ -67,46 +85,18 @@ async function readAll(request: Request, maxBytes: number): Promise<Buffer> {
 }
 
 function parse(bytes: Buffer): unknown {
-  const text = decode(bytes);
-  if (text === "") return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw refused("it is not valid JSON; check its brackets and quotes", cause);
-  }
-  const repeated = repeatedKey(text);
-  if (repeated !== undefined) throw refused(`it names the property ${JSON.stringify(repeated)} twice; name it once`);
-  return value;
-}
-
-function decode(bytes: Buffer): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw refused("it is not valid UTF-8; encode it as UTF-8", cause);
-  }
+  const text = bodyText(bytes);
+  return text === "" ? undefined : bodyJson(text);
 }
 
 /** A form or plain text can be sent by any web page without asking; JSON cannot, and that protects hosts that log in by cookie. */
 function assertJson(request: Request): void {
   const type = request.headers["content-type"] ?? "";
   if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
-    throw refused("its content-type is not JSON; send content-type: application/json");
+    throw bodyRefused("its content-type is not JSON; send content-type: application/json");
   }
-}
-
-function assertPlain(value: unknown, depth: number): void {
-  if (typeof value !== "object" || value === null) return;
-  if (depth === 0) throw refused(`it is nested more than ${MAX_DEPTH} deep; flatten it`);
-  if (Object.hasOwn(value, "__proto__")) throw refused('it has a property named "__proto__"; remove it');
-  for (const inner of Object.values(value)) assertPlain(inner, depth - 1);
 }
 
 function tooLarge(maxBytes: number): HooklineError {
   return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
-}
-
-function refused(problem: string, cause?: unknown): HooklineError {
-  return new HooklineError("invalid_input", `Body: ${problem}`, { cause });
 }

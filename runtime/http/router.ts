@@ -6,6 +6,7 @@ import type { Log } from "../core/log.ts";
 import type { Problem } from "../core/problem.ts";
 import type { Module } from "../engine/module.ts";
 import { createAuthenticate, type HostLogin } from "./authenticate.ts";
+import { discardRest } from "./body.ts";
 import { describeApi, TAGS } from "./openapi.ts";
 import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
 import type { Route } from "../model/route.ts";
@@ -120,26 +121,12 @@ function fillIn(template: string, path: string): string {
     .join("/");
 }
 
-/** Bytes of a refused body that are still taken in. */
-const MOST_DISCARDED = 16 * 1024 * 1024;
-
-/**
- * Takes in and forgets what is left of a body: closing the connection while its sender still writes would lose the answer.
- * Whoever sends without end is cut off.
- */
-function discardRest(request: Request): void {
-  let size = 0;
-  request.on("data", (chunk: Buffer) => {
-    size += chunk.length;
-    if (size > MOST_DISCARDED) request.destroy();
-  });
-  request.resume();
-}
-
 /** Whatever a handler throws leaves as problem+json; the host's own error handler never sees it. */
 function answerProblem(log: Log): ErrorRequestHandler {
   // Express tells error handlers by their four parameters.
   return (error: unknown, request, response, _next) => {
+    // Who left in the middle of the body is no failure of ours, and wants no answer.
+    if (error === request.errored) return;
     const requestId = randomUUID();
     const problem = toProblem(error, requestId);
     if (problem.status === 500)

@@ -6,7 +6,7 @@ import type { JsonSchema } from "../core/json.ts";
 import { checkedInput } from "../model/input.ts";
 import { scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
-import { readBody, readBytes } from "./body.ts";
+import { discardRest, readBody, readBytes } from "./body.ts";
 
 export interface ServeOptions {
   open: () => Promise<unknown>;
@@ -41,10 +41,13 @@ async function respond(response: Response, { status, body, headers = {} }: Reply
   if (body instanceof Readable) {
     // Not by express, which would add a charset.
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-    return pipeline(body, response).catch((error: NodeJS.ErrnoException) => {
+    await pipeline(body, response).catch((error: NodeJS.ErrnoException) => {
       // Who leaves early wants no answer.
       if (error.code !== "ERR_STREAM_PREMATURE_CLOSE") throw error;
     });
+    // A vendor may answer before it has read all that is forwarded to it.
+    if (!response.req.complete) discardRest(response.req);
+    return;
   }
   if (body === undefined) {
     response.set(headers).end();

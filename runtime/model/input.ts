@@ -104,10 +104,7 @@ function declared<Given>(
 
 /** Faults in the order of the properties that were given; what is missing comes last. */
 function inOrder(faults: Fault[], given: unknown): Fault[] {
-  const names = isObject(given) ? Object.keys(given) : [];
-  const place = ({ pointer }: Fault): number => {
-    const index = names.indexOf(pointerTokens(pointer)[0] ?? "");
-    return index === -1 ? names.length : index;
-  };
+  const places = new Map(Object.keys(isObject(given) ? given : {}).map((name, index) => [name, index]));
+  const place = ({ pointer }: Fault): number => places.get(pointerTokens(pointer)[0] ?? "") ?? places.size;
   return faults.toSorted((a, b) => place(a) - place(b));
 }

@@ -223,6 +223,41 @@ describe("the library and HTTP refuse in the same words", () => {
   });
 });
 
+describe("what only a program can give", () => {
+  it.each<[string, (runtime: Runtime) => Promise<unknown>, string]>([
+    ["no id", (h) => h.endpoints.get(undefined as never), "endpoints.get: argument 1 must be text"],
+    ["an id that is an object", (h) => h.runs.cancel({ id: 1 } as never), "runs.cancel: argument 1 must be text"],
+    [
+      "no action",
+      (h) => h.connections.runAction("con_1", undefined as never),
+      "connections.runAction: argument 2 must be text",
+    ],
+    [
+      "a scope that is a user's id",
+      (h) => h.events.list({}, "u_1" as never),
+      "events.list: argument 2 is the scope; give {} for everybody's, or { user }",
+    ],
+    [
+      "a scope that is null",
+      (h) => h.flows.list({}, null as never),
+      "flows.list: argument 2 is the scope; give {} for everybody's, or { user }",
+    ],
+    [
+      "a scope that is misspelt",
+      (h) => h.connections.remove("con_1", { usr: "u_1" } as never),
+      'connections.remove: argument 2 is the scope, which has no "usr"; it may have "user"',
+    ],
+    [
+      "a scope of an unknown user",
+      (h) => h.variables.list("u_1", { user: undefined }),
+      "variables.list: argument 2 names no user; leave user out for everybody's",
+    ],
+  ])("is refused when it is %s", async (_what, call, message) => {
+    const { runtime } = await makeApi();
+    await expect(call(runtime)).rejects.toMatchObject({ code: "invalid_input", message });
+  });
+});
+
 function fill(text: string, ids: Record<string, string>): string {
   return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => ids[name] ?? whole);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { editDistance, nearest } from "../../runtime/core/errors.ts";
+import { editDistance, LONGEST_TYPED, nearest } from "../../runtime/core/errors.ts";
 
 describe("the distance of two texts", () => {
   it.each([
@@ -21,5 +21,12 @@ describe("the distance of two texts", () => {
   it("finds the nearest name, and none that is far", () => {
     expect(nearest("craete", ["update", "create"])).toBe("create");
     expect(nearest("xyz", ["update", "create"])).toBeUndefined();
+  });
+
+  it("looks for the nearest of a text of 300 characters, and not of a longer one, which would take long", () => {
+    const longest = "x".repeat(300);
+    expect(LONGEST_TYPED).toBe(300);
+    expect(nearest(longest, [`${longest}y`])).toBe(`${longest}y`);
+    expect(nearest(`${longest}x`, [`${longest}y`])).toBeUndefined();
   });
 });

@@ -40,6 +40,7 @@ async function writeToSqlite(db: Database, now: number): Promise<void> {
         isHeld ? held : at,
         isHeld ? at : null,
         claimed ? "x" : null,
+        isHeld ? 0 : 2,
       ];
     }),
   );

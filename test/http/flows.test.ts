@@ -254,6 +254,25 @@ describe("the body of a hook", () => {
   const text = { "content-type": "text/plain" };
   const MB = 1_048_576;
 
+  it.each([
+    [
+      "is nested too deeply",
+      `${"[".repeat(10_000)}${"]".repeat(10_000)}`,
+      "it is nested more than 64 deep; flatten it",
+    ],
+    ["names a property twice", '{"a":1,"\\u0061":2}', 'it names the property "a" twice; name it once'],
+    ["has a __proto__", '{"__proto__":{}}', 'it has a property named "__proto__"; remove it'],
+    ["is empty", "", "it is not valid JSON; check its brackets and quotes"],
+    ["is not UTF-8", Buffer.from('"\xff"', "latin1"), "it is not valid UTF-8; encode it as UTF-8"],
+  ])("is refused like that of any other route when it %s", async (_what, body, problem) => {
+    const { api, errors, hook, hookSecret } = await hooked();
+    const headers = { "content-type": "application/json", "x-hook-secret": hookSecret };
+    const answer = await fetch(api.url + hook, { method: "POST", headers, body });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: "invalid_input", detail: `Body: ${problem}` });
+    expect(errors).toEqual([]);
+  });
+
   it("may have 1 MB; a longer one is refused as a problem, whoever sends it, and the host never sees an error", async () => {
     const { api, errors, hook, hookSecret } = await hooked();
     const post = (length: number, headers: Record<string, string> = {}) =>

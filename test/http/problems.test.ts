@@ -1,4 +1,5 @@
-import { request as httpRequest } from "node:http";
+import { once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES } from "../../runtime/core/errors.ts";
 import { ADMIN, makeApi } from "./compose.ts";
@@ -105,6 +106,12 @@ describe("an error", () => {
     ]);
   });
 
+  it("is not_found at once for an unknown path of any length", async () => {
+    const { ask } = await makeApi();
+    const { status, body } = await ask("GET", `/v1/connections/${"x".repeat(12_000)}/nope`, { token: null });
+    expect([status, body.detail]).toEqual([404, "There is no such path; GET /openapi.json lists all"]);
+  });
+
   it("is 405 with Allow for a method that a path does not have", async () => {
     const { ask } = await makeApi();
     const { status, headers, body } = await ask("PUT", "/v1/endpoints/ep_1");
@@ -172,3 +179,25 @@ function chunked(url: string, body: string): Promise<number> {
     request.end(body.slice(100));
   });
 }
+
+describe("a body that its reader leaves unread", () => {
+  it("does not hold up the next request of the same connection", { timeout: 20_000 }, async () => {
+    const { url, connect, vendor } = await makeApi();
+    const con = await connect("u_1");
+    vendor.write = (request, response) => {
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      request.resume();
+    };
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const send = async (method: string, path: string, body = Buffer.alloc(0)): Promise<number> => {
+      const headers = { authorization: `Bearer ${ADMIN}`, "content-length": body.length };
+      const sent = httpRequest(url + path, { method, agent, headers }).end(body);
+      const [response] = (await once(sent, "response")) as [IncomingMessage];
+      await response.toArray();
+      return response.statusCode!;
+    };
+    expect(await send("POST", `/v1/connections/${con}/passthrough/notes`, Buffer.alloc(5_000_000))).toBe(200);
+    expect(await send("GET", "/v1/connections")).toBe(200);
+    agent.destroy();
+  });
+});
