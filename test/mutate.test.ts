@@ -124,6 +124,6 @@ describe("choosing tests", () => {
     const core = new Map([...all].filter(([path]) => path.startsWith("runtime/core/")));
     const constants = findConstants(core);
     expect(constants.length).toBeGreaterThan(20);
-    for (const { file } of constants) expect(nearestTests(file, all), file).not.toEqual([]);
+    expect(constants.filter(({ file }) => nearestTests(file, all).length === 0)).toEqual([]);
   });
 });
