@@ -20,7 +20,9 @@ const HELP = `npm run test:mutate -- [options]
   --json          prints the result for programs
   --help          shows this
 
-The exit code is 1 when a mutation survived, or a test failed without one.`;
+The exit code is 1 when a mutation survived, or a test failed without one. An interruption shows what is known so far.`;
+/** As of a process that SIGINT ends. */
+const INTERRUPTED = 130;
 
 const ROOT = resolve(import.meta.dirname, "..");
 const NOT_MUTATED = /^runtime\/(sandbox|cli\/demo|ui)\//;
@@ -54,17 +56,36 @@ function plan(only: readonly string[], share: number, seed: string): Planned[] {
 const title = ({ file, line, name, expression, change }: Mutation): string =>
   `${file}:${line} ${name} = ${expression} ${change}`;
 
-/** Runs what is planned and gives those that survived, each with the tests that ran. */
-async function run(copy: Copy, planned: readonly Planned[]): Promise<Planned[]> {
+interface Report {
+  seed: string;
+  killed: number;
+  /** With the tests that ran. */
+  survivors: Planned[];
+  /** Tests that fail without a mutation, and were left out. */
+  broken: readonly string[];
+}
+
+/** Runs what is planned, until the signal. */
+async function run(copy: Copy, planned: readonly Planned[], seed: string, signal: AbortSignal): Promise<Report> {
   const progress = progressBar("mutations");
-  const survivors: Planned[] = [];
+  const report: Report = { seed, killed: 0, survivors: [], broken: copy.broken };
   for (const [index, mutation] of planned.entries()) {
     progress?.(index, planned.length);
     const tests = await copy.survives(mutation, mutation.tests);
-    if (tests !== undefined) survivors.push({ ...mutation, tests });
+    if (signal.aborted) break;
+    if (tests === undefined) report.killed++;
+    else report.survivors.push({ ...mutation, tests });
   }
   progress?.(planned.length, planned.length);
-  return survivors;
+  return report;
+}
+
+function formatReport({ seed, killed, survivors, broken }: Report): string {
+  return [
+    ...(survivors.length > 0 ? [table(survivors)] : []),
+    ...broken.map((test) => `${test} fails without a mutation and was left out.`),
+    `${killed} killed, ${survivors.length} survived; seed ${seed}`,
+  ].join("\n");
 }
 
 function table(mutations: readonly Planned[]): string {
@@ -96,21 +117,19 @@ async function main(): Promise<void> {
   if (values.list) return console.log(values.json ? JSON.stringify(planned, null, 2) : table(planned));
 
   const copy = new Copy(ROOT);
-  const interrupted = (): void => void copy.remove().then(() => process.exit(130));
-  process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    interruption.abort();
+    void copy.stop();
+  };
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
-    const survivors = await run(copy, planned);
-    const { broken } = copy;
-    const killed = planned.length - survivors.length;
-    if (values.json) console.log(JSON.stringify({ seed: values.seed, killed, survivors, broken }, null, 2));
-    else {
-      if (survivors.length > 0) console.log(table(survivors));
-      for (const test of broken) console.log(`${test} fails without a mutation and was left out.`);
-      console.log(`${killed} killed, ${survivors.length} survived; seed ${values.seed}`);
-    }
-    if (survivors.length + broken.length > 0) process.exitCode = 1;
+    const report = await run(copy, planned, values.seed, interruption.signal);
+    console.log(values.json ? JSON.stringify(report, null, 2) : formatReport(report));
+    if (report.survivors.length + report.broken.length > 0) process.exitCode = 1;
+    if (interruption.signal.aborted) process.exitCode = INTERRUPTED;
   } finally {
-    await copy.remove();
+    copy.remove();
   }
 }
 

@@ -21,6 +21,7 @@ export class Copy {
   /** Milliseconds that each test file takes without a mutation. */
   readonly #durations = new Map<string, number>();
   #child: ChildProcess | undefined;
+  #isStopped = false;
 
   constructor(root: string) {
     this.#root = root;
@@ -58,7 +59,7 @@ export class Copy {
     const text = readFileSync(path, "utf8");
     const usual = tests.reduce((sum, test) => sum + this.#durations.get(test)!, 0);
     writeFileSync(path, mutated(text, mutation));
-    const timer = setTimeout(() => void this.#stop(), Math.max(PATIENCE * usual, SHORTEST_PATIENCE_MS));
+    const timer = setTimeout(() => void this.#end(), Math.max(PATIENCE * usual, SHORTEST_PATIENCE_MS));
     try {
       return await this.#passes(tests);
     } finally {
@@ -68,6 +69,7 @@ export class Copy {
   }
 
   async #passes(tests: readonly string[]): Promise<boolean> {
+    if (this.#isStopped) return false;
     const vitest = join(this.#root, "node_modules/vitest/vitest.mjs");
     this.#child = spawn(process.execPath, [vitest, "run", "--bail", "1", ...tests], {
       cwd: this.#folder,
@@ -80,8 +82,13 @@ export class Copy {
     return code === 0;
   }
 
-  /** Ends the run with all its processes. */
-  async #stop(): Promise<void> {
+  /** Ends the run with all its processes, and lets no other begin. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const exit = once(child, "exit");
@@ -92,9 +99,8 @@ export class Copy {
     signal(child, "SIGKILL");
   }
 
-  /** Ends what runs and deletes the copy. */
-  async remove(): Promise<void> {
-    await this.#stop();
+  /** Deletes it. */
+  remove(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
