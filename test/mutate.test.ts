@@ -93,21 +93,23 @@ describe("choosing tests", () => {
     ["test/sync/other.test.ts", ""],
   ]);
 
-  it("takes the namesake first, the room by distance, then tests of other rooms that import the file", () => {
+  it("takes the namesake first, then by distance those of the room and those of others that import the file", () => {
     expect(nearestTests("runtime/poll/read.ts", files)).toEqual([
       "test/poll/read.test.ts",
+      "test/sync/direct.test.ts",
       "test/poll/near.test.ts",
       "test/poll/far.test.ts",
       "test/poll/a.test.ts",
-      "test/sync/direct.test.ts",
     ]);
   });
 
   it("looks farther into other rooms when the room has no test that imports the file", () => {
     const others = new Map([...files].filter(([file]) => !/poll\/(read|near)\.test/.test(file)));
-    expect(nearestTests("runtime/poll/read.ts", others).slice(2)).toEqual([
+    expect(nearestTests("runtime/poll/read.ts", others)).toEqual([
       "test/sync/direct.test.ts",
       "test/sync/poller.test.ts",
+      "test/poll/far.test.ts",
+      "test/poll/a.test.ts",
     ]);
   });
 

@@ -6,8 +6,8 @@ const FARTHEST = 3;
 const MOST_OUTSIDE = 3;
 
 /**
- * The tests that may prove a source file, the nearest first: those of its room that come to it by a few imports, the rest of
- * the room, and the nearest of other rooms.
+ * The tests that may prove a source file, the nearest first: those of its room, and the nearest of other rooms. Where no test
+ * of its room imports the file, those of other rooms count that come to it by a few imports.
  */
 export function nearestTests(source: string, files: ReadonlyMap<string, string>): string[] {
   const room = roomOf(source);
@@ -19,7 +19,7 @@ export function nearestTests(source: string, files: ReadonlyMap<string, string>)
   const inside = tests.filter(({ test }) => roomOf(test) === room);
   const outside = tests.filter(({ test, distance }) => roomOf(test) !== room && distance <= FARTHEST);
   const nearer = (inside[0]?.distance ?? FARTHEST) <= 1 ? outside.filter(({ distance }) => distance <= 1) : outside;
-  return [...inside, ...nearer.slice(0, MOST_OUTSIDE)].map(({ test }) => test);
+  return [...inside, ...nearer.slice(0, MOST_OUTSIDE)].sort((a, b) => a.distance - b.distance).map(({ test }) => test);
 }
 
 const roomOf = (file: string): string => file.split("/")[1]!.replace(/(\.test)?\.ts$/, "");
