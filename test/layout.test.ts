@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { importsOf } from "./fixtures/imports.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const runtime = join(root, "runtime");
@@ -41,8 +42,7 @@ function imports(): { from: string; to: string; file: string; target: string }[]
     .filter((name) => name.endsWith(".ts") && !name.startsWith("ui/"))
     .flatMap((name) => {
       const file = join(runtime, name);
-      return [...readFileSync(file, "utf8").matchAll(/(?:from|import)\s*\(?\s*"(\.{1,2}\/[^"]+)"/g)]
-        .map((match) => resolve(dirname(file), match[1]!))
+      return importsOf(file, readFileSync(file, "utf8"))
         .filter((target) => target.startsWith(runtime))
         .map((target) => ({ from: roomOf(file), to: roomOf(target), file: name, target: relative(runtime, target) }));
     });

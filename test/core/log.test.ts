@@ -101,6 +101,12 @@ describe("a log", () => {
     expect(lines[0]).not.toContain(canary);
   });
 
+  it("shows eight levels of a structure and no more", () => {
+    const { lines, destination } = capture();
+    createLog({ destination }).info({ a: { a: { a: { a: { a: { a: { a: { a: {} } } } } } } } }, "m");
+    expect(JSON.parse(lines[0]!).a).toEqual({ a: { a: { a: { a: { a: { a: { a: "[deeper]" } } } } } } });
+  });
+
   it("survives structures that refer to themselves", () => {
     const { lines, destination } = capture();
     const loop: Record<string, unknown> = {};
@@ -123,5 +129,19 @@ describe("remembered secrets", () => {
     for (let i = 0; i < 10_000; i++) rememberSecret(`filler-${i}-filler`);
     expect(scrub("the-oldest-of-them-all-0001")).toBe("the-oldest-of-them-all-0001");
     expect(scrub("filler-9999-filler")).toBe("[secret]");
+  });
+
+  it("are ten thousand at most", () => {
+    rememberSecret("the-oldest-of-them-all-0002");
+    for (let i = 1; i < 10_000; i++) rememberSecret(`other-${i}-other`);
+    expect(scrub("the-oldest-of-them-all-0002")).toBe("[secret]");
+    rememberSecret("other-10000-other");
+    expect(scrub("the-oldest-of-them-all-0002")).toBe("the-oldest-of-them-all-0002");
+  });
+
+  it("have eight characters at least: a shorter one would hide ordinary words", () => {
+    rememberSecret("ordinar");
+    rememberSecret("eightchr");
+    expect(scrub("an ordinary text with eightchrs in it")).toBe("an ordinary text with [secret]s in it");
   });
 });

@@ -114,7 +114,7 @@ describe.each(Object.entries(stores))("a store of the first version on %s", (_na
     });
     expect(ran.toSorted()).toEqual(["alone 2", "key 1 2", "key 2 0", "key 3 0", "poll 2 interrupted"].toSorted());
     expect(ran.filter((name) => name.startsWith("key"))).toEqual(["key 1 2", "key 2 0", "key 3 0"]);
-    const sooner = { queue: "poll" as const, unique: "stream:2", data: { name: "again" } };
+    const sooner = { queue: "poll" as const, group: "g", unique: "stream:2", data: { name: "again" } };
     await db.transaction((tx) => engine.enqueue(tx, [sooner]));
     await until(() => ran.length === 6);
     expect(ran[5]).toBe("later 2");

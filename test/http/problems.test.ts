@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { describe, expect, it } from "vitest";
-import { ERROR_CODES } from "../../runtime/core/errors.ts";
+import { ERROR_CODES, HooklineError } from "../../runtime/core/errors.ts";
+import { problemOf } from "../../runtime/core/problem.ts";
+import { problemHeaders } from "../../runtime/http/problem.ts";
 import { ADMIN, makeApi } from "./compose.ts";
 
 const URL = "https://consumer.example/hooks";
@@ -94,6 +96,27 @@ describe("an error", () => {
       "Body: it is larger than 1048576 bytes; send less at once",
     ]);
     expect(await chunked(`${url}/v1/endpoints`, body)).toBe(413);
+  });
+
+  it("takes a body of exactly one megabyte", async () => {
+    const { ask } = await makeApi();
+    const statusOf = async (length: number): Promise<number> =>
+      (await ask("POST", "/v1/endpoints", { body: `{"url":"${"x".repeat(length - 10)}"}` })).status;
+    expect([await statusOf(1024 * 1024), await statusOf(1024 * 1024 + 1)]).toEqual([400, 413]);
+  });
+
+  it("takes a body that is nested 64 deep, and none that is deeper", async () => {
+    const { ask } = await makeApi();
+    const detailOf = async (depth: number): Promise<string> =>
+      (await ask("POST", "/v1/endpoints", { body: `{"url":${"[".repeat(depth - 1)}${"]".repeat(depth - 1)}}` })).body
+        .detail;
+    expect(await detailOf(64)).toBe("endpoint/url: must be a string, not an array");
+    expect(await detailOf(65)).toBe("Body: it is nested more than 64 deep; flatten it");
+  });
+
+  it("asks for 30 seconds when a limit does not say for how long", () => {
+    const error = new HooklineError("rate_limited", "notes: too many requests");
+    expect(problemHeaders(error, problemOf(error))).toEqual({ "retry-after": "30" });
   });
 
   it("is not_found with the nearest path for an unknown one", async () => {

@@ -34,6 +34,18 @@ describe("the uses of a limit", () => {
     expect(await counters[0]!.take("con_2")).toBe(0);
   });
 
+  it.each([
+    [95, 4],
+    [100, 5],
+    [199, 9],
+    [220, 10],
+    [1000, 10],
+  ])("of %i are drawn %i at once: a twentieth, ten at most", async (points, drawn) => {
+    const [one, other] = await processes(2, { points, seconds: 600 });
+    expect(await one!.counter.take("con_1")).toBe(0);
+    expect(await taken([other!.counter], points)).toBe(points - drawn);
+  });
+
   it("that were drawn and not made are made later, those given back too", async () => {
     const [shared] = await processes(1, { points: 2, seconds: 60 });
     for (const each of [shared!.counter, memoryCounter("acme:1", { points: 2, seconds: 60 })]) {

@@ -112,6 +112,15 @@ describe("a decoded tree of MIME parts", () => {
     });
   });
 
+  it.each([
+    [50, { headers: [], text: "deep" }],
+    [51, { headers: [] }],
+  ])("has what lies %i parts deep: fifty at most", (depth, mail) => {
+    let part: object = { mimeType: "text/plain", body: { data: data("deep") } };
+    for (let i = 0; i < depth; i++) part = { mimeType: "multipart/mixed", parts: [part] };
+    expect(decodeMimeTree(part)).toEqual(mail);
+  });
+
   it("ends at parts that are nested without end", () => {
     let part: object = { mimeType: "text/plain", body: { data: data("deep") } };
     for (let i = 0; i < 10_000; i++) part = { mimeType: "multipart/mixed", parts: [part] };
