@@ -12,6 +12,7 @@ const ranks: string[][] = [
   ["index", "testing"],
   ["runtime"],
   ["library"],
+  ["library-arguments"],
   ["compose"],
   ["options"],
   ["modules"],

@@ -1,6 +1,6 @@
 /**
  * Every way in which the world can fail Hookline, as a stable code.
- * The HTTP status and the explanation of each stand in {@link ERROR_CODES}; a programmer's mistake is a `TypeError` instead.
+ * {@link ERROR_CODES} has the HTTP status and the explanation of each; a programmer's mistake is a `TypeError` instead.
  */
 export const ERROR_CODES = {
   invalid_input: { status: 400, meaning: "The input does not match its schema; `errors` names each place." },
@@ -20,10 +20,10 @@ export const ERROR_CODES = {
     status: 403,
     meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it.",
   },
-  not_found: { status: 404, meaning: "There is no such thing, or it belongs to another user." },
+  not_found: { status: 404, meaning: "The object does not exist, or it belongs to another user." },
   conflict: {
     status: 409,
-    meaning: "The thing changed meanwhile, exists already, or is in a state that does not allow this.",
+    meaning: "The object was changed by another request, exists already, or is in a state that does not allow this.",
   },
   idempotency_conflict: {
     status: 409,
@@ -58,7 +58,7 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** One fault in something given to us: where (JSON pointer), what is wrong, and what would be right. */
 export interface Fault {
-  /** The file it stands in, when it came from one. */
+  /** The file it is in, when it came from one. */
   file?: string;
   /** RFC 6901 pointer into the document; "" is the whole of it. */
   pointer: string;
@@ -99,7 +99,7 @@ export function formatFault(fault: Fault): string {
 /** Characters of the longest text that is taken for a slip of the pen. The time to compare two texts grows with the product of their lengths. */
 export const LONGEST_TYPED = 300;
 
-/** The candidate closest to what was typed (by edit distance), or undefined when none is near or it is too long to be typed. */
+/** The candidate closest to what was typed (by edit distance), or undefined when no candidate is near or what was typed is too long to be a slip. */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
   if (typed.length > LONGEST_TYPED) return undefined;
   let best: string | undefined;
@@ -128,7 +128,7 @@ export function editDistance(a: string, b: string): number {
 }
 
 /**
- * Refuses input with every fault, or returns when there is none. `what` is the thing that was given: "endpoint", "subscription".
+ * Refuses input with every fault, or returns when it has no fault. `what` is the thing that was given: "endpoint", "subscription".
  * @throws HooklineError `invalid_input`
  */
 export function refuseFaults(what: string, faults: Fault[]): void {

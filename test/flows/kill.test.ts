@@ -102,7 +102,7 @@ describe(`a process killed ${ROUNDS} times while it runs flows (seed ${SEED}; HO
     expect(once.map(({ event }) => event).sort()).toEqual(eventsIn(file, flows.once));
     expect(once).toHaveLength(people);
     const interrupted = once.filter(({ status }) => status === "failed");
-    expect(interrupted.filter(({ error }) => !error?.includes("doing it twice is not harmless"))).toEqual([]);
+    expect(interrupted.filter(({ error }) => !error?.includes("cannot be repeated safely"))).toEqual([]);
     expect(once.filter(({ status }) => status === "succeeded").length).toBe(once.length - interrupted.length);
     expect(notes.length).toBeGreaterThanOrEqual(once.length - interrupted.length);
     expect(people).toBeGreaterThan(ROUNDS);

@@ -132,7 +132,7 @@ describe("an error", () => {
   it("is not_found at once for an unknown path of any length", async () => {
     const { ask } = await makeApi();
     const { status, body } = await ask("GET", `/v1/connections/${"x".repeat(12_000)}/nope`, { token: null });
-    expect([status, body.detail]).toEqual([404, "There is no such path; GET /openapi.json lists all"]);
+    expect([status, body.detail]).toEqual([404, "This path does not exist; GET /openapi.json lists all"]);
   });
 
   it("is 405 with Allow for a method that a path does not have", async () => {
