@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { createLog } from "../../runtime/core/log.ts";
+import { MOST_INTERRUPTIONS } from "../../runtime/engine/engine.ts";
 import { shortHash } from "../../runtime/read/records.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import type { BookVendor } from "../fixtures/book-vendor.ts";
@@ -30,7 +31,7 @@ const QUERIES = [
   "select id, stream, cursor, checkpoint from streams",
   "select stream, key, version from known",
   "select id, stream, record_key, sequence, data from events where stream is not null order by stream, sequence",
-  "select id, event, endpoint, status from deliveries",
+  "select id, event, endpoint, status, attempts from deliveries",
   "select data from jobs where queue = 'deliver'",
 ];
 
@@ -41,7 +42,7 @@ export class StoreState {
   readonly known: Map<number, Map<string, string>>;
   /** In the order of their sequence. */
   readonly events: StoredEvent[];
-  readonly deliveries: { id: string; event: string; endpoint: string; status: string }[];
+  readonly deliveries: { id: string; event: string; endpoint: string; status: string; attempts: string }[];
   /** Deliveries that have one. */
   readonly jobs: Set<string>;
 
@@ -73,6 +74,16 @@ export class StoreState {
     });
     this.deliveries = deliveries;
     this.jobs = new Set(jobs.map(({ data }) => (JSON.parse(data) as { delivery: string }).delivery));
+  }
+
+  /** Deliveries that were given up because the process ended during as many of their attempts in a row as it may. */
+  interrupted(): StoreState["deliveries"] {
+    return this.deliveries.filter(({ status, attempts }) => {
+      const last = (JSON.parse(attempts) as { error: string | null }[]).slice(-MOST_INTERRUPTIONS);
+      return (
+        status === "dead" && last.length === MOST_INTERRUPTIONS && last.every(({ error }) => error === "interrupted")
+      );
+    });
   }
 
   /** The newest event of each record of a stream. */

@@ -105,7 +105,10 @@ describe.each(onPostgres ? [server] : [file, server])("a process on $name killed
 
     const state = await StoreState.read(store);
     expect(state.violations(vendor, 2)).toEqual([]);
-    expect(state.deliveries.filter(({ status }) => status !== "delivered")).toEqual([]);
+    const interrupted = state.interrupted();
+    const undelivered = state.deliveries.filter(({ status }) => status !== "delivered");
+    expect(undelivered.filter((delivery) => !interrupted.includes(delivery))).toEqual([]);
+    expect(interrupted.length).toBeLessThan(Math.max(2, kind.rounds / 10));
     expect(receiptViolations(receiver.posts, "/ordered")).toEqual([]);
     const now = vendor.recordsAt(vendor.book.bound);
     for (const { id } of state.streams) {
@@ -114,6 +117,7 @@ describe.each(onPostgres ? [server] : [file, server])("a process on $name killed
     for (const path of ["/", "/ordered"]) {
       const accepted = receiver.posts.filter((post) => post.path === path && post.status === 204);
       const ids = new Set(accepted.map(({ id }) => id));
+      for (const { event } of interrupted) ids.add(event);
       expect(state.events.filter(({ id }) => !ids.has(id))).toEqual([]);
     }
     expect(state.events.length).toBeGreaterThan(kind.rounds);

