@@ -76,6 +76,12 @@ export class StoreState {
     this.jobs = new Set(jobs.map(({ data }) => (JSON.parse(data) as { delivery: string }).delivery));
   }
 
+  /** Whether a stream knows each record as the vendor has it now, and no other. */
+  isUpToDate(stream: number, vendor: BookVendor): boolean {
+    const [known, now] = [this.known.get(stream)!, vendor.recordsAt(vendor.book.bound)];
+    return known.size === now.size && [...now].every(([key, record]) => known.get(key) === versionOf(record));
+  }
+
   /** Deliveries that were given up because the process ended during as many of their attempts in a row as it may. */
   interrupted(): StoreState["deliveries"] {
     return this.deliveries.filter(({ status, attempts }) => {

@@ -156,11 +156,12 @@ function changes(vendor: BookVendor, random: Random): () => void {
 }
 
 /** Whether the newest state of the vendor is known and no webhook is on its way. */
-function settled({ streams, deliveries, known }: StoreState, vendor: BookVendor): boolean {
-  const read = streams.every(({ id, stream, cursor, checkpoint }) =>
-    checkpoint === null && stream === "sync"
-      ? cursor !== null && vendor.boundOf(JSON.parse(cursor) as string) === vendor.book.bound
-      : known.get(id)!.size === vendor.book.size,
+function settled(state: StoreState, vendor: BookVendor): boolean {
+  const read = state.streams.every(
+    ({ id, stream, cursor, checkpoint }) =>
+      state.isUpToDate(id, vendor) &&
+      (stream !== "sync" ||
+        (checkpoint === null && cursor !== null && vendor.boundOf(JSON.parse(cursor) as string) === vendor.book.bound)),
   );
-  return read && deliveries.every(({ status }) => status !== "pending");
+  return read && state.deliveries.every(({ status }) => status !== "pending");
 }
