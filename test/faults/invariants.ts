@@ -1,6 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
 import { createLog } from "../../runtime/core/log.ts";
-import { MOST_INTERRUPTIONS } from "../../runtime/engine/engine.ts";
 import { shortHash } from "../../runtime/read/records.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import type { BookVendor } from "../fixtures/book-vendor.ts";
@@ -82,13 +81,14 @@ export class StoreState {
     return known.size === now.size && [...now].every(([key, record]) => known.get(key) === versionOf(record));
   }
 
-  /** Deliveries that were given up because the process ended during as many of their attempts in a row as it may. */
+  /**
+   * Deliveries that were given up because the process ended again and again while they were in hand. Not each such end
+   * is an attempt in their list: a process can die before it writes one.
+   */
   interrupted(): StoreState["deliveries"] {
     return this.deliveries.filter(({ status, attempts }) => {
-      const last = (JSON.parse(attempts) as { error: string | null }[]).slice(-MOST_INTERRUPTIONS);
-      return (
-        status === "dead" && last.length === MOST_INTERRUPTIONS && last.every(({ error }) => error === "interrupted")
-      );
+      const last = (JSON.parse(attempts) as { error: string | null }[]).at(-1);
+      return status === "dead" && last?.error === "interrupted";
     });
   }
 

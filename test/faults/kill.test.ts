@@ -60,7 +60,8 @@ describe.each(onPostgres ? [server] : [file, server])("a process on $name killed
     if (kind === server) await letTimeRun(store, time);
     await subscribe(options, receiver);
     receiver.now = () => new FastClock(time).now();
-    receiver.toleranceSeconds = kind.speed * 60;
+    // A webhook that a killed process sent may be read after the day that is skipped at the end.
+    receiver.toleranceSeconds = kind.speed * 60 + DAY / 1000;
     const change = changes(vendor, random);
 
     // Between changes at the vendor, both sides misbehave now and then.
