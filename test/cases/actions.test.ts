@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import type { HooklineError } from "../../runtime/core/errors.ts";
-import { connect } from "./connect.ts";
+import { connect, openRuntime } from "./runtime.ts";
 import { scriptedVendor, type Received } from "./vendor.ts";
 
 /** An action on an address book with at most one contact, and what must come of it. */
@@ -71,8 +71,9 @@ async function play({ stored, action, input }: ActionCase): Promise<Outcome> {
     { path: "/people/c[12](:updateContact)?$", answer: { status: 200, body: person } },
     { path: ":createContact$", answer: { status: 200, body: { ...person, resourceName: "people/c2" } } },
   ]);
-  const { runtime, connection } = await connect("google-contacts", vendor, clock);
+  const runtime = await openRuntime(["google-contacts"], vendor, clock);
   await using _ = { [Symbol.asyncDispose]: () => runtime.close() };
+  const connection = await connect(runtime, "google-contacts");
   vendor.received();
   const [name, twice] = action.split(" ");
   const run = () => runtime.actions.run(connection, name!, input);

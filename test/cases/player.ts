@@ -1,11 +1,8 @@
 import { ManualClock } from "../../runtime/core/clock.ts";
-import type { JobEngine } from "../../runtime/engine/loop.ts";
-import { OPERATIONAL_TYPES } from "../../runtime/model/operational.ts";
 import { streamsOfConnection, type StreamRecord } from "../../runtime/model/streams.ts";
 import { subscriptions, type NewSubscription } from "../../runtime/model/subscriptions.ts";
 import { nextRun } from "../../runtime/poll/schedule.ts";
-import { until } from "../fixtures/wait.ts";
-import { connect } from "./connect.ts";
+import { connect, eventReader, openRuntime, settle } from "./runtime.ts";
 import { scriptedVendor, type Answer, type ScriptedVendor } from "./vendor.ts";
 
 /** What a vendor answers, poll by poll, and the events that a connector must make of it. */
@@ -96,9 +93,9 @@ interface Player extends AsyncDisposable {
 /** Connects and subscribes; the first poll is the one that follows the subscriptions, which are all there when the engine starts. */
 async function openPlayer(given: PollingCase, vendor: ScriptedVendor, clock: ManualClock): Promise<Player> {
   vendor.give(given.setup);
-  const { runtime, connection } = await connect(given.connector, vendor, clock);
+  const runtime = await openRuntime([given.connector], vendor, clock);
+  const connection = await connect(runtime, given.connector);
   vendor.received();
-  const engine = runtime.engine as JobEngine;
   /** A subscription of each stream. */
   const readers = new Map<number, string>();
   for (const wanted of given.subscribe) {
@@ -106,16 +103,8 @@ async function openPlayer(given: PollingCase, vendor: ScriptedVendor, clock: Man
     readers.set((await subscriptions.find(runtime.db, id))!.stream, id);
   }
 
-  /** Runs all that is due, and what that leads to. */
-  const settle = async (): Promise<StreamRecord[]> => {
-    await until(async () => {
-      await engine.tick();
-      const busy = await runtime.db.get<{ n: number }>(
-        "select count(*) as n from jobs where claimed_by is not null or run_at <= ?",
-        [clock.now()],
-      );
-      return busy!.n === 0;
-    });
+  const settled = async (): Promise<StreamRecord[]> => {
+    await settle(runtime, clock);
     return streamsOfConnection(runtime.db, connection);
   };
   /** Whether a stream that was read without a failure is planned to be read again before its schedule wants it. */
@@ -123,36 +112,27 @@ async function openPlayer(given: PollingCase, vendor: ScriptedVendor, clock: Man
     const planned = nextRun({ everySeconds: EVERY_SECONDS }, id, clock.now());
     return consecutiveErrors === 0 && nextPollAt !== null && nextPollAt < planned;
   };
-  const seen = new Set<string>();
-  const newEvents = async (): Promise<string[]> => {
-    const { data: newest } = await runtime.events.list({ limit: 100 });
-    const fresh = newest.filter(({ id, type }) => !seen.has(id) && !isOperational(type)).toReversed();
-    for (const { id } of fresh) seen.add(id);
-    return fresh.map(({ type, data }) => `${type} ${(data as { resource: { id: string } }).resource.id}`);
-  };
-
+  const newEvents = eventReader(runtime);
   let isStarted = false;
   return {
     poll: async () => {
       if (isStarted) for (const reader of readers.values()) await runtime.subscriptions.poll(reader);
-      else await engine.start();
+      else await runtime.engine.start();
       isStarted = true;
-      let streams = await settle();
+      let streams = await settled();
       if (streams.some(({ lastPollAt }) => lastPollAt !== clock.now())) throw new Error("a stream was not polled");
       for (let count = 0; count < MOST_REPETITIONS; count++) {
         const due = streams.filter(isToBeRepeated).map(({ nextPollAt }) => nextPollAt!);
         if (due.length === 0) break;
         clock.set(Math.max(...due));
-        streams = await settle();
+        streams = await settled();
       }
       const failures = streams.flatMap(({ lastError }) => (lastError ? [lastError.message] : []));
       return { events: await newEvents(), failures };
     },
     [Symbol.asyncDispose]: async () => {
-      await engine.stop(1000);
+      await runtime.engine.stop(1000);
       await runtime.close();
     },
   };
 }
-
-const isOperational = (type: string): boolean => (OPERATIONAL_TYPES as readonly string[]).includes(type);

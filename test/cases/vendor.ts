@@ -9,6 +9,8 @@ export interface Answer {
   path: string;
   /** Parameters with their values; null for one that is absent. */
   query?: Record<string, string | null>;
+  /** The access token it is asked with; any when not given. */
+  token?: string;
   /** `raw` is sent as it stands in place of a `body`; with neither, nothing is. */
   answer: { status: number; body?: unknown; raw?: string };
 }
@@ -17,7 +19,7 @@ export interface Answer {
 export interface Received {
   /** `METHOD path?query`, decoded. */
   line: string;
-  /** JSON; undefined without one. */
+  /** JSON; undefined without any. */
   body: unknown;
 }
 
@@ -39,9 +41,10 @@ export async function scriptedVendor(clock: Clock): Promise<ScriptedVendor> {
     const sent = await text(request);
     const url = new URL(request.url!, "http://vendor");
     const path = decodeURIComponent(url.pathname);
-    const found = answers.find((answer) => fits(answer, path, url.searchParams));
+    const { authorization, "content-type": type = "" } = request.headers;
+    const found = answers.find((answer) => fits(answer, path, url.searchParams, authorization));
     const line = `${request.method} ${path}${decodeURIComponent(url.search)}`;
-    received.push({ line, body: sent === "" ? undefined : JSON.parse(sent) });
+    received.push({ line, body: type.includes("json") ? JSON.parse(sent) : undefined });
     if (!found) unmatched.push(line);
     response.setHeader("date", new Date(clock.now()).toUTCString());
     respond(response, found?.answer ?? { status: 404, body: { error: { code: 404, message: "No answer fits." } } });
@@ -58,7 +61,9 @@ export async function scriptedVendor(clock: Clock): Promise<ScriptedVendor> {
   };
 }
 
-function fits({ path: pattern, query = {} }: Answer, path: string, given: URLSearchParams): boolean {
+function fits(wanted: Answer, path: string, given: URLSearchParams, authorization: string | undefined): boolean {
+  const { path: pattern, query = {}, token } = wanted;
+  if (token !== undefined && authorization !== `Bearer ${token}`) return false;
   return new RegExp(pattern).test(path) && Object.entries(query).every(([name, value]) => given.get(name) === value);
 }
 
