@@ -137,7 +137,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
   const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
-  workPolls(context, { ...reading, concurrency: polls, onPoll: (poll) => metrics.polled(poll) });
+  workPolls(context, {
+    ...reading,
+    releasesDeletions: true,
+    concurrency: polls,
+    onPoll: (poll) => metrics.polled(poll),
+  });
   workDeliveries({
     ...context,
     consumers,

@@ -198,7 +198,7 @@ const ARGUMENTS: { [Service in keyof Library]: Record<keyof Library[Service], Ar
     update: [1, 2],
     remove: [1, 1],
     pause: [1, 1],
-    resume: [1, 1],
+    resume: [1, 2],
     poll: [1, 1],
     health: [1, 1],
   },

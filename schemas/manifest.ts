@@ -628,6 +628,10 @@ export interface Each {
    */
   select: ValueExpression;
   /**
+   * Whether the vendor leaves the place out when there are no items.
+   */
+  optional?: boolean;
+  /**
    * JMESPath over {item, input}: only items for which it is true.
    */
   where?: Jmespath;
@@ -792,9 +796,17 @@ export interface Enrich {
  */
 export interface Records {
   /**
-   * Where the records are; of several places the first that exists. A single object is a list of one, nothing is a list of none.
+   * Where the records are; of several places the first that exists. A single object is a list of one. An answer without any of the places is an error, unless `optional` is true.
    */
   select: ValueExpression | ValueExpression[];
+  /**
+   * Whether the vendor leaves the place out when there are no records. The answer is then still an object without an `error`, and `expect` holds for it.
+   */
+  optional?: boolean;
+  /**
+   * What the body of every answer has to be, beside the place of the records: it tells an empty list from an answer that is none.
+   */
+  expect?: JsonSchema;
   /**
    * Pointers to what identifies a record permanently; for a single record without an id, the input it was asked for by.
    */

@@ -38,6 +38,10 @@ export const ERROR_CODES = {
   network: { status: 502, meaning: "The vendor could not be reached." },
   host_not_allowed: { status: 502, meaning: "A request was about to leave for a host or address that is not allowed." },
   cursor_expired: { status: 502, meaning: "The vendor no longer accepts the stored cursor." },
+  unexpected_answer: {
+    status: 502,
+    meaning: "The vendor's answer does not have the shape that the manifest declares; what is known was left as it is.",
+  },
   pagination_loop: { status: 502, meaning: "The vendor gave the same page token twice." },
   timeout: { status: 504, meaning: "The vendor did not answer in time." },
   decryption_failed: { status: 500, meaning: "Stored credentials cannot be read with the given encryption keys." },

@@ -1,12 +1,17 @@
 import type { Records, Stream } from "../../schemas/manifest.ts";
 import { compilePointer } from "./expressions.ts";
 import { ROOTS } from "./roots.ts";
+import { compileSelect } from "./select.ts";
 import type { Site } from "./site.ts";
 import type { ResponseParts } from "./targets.ts";
 
 /** What is known of a stream's records. */
 export interface CompiledRecords {
-  /** The records of an answer: the first place that exists; a single object is a list of one, nothing a list of none. */
+  /**
+   * The records of an answer: the first place that exists; a single object is a list of one.
+   * @throws HooklineError `unexpected_answer` when the answer does not have the declared shape: to take it for an empty list
+   *   would delete everything
+   */
   readonly select: (response: ResponseParts) => readonly unknown[];
   /**
    * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
@@ -24,12 +29,12 @@ export interface CompiledRecords {
   readonly timestamp: ((record: unknown) => unknown) | undefined;
 }
 
-/** Compiles the records of a manifest's stream. @throws HooklineError `invalid_expression` */
-export function compileRecords(records: Records, at: Site): CompiledRecords {
+/** Compiles the records of a manifest's stream; `isSingle`: of one record, asked for by its id. @throws HooklineError `invalid_expression` */
+export function compileRecords(records: Records, at: Site, isSingle = false): CompiledRecords {
   const { timestamp: place } = records;
   const timestamp = place === undefined ? undefined : at.at("timestamp").value(place, ROOTS.record, "record");
   return {
-    select: compileSelect(records.select, at.at("select")),
+    select: compileSelect({ ...records, isSingle }, at),
     key: compileKey(records.primaryKey, at.at("primaryKey")),
     version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
     fingerprint: records.fingerprint && at.at("fingerprint").jmespath(records.fingerprint.$expr),
@@ -37,21 +42,6 @@ export function compileRecords(records: Records, at: Site): CompiledRecords {
     deleted: undefined,
     watch: undefined,
     timestamp: timestamp && ((record) => timestamp({ record })),
-  };
-}
-
-/** The records of an answer, from the first of several places that exists. */
-export function compileSelect(select: Records["select"], at: Site): CompiledRecords["select"] {
-  const places = Array.isArray(select)
-    ? select.map((place, i) => at.at(i).value(place, ROOTS.response, "body"))
-    : [at.value(select, ROOTS.response, "body")];
-  return (response) => {
-    for (const place of places) {
-      const found = place({ response });
-      if (Array.isArray(found)) return found;
-      if (found !== undefined && found !== null) return [found];
-    }
-    return [];
   };
 }
 

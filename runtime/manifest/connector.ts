@@ -15,7 +15,8 @@ import type {
 } from "../../schemas/manifest.ts";
 import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
-import { compileRecords, compileSelect, compileWatch } from "./compile-records.ts";
+import { compileRecords, compileWatch } from "./compile-records.ts";
+import { compileSelect } from "./select.ts";
 import type {
   CompiledAction,
   CompiledAuthentication,
@@ -79,7 +80,7 @@ export function compileStream(name: string, stream: Stream, at: Site): CompiledS
     each: each && compileEach(each, at.at("each")),
     request: compileRequest(stream.request, each ? ROOTS.itemRequest : ROOTS.streamRequest, at.at("request")),
     readsVariables: readsVariables(stream.request, each?.request, enrich?.request, requestsOf(stream.cursor)),
-    ...compileRecords(stream.records, at.at("records")),
+    ...compileRecords(stream.records, at.at("records"), stream.cursor.type === "snapshot" && stream.cursor.single),
     requires: stream.requires && compileRequirement(stream.requires, at.at("requires")),
     deleted: deleted === undefined ? undefined : at.at("deleted").condition(deleted),
     watch: watch && compileWatch(watch, at.at("watch")),
@@ -113,11 +114,11 @@ function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>, at: 
   };
 }
 
-function compileEach({ request, pagination, select, where, into }: Each, at: Site): CompiledEach {
+function compileEach({ request, pagination, where, into, ...items }: Each, at: Site): CompiledEach {
   return {
     request: compileRequest(request, ROOTS.eachRequest, at.at("request")),
     pagination: compilePagination(pagination, at.at("pagination")),
-    select: compileSelect(select, at.at("select")),
+    select: compileSelect(items, at),
     where: where === undefined ? undefined : at.at("where").condition(where, ROOTS.eachWhere),
     into,
   };

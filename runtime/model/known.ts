@@ -1,4 +1,4 @@
-import type { Sql, Tx } from "../store/database.ts";
+import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import { count, nullable, text, time, value } from "./field.ts";
 import { Table, type RecordOf } from "./table.ts";
 
@@ -45,6 +45,22 @@ export async function forget(tx: Tx, stream: number, keys: readonly string[]): P
 /** Up to `limit` records in the order of their keys. */
 export async function knownAfter(sql: Sql, stream: number, afterKey: string, limit: number): Promise<Known[]> {
   return knownRecords.all(sql, "where stream = ? and key > ? order by key limit ?", [stream, afterKey, limit]);
+}
+
+/** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from these keys. */
+export async function countUnseen(
+  sql: Sql,
+  stream: number,
+  before: number,
+  except: readonly string[] = [],
+): Promise<number> {
+  const others = except.length === 0 ? "" : ` and not (${sql.oneOf("key")})`;
+  const params: SqlValue[] = [stream, before, ...(except.length === 0 ? [] : [JSON.stringify(except)])];
+  const counted = await sql.get<{ n: number }>(
+    `select count(*) as n from known where stream = ? and seen < ?${others}`,
+    params,
+  );
+  return counted!.n;
 }
 
 /** Forgets silently what no read since `before` (milliseconds since the epoch) has seen. */

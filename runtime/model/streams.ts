@@ -26,6 +26,10 @@ export interface Checkpoint extends Place {
   /** The cursor strategy's own notes on the pages so far. */
   notes: unknown;
   sweepAfter?: string;
+  /** How many of the records listed so far were known before. */
+  kept?: number;
+  /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
+  hasUnkeyed?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
   /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
@@ -46,6 +50,18 @@ export interface ItemPlace {
   items: unknown[];
   /** Index of the item. */
   at: number;
+}
+
+/** Deletions that one complete read suggests, and that are not believed yet. */
+export interface Doubt {
+  /** When the read began that suggested them, milliseconds since the epoch. */
+  since: number;
+  /** How many records it did not list. */
+  missing: number;
+  /** How many records were known. */
+  known: number;
+  /** Whether a second read agreed, and so many are missing that a person decides. */
+  isHeld: boolean;
 }
 
 /** Why the last poll failed. */
@@ -77,6 +93,8 @@ export const streams = new Table("streams", {
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
+  doubt: nullable(value<Doubt>(json)),
+  deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
 });
 
 export type StreamRecord = RecordOf<typeof streams.fields>;
@@ -105,10 +123,16 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for the sequence. A stream that is gone stays gone. */
+/** Writes back what a poll changes, but for the sequence and what a person accepted meanwhile. A stream that is gone stays gone. */
 export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
-  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...changes } = stream;
+  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
+  const { deletionsAcceptedAt: _accepted, ...changes } = rest;
   await streams.change(tx, changes, "id = ?", [id]);
+}
+
+/** Notes that the deletions a stream holds back are real. */
+export async function acceptDeletions(tx: Tx, id: number, now: number): Promise<void> {
+  await streams.change(tx, { deletionsAcceptedAt: now }, "id = ?", [id]);
 }
 
 /** Has a stream count on from the last event of a subscription that comes from another one. */

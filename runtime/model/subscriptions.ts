@@ -85,6 +85,19 @@ export type NewSubscription = InputOf<typeof newSubscription>;
 export const subscriptionChanges = input("subscription", "What changes.", {}, choices, { minProperties: 1 });
 export type SubscriptionChanges = InputOf<typeof subscriptionChanges>;
 
+export const subscriptionResume = input(
+  "resume",
+  "What is accepted.",
+  {},
+  {
+    accept: flag(
+      "True to have deletions believed that are held back because most records are no longer listed (`unusual_deletions`); they are looked for once more first.",
+      { example: true },
+    ),
+  },
+);
+export type SubscriptionResume = InputOf<typeof subscriptionResume>;
+
 export const subscriptionQuery = listQuery("subscriptions", {
   user: name("Only this user's."),
   connection: name("Only of this connection."),

@@ -1,6 +1,8 @@
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
-import type { CursorStrategy, ReadPlan } from "../read/cursors.ts";
+import { unexpectedAnswer } from "../manifest/select.ts";
+import { larger, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { ask } from "../read/fetch.ts";
+import { isToBeSettled } from "./doubt.ts";
 import { backfilling, type Reading } from "./reading.ts";
 
 /** What a read is going to do. */
@@ -22,7 +24,7 @@ const RECOVERY_OVERLAP = 600;
  * @throws VendorError of the request for a new cursor
  */
 export async function decide(
-  { compiled, subscribers, source, now }: Reading,
+  { compiled, subscribers, source, now, releasesDeletions }: Reading,
   stream: StreamRecord,
   strategy: CursorStrategy,
   expired: unknown = null,
@@ -33,7 +35,8 @@ export async function decide(
   const isFirst = stream.baselinedAt === null;
   const tellsAll = backfilling(subscribers, joining).length > 0;
   const startedAt = now();
-  const since = isFirst || tellsAll ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0);
+  const isComplete = isFirst || tellsAll || isToBeSettled(stream, startedAt, releasesDeletions);
+  const since = isComplete ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0);
   const checkpoint: Checkpoint = {
     complete: since === null,
     startedAt,
@@ -47,7 +50,8 @@ export async function decide(
   if (since !== null || !baseline) return { checkpoint, plan: since ?? strategy.everything(startedAt) };
   // The number is taken before anything is listed: what arrives while the list is read is then read again, not missed.
   const response = await ask(source, baseline.request(source.scope));
-  const notes = String(baseline.from(response) ?? "");
+  const notes = larger(null, baseline.from(response));
+  if (notes === null) throw unexpectedAnswer(response, "no number to begin at", ["cursor.baseline.from"]);
   if (!recover || (isFirst && !tellsAll)) return { checkpoint: { ...checkpoint, notes }, plan: null };
   const recovering = { value: expired, sinceSeconds: recoverySince(stream.lastSuccessAt) };
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };

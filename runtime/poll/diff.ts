@@ -24,6 +24,8 @@ export interface Difference {
   unchanged: string[];
   /** Keys of records that no longer exist. */
   forgotten: string[];
+  /** How many of the records were known before, and still exist. */
+  kept: number;
 }
 
 /** Compares a page with what is known; `seen` is when the read began. */
@@ -32,7 +34,7 @@ export function diffPage(
   known: ReadonlyMap<string, Known>,
   seen: number,
 ): Difference {
-  const difference: Difference = { changes: [], remembered: [], unchanged: [], forgotten: [] };
+  const difference: Difference = { changes: [], remembered: [], unchanged: [], forgotten: [], kept: 0 };
   const renamed = new Set(records.flatMap((record) => (record.deleted ? [] : record.previousKeys)));
   for (const record of lastOfEachKey(records)) {
     if (record.deleted && renamed.has(record.key)) continue;
@@ -54,6 +56,7 @@ export function diffPage(
       difference.remembered.push(now);
       continue;
     }
+    difference.kept++;
     const changes = watchedChanges(previous, record.watched);
     if (before.version !== record.version || Object.keys(changes).length > 0) {
       difference.changes.push({ kind: "updated", key: record.key, raw: record.raw, changes, previous });

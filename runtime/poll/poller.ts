@@ -24,6 +24,8 @@ export interface PollerNeeds {
   clientOf: ClientOf;
   /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
   variablesOf: VariablesOf;
+  /** Whether held deletions are believed after a day in which all reads agreed. */
+  releasesDeletions: boolean;
   /** How many streams are read at once in this process. */
   concurrency: number;
   /** Called after every poll; for metrics. */
@@ -121,6 +123,7 @@ class Poll {
       compiled,
       requestHash: requestHashOf(compiled),
       subscribers: this.#subscribers,
+      releasesDeletions: this.#needs.releasesDeletions,
     };
     const fresh = await upgraded(reading);
     const source: Source = {
@@ -156,18 +159,23 @@ class Poll {
   }
 
   #succeeded(read: ReadResult): Outcome {
-    const next = this.#next();
-    const degraded = this.#loaded.subscriptions.filter((subscription) => subscription.degraded);
+    const next = read.again ?? this.#next();
+    const { subscriptions } = this.#loaded;
+    const { doubt, lastError } = read.stream;
+    const isHeld = doubt?.isHeld === true;
+    const informed = subscriptions.filter(({ degraded }) => degraded !== isHeld);
     return {
       runAgainAt: next,
       attempt: "reset",
-      relaxed: read.nothingNew && degraded.length === 0,
+      relaxed: read.nothingNew && informed.length === 0,
       commit: async (tx) => {
         await read.commit(tx);
         await saveStream(tx, { ...read.stream, nextPollAt: next });
-        if (degraded.length === 0) return;
-        await setDegraded(tx, read.stream.id, false);
-        await this.#emit(tx, degraded, recoveredEvent);
+        if (informed.length === 0) return;
+        await setDegraded(tx, read.stream.id, isHeld);
+        const held: typeof recoveredEvent = (connector, name, subscription, at) =>
+          degradedEvent(connector, name, subscription, lastError!, at);
+        await this.#emit(tx, informed, isHeld ? held : recoveredEvent);
       },
     };
   }

@@ -11,6 +11,7 @@ import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
 import { decide, resume, type Decision } from "./decide.ts";
 import { diffPage, type Difference } from "./diff.ts";
+import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
 import { enriched, keyed } from "./records.ts";
@@ -24,6 +25,8 @@ export interface ReadResult {
   events: number;
   /** Whether the same read once more would come to the same. */
   nothingNew: boolean;
+  /** When to read again at the latest, to settle a doubt; milliseconds since the epoch. */
+  again?: number | undefined;
 }
 
 /** What a page, or a batch of absent records, changes in the store. */
@@ -35,7 +38,9 @@ interface Changes {
 /** Pages of one poll, unless the manifest says otherwise. */
 export const MOST_PAGES = 1000;
 
-const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [] };
+const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0 };
+
+const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 
 /** Answers that say a place in a list is not known, where the list itself is fine. */
 const STALE = new Set(["invalidInput", "notFound", "unknown"]);
@@ -100,17 +105,18 @@ class StreamRead {
     let count = 0;
     for await (const page of this.#pages(checkpoint, plan)) {
       const records = await enriched(this.#reading, page.records, at);
-      const polled = keyed(this.#reading, records);
+      const polled = keyed(this.#reading, records, page.response);
+      if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
-      if (!meansNothing && isOnly(page)) listed = new Set(polled.map(({ key }) => key));
+      if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
       const changes = await this.#compare(polled, at, !meansNothing && !listed);
-      at = { ...at, ...page.at, notes };
-      if (page.next === null && meansNothing) return this.#finish(at, changes);
+      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept };
+      if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
       at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
       await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
       if (page.next !== null && ++count >= most) return this.#pause();
     }
-    if (meansNothing) return this.#finish(at, { difference: NO_DIFFERENCE, events: [] });
+    if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, plan, listed);
   }
 
@@ -151,6 +157,10 @@ class StreamRead {
       source.signal.throwIfAborted();
       const place = { sweepAfter: after, startedAt };
       const batch = await absentAfter(db, this.#stream.id, place, plan.absence, listed);
+      if (after === "" && batch.keys.length > 0) {
+        const verdict = await judgeAbsences(this.#reading, this.#stream, from, plan, listed);
+        if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
+      }
       const difference = { ...NO_DIFFERENCE, forgotten: batch.keys };
       const changes = { difference, events: this.#maker.changes(batch.changes, from) };
       if (batch.next === null) return this.#finish(from, changes);
@@ -182,14 +192,28 @@ class StreamRead {
 
   /** Enough for one poll: the next continues at the checkpoint. */
   #pause(): ReadResult {
-    const stream = { ...this.#stream, lastPollAt: this.#reading.now(), consecutiveErrors: 0, lastError: null };
+    const { doubt } = this.#stream;
+    const lastError = doubt?.isHeld ? heldError(doubt) : null;
+    const stream = { ...this.#stream, lastPollAt: this.#reading.now(), consecutiveErrors: 0, lastError };
     return { stream, commit: async () => {}, events: this.#maker.events, nothingNew: false };
   }
 
-  #finish({ startedAt, joining, notes }: Checkpoint, changes: Changes): ReadResult {
+  /** The read has ended; what it did not list stays known. Its marks tell a later read what neither has listed. */
+  #doubt(from: Checkpoint, verdict: Doubted, listed: ReadonlySet<string> | undefined): ReadResult {
+    const result = this.#finish(from, NO_CHANGES, verdict);
+    const commit = async (tx: Tx): Promise<void> => {
+      await result.commit(tx);
+      if (listed) await markSeen(tx, this.#stream.id, [...listed], from.startedAt);
+    };
+    return { ...result, commit };
+  }
+
+  #finish(at: Checkpoint, changes: Changes, doubted?: Doubted): ReadResult {
+    const { startedAt, joining, notes } = at;
     const { compiled, requestHash } = this.#reading;
     const now = this.#reading.now();
     const before = this.#stream;
+    const doubt = doubtAfter(before.doubt, at, doubted);
     const stream: StreamRecord = {
       ...before,
       requestHash,
@@ -201,7 +225,8 @@ class StreamRead {
       lastPollAt: now,
       lastSuccessAt: now,
       consecutiveErrors: 0,
-      lastError: null,
+      lastError: doubt?.isHeld ? heldError(doubt) : null,
+      doubt,
     };
     const { remember: keep } = compiled.definition.records;
     const commit = async (tx: Tx): Promise<void> => {
@@ -213,8 +238,9 @@ class StreamRead {
     };
     const { remembered, forgotten } = changes.difference;
     const changed = remembered.length + forgotten.length + changes.events.length + joining.length;
-    const onlyRead = before.baselinedAt !== null && before.checkpoint === null;
-    return { stream, commit, events: this.#maker.events, nothingNew: onlyRead && changed === 0 };
+    const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
+    const again = doubted?.kind === "doubted" ? doubted.again : undefined;
+    return { stream, commit, events: this.#maker.events, nothingNew: onlyRead && changed === 0, again };
   }
 }
 

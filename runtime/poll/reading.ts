@@ -25,6 +25,8 @@ export interface Reading {
   requestHash: string;
   subscribers: readonly Subscriber[];
   source: Source;
+  /** Whether held deletions are believed after a day in which all reads agreed. */
+  releasesDeletions: boolean;
 }
 
 /** The subscribers of a read that ask for records that were there before them. */

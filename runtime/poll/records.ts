@@ -1,7 +1,9 @@
+import { unexpectedAnswer } from "../manifest/select.ts";
 import { knownByKeys } from "../model/known.ts";
 import type { Checkpoint } from "../model/streams.ts";
 import { enrichAll } from "../read/fetch.ts";
 import { toPolledRecord, type PolledRecord } from "../read/records.ts";
+import type { VendorResponse } from "../vendor/response.ts";
 import { backfilling, type Reading } from "./reading.ts";
 
 /**
@@ -25,10 +27,22 @@ export async function enriched(
   return [...old, ...(await enrichAll(source, enrich, fresh))];
 }
 
-/** Records with their keys; those without one are passed over, with a warning. */
-export function keyed({ compiled, stream, log }: Reading, records: readonly unknown[]): PolledRecord[] {
+/**
+ * Records with their keys; some without one are passed over, with a warning.
+ * @throws HooklineError `unexpected_answer` when no record of a page has a key
+ */
+export function keyed(
+  { compiled, stream, log }: Reading,
+  records: readonly unknown[],
+  response: VendorResponse,
+): PolledRecord[] {
   const polled = records.flatMap((raw) => toPolledRecord(compiled, raw, stream.input) ?? []);
   const without = records.length - polled.length;
-  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
+  if (without === 0) return polled;
+  if (polled.length === 0) {
+    const { primaryKey } = compiled.definition.records;
+    throw unexpectedAnswer(response, "records without a key", [primaryKey].flat());
+  }
+  log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
   return polled;
 }

@@ -7,10 +7,12 @@ import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import { streamsByIds } from "../model/streams.ts";
 import {
   subscriptionQuery,
+  subscriptionResume,
   subscriptions,
   type NewSubscription,
   type SubscriptionChanges,
   type SubscriptionRecord,
+  type SubscriptionResume,
   type SubscriptionView,
 } from "../model/subscriptions.ts";
 import type { Sql } from "../store/database.ts";
@@ -49,10 +51,11 @@ export interface Subscriptions {
   pause(id: string, scope?: Scope): Promise<SubscriptionView>;
   /**
    * Reads at once what changed meanwhile. Where another subscription read the stream in between, those changes make no
-   * second event, and a `stream.gap` event reports that time.
-   * @throws HooklineError `not_found`
+   * second event, and a `stream.gap` event reports that time. With `accept`, deletions that are held back as unusual are
+   * reported, to all subscriptions of the stream, when the read confirms them.
+   * @throws HooklineError `not_found`, `invalid_input`
    */
-  resume(id: string, scope?: Scope): Promise<SubscriptionView>;
+  resume(id: string, given?: SubscriptionResume, scope?: Scope): Promise<SubscriptionView>;
   /**
    * Has its stream read as soon as a slot is free; resolves when that is planned, not done.
    * @throws HooklineError `not_found`, `conflict` while it is paused
@@ -103,7 +106,14 @@ export function createSubscriptions(
 
     pause: async (id, scope) => setStatus(id, "paused", scope),
 
-    resume: async (id, scope) => setStatus(id, "active", scope),
+    async resume(id, given = {}, scope) {
+      const { accept = false } = subscriptionResume.check(given);
+      return db.transaction(async (tx) => {
+        const subscription = await find(tx, id, scope);
+        if (accept) await wiring.acceptDeletions(tx, subscription);
+        return view(await wiring.setStatus(tx, subscription, "active"));
+      });
+    },
 
     async poll(id, scope) {
       await db.transaction(async (tx) => {

@@ -8,12 +8,15 @@ import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
-/** Hash of everything in a manifest that the cursor of a stream depends on. */
+/** Hash of everything in a manifest that the cursor of a stream depends on; what an answer has to look like is no part of it. */
 export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
   if (hash === undefined) {
-    const { request, each, records, pagination, cursor, deleted, watch, enrich } = compiled.definition;
-    hash = shortHash(canonicalJson({ request, each, records, pagination, cursor, deleted, watch, enrich }));
+    const { request, each: ofItems, records: all, pagination, cursor, deleted, watch, enrich } = compiled.definition;
+    const { optional: _, expect: _expect, ...records } = all;
+    const { optional: _items, ...each } = ofItems ?? {};
+    const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
+    hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);
   }
   return hash;

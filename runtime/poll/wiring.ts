@@ -6,7 +6,7 @@ import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
-import { continueSequence, deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
+import { acceptDeletions, continueSequence, deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
 import {
   isStreamUsed,
   newSubscription,
@@ -47,6 +47,8 @@ export interface Wiring {
    * once; changes that another subscription got meanwhile make no second event, and a `stream.gap` event reports that time.
    */
   setStatus(tx: Tx, before: SubscriptionRecord, status: SubscriptionRecord["status"]): Promise<SubscriptionRecord>;
+  /** Has its stream read completely at once, and what is missing then reported, however much it is. */
+  acceptDeletions(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
   /** Schedules a poll of its stream for now. */
   poll(tx: Tx, subscription: SubscriptionRecord): Promise<void>;
 }
@@ -124,6 +126,11 @@ export function createWiring({
       if (isMoved) await dropIfUnused(tx, before.stream);
       if (after.status === "active") await poll(tx, after);
       return after;
+    },
+
+    async acceptDeletions(tx, subscription) {
+      await acceptDeletions(tx, subscription.stream, clock.now());
+      await poll(tx, subscription);
     },
 
     async remove(tx, { id, stream }) {

@@ -1,5 +1,6 @@
 import { isObject } from "../core/json.ts";
 import type { CompiledEach, CompiledStream } from "../manifest/connector.ts";
+import { unexpectedAnswer } from "../manifest/select.ts";
 import type { RequestParts } from "../manifest/targets.ts";
 import type { Place } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
@@ -10,13 +11,14 @@ import { Paginator, type Assignment } from "./paginate.ts";
 
 /** A list in pages: a stream, or whatever else is listed like one. */
 export type Listing = Pick<CompiledStream, "request" | "pagination" | "select"> &
-  Partial<Pick<CompiledStream, "each" | "accept">>;
+  Partial<Pick<CompiledStream, "each" | "accept" | "cursor">>;
 
 /** The list of a stream's records, or the one that shows what an expired cursor has missed. */
 export function listingOf(stream: CompiledStream, recovering: boolean): Listing {
   const { recover } = stream.cursor;
   if (!recovering || !recover) return stream;
-  return { ...stream, request: recover.request, pagination: recover.pagination, ...recover.records };
+  const { cursor: _, ...rest } = stream;
+  return { ...rest, request: recover.request, pagination: recover.pagination, ...recover.records };
 }
 
 /** One page, as the vendor sent it. */
@@ -32,13 +34,16 @@ export interface ReadPage {
 /** A plan that asks for nothing in particular. */
 const WHOLE: Pick<ReadPlan, "assignments"> = { assignments: [] };
 const START: Place = { page: null };
+/** In place of an answer that counts as empty. */
+const NOTHING: VendorResponse = { status: 204, headers: {}, body: null, url: "" };
 
 /**
  * The pages of a list from a place on, one request each; for a stream that is read once for each of several items, the pages
  * of all their lists. Nothing is remembered: a caller who wants to continue later keeps {@link ReadPage.next}. There is no page when
  * there is no item.
  * @throws VendorError, unless the stream accepts the error, or the list of one item is gone: both count as an empty answer
- * @throws HooklineError `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
+ * @throws HooklineError `unexpected_answer` for an answer without its declared shape, and for a last page without the declared
+ *   cursor: the list may be longer than it looks; `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
  */
 export async function* pages(
   source: Source,
@@ -58,9 +63,11 @@ export async function* pages(
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const response = await answer(source, list, request, [...plan.assignments, ...assignments], url);
-      const records = list.select(response);
+      const answered = await answer(source, list, request, [...plan.assignments, ...assignments], url);
+      const response = answered ?? NOTHING;
+      const records = answered ? list.select(answered) : [];
       const following = paginator.next(state, { response, records });
+      if (following === null && answered) assertCursor(list, answered);
       const isLast = following === null && at + 1 === items.length;
       yield {
         response,
@@ -73,20 +80,31 @@ export async function* pages(
   }
 }
 
+/** The last page of a list gives the cursor, where the manifest says that answers have one. */
+function assertCursor({ cursor }: Listing, response: VendorResponse): void {
+  if (!cursor?.ofResponse) return;
+  const { definition, ofResponse } = cursor;
+  const found = ofResponse(response);
+  const isThere = found !== undefined && found !== null && found !== "";
+  if (!isThere && "from" in definition)
+    throw unexpectedAnswer(response, "a last page without a cursor", [definition.from].flat());
+}
+
+/** The answer to a request; undefined when its error counts as an empty answer. */
 async function answer(
   source: Source,
   { each, accept = [] }: Listing,
   request: RequestParts,
   assignments: readonly Assignment[],
   url: string | undefined,
-): Promise<VendorResponse> {
+): Promise<VendorResponse | undefined> {
   try {
     return await ask(source, request, assignments, url);
   } catch (error) {
     if (!(error instanceof VendorError)) throw error;
     const isGone = each !== undefined && error.class === "notFound";
     if (!isGone && !accept.includes(error.class)) throw error;
-    return { status: error.status, headers: {}, body: null, url: "" };
+    return undefined;
   }
 }
 

@@ -188,5 +188,9 @@ export const migrations: readonly Migration[] = [
     `create unique index events_by_sequence on events (subscription, sequence)`,
   ],
   (d) => [...d.fractions],
-  () => [`create table parked_events (id text primary key, target text not null)`],
+  (d) => [
+    `create table parked_events (id text primary key, target text not null)`,
+    `alter table streams add column doubt text`,
+    `alter table streams add column deletions_accepted_at ${d.bigint}`,
+  ],
 ];

@@ -148,7 +148,7 @@ export class Bench implements AsyncDisposable {
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
     this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
-    workPolls(context, { clientOf: this.accounts.client, variablesOf, concurrency: 1 });
+    workPolls(context, { clientOf: this.accounts.client, variablesOf, releasesDeletions: true, concurrency: 1 });
   }
 
   async #closeRooms(): Promise<void> {

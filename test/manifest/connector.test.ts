@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { compileRecords } from "../../runtime/manifest/compile-records.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
+import { Site } from "../../runtime/manifest/site.ts";
 import { acme } from "./acme.ts";
 
 const connector = compileConnector(await loadManifest(acme()));
@@ -9,12 +11,47 @@ const answer = (body: unknown, status = 200, headers = {}) => ({ status, headers
 describe("a compiled stream", () => {
   const stream = connector.streams.get("contacts")!;
 
-  it("takes records from the first place that exists; one is a list of one, nothing a list of none", () => {
+  it("takes records from the first place that exists; one is a list of one", () => {
     expect(stream.select(answer({ contacts: [1, 2] }))).toEqual([1, 2]);
     expect(stream.select(answer({ contacts: [], data: [{ contact: 3 }] }))).toEqual([]);
     expect(stream.select(answer({ data: [{ contact: 3 }] }))).toEqual([3]);
     expect(stream.select(answer({ contacts: { id: 1 } }))).toEqual([{ id: 1 }]);
-    expect(stream.select(answer(null))).toEqual([]);
+  });
+
+  it.each([
+    ["no content", undefined, "no content"],
+    ["null", null, "no content"],
+    ["an empty object", {}, "a body without records"],
+    ["an empty list", [], "a body without records"],
+    ["null in its place", { contacts: null }, "a body without records"],
+    ["an error", { contacts: [], error: { code: 500, message: "Backend Error" } }, "an error: Backend Error"],
+    ["an error without words", { error: { code: 500 } }, 'an error: {"code":500}'],
+  ])("takes %s for no list at all", (_name, body, what) => {
+    expect(() => stream.select(answer(body))).toThrow(
+      `The vendor answered 200 with ${what}, where the manifest expects $response.body#/contacts or data[].contact`,
+    );
+  });
+
+  it("takes a missing place for an empty list where it may be missing, in an object that is as expected", () => {
+    const optional = compileRecords(
+      {
+        select: "$response.body#/items",
+        optional: true,
+        expect: { properties: { kind: { const: "list" } }, required: ["kind"] },
+        primaryKey: "/id",
+      },
+      new Site(),
+    );
+    expect(optional.select(answer({ kind: "list" }))).toEqual([]);
+    expect(() => optional.select(answer({}))).toThrow(/another body \(\/kind: is required/);
+    expect(() => optional.select(answer({ kind: "other" }))).toThrow(/another body \(\/kind: /);
+    expect(() => optional.select(answer([]))).toThrow("a body without records");
+  });
+
+  it("takes a list for no record where there is one", () => {
+    const single = compileRecords({ select: "$response.body", primaryKey: "/id" }, new Site(), true);
+    expect(single.select(answer({ id: 1 }))).toEqual([{ id: 1 }]);
+    expect(() => single.select(answer([]))).toThrow("a list instead of one record");
   });
 
   it("joins several keys so that no two pairs meet, and has none when a part is missing", () => {

@@ -124,7 +124,7 @@ describe("a subscription is refused by the library and by HTTP in the same words
       ["PATCH", "", () => subscriptions.update(id, { everySeconds: 90 }, { user: "u_2" })],
       ["DELETE", "", () => subscriptions.remove(id, { user: "u_2" })],
       ["POST", "/pause", () => subscriptions.pause(id, { user: "u_2" })],
-      ["POST", "/resume", () => subscriptions.resume(id, { user: "u_2" })],
+      ["POST", "/resume", () => subscriptions.resume(id, {}, { user: "u_2" })],
       ["POST", "/poll", () => subscriptions.poll(id, { user: "u_2" })],
       ["GET", "/health", () => subscriptions.health(id, { user: "u_2" })],
     ] as const) {

@@ -25,6 +25,8 @@ function stream(consecutiveErrors: number): StreamRecord {
     nextPollAt: now,
     consecutiveErrors,
     lastError: null,
+    doubt: null,
+    deletionsAcceptedAt: null,
   };
 }
 

@@ -26,6 +26,7 @@ async function readAndDie(stream: StreamRecord): Promise<void> {
     compiled,
     requestHash: stream.requestHash!,
     subscribers: [],
+    releasesDeletions: true,
     source: {
       client: await runtime.accounts.client(connection),
       scope: {},

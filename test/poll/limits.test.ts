@@ -40,6 +40,7 @@ async function readPages(count: number): Promise<{ asked: number; checkpoint: Ch
     compiled,
     requestHash: "hash",
     subscribers: [],
+    releasesDeletions: true,
     source: { client: client as VendorClient, scope: {}, scopes: [], signal: new AbortController().signal },
   });
   const [stored] = await streamsByIds(db, [stream.id]);

@@ -1,6 +1,11 @@
 import { routesOf, type Route } from "../../model/route.ts";
 import { object, ref, text } from "../../model/schema.ts";
-import { newSubscription, subscriptionChanges, subscriptionQuery } from "../../model/subscriptions.ts";
+import {
+  newSubscription,
+  subscriptionChanges,
+  subscriptionQuery,
+  subscriptionResume,
+} from "../../model/subscriptions.ts";
 import type { Services } from "../services.ts";
 
 const { resource, userRoute } = routesOf<Services>();
@@ -56,8 +61,11 @@ export const subscriptionRoutes: Route[] = [
   subscription.post(
     "resume",
     "resumeSubscription",
-    { summary: "Resumes a subscription, and reads what changed meanwhile" },
-    ({ services, scope }, id) => services.subscriptions.resume(id, scope),
+    {
+      summary: "Resumes a subscription, or what it holds back, and reads what changed meanwhile",
+      body: subscriptionResume,
+    },
+    ({ services, body, scope }, id) => services.subscriptions.resume(id, body, scope),
   ),
   subscription.part(
     "health",

@@ -1,0 +1,63 @@
+import type { Records } from "../../schemas/manifest.ts";
+import { HooklineError } from "../core/errors.ts";
+import { atPointer, isObject } from "../core/json.ts";
+import { ROOTS } from "./roots.ts";
+import type { Site } from "./site.ts";
+import type { ResponseParts } from "./targets.ts";
+import { compileSchema } from "./validate.ts";
+
+interface Declared extends Pick<Records, "select" | "optional" | "expect"> {
+  /** One record, not a list. */
+  isSingle?: boolean;
+}
+
+/**
+ * The records of an answer, from the first of several places that exists. What is not there is not taken for an empty list.
+ * The function throws HooklineError `unexpected_answer` for an answer of another shape.
+ */
+export function compileSelect(
+  { select, optional = false, expect, isSingle = false }: Declared,
+  at: Site,
+): (response: ResponseParts) => readonly unknown[] {
+  const declared = [select].flat();
+  const places = Array.isArray(select)
+    ? select.map((place, i) => at.at("select", i).value(place, ROOTS.response, "body"))
+    : [at.at("select").value(select, ROOTS.response, "body")];
+  const validate = expect && compileSchema(expect);
+  return (response) => {
+    const { body } = response;
+    if (body === null || body === undefined) throw unexpectedAnswer(response, "no content", declared);
+    const failure = isObject(body) && isObject(body["error"]) ? body["error"] : undefined;
+    if (failure) throw unexpectedAnswer(response, `an error: ${messageOf(failure)}`, declared);
+    const [fault] = validate?.(body) ?? [];
+    if (fault) throw unexpectedAnswer(response, `another body (${fault.pointer || "/"}: ${fault.message})`, declared);
+    for (const place of places) {
+      const found = place({ response });
+      if (found === undefined || found === null) continue;
+      if (!Array.isArray(found)) return [found];
+      if (isSingle) throw unexpectedAnswer(response, "a list instead of one record", declared);
+      return found;
+    }
+    if (optional && isObject(body)) return [];
+    throw unexpectedAnswer(response, "a body without records", declared);
+  };
+}
+
+/** An answer whose shape is not the declared one. `declared`: where something was expected. */
+export function unexpectedAnswer(
+  { status }: Pick<ResponseParts, "status">,
+  what: string,
+  declared: readonly (string | { $expr: string })[],
+): HooklineError {
+  const places = declared.map((place) => (typeof place === "string" ? place : place.$expr)).join(" or ");
+  return new HooklineError(
+    "unexpected_answer",
+    `The vendor answered ${status} with ${what}, where the manifest expects ${places}; nothing was changed, and the read is repeated`,
+    { data: { status, expected: places }, retry: {} },
+  );
+}
+
+function messageOf(failure: Record<string, unknown>): string {
+  const message = atPointer(failure, "/message");
+  return typeof message === "string" ? message.slice(0, 200) : JSON.stringify(failure).slice(0, 200);
+}

@@ -1,0 +1,112 @@
+import type { Cursor } from "../../schemas/manifest.ts";
+import { countUnseen } from "../model/known.ts";
+import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
+import type { ReadPlan } from "../read/cursors.ts";
+import type { Reading } from "./reading.ts";
+
+/** Up to so many missing records are believed at once, as long as one record is left. */
+export const FEW = 20;
+/** Above this share of all records, missing ones are looked for in a second read; together with more than {@link FEW}. */
+export const DOUBTED_SHARE = 0.2;
+/** Above this share, they are held for a person even when the second read agrees; together with more than {@link FEW}. */
+export const HELD_SHARE = 0.5;
+/** Milliseconds until the second read, at least. */
+export const SECOND_READ_MS = 60_000;
+/** Milliseconds after which held deletions are believed, when all reads in between agreed. */
+export const RELEASE_MS = 24 * 3_600_000;
+
+/** What is done about records that a complete read does not list. */
+export type Verdict = { kind: "believed" } | Doubted;
+
+export type Doubted =
+  /** They are looked for in another read, not before `again`. */
+  | { kind: "doubted"; doubt: Doubt; again: number }
+  /** They stay as they are until a person accepts their deletion, or time has shown it. */
+  | { kind: "held"; doubt: Doubt };
+
+export interface Missing {
+  stream: StreamRecord;
+  /** When the read began. */
+  startedAt: number;
+  now: number;
+  absence: ReadPlan["absence"];
+  /** Records that were known before and are listed. */
+  kept: number;
+  /** Records that were known before and are not. */
+  missing: number;
+  /** Of these, how many the doubted read before did not list either. */
+  confirmed: number;
+  /** Whether held deletions are believed in the end. */
+  releases: boolean;
+}
+
+/**
+ * Judges the absences of a complete read. An empty or halved answer is more often a fault of the vendor than of the account: what
+ * would take away everything, or much, is read twice; what would take away most is held.
+ */
+export function judge(facts: Missing): Verdict {
+  const { stream, missing, confirmed, kept, now, startedAt } = facts;
+  const { doubt, deletionsAcceptedAt } = stream;
+  const all = kept + missing;
+  const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
+  const isDoubtful = (count: number): boolean =>
+    count > 0 && ((count === missing && kept === 0) || isMuch(count, DOUBTED_SHARE));
+  if (!isDoubtful(missing)) return { kind: "believed" };
+  const again = (since: number): Verdict => ({
+    kind: "doubted",
+    doubt: { since, missing, known: all, isHeld: false },
+    again: now + SECOND_READ_MS,
+  });
+  if (doubt === null) return again(startedAt);
+  if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
+  // Only what neither read has listed is proved; if more is missing now, that was read once.
+  if (confirmed < doubt.missing || isDoubtful(missing - confirmed)) return again(startedAt);
+  if (facts.absence !== "deleted" || !isMuch(missing, HELD_SHARE)) return { kind: "believed" };
+  const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
+  if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
+  return { kind: "held", doubt: { ...doubt, isHeld: true } };
+}
+
+/** Whether a stream has to be read completely now, to settle a doubt. */
+export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now: number, releases: boolean): boolean {
+  if (doubt === null) return false;
+  if (!doubt.isHeld) return true;
+  return (deletionsAcceptedAt ?? 0) >= doubt.since || (releases && now - doubt.since >= RELEASE_MS);
+}
+
+/** Counts what a complete read has not listed, and judges it. `listed`: the keys of its only page, which carry no marks yet. */
+export async function judgeAbsences(
+  { db, now, log, compiled, releasesDeletions: releases }: Reading,
+  stream: StreamRecord,
+  { startedAt, kept = 0 }: Checkpoint,
+  { absence }: ReadPlan,
+  listed: ReadonlySet<string> | undefined,
+): Promise<Verdict> {
+  const { id, doubt } = stream;
+  // A record asked for by its id is absent only when the vendor has said so.
+  if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
+  const except = listed && [...listed];
+  const missing = await countUnseen(db, id, except ? Number.MAX_SAFE_INTEGER : startedAt, except);
+  // A read that settles a doubt marks what it lists.
+  const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
+  const verdict = judge({ stream, startedAt, kept, missing, confirmed, absence, releases, now: now() });
+  if (verdict.kind !== "believed") {
+    const facts = { stream: id, verdict: verdict.kind, missing, kept };
+    log.warn(facts, "many records are no longer listed; they are not taken for deleted yet");
+  }
+  return verdict;
+}
+
+/** The doubt that a read leaves. An incremental read settles none, and neither does one whose absences mean nothing. */
+export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doubted | undefined): Doubt | null {
+  if (verdict) return verdict.doubt;
+  return read.complete && !read.hasUnkeyed ? null : before;
+}
+
+/** What is reported of held deletions. */
+export function heldError({ missing, known, since }: Doubt): StreamError {
+  const message = `${missing} of ${known} records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}`;
+  return { code: "unusual_deletions", message, at: since };
+}
+
+const isSingle = (cursor: Cursor): boolean => cursor.type === "snapshot" && cursor.single === true;

@@ -1,0 +1,115 @@
+import { describe, expect, it, onTestFinished } from "vitest";
+import { createBench, type Bench } from "./harness.ts";
+
+/** A stream read as a whole at every poll, whose first poll is over. */
+async function benchWith(count: number, trigger = "snapshot_any"): Promise<{ bench: Bench; subscription: string }> {
+  const bench = await createBench();
+  onTestFinished(() => bench[Symbol.asyncDispose]());
+  bench.vendor.pageSize = 1000;
+  for (let i = 0; i < count; i++) bench.vendor.put(`r${i}`);
+  const subscription = await bench.subscribe(trigger, { everySeconds: 600 });
+  expect(await seen(bench)).toEqual([]);
+  return { bench, subscription };
+}
+
+/** Changes since the last look as `deleted key`, and operational events by type. */
+async function seen(bench: Bench): Promise<string[]> {
+  return (await bench.events()).map(({ type, data }) => {
+    const { change, resource } = data as { change?: string; resource?: { id: string } };
+    return resource ? `${change} ${resource.id}` : type;
+  });
+}
+
+/** Lets the time of the second read come. */
+async function secondRead({ clock, settle }: Bench): Promise<void> {
+  clock.advance(60_000);
+  await settle();
+}
+
+const removeAll = ({ vendor }: Bench): void => {
+  for (const id of vendor.items.keys()) vendor.remove(id);
+};
+
+describe("records that a complete read no longer lists", () => {
+  it("are reported as deleted after a second read when none is left", async () => {
+    const { bench, subscription } = await benchWith(1);
+    bench.vendor.remove("r0");
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual([]);
+    expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject({ state: "active", lastError: null });
+    await secondRead(bench);
+    expect(await seen(bench)).toEqual(["deleted r0"]);
+    expect((await bench.streamOf(subscription)).doubt).toBeNull();
+  });
+
+  it("are not reported when the second read lists them again", async () => {
+    const { bench, subscription } = await benchWith(30);
+    const items = new Map(bench.vendor.items);
+    bench.vendor.items.clear();
+    await bench.poll(subscription);
+    for (const [id, item] of items) bench.vendor.items.set(id, item);
+    await secondRead(bench);
+    expect(await seen(bench)).toEqual([]);
+    bench.vendor.remove("r1");
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["deleted r1"]);
+  });
+
+  it("are held when most are gone, and reported once a person accepts that", async () => {
+    const { bench, subscription } = await benchWith(30);
+    removeAll(bench);
+    bench.vendor.put("kept");
+    await bench.poll(subscription);
+    await secondRead(bench);
+    expect(await seen(bench)).toEqual(["created kept", "subscription.degraded"]);
+    const message =
+      '30 of 30 records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}';
+    const held = { state: "degraded", consecutiveErrors: 0, lastError: { code: "unusual_deletions", message } };
+    expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject(held);
+    // What else changes is reported meanwhile, and the hold lasts.
+    bench.vendor.put("kept", { name: "renamed" });
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["updated kept"]);
+    expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject(held);
+    await bench.runtime.subscriptions.resume(subscription, { accept: true });
+    const reported = await seen(bench);
+    expect(reported.filter((event) => event.startsWith("deleted"))).toHaveLength(30);
+    expect(reported).toContain("subscription.recovered");
+    expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject({ state: "active", lastError: null });
+  });
+
+  it("are held for a day at most, while all reads agree", async () => {
+    const { bench, subscription } = await benchWith(30);
+    removeAll(bench);
+    await bench.poll(subscription);
+    await secondRead(bench);
+    expect(await seen(bench)).toEqual(["subscription.degraded"]);
+    bench.clock.advance(23 * 3_600_000);
+    await bench.settle();
+    expect(await seen(bench)).toEqual([]);
+    bench.clock.advance(3_600_000);
+    await bench.settle();
+    expect((await seen(bench)).filter((event) => event.startsWith("deleted"))).toHaveLength(30);
+  });
+
+  it("are held while increments continue, where a sync token had expired", async () => {
+    const { bench, subscription } = await benchWith(30, "sync_any");
+    removeAll(bench);
+    bench.vendor.expiredBelow = Infinity;
+    await bench.poll(subscription);
+    bench.vendor.expiredBelow = 0;
+    await secondRead(bench);
+    expect(await seen(bench)).toEqual(["subscription.degraded"]);
+    const { requests } = bench.vendor;
+    requests.length = 0;
+    bench.vendor.put("new");
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["created new"]);
+    expect(requests).toHaveLength(1);
+    expect(requests[0]).toContain("syncToken=");
+    await bench.runtime.subscriptions.resume(subscription, { accept: true });
+    const reported = await seen(bench);
+    expect(reported.filter((event) => event.startsWith("deleted"))).toHaveLength(30);
+    expect(reported).toContain("subscription.recovered");
+  });
+});
