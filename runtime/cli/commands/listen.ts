@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { parsePort } from "../options.ts";
+import { parsePort, parseSecret } from "../options.ts";
 
 const HELP = `
 Example:
@@ -12,32 +12,36 @@ export function addListen(program: Command): void {
     .description("Receive webhooks, verify them, and print each as one line.")
     .option("--port <port>", "TCP port, 0 for any that is free", parsePort, 9100)
     .addOption(
-      new Option("--secret <secret...>", "secrets of the endpoint; without one nothing is verified").env(
-        "HOOKLINE_WEBHOOK_SECRET",
-      ),
+      new Option("--secret <secret...>", "secrets of the endpoint; without one nothing is verified")
+        .env("HOOKLINE_WEBHOOK_SECRET")
+        .argParser(parseSecret),
     )
     .option("--json", "print each event as JSON, one a line")
     .addHelpText("after", HELP)
     .action(runListen);
 }
 
-async function runListen(options: { port: number; secret?: string | string[]; json?: true }): Promise<void> {
+async function runListen({
+  port,
+  secret: secrets = [],
+  json,
+}: {
+  port: number;
+  secret?: string[];
+  json?: true;
+}): Promise<void> {
   const { listen } = await import("../listen.ts");
   const { receiver } = await import("../receiver.ts");
   const { EventLines } = await import("../event-lines.ts");
   const { stopSignal } = await import("../signals.ts");
   const stop = stopSignal();
   const lines = new EventLines();
-  const secrets = [options.secret ?? []].flat();
   const handler = receiver({
     secrets: () => secrets,
-    onEvent: (event) => console.log(options.json ? JSON.stringify(event) : lines.line(event)),
+    onEvent: (event) => console.log(json ? JSON.stringify(event) : lines.line(event)),
     onRefused: (reason) => console.error(`refused: ${reason}`),
   });
-  const server = await listen(
-    { port: options.port, host: undefined, choosePort: "hookline listen --port 9101" },
-    () => handler,
-  );
+  const server = await listen({ port, host: undefined, choosePort: "hookline listen --port 9101" }, () => handler);
   const trust = secrets.length > 0 ? "signatures are verified" : "no secret given, so nothing is verified";
   console.error(`Listening on http://localhost:${server.port}/ (${trust}). Ctrl-C stops it.`);
   await stop;
