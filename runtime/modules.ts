@@ -6,7 +6,10 @@ export const MODULES = ["act", "sync", "flows"] as const;
 export type ModuleName = (typeof MODULES)[number];
 
 /** The modules whose services another needs. Here, so that nothing has to be imported to find out that one is missing. */
-const REQUIRED: Partial<Record<ModuleName, readonly ModuleName[]>> = { sync: ["act"], flows: ["act"] };
+const REQUIRED = new Map<unknown, readonly ModuleName[]>([
+  ["sync", ["act"]],
+  ["flows", ["act"]],
+]);
 
 const LOADERS = {
   act: async () => (await import("./act/module.ts")).actModule,
@@ -17,14 +20,14 @@ const LOADERS = {
 /** Modules by name; one that was left out is missing, and nothing of it was imported. */
 export type LoadedModules = { [Name in ModuleName]?: Awaited<ReturnType<(typeof LOADERS)[Name]>> };
 
-/** Modules that need another which is left out. */
-export function moduleFaults(names: readonly ModuleName[]): Fault[] {
+/** Modules that need another which is left out; names of none are looked at elsewhere. */
+export function moduleFaults(names: readonly unknown[]): Fault[] {
   return names.flatMap((name, index) =>
-    (REQUIRED[name] ?? [])
+    (REQUIRED.get(name) ?? [])
       .filter((required) => !names.includes(required))
       .map((required) => ({
         pointer: `/modules/${index}`,
-        message: `"${name}" needs "${required}"; add it, or leave both out`,
+        message: `"${String(name)}" needs "${required}"; add it, or leave both out`,
       })),
   );
 }

@@ -50,7 +50,8 @@ const FUNCTIONS = new Set(["authenticate", "logger", "clock"]);
 export function optionFaults(options: unknown): Fault[] {
   if (!isPlainObject(options)) return [{ pointer: "", message: "must be an object of options" }];
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  if (Array.isArray(given.encryptionKeys)) given.encryptionKeys = given.encryptionKeys.map((key: unknown) => key ?? "");
+  if (Array.isArray(given.encryptionKeys))
+    given.encryptionKeys = given.encryptionKeys.map((key: unknown) => (key === undefined ? "" : key));
   const data = Object.entries(given).map(([name, value]) => [name, FUNCTIONS.has(name) ? null : value] as const);
   const faults: Fault[] = [];
   const add = (found: Iterable<Fault>): void => addFaults(faults, found);
@@ -64,7 +65,7 @@ export function optionFaults(options: unknown): Fault[] {
   add(networkFaults(given));
   add(urlFaults(given));
   add(connectorFaults(given));
-  add(moduleFaults(MODULES.filter((name) => listOf(given.modules).includes(name))));
+  add(moduleFaults(listOf(given.modules)));
   add(functionFaults(given));
   return faults;
 }

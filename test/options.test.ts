@@ -77,6 +77,7 @@ describe("the options of a runtime", () => {
       expect.stringMatching(/^\/connectors\/0 .* does not exist; built in are gmail, .*\. A manifest of your own/),
     ],
     [{ modules: ["flows"] }, '/modules/0 "flows" needs "act"; add it, or leave both out'],
+    [{ encryptionKeys: [null] }, "/encryptionKeys/0 must be a string, not null"],
     [
       { store: "postgres://host/db?poolSize=0", encryptionKeys: [ENCRYPTION_KEY] },
       '/store has a poolSize of "0"; give a whole number from 1 to 1000',
@@ -123,6 +124,14 @@ describe("the options of a runtime", () => {
       '/servers/gmail/tokenURL unknown property "tokenURL"; did you mean "tokenUrl"?',
       '/servers/gmail/url "x" is not an http(s) URL; write it like https://app.example/integrations',
       expect.stringMatching(/^\/clients\/google-contact Connector "google-contact" does not exist/),
+    ]);
+  });
+
+  it("name each module that another needs, beside names of none", () => {
+    expect(faultsOf({ modules: ["flows", "mail", "sync"] })).toEqual([
+      expect.stringMatching(/^\/modules\/1 must be one of/),
+      '/modules/0 "flows" needs "act"; add it, or leave both out',
+      '/modules/2 "sync" needs "act"; add it, or leave both out',
     ]);
   });
 

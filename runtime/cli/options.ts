@@ -27,9 +27,3 @@ export function parseCount(text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text);
   throw new InvalidArgumentError("Give a whole number from 0 to 999999.");
 }
-
-/** Reads one of several secrets of an endpoint. */
-export function parseSecret(text: string, earlier: readonly string[] | undefined): string[] {
-  if (/^whsec_[A-Za-z0-9+/]{16,}=*$/.test(text)) return [...(earlier ?? []), text];
-  throw new InvalidArgumentError("Give the secret of the endpoint as it was shown: whsec_ followed by base64.");
-}

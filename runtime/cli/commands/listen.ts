@@ -1,5 +1,5 @@
 import { Option, type Command } from "commander";
-import { parsePort, parseSecret } from "../options.ts";
+import { parsePort } from "../options.ts";
 
 const HELP = `
 Example:
@@ -12,28 +12,31 @@ export function addListen(program: Command): void {
     .description("Receive webhooks, verify them, and print each as one line.")
     .option("--port <port>", "TCP port, 0 for any that is free", parsePort, 9100)
     .addOption(
-      new Option("--secret <secret...>", "secrets of the endpoint; without one nothing is verified")
-        .env("HOOKLINE_WEBHOOK_SECRET")
-        .argParser(parseSecret),
+      new Option("--secret <secret...>", "secrets of the endpoint; without one nothing is verified").env(
+        "HOOKLINE_WEBHOOK_SECRET",
+      ),
     )
     .option("--json", "print each event as JSON, one a line")
     .addHelpText("after", HELP)
     .action(runListen);
 }
 
-async function runListen({
-  port,
-  secret: secrets = [],
-  json,
-}: {
+interface Options {
   port: number;
-  secret?: string[];
+  secret?: string | string[];
   json?: true;
-}): Promise<void> {
+}
+
+async function runListen({ port, secret = [], json }: Options): Promise<void> {
   const { listen } = await import("../listen.ts");
   const { receiver } = await import("../receiver.ts");
+  const { HooklineError } = await import("../../core/errors.ts");
   const { EventLines } = await import("../event-lines.ts");
   const { stopSignal } = await import("../signals.ts");
+  const secrets = [secret].flat();
+  // Told without the value, which may be a secret with a slip in it.
+  if (!secrets.every((one) => /^whsec_[A-Za-z0-9+/]{16,}=*$/.test(one)))
+    throw new HooklineError("invalid_config", "listen: a secret is whsec_ followed by base64; copy it whole");
   const stop = stopSignal();
   const lines = new EventLines();
   const handler = receiver({
