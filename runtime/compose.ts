@@ -14,6 +14,7 @@ import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
 import { createEvents, type Events } from "./deliver/events.ts";
+import { dispatchParked } from "./deliver/parked.ts";
 import { workRetention } from "./deliver/retention.ts";
 import { createStats, type ReadStats } from "./deliver/stats.ts";
 import type { Context } from "./engine/context.ts";
@@ -89,6 +90,7 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
     open(modules.sync, withActions());
     open(modules.flows, { ...withActions(), ...(services.syncs && { syncs: services.syncs }) });
+    await dispatchParked(core, targets);
   } catch (error) {
     await core.engine.stop(0);
     await core.close();
@@ -150,6 +152,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   workRetention(context, retention);
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.purgeAuthorizations();
+    // Of processes that run without a module while this one has it.
+    await dispatchParked(context, targets);
   });
   return {
     ...context,

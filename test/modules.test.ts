@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Database } from "../runtime/store/database.ts";
 import { openDatabase } from "../runtime/store/open.ts";
 import type { ModuleName } from "../runtime/modules.ts";
-import { createRuntime } from "../runtime/runtime.ts";
+import { createRuntime, type Runtime } from "../runtime/runtime.ts";
 import { syncModule } from "../runtime/sync/module.ts";
 import { receiver } from "./deliver/harness.ts";
 import { ENCRYPTION_KEY } from "./fixtures/compose.ts";
@@ -89,6 +89,35 @@ describe("a runtime without modules", () => {
     await back.start();
     expect((await back.flows.get(id)).name).toBe("Mine");
     await back.stop();
+  });
+
+  it("keep the events of its flows for the time when the module is back", async () => {
+    const store = await storeFile();
+    const all = await makeApi({ store });
+    const connection = await all.connect("u_1");
+    const flow = await all.runtime.flows.create({
+      name: "Mine",
+      triggers: [{ trigger: "note_created", connection }],
+      steps: [{ id: "rest", delay: "PT1S" }],
+    });
+    const runs = async (runtime: Runtime) => (await runtime.runs.listOf(flow.id)).data.map(({ cause }) => cause);
+    const [subscription] = (await all.runtime.subscriptions.list()).data;
+    const isRead = async (runtime: Runtime) => (await runtime.subscriptions.health(subscription!.id)).lastPollAt;
+    await soon(async () => expect(await isRead(all.runtime)).not.toBeNull());
+    await all.runtime.stop();
+    const servers = { notes: { url: all.vendor.url } };
+    const core = await makeApi({ store, servers, modules: [] });
+    const told = async () => (await core.runtime.events.list({ type: "note.created" })).data;
+    expect(await told()).toEqual([]);
+    all.vendor.further.push({ id: "n_9", title: "while flows were left out" });
+    await core.runtime.subscriptions.poll(subscription!.id);
+    await soon(async () => expect(await told()).toHaveLength(1));
+    await core.runtime.stop();
+    const { runtime } = await makeApi({ store, servers });
+    await soon(async () => expect(await runs(runtime)).toEqual(["event"]));
+    await runtime.stop();
+    const again = await makeApi({ store, servers });
+    expect(await runs(again.runtime)).toEqual(["event"]);
   });
 
   it("imports none of their files", async () => {

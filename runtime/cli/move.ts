@@ -3,6 +3,7 @@ import { HooklineError } from "../core/errors.ts";
 import { createLog } from "../core/log.ts";
 import { PostgresJobTable } from "../engine/postgres-table.ts";
 import { waitingJobs } from "../engine/sqlite-table.ts";
+import { loadModules, MODULES } from "../modules.ts";
 import {
   countRows,
   listTables,
@@ -13,8 +14,15 @@ import {
   type Content,
   type Table,
 } from "../store/copy.ts";
-import type { Database, Tx } from "../store/database.ts";
-import { migrate, schemaVersion } from "../store/migrate.ts";
+import type { Database, Sql, Tx } from "../store/database.ts";
+import {
+  migrate,
+  migrateModule,
+  MODULE_PLACE,
+  moduleVersion,
+  schemaVersion,
+  type ModuleTables,
+} from "../store/migrate.ts";
 import { openDatabase } from "../store/open.ts";
 import { migrations } from "../store/schema.ts";
 
@@ -34,7 +42,7 @@ const JOBS = "jobs";
 const JOBS_PAGE = 500;
 
 /**
- * Carries a service from SQLite to PostgreSQL: every table, and the jobs into the queues. All of it is one transaction, in
+ * Carries a service from SQLite to PostgreSQL: every table, those of modules too, and the jobs into the queues. All of it is one transaction, in
  * which the target is read again and compared by counts and hashes: the target has everything, or what it had before. The
  * source stays locked meanwhile and is as it was afterwards.
  *
@@ -50,10 +58,12 @@ export async function moveStore({ from, to, onProgress = () => {} }: MoveOptions
   const log = createLog({ level: "warn", destination: process.stderr });
   await using source = closing(await openDatabase(from, { log }));
   await using target = closing(await openDatabase(to, { log }));
-  const tables = await listTables();
-  await assertSameVersion(source.db, from);
-  if ((await schemaVersion(target.db)) > 0) await assertEmpty(target.db, tables);
-  await migrate(target.db);
+  const modules = await assertSameVersion(source.db, from);
+  const tables = await listTables(source.db);
+  // Before anything of another service is touched.
+  await assertEmpty(target.db, tables);
+  await migrate(target.db, log);
+  for (const module of modules) await migrateModule(target.db, log, module);
   const jobs = new PostgresJobTable(target.db, log);
   await jobs.open();
   const move = new Move(source.db, tables, jobs, onProgress);
@@ -88,6 +98,8 @@ class Move {
   async run(tx: Tx): Promise<Moved> {
     this.#done = 0;
     await assertEmpty(tx, this.#tables);
+    // The same come with the source.
+    await tx.run("delete from meta where name like ?", [`${MODULE_PLACE}%`]);
     const moved: Moved = {};
     for (const table of this.#tables) {
       const sent = await readTable(this.#source, table, async (rows) => {
@@ -129,20 +141,40 @@ function same(table: string, sent: Content, arrived: Content): Content {
   throw new HooklineError("store_unusable", message, { data: { table, sent, arrived } });
 }
 
-async function assertSameVersion(source: Database, from: string): Promise<void> {
-  const [found, known] = [await schemaVersion(source), migrations.length];
-  if (found === known) return;
-  const message = `move: the source has schema version ${found}, this Hookline has ${known}; run hookline migrate --store ${from} first`;
-  throw new HooklineError("store_unusable", message, { data: { found, known } });
+/** Returns the modules that the source has tables of. */
+async function assertSameVersion(source: Database, from: string): Promise<ModuleTables[]> {
+  const assertVersion = (what: string, found: number, known: number): void => {
+    if (found === known) return;
+    const message = `move: ${what} has schema version ${found}, this Hookline has ${known}; run hookline migrate --store ${from} first`;
+    throw new HooklineError("store_unusable", message, { data: { found, known } });
+  };
+  assertVersion("the source", await schemaVersion(source), migrations.length);
+  const there: ModuleTables[] = [];
+  for (const module of Object.values(await loadModules(MODULES))) {
+    const version = await moduleVersion(source, module);
+    if (version === 0) continue;
+    assertVersion(`the source's module ${module.name}`, version, module.tables.length);
+    there.push(module);
+  }
+  return there;
 }
 
 async function assertEmpty(target: Database | Tx, tables: readonly Table[]): Promise<void> {
   for (const table of tables) {
-    const rows = await countRows(target, table);
+    const found = await target.get<{ name: string | null }>("select to_regclass(?)::text as name", [table.name]);
+    if (found!.name === null) continue;
+    const all = await countRows(target, table);
+    const rows = table.name === "meta" ? all - (await countModules(target)) : all;
     if (rows === 0) continue;
     const message = `move: the target is not empty, its table ${table.name} has ${rows} rows; give it a database of its own`;
     throw new HooklineError("conflict", message, { data: { table: table.name, rows } });
   }
+}
+
+/** A target that was only migrated is empty: it has nothing but the versions of modules. */
+async function countModules(target: Sql): Promise<number> {
+  const place = `${MODULE_PLACE}%`;
+  return (await target.get<{ rows: number }>("select count(*) as rows from meta where name like ?", [place]))!.rows;
 }
 
 function closing(db: Database): AsyncDisposable & { db: Database } {

@@ -9,6 +9,7 @@ import { insertDeliveries } from "../model/deliveries.ts";
 import { activeEndpoints, endpoints, type EndpointRecord } from "../model/endpoints.ts";
 import { events as stored, type Emit, type EventRecord, type NewEvent } from "../model/events.ts";
 import type { Sql } from "../store/database.ts";
+import { parkedEvents, type ParkedEvent } from "../model/parked-events.ts";
 import { dataText } from "./body.ts";
 import { deliverJob } from "./jobs.ts";
 
@@ -26,22 +27,15 @@ const MOST_LOGGED = 1000;
  * Stores events and decides, in the same transaction, who gets each: the target or endpoint its subscription names,
  * otherwise every active endpoint of its user and of the workspace that wants events of its type.
  * An endpoint's `where` holds for all of them; data on which it cannot be evaluated does not match, and is logged. An event
- * for a target whose module is left out is stored, without a job.
+ * for a target whose module is left out is parked.
  */
 export function createDispatch({ engine, clock, log, targets }: DispatchOptions): Emit {
   const logged = new Lru<string, true>(MOST_LOGGED);
 
-  const targetJob = (target: string, event: NewEvent, id: string): NewJob[] => {
-    const kind = targets.find(({ prefix }) => target.startsWith(prefix));
-    if (kind !== undefined) return [kind.job(target, event, id)];
-    if (logged.get(target) === undefined) {
-      logged.set(target, true);
-      log.warn(
-        { target },
-        "the module of a subscription's target is not loaded; its events are stored and start nothing",
-      );
-    }
-    return [];
+  const logParked = (target: string): void => {
+    if (logged.get(target) !== undefined) return;
+    logged.set(target, true);
+    log.warn({ target }, "the module of a subscription's target is not loaded; its events wait until it is");
   };
 
   return async (tx, events) => {
@@ -50,10 +44,15 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
     const receiversOf = await loadReceivers(tx, events, log);
     const deliveries: { id: string; event: string; endpoint: string }[] = [];
     const jobs: NewJob[] = [];
+    const parked: ParkedEvent[] = [];
     for (const [index, event] of events.entries()) {
       const record = records[index]!;
-      if (event.target.flow !== undefined) jobs.push(...targetJob(event.target.flow, event, record.id));
-      else {
+      const target = event.target.flow;
+      if (target !== undefined) {
+        const kind = targets.find(({ prefix }) => target.startsWith(prefix));
+        if (kind) jobs.push(kind.job(target, event, record.id));
+        else parked.push({ id: record.id, target });
+      } else {
         for (const endpoint of receiversOf(event)) {
           const id = newId("dlv");
           deliveries.push({ id, event: record.id, endpoint: endpoint.id });
@@ -62,6 +61,8 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
       }
     }
     await stored.insert(tx, ...records);
+    await parkedEvents.insert(tx, ...parked);
+    for (const { target } of parked) logParked(target);
     await insertDeliveries(tx, deliveries, clock.now());
     await engine.enqueue(tx, jobs);
   };

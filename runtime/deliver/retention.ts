@@ -2,10 +2,11 @@ import { DAY } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { forgetDeliveries } from "../model/deliveries.ts";
 import { forgetEvents } from "../model/events.ts";
+import { forgetParked } from "../model/parked-events.ts";
 import type { Tx } from "../store/database.ts";
 
 export interface Retention {
-  /** Days that events are kept; longer while one of their deliveries is. */
+  /** Days that events are kept; longer while one of their deliveries is. Those that wait for a left-out module are not excepted. */
   eventsDays: number;
   /** Days that deliveries are kept after they ended. A pending delivery is never deleted. */
   deliveriesDays: number;
@@ -26,5 +27,6 @@ export function workRetention(
   engine.cron("retention", "17 3 * * *", async () => {
     await forget(forgetDeliveries, deliveriesDays);
     await forget(forgetEvents, eventsDays);
+    await forgetParked(db);
   });
 }

@@ -42,5 +42,5 @@ export interface Target {
   /** "flow_" */
   readonly prefix: string;
   /** The job by which the target learns of an event. */
-  job(target: string, event: NewEvent, eventId: string): NewJob;
+  job(target: string, event: Pick<NewEvent, "connection" | "recordKey">, eventId: string): NewJob;
 }

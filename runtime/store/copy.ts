@@ -1,8 +1,5 @@
 import { createHash } from "node:crypto";
-import { createLog } from "../core/log.ts";
-import type { Database, Sql, SqlValue } from "./database.ts";
-import { migrate } from "./migrate.ts";
-import { openDatabase } from "./open.ts";
+import type { Sql, SqlValue } from "./database.ts";
 
 /** A table that holds what is to survive a restart; jobs are the engine's. */
 export interface Table {
@@ -20,21 +17,15 @@ export interface Content {
 
 const PAGE = 500;
 
-/** The tables of this version's schema, as a database without anything in it has them. */
-export async function listTables(): Promise<Table[]> {
-  const db = await openDatabase("sqlite::memory:", { log: createLog({ level: "silent" }) });
-  try {
-    await migrate(db);
-    const names = await db.all<{ name: string }>(
-      "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' and name <> 'jobs' order by name",
-    );
-    return await Promise.all(names.map(({ name }) => describeTable(db, name)));
-  } finally {
-    await db.close();
-  }
+/** The tables that a SQLite database has, those of modules too. */
+export async function listTables(db: Sql): Promise<Table[]> {
+  const names = await db.all<{ name: string }>(
+    "select name from sqlite_schema where type = 'table' and name not like 'sqlite_%' and name <> 'jobs' order by name",
+  );
+  return await Promise.all(names.map(({ name }) => describeTable(db, name)));
 }
 
-async function describeTable(db: Database, name: string): Promise<Table> {
+async function describeTable(db: Sql, name: string): Promise<Table> {
   const columns = await db.all<{ name: string; pk: number }>(`pragma table_info(${name})`);
   const key = columns.filter(({ pk }) => pk > 0).toSorted((a, b) => a.pk - b.pk);
   return { name, columns: columns.map((column) => column.name), key: key.map((column) => column.name) };

@@ -30,24 +30,32 @@ export function migrate(
   return run(db, log, list, { read: readVersion, write: writeVersion });
 }
 
+/** The tables of a module, as far as a store is concerned. */
+export interface ModuleTables {
+  readonly name: string;
+  readonly tables: readonly Migration[];
+}
+
+/** Where the version of a module's tables is kept, in `meta`. */
+export const MODULE_PLACE = "schema.";
+
+/** Which version the tables of a module have, 0 for none yet; the store has the core's tables. */
+export async function moduleVersion(sql: Sql, { name }: Pick<ModuleTables, "name">): Promise<number> {
+  const row = await sql.get<{ value: string }>("select value from meta where name = ?", [MODULE_PLACE + name]);
+  return Number(row?.value ?? 0);
+}
+
 /**
- * The same for the tables of a module, whose version is kept apart, so that a module that comes later finds its own tables.
+ * The same as {@link migrate} for the tables of a module, whose version is kept apart, so that a module that comes later finds
+ * its own tables.
  * @throws HooklineError `store_unusable` when a newer Hookline has written the store
  */
-export function migrateModule(
-  db: Database,
-  log: Log,
-  { name, tables }: { name: string; tables: readonly Migration[] },
-): Promise<number> {
-  const place = `schema.${name}`;
-  return run(db, log, tables, {
-    read: async (sql) => {
-      const row = await sql.get<{ value: string }>("select value from meta where name = ?", [place]);
-      return Number(row?.value ?? 0);
-    },
+export function migrateModule(db: Database, log: Log, module: ModuleTables): Promise<number> {
+  return run(db, log, module.tables, {
+    read: (sql) => moduleVersion(sql, module),
     write: (sql, version) =>
       sql.run("insert into meta (name, value) values (?, ?) on conflict (name) do update set value = excluded.value", [
-        place,
+        MODULE_PLACE + module.name,
         String(version),
       ]),
   });

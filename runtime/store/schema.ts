@@ -188,4 +188,5 @@ export const migrations: readonly Migration[] = [
     `create unique index events_by_sequence on events (subscription, sequence)`,
   ],
   (d) => [...d.fractions],
+  () => [`create table parked_events (id text primary key, target text not null)`],
 ];

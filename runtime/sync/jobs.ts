@@ -23,7 +23,10 @@ export const linkJob = (sync: string, link: string, listed = false): NewJob => (
 });
 
 /** Looks at a record that changed, once for all of its changes that were not looked at yet. */
-export const changeJob = (sync: string, { connection, recordKey }: NewEvent): NewJob => ({
+export const changeJob = (
+  sync: string,
+  { connection, recordKey }: Pick<NewEvent, "connection" | "recordKey">,
+): NewJob => ({
   queue: "sync",
   group: sync,
   unique: `${sync}:${connection}:${recordKey}`,

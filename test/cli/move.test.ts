@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { actModule } from "../../runtime/act/module.ts";
 import { compose } from "../../runtime/compose.ts";
 import { ManualClock, systemClock } from "../../runtime/core/clock.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import { openEngine } from "../../runtime/engine/open.ts";
 import { moveStore } from "../../runtime/cli/move.ts";
+import { flowsModule } from "../../runtime/flows/module.ts";
+import { syncModule } from "../../runtime/sync/module.ts";
 import { migrations } from "../../runtime/store/schema.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
@@ -24,6 +27,13 @@ async function emptyDatabase(): Promise<string> {
   return url;
 }
 
+async function tablesOf(url: string): Promise<string[]> {
+  const db = await openDatabase(url, { log });
+  const rows = await db.all<{ name: string }>("select tablename as name from pg_tables");
+  await db.close();
+  return rows.map(({ name }) => name);
+}
+
 async function sqliteFile(): Promise<string> {
   return join(await temporaryFolder(), "hookline.db");
 }
@@ -40,14 +50,22 @@ async function freshFile(): Promise<string> {
 describe("hookline migrate", () => {
   it("makes the tables and says from which version to which, and the next time that there was nothing to do", async () => {
     const all = migrations.length;
+    const modules = [actModule, syncModule, flowsModule].map(({ name, tables }) => [name, tables.length] as const);
+    const made = [`schema 0 → ${all}`, ...modules.map(([name, to]) => `module ${name}: schema 0 → ${to}`), ""].join(
+      "\n",
+    );
+    const same = Object.fromEntries(modules.map(([name, to]) => [name, { from: to, to }]));
     for (const store of [`sqlite:${await sqliteFile()}`, await emptyDatabase()]) {
-      expect(await run("migrate", "--store", store)).toEqual({ code: 0, stdout: `schema 0 → ${all}\n`, stderr: "" });
+      expect(await run("migrate", "--store", store)).toEqual({ code: 0, stdout: made, stderr: "" });
       const again = await run("migrate", "--store", store, "--json");
-      expect([again.code, JSON.parse(again.stdout)]).toEqual([0, { from: all, to: all }]);
+      expect([again.code, JSON.parse(again.stdout)]).toEqual([0, { from: all, to: all, modules: same }]);
     }
     const env = { DATABASE_URL: await emptyDatabase(), HOOKLINE_API_KEY: "k", HOOKLINE_ENCRYPTION_KEY: "7".repeat(64) };
     const configured = await new CommandLine(["migrate"], { env, cwd: await temporaryFolder() }).finished;
-    expect(configured).toMatchObject({ code: 0, stdout: `schema 0 → ${all}\n` });
+    expect(configured).toMatchObject({ code: 0, stdout: made });
+    // A user that may not make tables starts the service afterwards: none is missing.
+    const names = await tablesOf(env.DATABASE_URL);
+    expect(names).toEqual(expect.arrayContaining(["flows", "runs", "syncs", "batches", "idempotency"]));
   });
 
   it("may be run by several processes at once: each version is made once", async () => {
@@ -82,6 +100,12 @@ describe("hookline move", () => {
       everySeconds: 30,
       firstPoll: "emitAll",
     });
+    const flow = await before.flows.create({
+      name: "Waits",
+      triggers: [{ call: {} }],
+      steps: [{ id: "rest", delay: "PT1H" }],
+    });
+    const started = (await before.flows.call(flow.id))!;
     // Half of what there is to tell has still to be told.
     receiver.decide = () => ({ status: receiver.posts.length <= 10 ? 204 : 503 });
     await before.engine.start();
@@ -91,9 +115,11 @@ describe("hookline move", () => {
 
     const source = readFileSync(file);
     const to = await emptyDatabase();
+    expect((await run("migrate", "--store", to)).code).toBe(0);
     const { code, stdout, stderr } = await run("move", "--from", `sqlite:${file}`, "--to", to);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^events +21 {2}[0-9a-f]{16}$/m);
+    expect(stdout).toMatch(/^flows +1 {2}[0-9a-f]{16}$/m);
     expect(stdout).toMatch(/^jobs +[1-9]\d* {2}[0-9a-f]{16}$/m);
     expect(readFileSync(file).equals(source)).toBe(true);
 
@@ -111,6 +137,8 @@ describe("hookline move", () => {
     expect(receiver.events(receiver.posts[0]!.path)).toHaveLength(21);
     const second = await after.subscriptions.create({ connection, trigger: "snapshot_any", everySeconds: 30 });
     expect(second.id).not.toBe(id);
+    expect(await after.flows.get(flow.id)).toMatchObject({ name: "Waits", status: "active" });
+    expect(await after.runs.get(started.id)).toMatchObject({ flow: flow.id, status: "waiting" });
   });
 
   it("keeps the order of a key, the time of each job, and how often it was tried", async () => {

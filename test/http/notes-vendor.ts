@@ -66,13 +66,15 @@ export const notesManifest = {
   },
 };
 
-/** A vendor of notes: every token is an account, and each has three notes. */
+/** A vendor of notes: every token is an account, and each has four notes. */
 export class NotesVendor {
   /** What was asked of it: `POST /notes`. */
   readonly requests: string[] = [];
   /** Answers the next requests that write instead of the vendor; `undefined` lets them pass. */
   write: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
   url = "";
+  /** What an account has besides its four notes. */
+  readonly further: { id: string; title: string }[] = [];
 
   async start(): Promise<() => Promise<void>> {
     const { url, stop } = await listen(createServer((request, response) => this.#answer(request, response)));
@@ -96,6 +98,7 @@ export class NotesVendor {
     if (url === "/me") return void json(200, { name: token });
     if (url === "/folders") return void json(200, { folders: [{ id: "f1", title: "Work" }] });
     if (method !== "GET") return void json(200, { id: `note-${this.requests.length}` });
-    return void json(200, { notes: [1, 2, 3, 4].map((n) => ({ id: `n${n}`, title: `${token} ${n}` })) });
+    const own = [1, 2, 3, 4].map((n) => ({ id: `n${n}`, title: `${token} ${n}` }));
+    return void json(200, { notes: [...own, ...this.further] });
   }
 }
