@@ -4,8 +4,8 @@ import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
 import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
+import { loadConnectors } from "./connectors.ts";
 import { createVault } from "./core/crypto.ts";
-import { formatFault, HooklineError } from "./core/errors.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
@@ -22,9 +22,7 @@ import type { Engine } from "./engine/engine.ts";
 import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
 import type { FlowsServices } from "./flows/services.ts";
-import { checkManifest } from "./manifest/check.ts";
-import { compileConnector, type Connector } from "./manifest/connector.ts";
-import { loadManifest } from "./manifest/load.ts";
+import type { Connector } from "./manifest/connector.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -87,11 +85,17 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     Object.assign(services, one.services);
     for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
   };
-  open(modules.act, core);
-  const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
-  open(modules.sync, withActions());
-  open(modules.flows, { ...withActions(), ...(services.syncs && { syncs: services.syncs }) });
-  await dispatchParked(core, targets);
+  try {
+    open(modules.act, core);
+    const withActions = (): Core & ActServices => ({ ...core, ...(services as ActServices) });
+    open(modules.sync, withActions());
+    open(modules.flows, { ...withActions(), ...(services.syncs && { syncs: services.syncs }) });
+    await dispatchParked(core, targets);
+  } catch (error) {
+    await core.engine.stop(0);
+    await core.close();
+    throw error;
+  }
   // What is missing is missing on purpose; the library says so to whoever asks for it.
   return { ...core, ...services } as Composed;
 }
@@ -177,29 +181,6 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
       await db.close();
     },
   };
-}
-
-async function loadConnectors(sources: readonly (string | object)[]): Promise<ReadonlyMap<string, Connector>> {
-  const connectors = new Map<string, Connector>();
-  for (const source of sources) {
-    const loaded = await loadManifest(source);
-    // Built-in manifests are checked by their tests: a start does not pay for it again.
-    const builtIn = typeof source === "string" && /^[a-z0-9-]+$/.test(source);
-    const faults = builtIn ? [] : checkManifest(loaded);
-    if (faults.length > 0) {
-      const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");
-      throw new HooklineError("invalid_manifest", `The manifest has ${faults.length} faults:${list}`, { faults });
-    }
-    const connector = compileConnector(loaded);
-    if (connectors.has(connector.name)) {
-      throw new HooklineError(
-        "invalid_config",
-        `connectors: "${connector.name}" is given twice; give each connector once`,
-      );
-    }
-    connectors.set(connector.name, connector);
-  }
-  return connectors;
 }
 
 /** Nothing outlives a store in memory, so its key need not either. */

@@ -1,15 +1,18 @@
 import { HooklineError } from "./core/errors.ts";
 import { isObject } from "./core/json.ts";
 
-/** How many ids and names come first, and where the scope stands, counted from 0; nowhere when there is none. */
-export type Arguments = readonly [ids: number, scopeAt?: number];
-
 /**
  * Refuses what only a program can give, and HTTP cannot: an id that is no text, and a scope that does not say whose things are
- * meant. A scope without a user is everybody's, so one that nearly names a user must not become it.
+ * meant. A scope without a user is everybody's, so one that nearly names a user must not become it. `ids` is how many ids and
+ * names come first, `scopeAt` where the scope stands, counted from 0; undefined when there is none.
  * @throws HooklineError `invalid_input`
  */
-export function assertArguments(call: string, [ids, scopeAt]: Arguments, given: readonly unknown[]): void {
+export function assertArguments(
+  call: string,
+  ids: number,
+  scopeAt: number | undefined,
+  given: readonly unknown[],
+): void {
   for (let index = 0; index < ids; index++) {
     if (typeof given[index] !== "string") refuse(call, index, "must be text");
   }

@@ -12,7 +12,7 @@ import type { Events } from "./deliver/events.ts";
 import type { Flows } from "./flows/flows.ts";
 import type { Runs } from "./flows/runs.ts";
 import type { Templates } from "./flows/templates.ts";
-import { assertArguments, type Arguments } from "./library-arguments.ts";
+import { assertArguments } from "./library-arguments.ts";
 import type { ModuleName } from "./modules.ts";
 import type { Subscriptions } from "./poll/subscriptions.ts";
 import type { Syncs } from "./sync/syncs.ts";
@@ -49,227 +49,157 @@ export interface Library {
 }
 
 /**
- * The library of a runtime whose store may not be open yet: each call waits until it is. A service of a module that was left
- * out answers `invalid_config`.
+ * The library of a runtime whose store may not be open yet: each call looks at its arguments, then waits until the store is
+ * open. A service of a module that was left out answers `invalid_config`.
  */
 export function createLibrary(open: () => Promise<Composed>): Library {
-  const accounts = async () => (await open()).accounts;
-  const actions = async () => present("act", (await open()).actions);
-  const subscriptions = async () => (await open()).subscriptions;
-  const endpoints = async () => (await open()).endpoints;
-  const events = async () => (await open()).events;
-  const deliveries = async () => (await open()).deliveries;
-  const variables = async () => (await open()).variables;
-  const batches = async () => present("act", (await open()).batches);
-  const functions = async () => present("act", (await open()).functions);
-  const flows = async () => present("flows", (await open()).flows);
-  const runs = async () => present("flows", (await open()).runs);
-  const templates = async () => present("flows", (await open()).templates);
-  const syncs = async () => present("sync", (await open()).syncs);
-  return guarded({
+  const accounts = service("connections", async () => (await open()).accounts);
+  const actions = service("connections", async () => ({ runAction: present("act", (await open()).actions).run }));
+  const subscriptions = service("subscriptions", async () => (await open()).subscriptions);
+  const endpoints = service("endpoints", async () => (await open()).endpoints);
+  const deliveries = service("deliveries", async () => (await open()).deliveries);
+  const events = service("events", async () => (await open()).events);
+  const variables = service("variables", async () => (await open()).variables);
+  const batches = service("batches", async () => present("act", (await open()).batches));
+  const functions = service("functions", async () => present("act", (await open()).functions));
+  const flows = service("flows", async () => present("flows", (await open()).flows));
+  const runs = service("runs", async () => present("flows", (await open()).runs));
+  const templates = service("templates", async () => present("flows", (await open()).templates));
+  const syncs = service("syncs", async () => present("sync", (await open()).syncs));
+  const readConnection: Accounts["get"] = call(accounts, "get", 1, 1);
+  const runAction: Actions["run"] = call(actions, "runAction", 2, 4);
+  return {
     connections: {
-      create: async (...given) => (await accounts()).create(...given),
-      list: async (...given) => (await accounts()).list(...given),
-      update: async (...given) => (await accounts()).update(...given),
-      remove: async (...given) => (await accounts()).remove(...given),
-      test: async (...given) => (await accounts()).test(...given),
-      reconnect: async (...given) => (await accounts()).reconnect(...given),
-      runAction: async (...given) => (await actions()).run(...given),
+      create: call(accounts, "create", 0, 1),
+      list: call(accounts, "list", 0, 1),
+      update: call(accounts, "update", 1, 2),
+      remove: call(accounts, "remove", 1, 1),
+      test: call(accounts, "test", 1, 1),
+      reconnect: call(accounts, "reconnect", 1, 2),
+      runAction,
       get: async (id, ...given) => {
-        const view = await (await accounts()).get(id, ...given);
-        return { ...view, run: async (...action) => (await (await actions()).run(id, ...action)).output };
+        const view = await readConnection(id, ...given);
+        return { ...view, run: async (...action) => (await runAction(id, ...action)).output };
       },
     },
     subscriptions: {
-      create: async (...given) => (await subscriptions()).create(...given),
-      get: async (...given) => (await subscriptions()).get(...given),
-      list: async (...given) => (await subscriptions()).list(...given),
-      update: async (...given) => (await subscriptions()).update(...given),
-      remove: async (...given) => (await subscriptions()).remove(...given),
-      pause: async (...given) => (await subscriptions()).pause(...given),
-      resume: async (...given) => (await subscriptions()).resume(...given),
-      poll: async (...given) => (await subscriptions()).poll(...given),
-      health: async (...given) => (await subscriptions()).health(...given),
+      create: call(subscriptions, "create", 0, 1),
+      get: call(subscriptions, "get", 1, 1),
+      list: call(subscriptions, "list", 0, 1),
+      update: call(subscriptions, "update", 1, 2),
+      remove: call(subscriptions, "remove", 1, 1),
+      pause: call(subscriptions, "pause", 1, 1),
+      resume: call(subscriptions, "resume", 1, 2),
+      poll: call(subscriptions, "poll", 1, 1),
+      health: call(subscriptions, "health", 1, 1),
     },
     endpoints: {
-      create: async (...given) => (await endpoints()).create(...given),
-      get: async (...given) => (await endpoints()).get(...given),
-      list: async (...given) => (await endpoints()).list(...given),
-      update: async (...given) => (await endpoints()).update(...given),
-      remove: async (...given) => (await endpoints()).remove(...given),
-      rotateSecret: async (...given) => (await endpoints()).rotateSecret(...given),
-      test: async (...given) => (await endpoints()).test(...given),
-      recover: async (...given) => (await endpoints()).recover(...given),
-      stats: async (...given) => (await endpoints()).stats(...given),
+      create: call(endpoints, "create", 0, 1),
+      get: call(endpoints, "get", 1, 1),
+      list: call(endpoints, "list", 0, 1),
+      update: call(endpoints, "update", 1, 2),
+      remove: call(endpoints, "remove", 1, 1),
+      rotateSecret: call(endpoints, "rotateSecret", 1, 1),
+      test: call(endpoints, "test", 1, 1),
+      recover: call(endpoints, "recover", 1, 2),
+      stats: call(endpoints, "stats", 1, 1),
     },
     deliveries: {
-      list: async (...given) => (await deliveries()).list(...given),
-      get: async (...given) => (await deliveries()).get(...given),
-      retry: async (...given) => (await deliveries()).retry(...given),
+      list: call(deliveries, "list", 0, 1),
+      get: call(deliveries, "get", 1, 1),
+      retry: call(deliveries, "retry", 1, 1),
     },
     events: {
-      list: async (...given) => (await events()).list(...given),
-      get: async (...given) => (await events()).get(...given),
-      explain: async (...given) => (await events()).explain(...given),
+      list: call(events, "list", 0, 1),
+      get: call(events, "get", 1, 1),
+      explain: call(events, "explain", 0, 1),
     },
     variables: {
-      list: async (...given) => (await variables()).list(...given),
-      get: async (...given) => (await variables()).get(...given),
-      set: async (...given) => (await variables()).set(...given),
-      remove: async (...given) => (await variables()).remove(...given),
+      // Their own checks take the owner, which is null for the workspace.
+      list: call(variables, "list", 0, 1),
+      get: call(variables, "get", 0, 2),
+      set: call(variables, "set", 0, 3),
+      remove: call(variables, "remove", 0, 2),
     },
     batches: {
-      create: async (...given) => (await batches()).create(...given),
-      list: async (...given) => (await batches()).list(...given),
-      get: async (...given) => (await batches()).get(...given),
-      cancel: async (...given) => (await batches()).cancel(...given),
+      create: call(batches, "create", 2, 4),
+      list: call(batches, "list", 0, 1),
+      get: call(batches, "get", 1, 2),
+      cancel: call(batches, "cancel", 1, 1),
     },
     functions: {
-      list: async (...given) => (await functions()).list(...given),
-      call: async (...given) => (await functions()).call(...given),
+      list: call(functions, "list", 0, 1),
+      call: call(functions, "call", 1, 3),
     },
     flows: {
-      create: async (...given) => (await flows()).create(...given),
-      get: async (...given) => (await flows()).get(...given),
-      list: async (...given) => (await flows()).list(...given),
-      update: async (...given) => (await flows()).update(...given),
-      remove: async (...given) => (await flows()).remove(...given),
-      rotateHookSecret: async (...given) => (await flows()).rotateHookSecret(...given),
-      call: async (...given) => (await flows()).call(...given),
-      test: async (...given) => (await flows()).test(...given),
+      create: call(flows, "create", 0, 1),
+      get: call(flows, "get", 1, 1),
+      list: call(flows, "list", 0, 1),
+      update: call(flows, "update", 1, 2),
+      remove: call(flows, "remove", 1, 1),
+      rotateHookSecret: call(flows, "rotateHookSecret", 1, 1),
+      call: call(flows, "call", 1, 2),
+      test: call(flows, "test", 1, 2),
     },
     runs: {
-      list: async (...given) => (await runs()).list(...given),
-      listOf: async (...given) => (await runs()).listOf(...given),
-      get: async (...given) => (await runs()).get(...given),
-      replay: async (...given) => (await runs()).replay(...given),
-      cancel: async (...given) => (await runs()).cancel(...given),
+      list: call(runs, "list", 0, 1),
+      listOf: call(runs, "listOf", 1, 2),
+      get: call(runs, "get", 1, 1),
+      replay: call(runs, "replay", 1, 2),
+      cancel: call(runs, "cancel", 1, 1),
     },
     templates: {
-      list: async (...given) => (await templates()).list(...given),
-      get: async (...given) => (await templates()).get(...given),
-      put: async (...given) => (await templates()).put(...given),
-      remove: async (...given) => (await templates()).remove(...given),
-      options: async (...given) => (await templates()).options(...given),
-      install: async (...given) => (await templates()).install(...given),
-      preview: async (...given) => (await templates()).preview(...given),
-      upgrade: async (...given) => (await templates()).upgrade(...given),
+      list: call(templates, "list", 0),
+      get: call(templates, "get", 1),
+      put: call(templates, "put", 0),
+      remove: call(templates, "remove", 1),
+      options: call(templates, "options", 2, 3),
+      install: call(templates, "install", 1, 2),
+      preview: call(templates, "preview", 1, 2),
+      upgrade: call(templates, "upgrade", 1, 2),
     },
     syncs: {
-      create: async (...given) => (await syncs()).create(...given),
-      preview: async (...given) => (await syncs()).preview(...given),
-      get: async (...given) => (await syncs()).get(...given),
-      list: async (...given) => (await syncs()).list(...given),
-      update: async (...given) => (await syncs()).update(...given),
-      remove: async (...given) => (await syncs()).remove(...given),
-      pause: async (...given) => (await syncs()).pause(...given),
-      resume: async (...given) => (await syncs()).resume(...given),
-      run: async (...given) => (await syncs()).run(...given),
-      links: async (...given) => (await syncs()).links(...given),
-      conflicts: async (...given) => (await syncs()).conflicts(...given),
+      create: call(syncs, "create", 0, 1),
+      preview: call(syncs, "preview", 0, 1),
+      get: call(syncs, "get", 1, 1),
+      list: call(syncs, "list", 0, 1),
+      update: call(syncs, "update", 1, 2),
+      remove: call(syncs, "remove", 1, 1),
+      pause: call(syncs, "pause", 1, 1),
+      resume: call(syncs, "resume", 1, 1),
+      run: call(syncs, "run", 1, 1),
+      links: call(syncs, "links", 1, 2),
+      conflicts: call(syncs, "conflicts", 1, 2),
     },
-  });
+  };
 }
 
-function present<Service>(module: ModuleName, service: Service | undefined): Service {
+/** A service that may not be open yet, and what it is called in messages. */
+interface Service<Methods> {
+  name: keyof Library;
+  open: () => Promise<Methods>;
+}
+
+const service = <Methods>(name: keyof Library, open: () => Promise<Methods>): Service<Methods> => ({ name, open });
+
+/** One method of a service, with its arguments looked at first: how many ids come first, and where the scope stands. */
+function call<Name extends string, Given extends unknown[], Result>(
+  // Its arguments and result are those of the library's method, to which the service's is held.
+  { name, open }: Service<NoInfer<Record<Name, (...given: Given) => Promise<Result>>>>,
+  method: Name,
+  ids: number,
+  scopeAt?: number,
+): (...given: Given) => Promise<Result> {
+  return async (...given) => {
+    assertArguments(`${name}.${method}`, ids, scopeAt, given);
+    return (await open())[method](...given);
+  };
+}
+
+function present<Found>(module: ModuleName, service: Found | undefined): Found {
   if (service !== undefined) return service;
   throw new HooklineError(
     "invalid_config",
     `The module "${module}" is left out of this runtime; add it to \`modules\``,
   );
-}
-
-/** What each call is given: how many ids, and where the scope stands. */
-const ARGUMENTS: { [Service in keyof Library]: Record<keyof Library[Service], Arguments> } = {
-  connections: {
-    create: [0, 1],
-    list: [0, 1],
-    update: [1, 2],
-    remove: [1, 1],
-    test: [1, 1],
-    reconnect: [1, 2],
-    runAction: [2, 4],
-    get: [1, 1],
-  },
-  subscriptions: {
-    create: [0, 1],
-    get: [1, 1],
-    list: [0, 1],
-    update: [1, 2],
-    remove: [1, 1],
-    pause: [1, 1],
-    resume: [1, 2],
-    poll: [1, 1],
-    health: [1, 1],
-  },
-  endpoints: {
-    create: [0, 1],
-    get: [1, 1],
-    list: [0, 1],
-    update: [1, 2],
-    remove: [1, 1],
-    rotateSecret: [1, 1],
-    test: [1, 1],
-    recover: [1, 2],
-    stats: [1, 1],
-  },
-  deliveries: { list: [0, 1], get: [1, 1], retry: [1, 1] },
-  events: { list: [0, 1], get: [1, 1], explain: [0, 1] },
-  // Their own checks take the owner, which is null for the workspace.
-  variables: { list: [0, 1], get: [0, 2], set: [0, 3], remove: [0, 2] },
-  batches: { create: [2, 4], list: [0, 1], get: [1, 2], cancel: [1, 1] },
-  functions: { list: [0, 1], call: [1, 3] },
-  flows: {
-    create: [0, 1],
-    get: [1, 1],
-    list: [0, 1],
-    update: [1, 2],
-    remove: [1, 1],
-    rotateHookSecret: [1, 1],
-    call: [1, 2],
-    test: [1, 2],
-  },
-  runs: { list: [0, 1], listOf: [1, 2], get: [1, 1], replay: [1, 2], cancel: [1, 1] },
-  templates: {
-    list: [0],
-    get: [1],
-    put: [0],
-    remove: [1],
-    options: [2, 3],
-    install: [1, 2],
-    preview: [1, 2],
-    upgrade: [1, 2],
-  },
-  syncs: {
-    create: [0, 1],
-    preview: [0, 1],
-    get: [1, 1],
-    list: [0, 1],
-    update: [1, 2],
-    remove: [1, 1],
-    pause: [1, 1],
-    resume: [1, 1],
-    run: [1, 1],
-    links: [1, 2],
-    conflicts: [1, 2],
-  },
-};
-
-/** The same services, which look at their arguments first. */
-function guarded(library: Library): Library {
-  const services = Object.entries(ARGUMENTS).map(([service, methods]) => {
-    const given = library[service as keyof Library] as unknown as Record<
-      string,
-      (...args: unknown[]) => Promise<unknown>
-    >;
-    const checked = Object.entries(methods).map(([name, shape]: [string, Arguments]) => {
-      const call = async (...args: unknown[]): Promise<unknown> => {
-        assertArguments(`${service}.${name}`, shape, args);
-        return given[name]!(...args);
-      };
-      return [name, call];
-    });
-    return [service, Object.fromEntries(checked)];
-  });
-  return Object.fromEntries(services) as Library;
 }

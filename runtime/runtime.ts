@@ -1,7 +1,13 @@
 import type { Router } from "express";
 import { compose, type Composed } from "./compose.ts";
 import { HooklineError } from "./core/errors.ts";
-import { assertConsumer, type Consumer, type ConsumerArguments, type ConsumerOptions } from "./deliver/consumers.ts";
+import {
+  assertConsumer,
+  consumerName,
+  type Consumer,
+  type ConsumerArguments,
+  type ConsumerOptions,
+} from "./deliver/consumers.ts";
 import { createRouter } from "./http/router.ts";
 import { createLibrary, type Library } from "./library.ts";
 import { loadModules } from "./modules.ts";
@@ -15,13 +21,19 @@ export interface Runtime extends Library, AsyncDisposable {
    * Handles events in this process with the guarantees of a webhook: at least once, retried, kept over restarts.
    * A pattern that nearly misses a type of event is refused once the connectors are loaded: by the first use, or `start`.
    * @throws HooklineError `invalid_input` at once for a malformed pattern; `stopped` once the runtime was stopped
-   * @throws TypeError at once for a handler that is not a function, and for an unknown option
+   * @throws TypeError at once for a handler that is not a function, an unknown option, and a name that another one has
    */
   on(pattern: string, options: ConsumerOptions, handler: Consumer): void;
   on(pattern: string, handler: Consumer, options?: ConsumerOptions): void;
-  /** Opens the store and begins to poll and deliver. */
+  /**
+   * Opens the store and begins to poll and deliver. One that failed can be repeated.
+   * @throws HooklineError `invalid_config`, `invalid_manifest`, `store_locked`, `store_unusable`, `encryption_key`, `stopped`
+   */
   start(): Promise<void>;
-  /** Takes nothing new, finishes what runs (up to `graceMs`, default 30 s), closes the store. */
+  /**
+   * Takes nothing new, finishes what runs (up to `graceMs` milliseconds, default 30,000), closes the store.
+   * @throws TypeError for a `graceMs` that is no number of milliseconds; then nothing is stopped
+   */
   stop(graceMs?: number): Promise<void>;
 }
 
@@ -31,7 +43,8 @@ export interface Runtime extends Library, AsyncDisposable {
  */
 export function createRuntime(options: RuntimeOptions = {}): Runtime {
   const resolved = resolveOptions(options);
-  const pending: { pattern: string; given: ConsumerArguments }[] = [];
+  /** Consumers by name. */
+  const pending = new Map<string, { pattern: string; given: ConsumerArguments }>();
   let opened: Promise<Composed> | undefined;
   /** What is open, once it is. */
   let composed: Composed | undefined;
@@ -48,7 +61,7 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     opened ??= (async () => {
       const made = await compose(resolved);
       try {
-        for (const { pattern, given } of pending) made.consumers.on(pattern, ...given);
+        for (const { pattern, given } of pending.values()) made.consumers.on(pattern, ...given);
       } catch (error) {
         await made.engine.stop(0);
         await made.close();
@@ -81,20 +94,30 @@ export function createRuntime(options: RuntimeOptions = {}): Runtime {
     on: (pattern: string, ...given: ConsumerArguments) => {
       assertConsumer(pattern, ...given);
       assertGoingOn();
+      const name = consumerName((one) => pending.has(one), pattern, ...given);
       composed?.consumers.on(pattern, ...given);
-      pending.push({ pattern, given });
+      pending.set(name, { pattern, given });
     },
     start: async () => {
       const { consumers, engine } = await open();
       assertGoingOn();
       starting ??= (async () => {
-        started = true;
         await consumers.start();
         await engine.start();
-      })();
+        started = true;
+      })().catch((error: unknown) => {
+        starting = undefined;
+        throw error;
+      });
       await starting;
     },
-    stop: (graceMs) => (stopped ??= close(graceMs)),
+    stop: async (graceMs) => {
+      if (graceMs !== undefined && !(typeof graceMs === "number" && graceMs >= 0)) {
+        const remedy = "give milliseconds, 0 or more; as a signal's handler write () => runtime.stop()";
+        throw new TypeError(`stop: graceMs is ${String(graceMs)}; ${remedy}`);
+      }
+      await (stopped ??= close(graceMs));
+    },
     async [Symbol.asyncDispose]() {
       await this.stop();
     },

@@ -55,8 +55,8 @@ export type ChangeEvent =
   | EventOf<`${string}.changed`, Change<"changed">>;
 
 /**
- * An event, discriminated by `type`. Give the union that `hookline types` generated to have the very resources and records
- * of your connectors: `WebhookEvent<ContactEvents>`.
+ * An event, discriminated by `type`. Give a union of your own to have the very resources and records of your connectors:
+ * `WebhookEvent<EventOf<"contact.created", Change<"created", Contact>>>`.
  */
 export type WebhookEvent<Changes extends EventOf<string, unknown> = ChangeEvent> = Changes | OperationalEvent;
 
@@ -99,7 +99,7 @@ export interface VerifyOptions {
  * Reads the formats `standard` and `cloudevents`; a `bare` body says no type, see {@link verifySignature}.
  *
  * @throws WebhookVerificationError for what did not come from Hookline
- * @throws TypeError for a secret that is missing or malformed, and for a body that was parsed before
+ * @throws TypeError for a secret that is missing or malformed, a body that was parsed before, and an option that is no number
  * Source: Standard Webhooks 1.0.
  */
 export async function verifyWebhook<Changes extends EventOf<string, unknown> = ChangeEvent>(
@@ -128,6 +128,9 @@ export async function verifySignature(
 ): Promise<{ id: string; body: string }> {
   const keys = [secrets ?? []].flat().map(decodeSecret);
   if (keys.length === 0) throw new TypeError("verifyWebhook: no secret given; pass the whsec_ value of the endpoint");
+  // Compared with what is no number, every age would do.
+  if (!(typeof toleranceSeconds === "number" && toleranceSeconds >= 0))
+    throw new TypeError(`verifyWebhook: toleranceSeconds is ${String(toleranceSeconds)}; give a number, 0 or more`);
   const id = header(request.headers, "webhook-id");
   const timestamp = header(request.headers, "webhook-timestamp");
   const signatures = header(request.headers, "webhook-signature");
@@ -163,6 +166,7 @@ function checkAge(timestamp: string, toleranceSeconds: number, now: number): voi
     throw new WebhookVerificationError("invalid_timestamp", "webhook-timestamp: not a number of seconds since 1970");
   }
   const age = now / 1000 - Number(timestamp);
+  if (Number.isNaN(age)) throw new TypeError("verifyWebhook: now gives no number; give milliseconds since the epoch");
   if (age > toleranceSeconds) {
     throw new WebhookVerificationError("too_old", `webhook-timestamp: sent ${Math.round(age)} s ago; ${clockRemedy}`);
   }

@@ -44,9 +44,9 @@ export interface Config {
    */
   apiKey?: Text;
   /**
-   * URLs a browser may be sent back to after OAuth, by their beginning.
+   * Origins to which a browser may be sent back after OAuth; that of baseUrl always may.
    */
-  returnTo?: Text[];
+  returnOrigins?: Text[];
   /**
    * OAuth clients by connector.
    */

@@ -3,12 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Database } from "../runtime/store/database.ts";
 import { openDatabase } from "../runtime/store/open.ts";
 import type { ModuleName } from "../runtime/modules.ts";
 import { createRuntime, type Runtime } from "../runtime/runtime.ts";
+import { syncModule } from "../runtime/sync/module.ts";
 import { receiver } from "./deliver/harness.ts";
+import { ENCRYPTION_KEY } from "./fixtures/compose.ts";
 import { soon } from "./fixtures/wait.ts";
 import { makeApi } from "./http/compose.ts";
 import type { OpenApi } from "./http/contract.ts";
@@ -62,7 +64,7 @@ describe("a runtime without modules", () => {
 
   it("makes none of their tables, and finds what they stored when they are back", async () => {
     const store = await storeFile();
-    const options = { store, connectors: [], encryptionKeys: [Buffer.alloc(32, 7).toString("base64")] };
+    const options = { store, connectors: [], encryptionKeys: [ENCRYPTION_KEY] };
     const open = (modules?: ModuleName[]) => createRuntime({ ...options, ...(modules && { modules }) });
     const tables = async () => {
       const db = await openDatabase(store);
@@ -126,12 +128,15 @@ describe("a runtime without modules", () => {
     expect(none.length).toBeLessThan(all.length - 60);
   });
 
-  it.each([
-    [["flows"], 'modules: "flows" needs "act"; add it, or leave both out'],
-    [["sync"], 'modules: "sync" needs "act"; add it, or leave both out'],
-  ] as [ModuleName[], string][])("cannot have %s alone", async (modules, message) => {
-    const runtime = createRuntime({ connectors: [], modules });
-    await expect(runtime.start()).rejects.toMatchObject({ code: "invalid_config", message });
-    await runtime.stop();
+  it("leave the store to the next when one throws while it opens", async () => {
+    const options = { store: await storeFile(), connectors: [], encryptionKeys: [ENCRYPTION_KEY] };
+    const opening = vi.spyOn(syncModule, "open").mockImplementationOnce(() => {
+      throw new Error("it does not open");
+    });
+    onTestFinished(() => opening.mockRestore());
+    await using failing = createRuntime(options);
+    await expect(failing.start()).rejects.toThrow("it does not open");
+    await using next = createRuntime(options);
+    await next.start();
   });
 });

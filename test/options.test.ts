@@ -30,19 +30,19 @@ describe("the options of a runtime", () => {
       }),
     ).toEqual([
       '/stroe unknown property "stroe"; did you mean "store"?',
-      expect.stringMatching(/^\/network\/allow\/0 must match/),
+      expect.stringMatching(/^\/network\/allow\/0 must match .*, for example "10.1.0.0\/16"$/),
       "/retention/eventsDays must be >= 1",
       "/concurrency/polls must be >= 1",
       "/apiKey must not be empty",
       '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
-      '/connectors/0 Connector "google-contactss" does not exist; did you mean "google-contacts"?; a manifest of your own is given by its path',
+      '/connectors/0 Connector "google-contactss" does not exist; did you mean "google-contacts"? A manifest of your own is given by its path',
     ]);
   });
 
   it.each([
     [
       { store: "mysql://x", encryptionKeys: [ENCRYPTION_KEY] },
-      "/store is not a known store; write sqlite:./hookline.db, sqlite::memory: or postgres://user@host/database",
+      "/store is not a known location; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database",
     ],
     [
       { store: "sqlite:./x.db" },
@@ -69,8 +69,82 @@ describe("the options of a runtime", () => {
     [{ apiKey: () => "key" }, "/apiKey must be plain data, as JSON has it"],
     [{ baseUrl: 1n }, "/baseUrl must be plain data, as JSON has it"],
     [{ connectors: [null] }, "/connectors/0 must be a string or object, not null"],
+    [{ connectors: [undefined] }, "/connectors/0 must be plain data, as JSON has it"],
+    [{ connectors: ["gmail", "gmail"] }, "/connectors has the same item twice, at 0 and 1"],
+    [{ connectors: ["gmail", { name: "gmail" }] }, '/connectors/1 "gmail" is given twice; give each connector once'],
+    [
+      { connectors: ["outlok-365-xyzzy-quux"] },
+      expect.stringMatching(/^\/connectors\/0 .* does not exist; built in are gmail, .*\. A manifest of your own/),
+    ],
+    [{ modules: ["flows"] }, '/modules/0 "flows" needs "act"; add it, or leave both out'],
+    [{ encryptionKeys: [null] }, "/encryptionKeys/0 must be a string, not null"],
+    [
+      { store: "postgres://host/db?poolSize=0", encryptionKeys: [ENCRYPTION_KEY] },
+      '/store has a poolSize of "0"; give a whole number from 1 to 1000',
+    ],
+    [
+      { store: "sqlite://hookline.db", encryptionKeys: [ENCRYPTION_KEY] },
+      "/store begins with sqlite://; write sqlite:./hookline.db, or sqlite:/var/lib/hookline.db",
+    ],
+    [{ encryptionKeys: [undefined, "short"] }, expect.stringContaining("/encryptionKeys/1 must be 32 bytes")],
+    [
+      { network: { allow: ["10.0.0.0/99"] } },
+      '/network/allow/0 "10.0.0.0/99" is not a CIDR range; write it like 10.1.0.0/16',
+    ],
+    [{ network: { allow: ["10/8"] } }, '/network/allow/0 "10/8" is not a CIDR range; write it like 10.1.0.0/16'],
+    [
+      { baseUrl: "https://app.example/?tenant=1" },
+      "/baseUrl has a query or a fragment, and paths are appended to it; leave both out",
+    ],
+    [{ baseUrl: "https://app.example#x" }, expect.stringContaining("/baseUrl has a query or a fragment")],
+    [{ baseUrl: "https://me:secret@app.example" }, "/baseUrl carries credentials; leave them out"],
+    [{ baseUrl: "https:app.example" }, expect.stringContaining('"https:app.example" is not an http(s) URL')],
+    [
+      { returnOrigins: ["https://app.example/after"] },
+      "/returnOrigins/0 leads to a page; give the origin alone, https://app.example",
+    ],
+    [{ apiKey: "two words\n" }, expect.stringContaining("/apiKey cannot be sent in a header")],
+    [new Map([["store", "sqlite:./x.db"]]), " must be an object of options"],
+    [new Date(), " must be an object of options"],
+    [new URL("https://app.example"), " must be an object of options"],
+    [Object.create({ baseUrl: "https://a.example" }), " must be an object of options"],
+    [{ retention: new Map([["eventsDays", 1]]) }, "/retention must be plain data, as JSON has it"],
+    [{ retention: { eventsDays: () => 1 } }, "/retention/eventsDays must be plain data, as JSON has it"],
+    [{ concurrency: { polls: Number.NaN } }, "/concurrency/polls must be plain data, as JSON has it"],
+    [{ stroe: () => "x" }, '/stroe unknown property "stroe"; did you mean "store"?'],
   ])("are refused: %o", (options, fault) => {
     expect(faultsOf(options)).toEqual([fault]);
+  });
+
+  it("are all told, also where one thing has several", () => {
+    const clients = { "google-contact": { client_id: "a" } };
+    expect(faultsOf({ clients, servers: { gmail: { url: "x", tokenURL: "https://a.example" } } })).toEqual([
+      "/clients/google-contact/clientId is required",
+      '/clients/google-contact/client_id unknown property "client_id"; did you mean "clientId"?',
+      '/servers/gmail/tokenURL unknown property "tokenURL"; did you mean "tokenUrl"?',
+      '/servers/gmail/url "x" is not an http(s) URL; write it like https://app.example/integrations',
+      expect.stringMatching(/^\/clients\/google-contact Connector "google-contact" does not exist/),
+    ]);
+  });
+
+  it("name each module that another needs, beside names of none", () => {
+    expect(faultsOf({ modules: ["flows", "mail", "sync"] })).toEqual([
+      expect.stringMatching(/^\/modules\/1 must be one of/),
+      '/modules/0 "flows" needs "act"; add it, or leave both out',
+      '/modules/2 "sync" needs "act"; add it, or leave both out',
+    ]);
+  });
+
+  it("stay as they were checked, whatever the host does with its object", () => {
+    const options = { connectors: ["gmail"], network: { allow: ["10.0.0.0/8"] } };
+    const resolved = resolveOptions(options);
+    options.connectors.push("nope");
+    options.network.allow[0] = "0.0.0.0/0";
+    expect(resolved).toMatchObject({ connectors: ["gmail"], network: { allow: ["10.0.0.0/8"] } });
+  });
+
+  it("take an origin with the slash that browsers show behind it", () => {
+    expect(resolveOptions({ returnOrigins: ["https://App.example/"] }).returnOrigins).toEqual(["https://app.example"]);
   });
 
   it("may be left out, or be undefined, and then have their defaults", () => {
@@ -95,6 +169,14 @@ describe("the options of a runtime", () => {
 });
 
 describe("an in-process consumer", () => {
+  it("is refused at once when its name is taken, before the start too", () => {
+    const runtime = createRuntime({ connectors: [] });
+    runtime.on("contact.*", { name: "mine" }, () => {});
+    expect(() => runtime.on("note.*", { name: "mine" }, () => {})).toThrow(
+      new TypeError('on: a consumer named "mine" exists; give each its own name'),
+    );
+  });
+
   it("is refused at once when its pattern or function is none, before and after the start", async () => {
     await using runtime = createRuntime({ connectors: [] });
     const refused = () => runtime.on("contact created", () => {});

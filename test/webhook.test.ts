@@ -72,6 +72,19 @@ describe("verifyWebhook", () => {
     );
   });
 
+  it.each([Number.NaN, -1, "300", null])("refuses a tolerance of %s, which any age would pass", async (tolerance) => {
+    const late = { now: () => at + 3_600_000, toleranceSeconds: tolerance as number };
+    await expect(verifyWebhook(request, secret, late)).rejects.toThrow(
+      new TypeError(`verifyWebhook: toleranceSeconds is ${tolerance}; give a number, 0 or more`),
+    );
+  });
+
+  it("refuses a time that is no number, beside which nothing is old", async () => {
+    await expect(verifyWebhook(request, secret, { now: () => Number.NaN })).rejects.toThrow(
+      new TypeError("verifyWebhook: now gives no number; give milliseconds since the epoch"),
+    );
+  });
+
   it("reads CloudEvents", async () => {
     const body = { specversion: "1.0", id: "evt_1", type: event.type, time: event.timestamp, data: event.data };
     expect(await verifyWebhook(signed(JSON.stringify(body)), secret, { now })).toEqual({ id: "evt_1", ...event });

@@ -31,7 +31,6 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 /** Actions, batches, functions for AI agents, the Model Context Protocol, and passthrough. */
 export const actModule: Module<ActCore, ActServices> = {
   name: "act",
-  requires: [],
   tables,
   nouns: { ...actionSchemas, ...batchSchemas },
   tags: {

@@ -1,13 +1,15 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Level } from "pino";
 import type { Config } from "../../schemas/config.ts";
-import type { Fault } from "../core/errors.ts";
-import { isObject, parseJson } from "../core/json.ts";
-import { packageRoot } from "../manifest/load.ts";
+import configSchema from "../../schemas/config.schema.json" with { type: "json" };
+import { addFaults, withFaults, type Fault } from "../core/errors.ts";
+import { isObject, parseJsonFile } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import { invalidConfig, optionFaults, urlFault, type RuntimeOptions } from "../options.ts";
+import { optionFaults } from "../option-faults.ts";
+import type { RuntimeOptions } from "../options.ts";
+import { portOf } from "./options.ts";
 import { resolveReferences } from "./references.ts";
 
 /** What `hookline start` runs with: complete, every reference followed. */
@@ -28,7 +30,8 @@ export interface ConfigSources {
 
 const DEFAULT_FILE = "hookline.config.json";
 const ENVIRONMENT = "environment";
-const LOG_LEVELS: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+const BEGINNING = "The configuration has";
+const { properties } = configSchema;
 
 type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefined ? number : unknown } & {
   log?: Config["log"];
@@ -40,36 +43,23 @@ type Resolved = { [Name in keyof Config]?: Config[Name] extends number | undefin
  *
  * @throws HooklineError `invalid_config` with every fault of file and environment, each with its remedy
  */
-export async function readConfig({ file, env, cwd }: ConfigSources): Promise<ServiceConfig> {
-  const path = file ?? (existsSync(join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined);
-  const faults: Fault[] = [];
-  const config = path === undefined ? {} : await readFromFile(path, cwd, env, faults);
+export async function readConfig(sources: ConfigSources): Promise<ServiceConfig> {
+  const { env } = sources;
+  const { path, config, faults } = await readFromFile(sources);
+  const port = readPort(env.PORT, faults) ?? config?.port ?? 8080;
+  const logLevel = readLogLevel(env.HOOKLINE_LOG_LEVEL, faults) ?? config?.log?.level ?? "info";
+  // What a file that cannot be read would have said is not known, so nothing is said to be missing.
+  if (config === undefined) throw withFaults("invalid_config", BEGINNING, faults);
 
-  const fromFile = Array.isArray(config.encryptionKeys);
-  const encryptionKeys = (fromFile ? config.encryptionKeys : [env.HOOKLINE_ENCRYPTION_KEY]) as (string | undefined)[];
-  const apiKey = (env.HOOKLINE_API_KEY || config.apiKey) as string | undefined;
-  const port = readPort(env.PORT, faults) ?? config.port ?? 8080;
-  const logLevel = readLogLevel(env.HOOKLINE_LOG_LEVEL, faults) ?? config.log?.level ?? "info";
-  if (apiKey === undefined && !isFaulty(faults, "/apiKey")) {
-    faults.push(missing("HOOKLINE_API_KEY", "callers of the API send it; any long random text will do"));
+  const fromFile = config.encryptionKeys !== undefined;
+  const encryptionKeys = fromFile ? config.encryptionKeys : [env.HOOKLINE_ENCRYPTION_KEY];
+  const apiKey = env.HOOKLINE_API_KEY || config.apiKey;
+  if (apiKey === undefined) {
+    const message = "is missing: callers of the API send it; any long random text will do";
+    faults.push({ file: ENVIRONMENT, pointer: "/HOOKLINE_API_KEY", message });
   }
-  const returnTo = [config.returnTo ?? []].flat() as unknown[];
-  for (const [index, url] of returnTo.entries()) {
-    faults.push(...[...urlFault(`/returnTo/${index}`, url)].map((fault) => ({ file: path ?? "", ...fault })));
-  }
-  const runtime: RuntimeOptions = {
-    store: env.DATABASE_URL || ((config.store ?? "sqlite:./hookline.db") as string),
-    connectors: config.connectors as string[] | undefined,
-    encryptionKeys,
-    apiKey,
-    baseUrl: (config.baseUrl as string | undefined)?.replace(/\/$/, ""),
-    returnOrigins: returnTo.flatMap((url) => URL.parse(String(url))?.origin ?? []),
-    clients: config.clients as RuntimeOptions["clients"],
-    servers: config.servers as RuntimeOptions["servers"],
-    network: config.network as RuntimeOptions["network"],
-    retention: config.retention as RuntimeOptions["retention"],
-    concurrency: config.concurrency as RuntimeOptions["concurrency"],
-  };
+  const { port: _port, host, log: _log, $schema: _schema, ...options } = config;
+  const runtime = { ...options, store: storeOf(config, env), encryptionKeys, apiKey };
   /** Where a faulty option comes from: the file, or a variable of the environment. */
   const placed = (fault: Fault): Fault => {
     const variable =
@@ -78,33 +68,47 @@ export async function readConfig({ file, env, cwd }: ConfigSources): Promise<Ser
       (fault.pointer === "/apiKey" && env.HOOKLINE_API_KEY && "HOOKLINE_API_KEY");
     return variable ? { ...fault, file: ENVIRONMENT, pointer: `/${variable}` } : { file: path ?? "", ...fault };
   };
-  const known = (pointer: string): boolean =>
-    isFaulty(faults, pointer) || isFaulty(faults, `/${pointer.split("/")[1]}`);
-  faults.push(
-    ...optionFaults(runtime)
-      .map(placed)
-      .filter(({ pointer }) => !known(pointer)),
-  );
-  if (faults.length > 0) throw invalidConfig("The configuration has", faults);
-  return { port, host: config.host as string | undefined, logLevel, runtime };
+  addFaults(faults, optionFaults(runtime).map(placed));
+  if (faults.length > 0) throw withFaults("invalid_config", BEGINNING, faults);
+  return { port, host: host as string | undefined, logLevel, runtime: runtime as RuntimeOptions };
 }
 
-async function readFromFile(path: string, cwd: string, env: ConfigSources["env"], faults: Fault[]): Promise<Resolved> {
+/**
+ * The location of the store that {@link readConfig} gives, for commands that need nothing else.
+ * @throws HooklineError `invalid_config` for a file that cannot be read, or names no store
+ */
+export async function readStore(sources: ConfigSources): Promise<string> {
+  const { path, config, faults } = await readFromFile(sources);
+  const store = config && storeOf(config, sources.env);
+  const concerning = faults.filter(({ pointer }) => ["", "/store"].includes(pointer));
+  if (typeof store === "string" && concerning.length === 0) return store;
+  if (store !== undefined) addFaults(concerning, [{ file: path ?? "", pointer: "/store", message: "must be text" }]);
+  throw withFaults("invalid_config", BEGINNING, concerning);
+}
+
+function storeOf(config: Resolved, env: ConfigSources["env"]): unknown {
+  return env.DATABASE_URL || (config.store ?? "sqlite:./hookline.db");
+}
+
+/** What a file says, with references followed, and what is wrong with it; no config when it cannot be read. */
+async function readFromFile({ file, env, cwd }: ConfigSources): Promise<{
+  path: string | undefined;
+  config: Resolved | undefined;
+  faults: Fault[];
+}> {
+  const path = file ?? (existsSync(join(cwd, DEFAULT_FILE)) ? DEFAULT_FILE : undefined);
+  if (path === undefined) return { path, config: {}, faults: [] };
   const absolute = resolve(cwd, path);
-  const shown = relative(cwd, absolute);
-  const add = (found: readonly Fault[]) => faults.push(...found.map((fault) => ({ file: shown, ...fault })));
-  const document = await readDocument(absolute).catch((error: unknown) => {
-    add([{ pointer: "", message: readProblem(error) }]);
-    return {};
-  });
-  add(compileSchema(await configSchema())(document));
-  const { value, faults: dangling } = await resolveReferences(document, { env, folder: dirname(absolute) });
-  add(dangling);
-  return isObject(value) ? value : {};
-}
-
-async function readDocument(file: string): Promise<unknown> {
-  return parseJson((await readFile(file, "utf8")).replace(/^\uFEFF/, ""));
+  const placed = (fault: Fault): Fault => ({ file: path, ...fault });
+  let document: unknown;
+  try {
+    document = parseJsonFile(await readFile(absolute, "utf8"));
+  } catch (error) {
+    return { path, config: undefined, faults: [placed({ pointer: "", message: readProblem(error) })] };
+  }
+  const { value, faults } = await resolveReferences(document, { env, folder: dirname(absolute) });
+  addFaults(faults, compileSchema(configSchema)(value));
+  return { path, config: isObject(value) ? value : undefined, faults: faults.map(placed) };
 }
 
 function readProblem(error: unknown): string {
@@ -112,34 +116,17 @@ function readProblem(error: unknown): string {
   return `cannot be read (${(error as NodeJS.ErrnoException).code}); give the path of a configuration file with --config`;
 }
 
-async function configSchema(): Promise<object> {
-  return (await readDocument(join(packageRoot(), "schemas", "config.schema.json"))) as object;
-}
-
 function readPort(text: string | undefined, faults: Fault[]): number | undefined {
   if (!text) return undefined;
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-  faults.push({
-    file: ENVIRONMENT,
-    pointer: "/PORT",
-    message: `"${text}" is not a TCP port; give a whole number from 0 to 65535`,
-  });
-  return undefined;
+  const port = portOf(text);
+  const message = `"${text}" is not a TCP port; give a whole number from 0 to 65535`;
+  if (port === undefined) faults.push({ file: ENVIRONMENT, pointer: "/PORT", message });
+  return port;
 }
 
 function readLogLevel(text: string | undefined, faults: Fault[]): ServiceConfig["logLevel"] | undefined {
   if (!text) return undefined;
-  if (LOG_LEVELS.includes(text)) return text as ServiceConfig["logLevel"];
-  const message = `"${text}" is not a level; use one of ${LOG_LEVELS.join(", ")}`;
-  faults.push({ file: ENVIRONMENT, pointer: "/HOOKLINE_LOG_LEVEL", message });
-  return undefined;
-}
-
-function isFaulty(faults: readonly Fault[], pointer: string): boolean {
-  return faults.some((fault) => fault.pointer === pointer);
-}
-
-function missing(name: string, why: string): Fault {
-  return { file: ENVIRONMENT, pointer: `/${name}`, message: `is missing: ${why}` };
+  const found = compileSchema(properties.log.properties.level)(text);
+  faults.push(...found.map((fault) => ({ ...fault, file: ENVIRONMENT, pointer: "/HOOKLINE_LOG_LEVEL" })));
+  return text as ServiceConfig["logLevel"];
 }

@@ -24,13 +24,13 @@ const PATIENCE = 2_000;
  * @throws HooklineError `invalid_config` when the port is taken or not allowed
  */
 export async function listen(
-  { port, host, choosePort }: ListenOptions,
+  options: ListenOptions,
   makeHandler: (port: number) => RequestListener,
 ): Promise<Listening> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (error) => reject(explainPort(error, port, choosePort)));
-    server.listen({ port, host }, resolve);
+    server.once("error", (error) => reject(explainPort(error, options)));
+    server.listen({ port: options.port, host: options.host }, resolve);
   });
   const { port: actual } = server.address() as AddressInfo;
   server.on("request", makeHandler(actual));
@@ -44,15 +44,18 @@ export async function listen(
   };
 }
 
-/** Why a port could not be had, as `invalid_config` with a remedy; other errors as they are. */
-export function explainPort(error: unknown, port: number, choosePort: string): unknown {
-  const reason = REASONS[(error as NodeJS.ErrnoException).code ?? ""];
-  if (reason === undefined) return error;
-  return new HooklineError("invalid_config", `Port ${port} ${reason}, or choose another: ${choosePort}`, {
-    cause: error,
-  });
+/** Why nobody can listen there, as `invalid_config` with a remedy; other errors as they are. */
+export function explainPort(error: unknown, { port, host, choosePort }: ListenOptions): unknown {
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  const invalid = (message: string) => new HooklineError("invalid_config", message, { cause: error });
+  if (host !== undefined && NO_ADDRESS.has(code)) {
+    return invalid(`Host ${host} is not an address of this machine; use 127.0.0.1, or leave it out for every address`);
+  }
+  const reason = REASONS[code];
+  return reason === undefined ? error : invalid(`Port ${port} ${reason}, or choose another: ${choosePort}`);
 }
 
+const NO_ADDRESS = new Set(["EADDRNOTAVAIL", "ENOTFOUND", "EAI_AGAIN", "EINVAL"]);
 const REASONS: Record<string, string> = {
   EADDRINUSE: "is in use by another program; stop that one",
   EACCES: "may not be opened by this user; take one above 1023",

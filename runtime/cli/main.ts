@@ -45,6 +45,7 @@ try {
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
   if (!(error instanceof HooklineError)) throw error;
-  console.error(`${error.message} [${error.code}]`);
+  // Behind a list it stands alone: the last line may be a command to copy.
+  console.error(`${error.message}${error.message.includes("\n") ? "\n" : " "}[${error.code}]`);
   return USAGE;
 }

@@ -9,7 +9,7 @@ export interface ReferenceSources {
   folder: string;
 }
 
-/** A document with each `{"env": "NAME"}` and `{"file": "path"}` replaced by its text; `faults` names those that lead nowhere. */
+/** A document with each `{"env": "NAME"}` and `{"file": "path"}` replaced by its text; those that lead nowhere stay, and are named in `faults`. */
 export async function resolveReferences(
   document: unknown,
   sources: ReferenceSources,
@@ -47,26 +47,16 @@ async function follow(
   { env, folder }: ReferenceSources,
   pointer: string,
 ): Promise<{ value: unknown; faults: Fault[] }> {
+  const fault = (message: string) => ({ value: reference, faults: [{ pointer, message }] });
   if ("env" in reference) {
-    const value = env[reference.env];
+    const value = Object.hasOwn(env, reference.env) ? env[reference.env] : undefined;
     if (value !== undefined && value !== "") return { value, faults: [] };
-    return {
-      value,
-      faults: [{ pointer, message: `the environment has no ${reference.env}; set it, or write the value here` }],
-    };
+    return fault(`the environment has no ${reference.env}; set it, or write the value here`);
   }
   try {
     return { value: (await readFile(resolve(folder, reference.file), "utf8")).replace(/\r?\n$/, ""), faults: [] };
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code;
-    return {
-      value: undefined,
-      faults: [
-        {
-          pointer,
-          message: `cannot read ${reference.file} (${reason}); paths start from the configuration file's folder`,
-        },
-      ],
-    };
+    return fault(`cannot read ${reference.file} (${reason}); paths start from the configuration file's folder`);
   }
 }

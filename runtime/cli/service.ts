@@ -19,7 +19,7 @@ export async function startService(file: string | undefined): Promise<void> {
   const choosePort = `set "port" in the configuration, or PORT`;
   let hookline!: ReturnType<typeof createRuntime>;
   const server = await listen({ port, host, choosePort }, (actual) => {
-    hookline = createRuntime({ baseUrl: `http://localhost:${actual}`, ...runtime, logger });
+    hookline = createRuntime({ ...runtime, baseUrl: runtime.baseUrl ?? `http://localhost:${actual}`, logger });
     return express().disable("x-powered-by").use(hookline.router);
   });
   try {

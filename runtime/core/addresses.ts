@@ -21,15 +21,17 @@ export interface AddressRules {
   assertUrlAllowed(url: string | URL): URL;
 }
 
+/** What is wrong with a range of `allow`, or undefined. Of IPv4 all four parts are needed: "10/8" would be 0.0.0.10/8. */
+export function rangeFault(range: string): string | undefined {
+  if (ipaddr.IPv6.isValidCIDR(range) || ipaddr.IPv4.isValidCIDRFourPartDecimal(range)) return undefined;
+  return `"${range}" is not a CIDR range; write it like 10.1.0.0/16`;
+}
+
 /** Compiles a policy. @throws HooklineError `invalid_config` when a range of `allow` is not CIDR */
 export function addressRules(policy: NetworkPolicy): AddressRules {
   const ranges = policy.allow.map((range, index) => {
-    if (!ipaddr.isValidCIDR(range)) {
-      throw new HooklineError(
-        "invalid_config",
-        `network.allow[${index}]: "${range}" is not a CIDR range; write it like 10.1.0.0/16`,
-      );
-    }
+    const fault = rangeFault(range);
+    if (fault !== undefined) throw new HooklineError("invalid_config", `network.allow[${index}]: ${fault}`);
     return ipaddr.parseCIDR(range);
   });
 

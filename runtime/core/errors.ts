@@ -100,6 +100,22 @@ export function formatFault(fault: Fault): string {
   return `${fault.file ?? ""}#${fault.pointer}: ${fault.message}`;
 }
 
+/** Adds faults to those of the same thing, except what is at or inside of a place that is faulty already: it follows. */
+export function addFaults(faults: Fault[], found: Iterable<Fault>): void {
+  const told = faults.map(({ file, pointer }) => ({ file, inside: `${pointer}/` }));
+  for (const fault of found) {
+    const follows = told.some(({ file, inside }) => file === fault.file && `${fault.pointer}/`.startsWith(inside));
+    if (!follows) faults.push(fault);
+  }
+}
+
+/** "… 2 faults:" and a line for each. */
+export function withFaults(code: ErrorCode, beginning: string, faults: Fault[]): HooklineError {
+  const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");
+  const count = faults.length === 1 ? "a fault" : `${faults.length} faults`;
+  return new HooklineError(code, `${beginning} ${count}:${list}`, { faults });
+}
+
 /** Characters of the longest text that is taken for a slip of the pen. The time to compare two texts grows with the product of their lengths. */
 export const LONGEST_TYPED = 300;
 

@@ -9,6 +9,26 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** True for an object that a literal, JSON or `Object.create(null)` made: its own properties are all there is to it. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/**
+ * Pointers to what JSON cannot carry: functions, instances of classes, cycles, numbers that are not finite, holes in lists.
+ * A property that is undefined counts as left out.
+ */
+export function* notJson(value: unknown, pointer = "", around: readonly unknown[] = []): Generator<string> {
+  if (value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value)) return;
+  if (!(Array.isArray(value) || isPlainObject(value)) || around.includes(value)) return yield pointer;
+  for (const [name, inner] of Object.entries(value)) {
+    if (inner !== undefined || Array.isArray(value))
+      yield* notJson(inner, joinPointer(pointer, name), [...around, value]);
+  }
+}
+
 /** The value at an RFC 6901 pointer, own properties only; undefined where the path ends. */
 export function atPointer(value: unknown, pointer: string): unknown {
   if (pointer === "") return value;
@@ -56,6 +76,15 @@ function assertDepth(value: unknown, left: number): void {
   if (typeof value !== "object" || value === null) return;
   if (left === 0) throw new SyntaxError("JSON is nested too deeply");
   for (const inner of Object.values(value)) assertDepth(inner, left - 1);
+}
+
+/** The JSON text of a file that a person writes, where a name given twice is a slip. @throws SyntaxError for what is not such JSON */
+export function parseJsonFile(text: string): unknown {
+  const json = text.replace(/^\uFEFF/, "");
+  const value = parseJson(json);
+  const repeated = repeatedKey(json);
+  if (repeated !== undefined) throw new SyntaxError(`The property ${JSON.stringify(repeated)} is given twice`);
+  return value;
 }
 
 /**

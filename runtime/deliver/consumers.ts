@@ -103,13 +103,13 @@ export function createConsumers(context: Pick<Context, "db" | "connectors" | "cl
   return {
     on(pattern, ...given) {
       assertConsumer(pattern, ...given);
-      const [consumer, { name, ordered = false, timeoutSeconds = DEFAULT_CALL_SECONDS } = {}] = inOrder(given);
+      const [consumer, { ordered = false, timeoutSeconds = DEFAULT_CALL_SECONDS } = {}] = inOrder(given);
       const message = patternFault(context, pattern);
       refuseFaults("on", message === undefined ? [] : [{ pointer: "", message }]);
-      const identity = identify(registrations, pattern, name);
-      const timeoutMs = timeoutSeconds * 1000;
-      const registration: Registration = { ...identity, pattern, consumer, ordered, timeoutMs, late: new Set() };
-      registrations.set(registration.endpoint, registration);
+      const name = consumerName((one) => registrations.has(endpointId(one)), pattern, ...given);
+      const [endpoint, timeoutMs] = [endpointId(name), timeoutSeconds * 1000];
+      const registration: Registration = { endpoint, name, pattern, consumer, ordered, timeoutMs, late: new Set() };
+      registrations.set(endpoint, registration);
       if (!started) return;
       save(db, clock.now(), registration).catch((error: unknown) => {
         log.error({ consumer: registration.name, error }, "a consumer could not be stored; it gets no new events");
@@ -126,21 +126,19 @@ export function createConsumers(context: Pick<Context, "db" | "connectors" | "cl
   };
 }
 
-/** Consumers of one pattern without names are told apart by the order in which they were added. */
-function identify(
-  known: ReadonlyMap<string, Registration>,
-  pattern: string,
-  name?: string,
-): Pick<Registration, "endpoint" | "name"> {
+/**
+ * What a consumer is known by: its name, or its pattern, numbered where several have that.
+ * @throws TypeError for a name that is taken
+ */
+export function consumerName(isTaken: (name: string) => boolean, pattern: string, ...given: ConsumerArguments): string {
+  const [, { name } = {}] = inOrder(given);
   if (name !== undefined) {
-    const endpoint = endpointId(name);
-    if (known.has(endpoint)) throw new TypeError(`on: a consumer named "${name}" exists; give each its own name`);
-    return { endpoint, name };
+    if (isTaken(name)) throw new TypeError(`on: a consumer named "${name}" exists; give each its own name`);
+    return name;
   }
   for (let count = 1; ; count++) {
     const unused = count === 1 ? pattern : `${pattern} (${count})`;
-    const endpoint = endpointId(unused);
-    if (!known.has(endpoint)) return { endpoint, name: unused };
+    if (!isTaken(unused)) return unused;
   }
 }
 

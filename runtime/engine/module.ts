@@ -9,12 +9,10 @@ import type { NewJob, Queue } from "./engine.ts";
 /**
  * A capability beside the core, that a host may leave out: its tables, routes and jobs are then left out too (jobs that wait
  * in the store stay as they are). It lives in a folder of its own and is loaded by a dynamic import.
- * `Core` is what it needs of the core and of the modules it requires; `Services` is what it gives to hosts and other modules.
+ * `Core` is what it needs of the core and of other modules; `Services` is what it gives to hosts and other modules.
  */
 export interface Module<Core, Services> {
   readonly name: string;
-  /** Names of modules that have to be there too; their services are part of `Core`. */
-  readonly requires: readonly string[];
   /** Its tables, as a list of migrations that only ever grows. The first must succeed where the tables exist already. */
   readonly tables: readonly ((dialect: Dialect) => string[])[];
   /** JSON Schemas of its nouns, by the name they have in the OpenAPI document. */

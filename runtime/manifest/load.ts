@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative, resolve } from "node:path";
 import type { Manifest } from "../../schemas/manifest.ts";
-import { HooklineError, nearest, formatFault, type Fault } from "../core/errors.ts";
-import { isObject, parseJson } from "../core/json.ts";
+import { HooklineError, nearest, formatFault, unknownName, type Fault } from "../core/errors.ts";
+import { isObject, parseJsonFile } from "../core/json.ts";
 import { Bundler, type Origin } from "./bundle.ts";
 
 /** A manifest in one piece, with the memory of where each part stood. */
@@ -56,27 +56,38 @@ export async function loadManifest(source: string | object, options: LoadOptions
   return bundle(file, dirname(file), await readJson(file, source));
 }
 
+/** Whether a source is the path of a manifest rather than the name of a built-in connector. */
+export function isManifestPath(source: string): boolean {
+  return /[/\\]|\.json$/.test(source);
+}
+
 async function findFile(source: string, cwd: string): Promise<string> {
-  if (/[/\\]|\.json$/.test(source)) {
+  if (isManifestPath(source)) {
     const file = resolve(cwd, source);
     if (!existsSync(file))
       throw new HooklineError("not_found", `Manifest ${source} does not exist; give its path from ${cwd}`);
     return file;
   }
+  if (builtInConnectors().includes(source)) return join(packageRoot(), "connector", source, "manifest.json");
+  throw new HooklineError("not_found", unknownConnector(source));
+}
+
+/** That no connector of this name comes with the package, and what to do. */
+export function unknownConnector(name: string): string {
   const names = builtInConnectors();
-  if (names.includes(source)) return join(packageRoot(), "connector", source, "manifest.json");
-  const near = nearest(source, names);
-  const remedy = near
-    ? `did you mean "${near}"?`
-    : `built in are ${names.join(", ") || "none"}; a manifest of your own is given by its path`;
-  throw new HooklineError("not_found", `Connector "${source}" does not exist; ${remedy}`);
+  const which = nearest(name, names) === undefined ? `; built in are ${names.join(", ")}.` : "";
+  return `${unknownName("connector", name, names)}${which} A manifest of your own is given by its path`;
 }
 
 async function readJson(file: string, shown: string): Promise<unknown> {
   try {
-    return parseJson((await readFile(file, "utf8")).replace(/^\uFEFF/, ""));
+    return parseJsonFile(await readFile(file, "utf8"));
   } catch (cause) {
-    const message = `is not valid JSON: ${(cause as Error).message}`;
+    const { code, message: reason } = cause as NodeJS.ErrnoException;
+    const message =
+      cause instanceof SyntaxError
+        ? `is not valid JSON: ${reason}`
+        : `cannot be read (${code}); give the path of a manifest file`;
     throw new HooklineError("invalid_manifest", `${shown}: ${message}`, {
       cause,
       faults: [{ file: shown, pointer: "", message }],

@@ -1,6 +1,6 @@
-import { HooklineError } from "../core/errors.ts";
 import { createLog, type Log } from "../core/log.ts";
 import type { Database } from "./database.ts";
+import { parseLocation } from "./location.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
 import { APPLICATION_ID, canonicalPath, inspectFile } from "./sqlite-file.ts";
@@ -12,8 +12,6 @@ export interface OpenOptions {
   log?: Log;
 }
 
-const SCHEME = "sqlite:";
-const POSTGRES = /^postgres(ql)?:/;
 const MEMORY = ":memory:";
 /** Enough for the upper levels of every index of some million rows; the rest is in the cache of the system. */
 const CACHE_KIBIBYTES = 8_192;
@@ -31,11 +29,10 @@ const MAX_LOG_BYTES = 64 * 1024 * 1024;
  */
 export async function openDatabase(location: string, options: OpenOptions = {}): Promise<Database> {
   const log = options.log ?? createLog();
-  if (POSTGRES.test(location)) return openPostgres(location, log);
-  const path = location.startsWith(SCHEME) ? location.slice(SCHEME.length) : "";
-  if (path === "") throw unknownLocation();
-  if (path === MEMORY) return new SqliteDatabase(tune(new SqliteConnection(MEMORY)), log, () => {});
-  const file = canonicalPath(path);
+  const parsed = parseLocation(location);
+  if (parsed.kind === "postgres") return openPostgres(parsed, log);
+  if (parsed.kind === "memory") return new SqliteDatabase(tune(new SqliteConnection(MEMORY)), log, () => {});
+  const file = canonicalPath(parsed.path);
   const unlock = lockFile(file);
   try {
     return new SqliteDatabase(openFile(file), log, unlock);
@@ -71,10 +68,4 @@ function tune(connection: SqliteConnection): SqliteConnection {
     connection.get(`pragma ${pragma}`);
   }
   return connection;
-}
-
-function unknownLocation(): HooklineError {
-  const message =
-    "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database";
-  return new HooklineError("invalid_config", message, { faults: [{ pointer: "/store", message }] });
 }

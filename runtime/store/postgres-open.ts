@@ -1,10 +1,10 @@
 import type { Pool, PoolConfig } from "pg";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
+import type { PostgresLocation } from "./location.ts";
 import { fromPostgres, POOLER } from "./postgres-errors.ts";
 import { PostgresDatabase } from "./postgres.ts";
 
-const DEFAULT_POOL_SIZE = 10;
 const CONNECT_MS = 10_000;
 /** Shorter than the lease on a job: who cannot reach the database any more has given up when another takes over. */
 const STATEMENT_MS = 10_000;
@@ -24,11 +24,11 @@ const NUMERIC = 1700;
  * connections this process holds at most (1 to 1000, default 10; the distributed engine takes up to three more); the rest is libpq's
  * (`sslmode`, `options`, …). Needs PostgreSQL 13 and connections that keep their session: poolers in session mode only.
  *
- * @throws HooklineError `invalid_config` for an invalid URL, `store_unusable` when the server cannot be reached, refuses, or stands
+ * @throws HooklineError `store_unusable` when the server cannot be reached, refuses, or stands
  * behind a pooler in transaction mode
  */
-export async function openPostgres(location: string, log: Log): Promise<PostgresDatabase> {
-  const { connectionString, max, server } = parse(location);
+export async function openPostgres(location: PostgresLocation, log: Log): Promise<PostgresDatabase> {
+  const { connectionString, max, server } = location;
   const { default: pg } = await import("pg");
   const config: PoolConfig = {
     connectionString,
@@ -67,26 +67,4 @@ function parserOf(oid: number): ((text: string) => unknown) | undefined {
 async function assertSession(pool: Pool, server: string): Promise<void> {
   const { rows } = await pool.query<{ kept: string }>("select current_setting('statement_timeout') as kept");
   if (rows[0]?.kept !== `${STATEMENT_MS / 1000}s`) throw new HooklineError("store_unusable", `${server}: ${POOLER}`);
-}
-
-function parse(location: string): { connectionString: string; max: number; server: string } {
-  let url: URL;
-  try {
-    url = new URL(location);
-  } catch (cause) {
-    throw invalid("this is not a URL; write postgres://user:password@host:5432/database", cause);
-  }
-  const size = url.searchParams.get("poolSize") ?? String(DEFAULT_POOL_SIZE);
-  const max = Number(size);
-  if (!Number.isInteger(max) || max < 1 || max > 1000) {
-    throw invalid(`poolSize is "${size}"; give a whole number from 1 to 1000`);
-  }
-  url.searchParams.delete("poolSize");
-  const server = `PostgreSQL at ${url.host || "the local socket"}${url.pathname}`;
-  return { connectionString: url.href, max, server };
-}
-
-function invalid(what: string, cause?: unknown): HooklineError {
-  const message = `store: ${what}`;
-  return new HooklineError("invalid_config", message, { cause, faults: [{ pointer: "/store", message }] });
 }

@@ -12,7 +12,6 @@ import { workSyncs } from "./work.ts";
 /** Two accounts kept alike in one resource. */
 export const syncModule: Module<SyncCore, SyncServices> = {
   name: "sync",
-  requires: ["act"],
   tables,
   nouns: { ...syncSchemas, ...linkSchemas, ...conflictSchemas },
   tags: { syncs: "Two accounts kept alike in one resource." },

@@ -118,6 +118,14 @@ describe("hookline listen", () => {
     expect(JSON.parse(line)).toMatchObject({ id: "evt_1", type: "contact.created", data: { change: "created" } });
   });
 
+  it("refuses a secret that can verify nothing, without printing it", async () => {
+    const { code, stderr } = await run("listen", "--port", "0", "--secret", secret, "whsec_shrt");
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: "listen: a secret is whsec_ followed by base64; copy it whole [invalid_config]\n",
+    });
+  });
+
   it("ends with 2 and a remedy when the port is taken", async () => {
     const port = await takenPort();
     const { code, stderr } = await run("listen", "--port", String(port));
@@ -125,6 +133,21 @@ describe("hookline listen", () => {
     expect(stderr).toContain(
       `Port ${port} is in use by another program; stop that one, or choose another: hookline listen --port`,
     );
+  });
+});
+
+describe("hookline demo", () => {
+  it("ends with 2 and a remedy for a folder that is none, and for a time that no timer has", async () => {
+    const file = join(await temporaryFolder(), "file");
+    await writeFile(file, "");
+    for (const folder of [file, join(file, "inside")]) {
+      const { code, stderr } = await run("demo", "--data", folder);
+      expect(code).toBe(2);
+      expect(stderr).toMatch(/: cannot be used as a folder \((EEXIST|ENOTDIR)\); name another with --data/);
+    }
+    const endless = await run("demo", "--for", "Infinity");
+    expect(endless.code).toBe(2);
+    expect(endless.stderr).toContain("Give a number of seconds greater than 0, at most 2147483.");
   });
 });
 

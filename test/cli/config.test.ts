@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readConfig } from "../../runtime/cli/config.ts";
+import { readConfig, readStore } from "../../runtime/cli/config.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
+import { createRuntime } from "../../runtime/runtime.ts";
 import { temporaryFolder } from "./command-line.ts";
 
 const key = randomBytes(32).toString("base64");
@@ -42,7 +43,7 @@ describe("the configuration of the service", () => {
     const cwd = await folderWith({
       port: 0,
       host: "127.0.0.1",
-      returnTo: ["https://app.example/after"],
+      returnOrigins: ["https://app.example"],
       log: { level: "warn" },
     });
     const config = await readConfig({ env, cwd });
@@ -77,15 +78,15 @@ describe("the configuration of the service", () => {
       network: { allow: ["intranet"] },
       clients: { gmail: { clientId: { env: "NOT_SET" }, clientSecret: { file: "not-there" } } },
     });
-    const error = await refusal(readConfig({ env: { PORT: "http", HOOKLINE_LOG_LEVEL: "loud" }, cwd }));
+    const error = await refusal(readConfig({ env: { PORT: "http", HOOKLINE_LOG_LEVEL: "wran" }, cwd }));
     expect(error.message.split("\n").map((line) => line.trim())).toEqual([
       "The configuration has 8 faults:",
-      'hookline.config.json#/prot: unknown property "prot"; did you mean "port"?',
-      expect.stringMatching(/^hookline\.config\.json#\/network\/allow\/0: must match /) as string,
       "hookline.config.json#/clients/gmail/clientId: the environment has no NOT_SET; set it, or write the value here",
       "hookline.config.json#/clients/gmail/clientSecret: cannot read not-there (ENOENT); paths start from the configuration file's folder",
+      'hookline.config.json#/prot: unknown property "prot"; did you mean "port"?',
+      expect.stringMatching(/^hookline\.config\.json#\/network\/allow\/0: must match /) as string,
       'environment#/PORT: "http" is not a TCP port; give a whole number from 0 to 65535',
-      'environment#/HOOKLINE_LOG_LEVEL: "loud" is not a level; use one of trace, debug, info, warn, error, fatal, silent',
+      'environment#/HOOKLINE_LOG_LEVEL: must be one of "trace", "debug", "info", "warn", "error", "fatal", "silent"; did you mean "warn"?',
       "environment#/HOOKLINE_API_KEY: is missing: callers of the API send it; any long random text will do",
       expect.stringContaining("environment#/HOOKLINE_ENCRYPTION_KEY: is missing") as string,
     ]);
@@ -107,14 +108,67 @@ describe("the configuration of the service", () => {
     expect(error.message).not.toContain("too-short");
   });
 
-  it("refuses addresses that are none", async () => {
-    const error = await refusal(
-      readConfig({ env, cwd: await folderWith({ baseUrl: "app.example", returnTo: ["https://a.example", "/"] }) }),
+  it("refuses in the words of createRuntime", async () => {
+    const options = {
+      baseUrl: "app.example",
+      returnOrigins: ["https://a.example", "/"],
+      connectors: ["gmail", "gmial"],
+      network: { allow: ["10.0.0.0/99"] },
+      servers: { gmail: { url: "https://proxy.example/?a=1" } },
+    };
+    const error = await refusal(readConfig({ env, cwd: await folderWith(options) }));
+    const told = error.faults.map(({ pointer, message }) => `${pointer} ${message}`);
+    expect(told).toHaveLength(5);
+    expect(() => createRuntime(options)).toThrow(
+      expect.objectContaining({
+        faults: error.faults.map(({ pointer, message }) => ({ pointer, message })),
+      }) as never,
     );
-    expect(error.faults.map(({ pointer, message }) => `${pointer} ${message}`)).toEqual([
-      '/returnTo/1 "/" is not an http(s) URL; write it like https://app.example/integrations',
-      '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
-    ]);
+  });
+
+  it.each([
+    ["a property twice", '{"port": 1, "port": 2}', 'is not valid JSON: The property "port" is given twice'],
+    ["an empty host, which would be every address", { host: "" }, "/host: must not be empty"],
+    ["an empty host from a file", { host: { file: "empty" } }, "/host: must not be empty"],
+    ["an API key from an empty file", { apiKey: { file: "empty" } }, "/apiKey: must not be empty"],
+    ["what every object inherits", { apiKey: { env: "toString" } }, "/apiKey: the environment has no toString"],
+    ["a reference where a number is due", { port: { env: "PORT" } }, "/port: must be an integer, not a string"],
+    ["no object", "[]", "#: must be an object, not an array"],
+  ])("refuses %s", async (_what, config, message) => {
+    const cwd = await folderWith(config);
+    await writeFile(join(cwd, "empty"), "\n");
+    const error = await refusal(readConfig({ env: { HOOKLINE_ENCRYPTION_KEY: key, PORT: "1" }, cwd }));
+    expect(error.message).toContain(message);
+  });
+
+  it("follows a reference to the log level, and reads a file with a byte order mark", async () => {
+    const cwd = await folderWith(`\uFEFF${JSON.stringify({ log: { level: { env: "LEVEL" } } })}`);
+    expect(await readConfig({ env: { ...env, LEVEL: "warn" }, cwd })).toMatchObject({ logLevel: "warn" });
+  });
+
+  it.each(["0x1F90", "1e3", " 8080", "65536", "-1"])("refuses PORT=%s", async (port) => {
+    const error = await refusal(readConfig({ env: { ...env, PORT: port }, cwd: await temporaryFolder() }));
+    expect(error.message).toContain(`"${port}" is not a TCP port; give a whole number from 0 to 65535`);
+  });
+
+  it("does not say what is missing when a file cannot be read, for the file may have it", async () => {
+    for (const cwd of [await folderWith("{port: 1}"), await temporaryFolder()]) {
+      const error = await refusal(readConfig({ file: "hookline.config.json", env: { PORT: "x" }, cwd }));
+      expect(error.faults.map(({ file, pointer }) => `${file}#${pointer}`)).toEqual([
+        "hookline.config.json#",
+        "environment#/PORT",
+      ]);
+    }
+  });
+
+  it("names the store alone to whoever needs nothing else", async () => {
+    const cwd = await folderWith({ store: { env: "STORE" }, prot: 1 });
+    expect(await readStore({ env: { STORE: "sqlite:./b.db" }, cwd })).toBe("sqlite:./b.db");
+    expect(await readStore({ env: { DATABASE_URL: "sqlite:./c.db", STORE: "x" }, cwd })).toBe("sqlite:./c.db");
+    expect((await refusal(readStore({ env: {}, cwd }))).message).toContain("/store: the environment has no STORE");
+    expect((await refusal(readStore({ file: "no.json", env: {}, cwd }))).message).toContain("cannot be read (ENOENT)");
+    const number = await refusal(readStore({ env: {}, cwd: await folderWith({ store: 7 }) }));
+    expect(number.message).toContain("/store");
   });
 
   it("refuses a file that is not JSON, and one that is not there", async () => {

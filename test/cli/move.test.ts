@@ -78,7 +78,7 @@ describe("hookline migrate", () => {
   it("ends with 2 and a remedy for a store that cannot be opened", async () => {
     const { code, stderr } = await run("migrate", "--store", "mysql://host/db");
     expect(code).toBe(2);
-    expect(stderr).toContain("store: the location is not known;");
+    expect(stderr).toContain("The store is not a known location;");
   });
 });
 

@@ -27,6 +27,32 @@ describe("hookline start", () => {
     expect(stdout).not.toContain(apiKey);
   });
 
+  it("is reached at its own port where no baseUrl is given", async () => {
+    const cwd = await temporaryFolder();
+    const clients = { "google-contacts": { clientId: "id", clientSecret: "secret" } };
+    await writeFile(join(cwd, "hookline.config.json"), JSON.stringify({ clients }));
+    const service = new CommandLine(["start"], { cwd, env });
+    const url = await ready(service);
+    const made = await fetch(`${url}/v1/connections`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json" },
+      body: JSON.stringify({ connector: "google-contacts", user: "u_1" }),
+    });
+    const { authorizeUrl } = (await made.json()) as { authorizeUrl: string };
+    const callback = new URL(new URL(authorizeUrl).searchParams.get("redirect_uri")!);
+    expect(callback.port).toBe(new URL(url).port);
+  });
+
+  it("ends with 2 and a remedy for a host that is not this machine, and leaves a command to copy alone", async () => {
+    const cwd = await temporaryFolder();
+    await writeFile(join(cwd, "hookline.config.json"), JSON.stringify({ host: "203.0.113.1" }));
+    const service = await new CommandLine(["start"], { cwd, env }).finished;
+    expect(service.code).toBe(2);
+    expect(service.stderr).toContain("Host 203.0.113.1 is not an address of this machine; use 127.0.0.1, or leave");
+    const without = await new CommandLine(["start"], { cwd: await temporaryFolder() }).finished;
+    expect(without.stderr).toMatch(/\.toString\('base64'\)\)"\n\[invalid_config\]\n$/);
+  });
+
   it("keeps everything in the store of the configuration, and refuses a second process on it", async () => {
     const cwd = await temporaryFolder();
     await writeFile(

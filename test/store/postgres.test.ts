@@ -162,14 +162,16 @@ describe("a PostgreSQL server that cannot be used", () => {
   });
 
   it("is refused by a URL that makes no sense", async () => {
-    await expect(open("postgres://:::")).rejects.toMatchObject({
-      code: "invalid_config",
-      message: "store: this is not a URL; write postgres://user:password@host:5432/database",
-      faults: [{ pointer: "/store" }],
-    });
+    for (const url of ["postgres://:::", "postgres:", "postgres:host/db"]) {
+      await expect(open(url)).rejects.toMatchObject({
+        code: "invalid_config",
+        message: "The store is not a URL; write postgres://user:password@host:5432/database",
+        faults: [{ pointer: "/store" }],
+      });
+    }
     await expect(open("postgres://host/db?poolSize=0")).rejects.toMatchObject({
       code: "invalid_config",
-      message: 'store: poolSize is "0"; give a whole number from 1 to 1000',
+      message: 'The store has a poolSize of "0"; give a whole number from 1 to 1000',
     });
   });
 });

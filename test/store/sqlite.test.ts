@@ -207,13 +207,23 @@ describe("a file that is not a usable store", () => {
   });
 
   it("is refused by its location when that is none known", async () => {
-    for (const location of ["mysql://user:secret@host/db", "./hookline.db", "sqlite:"]) {
+    for (const location of [
+      "mysql://user:secret@host/db",
+      "./hookline.db",
+      "sqlite:",
+      "sqlite::memory",
+      "sqlite:a\0b",
+    ]) {
       await expect(openDatabase(location, { log })).rejects.toMatchObject({
         code: "invalid_config",
         message:
-          "store: the location is not known; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database",
+          "The store is not a known location; use sqlite:./hookline.db for a file, sqlite::memory: for memory alone, or postgres://user@host/database",
         faults: [{ pointer: "/store" }],
       });
     }
+    await expect(openDatabase("sqlite://hookline.db", { log })).rejects.toMatchObject({
+      code: "invalid_config",
+      message: "The store begins with sqlite://; write sqlite:./hookline.db, or sqlite:/var/lib/hookline.db",
+    });
   });
 });

@@ -21,23 +21,30 @@ export function addListen(program: Command): void {
     .action(runListen);
 }
 
-async function runListen(options: { port: number; secret?: string | string[]; json?: true }): Promise<void> {
+interface Options {
+  port: number;
+  secret?: string | string[];
+  json?: true;
+}
+
+async function runListen({ port, secret = [], json }: Options): Promise<void> {
   const { listen } = await import("../listen.ts");
   const { receiver } = await import("../receiver.ts");
+  const { HooklineError } = await import("../../core/errors.ts");
   const { EventLines } = await import("../event-lines.ts");
   const { stopSignal } = await import("../signals.ts");
+  const secrets = [secret].flat();
+  // Told without the value, which may be a secret with a slip in it.
+  if (!secrets.every((one) => /^whsec_[A-Za-z0-9+/]{16,}=*$/.test(one)))
+    throw new HooklineError("invalid_config", "listen: a secret is whsec_ followed by base64; copy it whole");
   const stop = stopSignal();
   const lines = new EventLines();
-  const secrets = [options.secret ?? []].flat();
   const handler = receiver({
     secrets: () => secrets,
-    onEvent: (event) => console.log(options.json ? JSON.stringify(event) : lines.line(event)),
+    onEvent: (event) => console.log(json ? JSON.stringify(event) : lines.line(event)),
     onRefused: (reason) => console.error(`refused: ${reason}`),
   });
-  const server = await listen(
-    { port: options.port, host: undefined, choosePort: "hookline listen --port 9101" },
-    () => handler,
-  );
+  const server = await listen({ port, host: undefined, choosePort: "hookline listen --port 9101" }, () => handler);
   const trust = secrets.length > 0 ? "signatures are verified" : "no secret given, so nothing is verified";
   console.error(`Listening on http://localhost:${server.port}/ (${trust}). Ctrl-C stops it.`);
   await stop;

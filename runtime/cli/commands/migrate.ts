@@ -67,7 +67,6 @@ async function runMigrate({ config, store, json }: Options): Promise<void> {
 }
 
 async function configuredStore(file: string | undefined): Promise<string> {
-  const { readConfig } = await import("../config.ts");
-  const { runtime } = await readConfig({ file, env: process.env, cwd: process.cwd() });
-  return runtime.store!;
+  const { readStore } = await import("../config.ts");
+  return await readStore({ file, env: process.env, cwd: process.cwd() });
 }

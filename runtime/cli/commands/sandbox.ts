@@ -25,7 +25,7 @@ async function runSandbox({ port, contacts }: { port: number; contacts: number }
   const { stopSignal } = await import("../signals.ts");
   const stop = stopSignal();
   const sandbox = await createSandbox({ port, contacts }).catch((error: unknown) => {
-    throw explainPort(error, port, "hookline sandbox --port 9001");
+    throw explainPort(error, { port, host: undefined, choosePort: "hookline sandbox --port 9001" });
   });
   const { servers, client } = sandbox;
   const clients = Object.fromEntries(Object.keys(servers).map((connector) => [connector, client]));

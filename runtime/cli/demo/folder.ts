@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { HooklineError } from "../../core/errors.ts";
 
@@ -19,9 +19,18 @@ export interface DemoFolder {
   save(name: string, value: unknown): Promise<void>;
 }
 
-/** Opens the folder, made when it is not there. */
+/**
+ * Opens the folder, made when it is not there.
+ * @throws HooklineError `invalid_config` when it cannot be made or written, or has files of somebody else
+ */
 export async function openFolder(path: string): Promise<DemoFolder> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.W_OK);
+  } catch (cause) {
+    const message = `${path}: cannot be used as a folder (${(cause as NodeJS.ErrnoException).code}); name another with --data`;
+    throw new HooklineError("invalid_config", message, { cause });
+  }
   const load = async <T>(name: string): Promise<T | undefined> => {
     const file = join(path, `${name}.json`);
     const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
