@@ -154,9 +154,9 @@ export function createConnections(
       const method = methodsOf(authenticationOf(given.connector))[0]!;
       if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});
-      checkReturnTo(returnOrigins, given.returnTo);
+      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const row = draftOf(given, "oauth2");
-      const authorizeUrl = await authorize.begin(row, { returnTo: given.returnTo, session });
+      const authorizeUrl = await authorize.begin(row, { returnTo, session });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
     },
@@ -213,7 +213,7 @@ export function createConnections(
     },
 
     async reconnect(id, options = {}, scope, session) {
-      const { returnTo } = reconnection.check(options);
+      const given = reconnection.check(options);
       const row = await find(id, scope);
       if (row.authType !== "oauth2") {
         throw new HooklineError(
@@ -221,7 +221,7 @@ export function createConnections(
           `${id} is connected by ${row.authType}, not by OAuth; remove it and create it with new credentials`,
         );
       }
-      checkReturnTo(returnOrigins, returnTo);
+      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       return { authorizeUrl: await authorize.begin(row, { returnTo, session }) };
     },
   };

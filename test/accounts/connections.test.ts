@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { findConnection } from "../../runtime/model/connections.ts";
 import type { Accounts } from "../../runtime/accounts/accounts.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
@@ -153,6 +154,21 @@ describe("what the library refuses", () => {
       { faults: [{ pointer: "/inputs" }] },
     ],
     [
+      "an input that the manifest does not know",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: TOKEN }, inputs: { "a/b": 1 } }),
+      { faults: [{ pointer: "/inputs/a~1b", message: "unknown property" }] },
+    ],
+    [
+      "credentials with a property that it does not know",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: TOKEN, "a/b": 1 } }),
+      { faults: [{ pointer: "/credentials/a~1b", message: "unknown property; bearer takes token" }] },
+    ],
+    [
+      "a number that is no token",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: 7 } }),
+      { faults: [{ pointer: "/credentials/token", message: "is required, as text" }] },
+    ],
+    [
       "another user than the scope's",
       (a) => a.create({ connector: "acme", user: "u" }, { user: "v" }),
       { code: "forbidden" },
@@ -293,6 +309,23 @@ describe("connections", () => {
     await copies(h, id, 1, 200);
     h.clock.advance(1000 * DAY);
     expect((await h.accounts.get(id)).warnings).toEqual([]);
+  });
+
+  it("take the end of a token as whole milliseconds, and no time beyond the calendar", async () => {
+    const { accounts, db } = await acmeWith(acmeOAuth);
+    const create = (expiresAt: unknown) =>
+      accounts.create({ connector: "acme", user: "a", credentials: { accessToken: TOKEN, expiresAt } });
+    for (const [given, kept] of [
+      [1.5, 1],
+      [8.64e15, 8.64e15],
+    ]) {
+      const { id } = await create(given);
+      expect((await findConnection(db, id))!.expiresAt).toBe(kept);
+    }
+    await expect(create(8.64e15 + 1)).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" }],
+    });
   });
 
   it("leave the grant alone on removal while another connection lives on it", async () => {
