@@ -97,6 +97,7 @@ export function createConnections(
       user: given.user,
       status: "pending",
       label: null,
+      account: null,
       inputs: given.inputs ?? {},
       captured: {},
       scopes: [],
@@ -125,7 +126,8 @@ export function createConnections(
       ...draft,
       status: "active",
       label: account,
-      captured: account === null ? captured : { ...captured, account },
+      account,
+      captured,
       credentials: sealCredentials(vault, draft.id, credentials),
       expiresAt,
     };
@@ -139,7 +141,7 @@ export function createConnections(
   /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
   const revoke = async (row: ConnectionRow): Promise<void> => {
     if (row.authType !== "oauth2" || row.credentials === null) return;
-    if (row.label !== null && (await countAccountConnections(db, row.connector, row.label)) > 1) return;
+    if (row.account !== null && (await countAccountConnections(db, row.connector, row.account)) > 1) return;
     const credentials = openCredentials(vault, row.id, row.credentials);
     if (credentials.type !== "oauth2") return;
     await vendorOf(row.connector)
@@ -163,7 +165,7 @@ export function createConnections(
 
     async get(id, scope) {
       const row = await find(id, scope);
-      const sameAccount = row.label === null ? 1 : await countAccountConnections(db, row.connector, row.label);
+      const sameAccount = row.account === null ? 1 : await countAccountConnections(db, row.connector, row.account);
       return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
     },
 
@@ -205,10 +207,11 @@ export function createConnections(
       const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
       const changes = {
         label: relabel(row, account),
-        captured: { ...row.captured, ...captured, ...(account === null ? {} : { account }) },
+        account: account ?? row.account,
+        captured: { ...row.captured, ...captured },
       };
       if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label) await change(row, changes);
+      else if (changes.label !== row.label || changes.account !== row.account) await change(row, changes);
       return view(await find(id));
     },
 

@@ -152,8 +152,12 @@ export function presentCredentials(
 }
 
 /** The values a manifest reads as `$connection.<name>`; what the vendor told goes before what a person gave. */
-export function connectionValues(
-  row: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured">,
-): Record<string, unknown> {
-  return { ...row.inputs, ...row.captured, id: row.id, user: row.user };
+export function connectionValues({
+  id,
+  user,
+  inputs,
+  captured,
+  account,
+}: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured" | "account">): Record<string, unknown> {
+  return { ...inputs, ...captured, ...(account !== null && { account }), id, user };
 }

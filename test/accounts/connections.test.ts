@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { findConnection } from "../../runtime/model/connections.ts";
 import type { Accounts } from "../../runtime/accounts/accounts.ts";
-import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
+import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
 
 const TOKEN = "canary-bearer-token-123456";
 const DAY = 24 * 3_600_000;
 
 async function acmeWith(
   authentication: object,
-  me: () => Reply = () => ({ json: { email: "ada@x.example", location: "loc_9" } }),
+  me: (request: Seen) => Reply = () => ({ json: { email: "ada@x.example", location: "loc_9" } }),
 ) {
   const vendor = await vendorServer(me);
   const h = await harness([acme({ authentication: authentication as never })], { url: vendor.url });
@@ -268,7 +268,7 @@ describe("connections", () => {
     h.db.run(
       `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})
        insert into connections select 'con_x' || i, connector, user_id, status, label, inputs, captured, scopes, auth_type,
-         credentials, expires_at, version, null, null, null, created_at, updated_at from connections, n where id = ?`,
+         credentials, expires_at, version, null, null, null, created_at, updated_at, account from connections, n where id = ?`,
       [id],
     );
   const withRefresh = (refresh: object) => acmeWith({ ...acmeOAuth, refresh });
@@ -346,5 +346,22 @@ describe("connections", () => {
     await accounts.remove(id);
     await expect(accounts.get(id)).rejects.toMatchObject({ code: "not_found" });
     expect(logged.join()).toContain("could not be revoked");
+  });
+
+  it("tell accounts apart by what the vendor says, never by a label that a person chose", async () => {
+    const { accounts, vendor } = await acmeWith(acmeOAuth, ({ headers }) => ({
+      json: { email: headers.authorization },
+    }));
+    const connect = (user: string, accessToken: string) =>
+      accounts.create({ connector: "acme", user, credentials: { accessToken } });
+    const his = await connect("him", "a-token-of-him");
+    const hers = await connect("her", "a-token-of-her");
+    await accounts.update(his.id, { label: hers.label! });
+    await accounts.remove(hers.id);
+    expect(vendor.calls("/revoke")).toHaveLength(1);
+    const again = await connect("him", "a-token-of-him");
+    await accounts.update(again.id, { label: "Work" });
+    await accounts.remove(again.id);
+    expect(vendor.calls("/revoke")).toHaveLength(1);
   });
 });
