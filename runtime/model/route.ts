@@ -131,6 +131,8 @@ interface Verb {
   summary: string;
   /** Default: the noun's view. */
   answers?: Answer;
+  /** Of a success; default 200. */
+  status?: 200 | 202;
   problems?: number[];
 }
 
@@ -249,7 +251,7 @@ export class Resource<Services> {
   #byId<Body>(
     method: Operation["method"],
     operationId: string,
-    { summary, answers, problems }: Verb,
+    { summary, answers, status = 200, problems }: Verb,
     handle: (call: Call<Services, Body>, id: string) => Promise<unknown>,
     rest = "",
   ): Route {
@@ -264,12 +266,12 @@ export class Resource<Services> {
       problems,
       params: { id: `Id of the ${name}` },
       responses: {
-        200: answers ?? {
+        [status]: answers ?? {
           description: `The ${name}.`,
           schema: ref(this.#schema),
         },
       },
-      handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params["id"]!)),
+      handler: async (call: Call<Services, Body>) => ({ status, body: await handle(call, call.params["id"]!) }),
     } as const;
   }
 }
