@@ -80,9 +80,8 @@ export function createAuthorize(
         return { account: null, captured: {} };
       },
     );
-    const before = row.captured.account;
     // Cursors and known records belong to the account: under another, everything would seem deleted.
-    if (before !== undefined && account !== null && account !== before) {
+    if (row.account !== null && account !== null && account !== row.account) {
       throw new HooklineError(
         "connection_rejected",
         `${row.id} belongs to another account of the vendor; connect this account as a new connection`,
@@ -92,7 +91,8 @@ export function createAuthorize(
       credentials: sealCredentials(vault, row.id, credentials),
       expiresAt,
       scopes: answer.scopes ?? requested,
-      captured: account === null ? captured : { ...captured, account },
+      captured,
+      account: account ?? row.account,
       label: relabel(row, account),
     });
     if (!activated)

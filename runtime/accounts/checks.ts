@@ -1,5 +1,6 @@
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
+import { joinPointer } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
 
 /**
@@ -14,19 +15,20 @@ export function checkInputs(method: AuthenticationMethod, inputs: Record<string,
     pointer: `/inputs${fault.pointer}`,
   }));
   for (const name of Object.keys(inputs)) {
-    if (known.includes(name) || faults.some(({ pointer }) => pointer === `/inputs/${name}`)) continue;
+    const pointer = joinPointer("/inputs", name);
+    if (known.includes(name) || faults.some((fault) => fault.pointer === pointer)) continue;
     const near = nearest(name, known);
-    faults.push({ pointer: `/inputs/${name}`, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
+    faults.push({ pointer, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
   }
   refuseFaults("connection", faults);
 }
 
 /**
- * Checks where a person is sent back to.
+ * Where a person is sent back to, in the characters of a header.
  * @throws HooklineError `invalid_url` unless its origin is allowed
  */
-export function checkReturnTo(origins: readonly string[], returnTo: string | undefined): void {
-  if (returnTo === undefined) return;
+export function checkReturnTo(origins: readonly string[], returnTo: string | undefined): string | undefined {
+  if (returnTo === undefined) return undefined;
   const url = URL.parse(returnTo);
   const sound = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
   if (!sound || !origins.includes(url.origin)) {
@@ -35,4 +37,5 @@ export function checkReturnTo(origins: readonly string[], returnTo: string | und
       `returnTo must lead to one of ${origins.join(", ")}; allow its origin in the configuration`,
     );
   }
+  return url.href;
 }

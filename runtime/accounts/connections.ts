@@ -97,6 +97,7 @@ export function createConnections(
       user: given.user,
       status: "pending",
       label: null,
+      account: null,
       inputs: given.inputs ?? {},
       captured: {},
       scopes: [],
@@ -125,7 +126,8 @@ export function createConnections(
       ...draft,
       status: "active",
       label: account,
-      captured: account === null ? captured : { ...captured, account },
+      account,
+      captured,
       credentials: sealCredentials(vault, draft.id, credentials),
       expiresAt,
     };
@@ -139,7 +141,7 @@ export function createConnections(
   /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
   const revoke = async (row: ConnectionRow): Promise<void> => {
     if (row.authType !== "oauth2" || row.credentials === null) return;
-    if (row.label !== null && (await countAccountConnections(db, row.connector, row.label)) > 1) return;
+    if (row.account !== null && (await countAccountConnections(db, row.connector, row.account)) > 1) return;
     const credentials = openCredentials(vault, row.id, row.credentials);
     if (credentials.type !== "oauth2") return;
     await vendorOf(row.connector)
@@ -154,16 +156,16 @@ export function createConnections(
       const method = methodsOf(authenticationOf(given.connector))[0]!;
       if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});
-      checkReturnTo(returnOrigins, given.returnTo);
+      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const row = draftOf(given, "oauth2");
-      const authorizeUrl = await authorize.begin(row, { returnTo: given.returnTo, session });
+      const authorizeUrl = await authorize.begin(row, { returnTo, session });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
     },
 
     async get(id, scope) {
       const row = await find(id, scope);
-      const sameAccount = row.label === null ? 1 : await countAccountConnections(db, row.connector, row.label);
+      const sameAccount = row.account === null ? 1 : await countAccountConnections(db, row.connector, row.account);
       return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
     },
 
@@ -205,15 +207,16 @@ export function createConnections(
       const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
       const changes = {
         label: relabel(row, account),
-        captured: { ...row.captured, ...captured, ...(account === null ? {} : { account }) },
+        account: account ?? row.account,
+        captured: { ...row.captured, ...captured },
       };
       if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label) await change(row, changes);
+      else if (changes.label !== row.label || changes.account !== row.account) await change(row, changes);
       return view(await find(id));
     },
 
     async reconnect(id, options = {}, scope, session) {
-      const { returnTo } = reconnection.check(options);
+      const given = reconnection.check(options);
       const row = await find(id, scope);
       if (row.authType !== "oauth2") {
         throw new HooklineError(
@@ -221,7 +224,7 @@ export function createConnections(
           `${id} is connected by ${row.authType}, not by OAuth; remove it and create it with new credentials`,
         );
       }
-      checkReturnTo(returnOrigins, returnTo);
+      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       return { authorizeUrl: await authorize.begin(row, { returnTo, session }) };
     },
   };

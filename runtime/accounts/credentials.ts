@@ -1,6 +1,7 @@
 import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
+import { joinPointer } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 
@@ -102,7 +103,7 @@ export function readCredentials(
   for (const name of Object.keys(values)) {
     if (required.includes(name) || optional.includes(name)) continue;
     faults.push({
-      pointer: `/credentials/${name}`,
+      pointer: joinPointer("/credentials", name),
       message: `unknown property; ${method.type} takes ${[...required, ...optional].join(", ")}`,
     });
   }
@@ -118,8 +119,9 @@ export function readCredentials(
   return { method, credentials: { type: method.type, ...kept, ...refreshAt } as Credentials, expiresAt };
 }
 
+/** Whole milliseconds that are a date; `NaN` for anything else. */
 function asTime(value: unknown): number {
-  return typeof value === "number" ? value : typeof value === "string" ? Date.parse(value) : Number.NaN;
+  return typeof value === "number" || typeof value === "string" ? new Date(value).getTime() : Number.NaN;
 }
 
 /** The headers and query parameters that carry credentials. */
@@ -150,8 +152,12 @@ export function presentCredentials(
 }
 
 /** The values a manifest reads as `$connection.<name>`; what the vendor told goes before what a person gave. */
-export function connectionValues(
-  row: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured">,
-): Record<string, unknown> {
-  return { ...row.inputs, ...row.captured, id: row.id, user: row.user };
+export function connectionValues({
+  id,
+  user,
+  inputs,
+  captured,
+  account,
+}: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured" | "account">): Record<string, unknown> {
+  return { ...inputs, ...captured, ...(account !== null && { account }), id, user };
 }

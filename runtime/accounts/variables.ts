@@ -85,21 +85,21 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
   };
 
   return {
-    async list(owner, scope) {
-      variableOwner.check({ user: owner });
+    async list(given, scope) {
+      const { user: owner } = variableOwner.check({ user: given });
       assertVisible(owner, scope);
       return { data: (await variablesOfOwner(db, owner)).map((record) => view(record)), nextCursor: null };
     },
 
-    async get(owner, name, scope) {
-      assertKey(owner, name, scope);
+    async get(...key) {
+      const { owner, name } = checkKey(...key);
       const record = await find(db, owner, name);
       if (!record) throw await unknown(owner, name);
       return view(record);
     },
 
-    async set(owner, name, given, scope) {
-      assertKey(owner, name, scope);
+    async set(user, named, given, scope) {
+      const { owner, name } = checkKey(user, named, scope);
       const { value, secret = false } = newVariable.check(given);
       const text = JSON.stringify(value);
       if (text.length > LONGEST_VALUE) {
@@ -123,8 +123,8 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
       });
     },
 
-    async remove(owner, name, scope) {
-      assertKey(owner, name, scope);
+    async remove(...key) {
+      const { owner, name } = checkKey(...key);
       if (!(await variables.delete(db, ownerColumn(owner), name))) throw await unknown(owner, name);
     },
 
@@ -164,9 +164,11 @@ function placeOf(row: string): SealContext {
   return { table: "variables", row, field: "value" };
 }
 
-function assertKey(owner: string | null, name: string, scope: Scope | undefined): void {
-  variableKey.check({ user: owner, name });
+/** Only what was checked is used: what a program gives may be anything. */
+function checkKey(user: string | null, named: string, scope?: Scope): { owner: string | null; name: string } {
+  const { user: owner, name } = variableKey.check({ user, name: named });
   assertVisible(owner, scope);
+  return { owner, name };
 }
 
 /** A user finds nothing of the workspace, nor under another user's name. */

@@ -54,6 +54,6 @@ export async function verify(
 }
 
 /** A connection is called as its account, unless a person gave it another label. */
-export function relabel(row: Pick<ConnectionRow, "label" | "captured">, account: string | null): string | null {
-  return row.label === null || row.label === row.captured.account ? (account ?? row.label) : row.label;
+export function relabel(row: Pick<ConnectionRow, "label" | "account">, account: string | null): string | null {
+  return row.label === null || row.label === row.account ? (account ?? row.label) : row.label;
 }

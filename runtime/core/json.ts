@@ -100,6 +100,13 @@ export function plainJson(value: unknown): unknown {
   }
 }
 
+/** Where a value has numbers that JSON can only carry as null: `NaN` and the infinite ones. Not for values with cycles. */
+export function notFinite(value: unknown, pointer = ""): string[] {
+  if (typeof value === "number") return Number.isFinite(value) ? [] : [pointer];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => notFinite(inner, joinPointer(pointer, name)));
+}
+
 /** Where the JSON text that begins here ends. A regular expression would run out of stack on a long one. */
 function endOfText(json: string, begin: number): number {
   const [quote, escape] = [0x22, 0x5c];

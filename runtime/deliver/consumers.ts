@@ -57,7 +57,7 @@ interface Registration {
   consumer: Consumer;
   ordered: boolean;
   timeoutMs: number;
-  /** Records with a call that still runs although its time has passed; of an ordered consumer. */
+  /** Records with a call that still runs although its time has passed; of an ordered consumer. News of no record has no order. */
   late: Set<string>;
 }
 
@@ -176,16 +176,16 @@ async function call(
   stopped: AbortSignal,
 ): Promise<Sent> {
   const started = performance.now();
-  const record = `${stream}:${recordKey}`;
+  const record = ordered && stream !== null ? `${stream}:${recordKey}` : null;
   const event = { id, type, timestamp: isoTime(createdAt), data: JSON.parse(data) as unknown };
   const ended = (error: string | null, answer: string | null = null): Sent => ({
     attempt: { at: isoTime(now), status: null, durationMs: Math.round(performance.now() - started), error, answer },
   });
-  if (late.has(record)) return ended("timeout", "An earlier call for this record still runs.");
+  if (record !== null && late.has(record)) return ended("timeout", "An earlier call for this record still runs.");
   const { promise: givenUp, resolve, reject } = Promise.withResolvers<Sent>();
   const controller = new AbortController();
   const giveUp = (reason: unknown): void => {
-    if (ordered) late.add(record);
+    if (record !== null) late.add(record);
     controller.abort(reason);
   };
   const stop = (): void => {
@@ -207,7 +207,7 @@ async function call(
     .finally(() => {
       clearTimeout(timer);
       stopped.removeEventListener("abort", stop);
-      late.delete(record);
+      if (record !== null) late.delete(record);
     });
   return Promise.race([work, givenUp]);
 }

@@ -1,5 +1,5 @@
 import { createHmac, hash, timingSafeEqual } from "node:crypto";
-import { bodyJson, bodyText } from "../core/body.ts";
+import { bodyJson, bodyRefused, bodyText } from "../core/body.ts";
 import type { Clock } from "../core/clock.ts";
 import type { SealContext, Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
@@ -16,6 +16,8 @@ export interface HookRequest {
   query: Record<string, unknown>;
   /** Its body as it arrives, read once it is certain that the hook exists: a signature is of bytes. */
   bytes(): Promise<Buffer>;
+  /** Whether a host's parser has read the body: then its bytes are not those that were signed. */
+  isParsed: boolean;
 }
 
 /** Hooks of flows, as their callers meet them. */
@@ -37,11 +39,12 @@ const NOT_KEPT =
 /** Makes the service. */
 export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">, start: StartRun): Hooks {
   return {
-    call: async (id, { headers, query, bytes }) => {
+    call: async (id, request) => {
+      const { headers, query } = request;
       const flow = await flows.find(db, id);
       if (!flow?.hookSecret) throw new HooklineError("not_found", "This hook does not exist; check its address");
-      const body = await bytes();
-      await assertKnown(openHookSecret(vault, flow), headers, body, clock);
+      const body = await request.bytes();
+      await assertKnown(openHookSecret(vault, flow), request, body, clock);
       if (triggersOf(flow.definition, "hook").length === 0 || flow.status === "paused") {
         throw new HooklineError("conflict", "The flow of this hook is paused; enable it first");
       }
@@ -73,11 +76,17 @@ function placeOf(row: string): SealContext {
   return { table: "flows", row, field: "hook_secret" };
 }
 
-async function assertKnown(secret: string, headers: HookRequest["headers"], body: Buffer, clock: Clock): Promise<void> {
+async function assertKnown(
+  secret: string,
+  { headers, isParsed }: HookRequest,
+  body: Buffer,
+  clock: Clock,
+): Promise<void> {
   const bearer = /^Bearer +(\S+)$/i.exec(String(headers["authorization"] ?? ""))?.[1];
   const given = headers["x-hook-secret"] ?? bearer;
   if (given !== undefined && isSame(String(given), secret)) return;
   const hub = headers["x-hub-signature-256"];
+  if (isParsed && (hub ?? headers["webhook-signature"]) !== undefined) throw bodyRefused(UNSIGNED);
   const hmac = () => `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
   if (hub !== undefined && isSame(String(hub), hmac())) return;
   if (headers["webhook-signature"] === undefined) {
@@ -91,6 +100,9 @@ async function assertKnown(secret: string, headers: HookRequest["headers"], body
     throw new HooklineError("unauthenticated", `Hook: ${error.message}`, { cause: error });
   }
 }
+
+const UNSIGNED =
+  "a parser has read it before, so that its signature cannot be checked; mount Hookline before the middleware that reads bodies";
 
 function isSame(a: string, b: string): boolean {
   return timingSafeEqual(hash("sha256", a, "buffer"), hash("sha256", b, "buffer"));

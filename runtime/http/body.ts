@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { assertPlain, bodyJson, bodyRefused, bodyText } from "../core/body.ts";
-import { HooklineError } from "../core/errors.ts";
+import { bodyTooLarge } from "../core/network-stream.ts";
 
 /** Largest body, in bytes, of routes that do not say otherwise. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -17,6 +17,7 @@ export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Pro
   if (!hasBody(request)) return undefined;
   assertJson(request);
   if (!isParsed(request.body)) return parse(await readBytes(request, maxBytes));
+  assertLength(request, maxBytes);
   assertPlain(request.body);
   return request.body;
 }
@@ -27,19 +28,32 @@ export async function readBody(request: Request, maxBytes = MAX_BODY_BYTES): Pro
  * @throws HooklineError `too_large`, before anything is read where the request declares its length; `invalid_input` for packed bytes
  */
 export async function readBytes(request: Request, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
-  if (Number(request.headers["content-length"] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  assertLength(request, maxBytes);
   const encoding = request.headers["content-encoding"] ?? "identity";
   if (encoding.toLowerCase() !== "identity")
     throw bodyRefused("compressed bytes are not accepted; send them as they are");
   const { body } = request;
-  const bytes = body === undefined ? await readAll(request, maxBytes) : Buffer.isBuffer(body) ? body : written(body);
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
-  if (bytes.length === 0 && Number(request.headers["content-length"] ?? 0) > 0) {
-    throw bodyRefused(
-      "it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies",
-    );
+  if (body === undefined && request.readableDidRead) {
+    throw bodyRefused(`it was read before Hookline and not kept; ${REMEDY}`);
   }
+  if (isParsed(body) && !isJson(request))
+    throw bodyRefused(`it was read before Hookline, and its bytes are lost; ${REMEDY}`);
+  const bytes = body === undefined ? await readAll(request, maxBytes) : Buffer.isBuffer(body) ? body : written(body);
+  if (bytes.length > maxBytes) throw bodyTooLarge(maxBytes);
   return bytes;
+}
+
+const REMEDY = "mount Hookline before the middleware that reads bodies";
+
+/**
+ * Refuses a body where none is taken: who sends one expects it to mean something.
+ * @throws HooklineError `invalid_input`
+ */
+export async function refuseBody(request: Request, operation: string): Promise<void> {
+  if (!hasBody(request)) return;
+  const isDeclared = request.headers["transfer-encoding"] === undefined;
+  // Some clients announce a body in pieces, and then send none.
+  if (isDeclared || (await readBytes(request)).length > 0) throw bodyRefused(`${operation} takes none; leave it out`);
 }
 
 /** Bytes of a body that nobody reads which are still taken in. */
@@ -57,6 +71,10 @@ export function discardRest(request: Request): void {
     if (size > MOST_DISCARDED) request.destroy();
   });
   request.resume();
+}
+
+function assertLength({ headers }: Request, maxBytes: number): void {
+  if (Number(headers["content-length"] ?? 0) > maxBytes) throw bodyTooLarge(maxBytes);
 }
 
 function hasBody({ headers }: Request): boolean {
@@ -78,7 +96,7 @@ async function readAll(request: Request, maxBytes: number): Promise<Buffer> {
   // Leaving the loop early must not close the socket: the answer still has to go out.
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge(maxBytes);
+    if (size > maxBytes) throw bodyTooLarge(maxBytes);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -91,12 +109,9 @@ function parse(bytes: Buffer): unknown {
 
 /** A form or plain text can be sent by any web page without asking; JSON cannot, and that protects hosts that log in by cookie. */
 function assertJson(request: Request): void {
-  const type = request.headers["content-type"] ?? "";
-  if (!/^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(type)) {
-    throw bodyRefused("its content-type is not JSON; send content-type: application/json");
-  }
+  if (!isJson(request)) throw bodyRefused("its content-type is not JSON; send content-type: application/json");
 }
 
-function tooLarge(maxBytes: number): HooklineError {
-  return new HooklineError("too_large", `Body: it is larger than ${maxBytes} bytes; send less at once`);
+function isJson({ headers }: Request): boolean {
+  return /^application\/([\w.+-]+\+)?json\s*(;|$)/i.test(headers["content-type"] ?? "");
 }

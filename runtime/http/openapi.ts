@@ -3,7 +3,7 @@ import { ERROR_CODES } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { JsonSchema } from "../core/json.ts";
 import type { Route } from "../model/route.ts";
-import { bodyOf, queryOf } from "./serve.ts";
+import { queryOf } from "./serve.ts";
 
 /** Version of the API behind `/v1`, not of the package. */
 const API_VERSION = "1.0.0";
@@ -63,7 +63,7 @@ export function describeApi({ routes, nouns, tags }: Described, base: string): o
 
 function describeRoute(route: Route): object {
   const { operationId, summary, tag, auth, rawBody } = route;
-  const body = bodyOf(route);
+  const body = route.body?.schema;
   const parameters = describeParameters(route);
   const content = body && { "application/json": { schema: body } };
   const raw = rawBody && { requestBody: { description: rawBody, content: { "*/*": {} } } };
@@ -79,7 +79,11 @@ function describeRoute(route: Route): object {
 }
 
 function describeParameters(route: Route): object[] {
-  const { params = {}, requiredQuery = [], requestHeaders = {} } = route;
+  const { params = {}, requestHeaders = {} } = route;
+  const { properties, required = [] } = queryOf(route) as {
+    properties: Record<string, JsonSchema>;
+    required?: string[];
+  };
   const inPath = Object.entries(params).map(([name, description]) => ({
     name,
     in: "path",
@@ -87,10 +91,10 @@ function describeParameters(route: Route): object[] {
     description,
     schema: { type: "string" },
   }));
-  const inQuery = Object.entries(queryOf(route)).map(([name, { description, ...schema }]) => ({
+  const inQuery = Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: "query",
-    required: requiredQuery.includes(name),
+    required: required.includes(name),
     description,
     schema,
   }));
@@ -116,13 +120,12 @@ function describeResponses({ responses }: Route): object {
   return Object.fromEntries(entries) as object;
 }
 
-/** Every operation can meet a wrong method; the rest follows from what it takes. */
-function describeProblems({ auth, params, query, body, rawBody, problems = [] }: Route): object {
-  const statuses = new Set([405, ...problems]);
+/** Every operation can meet a wrong method, and what it does not take; the rest follows from what it takes. */
+function describeProblems({ auth, params, body, rawBody, problems = [] }: Route): object {
+  const statuses = new Set([400, 405, ...problems]);
   if (params !== undefined) statuses.add(404);
-  if (query !== undefined || body !== undefined) statuses.add(400);
   if (body !== undefined || rawBody !== undefined) statuses.add(413);
-  if (auth !== "public") for (const status of [400, 401, 403, 429, 500, 503]) statuses.add(status);
+  if (auth !== "public") for (const status of [401, 403, 429, 500, 503]) statuses.add(status);
   const entries = [...statuses].sort((a, b) => a - b).map((status) => [status, describeProblem(status)]);
   return Object.fromEntries(entries) as object;
 }

@@ -98,6 +98,7 @@ const securityHeaders: RequestHandler = (request, response, next) => {
 function refuseMethod(allowed: readonly string[]): RequestHandler {
   const all = allowed.includes("GET") ? [...allowed, "HEAD"] : allowed;
   return (request, response) => {
+    discardRest(request);
     response.status(405).set({ allow: all.join(", "), "content-type": "application/problem+json" });
     response.end(JSON.stringify(methodNotAllowed(request.method, all)));
   };

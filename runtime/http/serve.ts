@@ -3,10 +3,11 @@ import { pipeline } from "node:stream/promises";
 import type { Request, RequestHandler, Response } from "express";
 import { HooklineError } from "../core/errors.ts";
 import type { JsonSchema } from "../core/json.ts";
-import { checkedInput } from "../model/input.ts";
+import { checkedInput, type Input } from "../model/input.ts";
+import { inQuery } from "../model/input-query.ts";
 import { scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
-import { discardRest, readBody, readBytes } from "./body.ts";
+import { discardRest, readBody, readBytes, refuseBody } from "./body.ts";
 
 export interface ServeOptions {
   open: () => Promise<unknown>;
@@ -60,55 +61,31 @@ async function respond(response: Response, { status, body, headers = {} }: Reply
 
 type ReadInput = (request: Request) => Promise<Omit<PublicCall, "open"> & { body: unknown }>;
 
-/** The schemas of a route's query parameters. */
-export function queryOf({ query = {} }: Route): Record<string, JsonSchema> {
-  return isListQuery(query) ? query.parameters : query;
+/** The schema of a route's query. */
+export function queryOf({ query = {}, openQuery = false }: Route): JsonSchema {
+  return isInput(query) ? query.schema : { type: "object", properties: query, additionalProperties: openQuery };
 }
 
-/** The schema of a route's body. */
-export function bodyOf({ body }: Route): JsonSchema | undefined {
-  return isInput(body) ? body.schema : body;
+function isInput(query: Route["query"]): query is Input<unknown> {
+  return typeof query?.["check"] === "function";
 }
 
-function isInput(body: Route["body"]): body is Extract<NonNullable<Route["body"]>, { check: unknown }> {
-  return typeof body?.["check"] === "function";
-}
-
-function isListQuery(query: NonNullable<Route["query"]>): query is Extract<typeof query, { check: unknown }> {
-  return typeof query["check"] === "function";
-}
-
-/** Reads and checks a route's input; what the service checks itself is passed on unchanged. */
+/** Reads a route's input, and checks its query; the body is the service's to check. */
 function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
-  const { requiredQuery: required = [], openQuery = false, query = {}, body, bodyBytes } = route;
-  const parameters = queryOf(route);
-  const what = `${route.operationId} `;
-  const checkQuery = isListQuery(query)
-    ? query
-    : checkedInput(what, { type: "object", additionalProperties: openQuery, required, properties: parameters });
-  const checkBody = body === undefined || isInput(body) ? undefined : checkedInput(what, body);
+  const { operationId, query, body, rawBody, bodyBytes } = route;
+  const querySchema = queryOf(route);
+  const checkQuery = isInput(query) ? query : checkedInput("query", querySchema);
   const base = baseUrl?.replace(/\/+$/, "");
   return async (request) => {
-    const asked = readQuery(request.originalUrl, parameters);
+    const asked = readQuery(request.originalUrl, querySchema["properties"] as Record<string, JsonSchema>);
+    if (body === undefined && rawBody === undefined) await refuseBody(request, operationId);
     const sent = body && ((await readBody(request, bodyBytes)) ?? {});
-    inQuery(() => checkQuery.check(asked));
-    checkBody?.check(sent);
+    await inQuery(() => checkQuery.check(asked));
     const params = request.params as Record<string, string>;
     const { headers, baseUrl: mountedAt } = request;
     const bytes = (maxBytes?: number) => readBytes(request, maxBytes);
     return { params, query: asked, body: sent, headers, base: base ?? mountedAt, request, bytes };
   };
-}
-
-/** What is wrong with a query has its place there; the sentence is that of the library. */
-function inQuery(check: () => void): void {
-  try {
-    check();
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    const faults = error.faults.map((fault) => ({ ...fault, pointer: `/query${fault.pointer}` }));
-    throw new HooklineError(error.code, error.message, { cause: error, faults });
-  }
 }
 
 /** Query parameters in the types their schemas ask for; a repeated one is a list. */

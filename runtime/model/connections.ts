@@ -31,6 +31,9 @@ export const connections = new Table("connections", {
   user: fixed(name("The user it belongs to.", { column: "user_id", example: "u_1" })),
   status: oneOf(STATUSES, "pending: not authorized yet; reauth_required: a person has to reconnect."),
   label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
+  account: hidden(
+    nullable(text("The account, as the vendor calls it, whatever people do; null when it is not known.")),
+  ),
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
   scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
@@ -124,17 +127,20 @@ export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<Conn
   return connections.byIds(sql, ids);
 }
 
-/** How many active connections of a connector lead to the account of this label. */
-export async function countAccountConnections(sql: Sql, connector: string, label: string): Promise<number> {
+/** How many active connections of a connector lead to an account. A label is no account: people choose it. */
+export async function countAccountConnections(sql: Sql, connector: string, account: string): Promise<number> {
   const row = await sql.get<{ n: number }>(
-    "select count(*) as n from connections where connector = ? and label = ? and status = 'active'",
-    [connector, label],
+    "select count(*) as n from connections where connector = ? and account = ? and status = 'active'",
+    [connector, account],
   );
   return row!.n;
 }
 
 export type ConnectionChanges = Partial<
-  Pick<ConnectionRow, "status" | "label" | "inputs" | "captured" | "scopes" | "credentials" | "expiresAt" | "error">
+  Pick<
+    ConnectionRow,
+    "status" | "label" | "account" | "inputs" | "captured" | "scopes" | "credentials" | "expiresAt" | "error"
+  >
 >;
 
 /**

@@ -10,6 +10,20 @@ export const inputQuery = {
 };
 
 /**
+ * Does what a query asks for. What is wrong with the query has its place there; the sentence is that of the library.
+ * `place` is where what was given stands in it.
+ */
+export async function inQuery<T>(work: () => T | Promise<T>, place = "/query"): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof HooklineError) || error.code !== "invalid_input") throw error;
+    const faults = error.faults.map((fault) => ({ ...fault, pointer: place + fault.pointer }));
+    throw new HooklineError(error.code, error.message, { cause: error, faults });
+  }
+}
+
+/**
  * The input that a query gives as JSON text; an empty one when it gives none.
  * @throws HooklineError `invalid_input` for anything but an object
  */

@@ -1,4 +1,3 @@
-import type { JsonSchema } from "../core/json.ts";
 import { checked, count, text, type Fields, type JsonOf } from "./field.ts";
 import { input, type Input } from "./input.ts";
 
@@ -32,23 +31,14 @@ const paging = {
 };
 
 /** What a list can be asked: `limit`, `cursor`, and the noun's own filters. */
-export interface ListQuery<Filters> extends Input<PageQuery & Filters> {
-  /** JSON Schemas of its parameters, for a query string. */
-  readonly parameters: Record<string, JsonSchema>;
-}
+export type ListQuery<Filters> = Input<PageQuery & Filters>;
 
 /** Declares the query of a list; `what` names the list in messages: "endpoints". */
 export function listQuery<const O extends Fields>(
   what: string,
   filters: O,
 ): ListQuery<{ -readonly [Name in keyof O]?: JsonOf<O[Name]> }> {
-  const declared = input(what, `Which ${what}.`, {}, { ...filters, ...paging });
-  return { ...declared, parameters: parametersOf(declared) };
-}
-
-/** JSON Schemas of the properties of an input, for a query string. */
-export function parametersOf({ schema }: Input<unknown>): Record<string, JsonSchema> {
-  return schema["properties"] as Record<string, JsonSchema>;
+  return input(what, `Which ${what}.`, {}, { ...filters, ...paging });
 }
 
 /** Limit and place of a page. A cursor is an id in disguise, so that nobody comes to rely on what is in it. */

@@ -31,7 +31,7 @@ export interface Call<Services = unknown, Body = unknown, Query = unknown> exten
   "open"
 > {
   services: Services;
-  /** As the route's schema says; for an {@link Input}, which the service checks, as it came. */
+  /** As it came: the service checks it. */
   body: Body;
   principal: Principal;
   /** Whose things the principal may see and touch. */
@@ -61,16 +61,14 @@ export interface Operation {
   tag: string;
   /** What each parameter in the path is. */
   params?: Record<string, string>;
-  /** JSON Schema of each query parameter, or the query of a list. Unknown parameters are refused. */
-  query?: Record<string, JsonSchema> | ListQuery<unknown>;
-  /** Those of them that must be given. */
-  requiredQuery?: readonly string[];
+  /** What the service checks as well, or the JSON Schema of each parameter. Unknown parameters are refused. */
+  query?: Input<unknown> | Record<string, JsonSchema>;
   /** Parameters others choose come along in the query. */
   openQuery?: boolean;
   /** Request headers that mean something, and what. */
   requestHeaders?: Record<string, string>;
-  /** What is given: an {@link Input} is checked by the service, a JSON Schema here. A body that requires nothing may be left out. */
-  body?: Input<unknown> | JsonSchema;
+  /** What is given, which the service checks. A body that requires nothing may be left out; without this, none is taken. */
+  body?: Input<unknown>;
   /** Largest body, in bytes; default 1 MB. */
   bodyBytes?: number;
   /** Instead of `body`: what the bytes are for, which the handler reads itself. */
@@ -133,6 +131,8 @@ interface Verb {
   summary: string;
   /** Default: the noun's view. */
   answers?: Answer;
+  /** Of a success; default 200. */
+  status?: 200 | 202;
   problems?: number[];
 }
 
@@ -251,7 +251,7 @@ export class Resource<Services> {
   #byId<Body>(
     method: Operation["method"],
     operationId: string,
-    { summary, answers, problems }: Verb,
+    { summary, answers, status = 200, problems }: Verb,
     handle: (call: Call<Services, Body>, id: string) => Promise<unknown>,
     rest = "",
   ): Route {
@@ -266,12 +266,12 @@ export class Resource<Services> {
       problems,
       params: { id: `Id of the ${name}` },
       responses: {
-        200: answers ?? {
+        [status]: answers ?? {
           description: `The ${name}.`,
           schema: ref(this.#schema),
         },
       },
-      handler: async (call: Call<Services, Body>) => ok(await handle(call, call.params["id"]!)),
+      handler: async (call: Call<Services, Body>) => ({ status, body: await handle(call, call.params["id"]!) }),
     } as const;
   }
 }

@@ -4,6 +4,7 @@ import type { Pool, PoolClient, PoolConfig, QueryResult } from "pg";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Database, SqlValue, Tx } from "./database.ts";
+import { FifoLock } from "./fifo-lock.ts";
 import { fromPostgres, isCollision } from "./postgres-errors.ts";
 import { oneOf, parameters, translate } from "./postgres-sql.ts";
 import { PostgresTx } from "./postgres-tx.ts";
@@ -14,6 +15,8 @@ export type Isolation = "read committed" | "repeatable read" | "serializable";
 /** How often a transaction that lost to another is done again, and how long it waits at most before the last time. */
 const TRIES = 12;
 const LONGEST_WAIT_MS = 500;
+/** Who has lost so often waits for the others of this process who have: many that only ever disturb each other would all give up. */
+const LOST_OFTEN = 2;
 
 /**
  * A {@link Database} on a pool of PostgreSQL connections.
@@ -31,6 +34,7 @@ export class PostgresDatabase implements Database {
   readonly #server: string;
   readonly #log: Log;
   readonly #current = new AsyncLocalStorage<PostgresTx>();
+  readonly #losers = new FifoLock();
   readonly #closers = new Set<() => Promise<void>>();
   #running = 0;
   #onIdle: (() => void) | undefined;
@@ -68,13 +72,21 @@ export class PostgresDatabase implements Database {
 
   transaction<T>(work: (tx: Tx) => Promise<T>, isolation: Isolation = "serializable"): Promise<T> {
     return this.#counted(async () => {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await this.#transaction(work, isolation);
-        } catch (error) {
-          if (attempt === TRIES || !isCollision(error)) throw error;
+      let isAlone = false;
+      try {
+        for (let attempt = 1; ; attempt++) {
+          try {
+            return await this.#transaction(work, isolation);
+          } catch (error) {
+            if (attempt === TRIES || !isCollision(error)) throw error;
+          }
           await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_WAIT_MS));
+          if (attempt < LOST_OFTEN || isAlone) continue;
+          await this.#losers.acquire();
+          isAlone = true;
         }
+      } finally {
+        if (isAlone) this.#losers.release();
       }
     });
   }

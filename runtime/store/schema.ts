@@ -193,4 +193,20 @@ export const migrations: readonly Migration[] = [
     `alter table streams add column doubt text`,
     `alter table streams add column deletions_accepted_at ${d.bigint}`,
   ],
+  () => [
+    `alter table connections add column account text`,
+    nameAccounts,
+    `drop index connections_by_account`,
+    `create index connections_by_account on connections (connector, account)`,
+  ],
 ];
+
+/** The account of a connection stood among its captured values, where no index finds it. */
+async function nameAccounts(tx: Tx): Promise<void> {
+  for (const { id, captured } of await tx.all<{ id: string; captured: string }>(
+    "select id, captured from connections",
+  )) {
+    const { account } = JSON.parse(captured) as { account?: string };
+    if (account !== undefined) await tx.run("update connections set account = ? where id = ?", [account, id]);
+  }
+}

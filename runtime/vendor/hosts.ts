@@ -26,8 +26,8 @@ export function hostGuard(connector: string, allowedHosts: readonly string[], ov
   const overridden = new Set(overriddenHosts(override));
   return (url) => {
     const host = bareHost(url.hostname);
-    const named = exact.has(host) || exact.has(hostAndPort(url)) || suffixes.some((suffix) => host.endsWith(suffix));
-    if (overridden.has(hostAndPort(url)) || (named && url.protocol === "https:")) return;
+    const named = exact.has(host) || suffixes.some((suffix) => host.endsWith(suffix));
+    if (overridden.has(hostAndPort(url)) || (named && url.protocol === "https:" && url.port === "")) return;
     throw new HooklineError(
       "host_not_allowed",
       `${connector}: ${url.protocol}//${url.host} is not one of its hosts (https: ${allowedHosts.join(", ")}); ` +

@@ -108,7 +108,9 @@ export function createLimits(
           );
         }
         patience -= wait;
-        await sleep(wait, undefined, { signal });
+        await sleep(wait, undefined, { signal }).catch(() => {
+          throw signal!.reason;
+        });
       }
     },
     learn: (subject, headers) => {

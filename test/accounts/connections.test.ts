@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { findConnection } from "../../runtime/model/connections.ts";
 import type { Accounts } from "../../runtime/accounts/accounts.ts";
-import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
+import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
 
 const TOKEN = "canary-bearer-token-123456";
 const DAY = 24 * 3_600_000;
 
 async function acmeWith(
   authentication: object,
-  me: () => Reply = () => ({ json: { email: "ada@x.example", location: "loc_9" } }),
+  me: (request: Seen) => Reply = () => ({ json: { email: "ada@x.example", location: "loc_9" } }),
 ) {
   const vendor = await vendorServer(me);
   const h = await harness([acme({ authentication: authentication as never })], { url: vendor.url });
@@ -153,6 +154,21 @@ describe("what the library refuses", () => {
       { faults: [{ pointer: "/inputs" }] },
     ],
     [
+      "an input that the manifest does not know",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: TOKEN }, inputs: { "a/b": 1 } }),
+      { faults: [{ pointer: "/inputs/a~1b", message: "unknown property" }] },
+    ],
+    [
+      "credentials with a property that it does not know",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: TOKEN, "a/b": 1 } }),
+      { faults: [{ pointer: "/credentials/a~1b", message: "unknown property; bearer takes token" }] },
+    ],
+    [
+      "a number that is no token",
+      (a) => a.create({ connector: "acme", user: "u", credentials: { token: 7 } }),
+      { faults: [{ pointer: "/credentials/token", message: "is required, as text" }] },
+    ],
+    [
       "another user than the scope's",
       (a) => a.create({ connector: "acme", user: "u" }, { user: "v" }),
       { code: "forbidden" },
@@ -252,7 +268,7 @@ describe("connections", () => {
     h.db.run(
       `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})
        insert into connections select 'con_x' || i, connector, user_id, status, label, inputs, captured, scopes, auth_type,
-         credentials, expires_at, version, null, null, null, created_at, updated_at from connections, n where id = ?`,
+         credentials, expires_at, version, null, null, null, created_at, updated_at, account from connections, n where id = ?`,
       [id],
     );
   const withRefresh = (refresh: object) => acmeWith({ ...acmeOAuth, refresh });
@@ -295,6 +311,23 @@ describe("connections", () => {
     expect((await h.accounts.get(id)).warnings).toEqual([]);
   });
 
+  it("take the end of a token as whole milliseconds, and no time beyond the calendar", async () => {
+    const { accounts, db } = await acmeWith(acmeOAuth);
+    const create = (expiresAt: unknown) =>
+      accounts.create({ connector: "acme", user: "a", credentials: { accessToken: TOKEN, expiresAt } });
+    for (const [given, kept] of [
+      [1.5, 1],
+      [8.64e15, 8.64e15],
+    ]) {
+      const { id } = await create(given);
+      expect((await findConnection(db, id))!.expiresAt).toBe(kept);
+    }
+    await expect(create(8.64e15 + 1)).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" }],
+    });
+  });
+
   it("leave the grant alone on removal while another connection lives on it", async () => {
     const { accounts, vendor } = await acmeWith(acmeOAuth);
     const credentials = { accessToken: TOKEN, refreshToken: "refresh-token-x" };
@@ -313,5 +346,22 @@ describe("connections", () => {
     await accounts.remove(id);
     await expect(accounts.get(id)).rejects.toMatchObject({ code: "not_found" });
     expect(logged.join()).toContain("could not be revoked");
+  });
+
+  it("tell accounts apart by what the vendor says, never by a label that a person chose", async () => {
+    const { accounts, vendor } = await acmeWith(acmeOAuth, ({ headers }) => ({
+      json: { email: headers.authorization },
+    }));
+    const connect = (user: string, accessToken: string) =>
+      accounts.create({ connector: "acme", user, credentials: { accessToken } });
+    const his = await connect("him", "a-token-of-him");
+    const hers = await connect("her", "a-token-of-her");
+    await accounts.update(his.id, { label: hers.label! });
+    await accounts.remove(hers.id);
+    expect(vendor.calls("/revoke")).toHaveLength(1);
+    const again = await connect("him", "a-token-of-him");
+    await accounts.update(again.id, { label: "Work" });
+    await accounts.remove(again.id);
+    expect(vendor.calls("/revoke")).toHaveLength(1);
   });
 });

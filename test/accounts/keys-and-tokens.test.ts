@@ -3,6 +3,7 @@ import { createApiKeys } from "../../runtime/accounts/api-keys.ts";
 import { createUserTokens } from "../../runtime/accounts/user-tokens.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
+import { rememberSecret, scrub } from "../../runtime/core/secrets.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { storeOfTest } from "../postgres.ts";
@@ -38,6 +39,13 @@ describe("an API key", () => {
       code: "not_found",
       message: `API key ${id} does not exist; list them to find the right id`,
     });
+  });
+
+  it("that nobody made drives no secret out of memory", async () => {
+    const keys = createApiKeys(await makeStore());
+    rememberSecret("a-secret-of-this-process");
+    for (let i = 0; i < 10_001; i++) await keys.isValid(`hl_${"0".repeat(32)}_${String(i).padStart(43, "0")}`);
+    expect(scrub("it is a-secret-of-this-process")).toBe("it is [secret]");
   });
 
   it("shows when it was last used, to the minute", async () => {

@@ -125,6 +125,16 @@ describe("variables", () => {
   });
 });
 
+describe("an owner that is a time", () => {
+  it("is the user of that text, as JSON has it", async () => {
+    const variables = (await makeStore()).variablesWith([oldKey]);
+    await variables.set(new Date(0) as never, "a", { value: new Date(1) });
+    expect((await variables.list("1970-01-01T00:00:00.000Z")).data).toMatchObject([
+      { name: "a", value: "1970-01-01T00:00:00.001Z" },
+    ]);
+  });
+});
+
 describe("what expressions read of variables", () => {
   it("is opened when it is read, once as long as it stays the same", async () => {
     const { opened, variables } = await makeCounted();

@@ -87,6 +87,27 @@ const CASES: Record<string, Case> = {
     http: "GET /v1/events?since=yesterday",
     library: (h) => h.events.list({ since: "yesterday" }),
   },
+  "a list with a parameter that is in every object": {
+    http: "GET /v1/endpoints?__proto__=x",
+    library: (h) => h.endpoints.list(JSON.parse('{"__proto__":"x"}') as object),
+  },
+  "an explanation of nothing": {
+    http: "GET /v1/explain?connection=con_1&kye=n1",
+    library: (h) => h.events.explain({ connection: "con_1", kye: "n1" } as never),
+  },
+  "functions in an unknown format": {
+    http: "GET /v1/functions?format=xml&usr=u_1",
+    library: (h) => h.functions.list({ format: "xml", usr: "u_1" } as never),
+  },
+  "functions of nobody": {
+    http: "GET /v1/functions",
+    library: (h) => h.functions.list(),
+  },
+  "a function called for nobody": {
+    http: "POST /v1/functions/notes-create_note/call",
+    body: { title: "a" },
+    library: (h) => h.functions.call("notes-create_note", { title: "a" }),
+  },
   "a connection without a user": {
     http: "POST /v1/connections",
     body: { connector: "notes", return_to: "x" },
@@ -105,6 +126,11 @@ const CASES: Record<string, Case> = {
   "a connection that is not there": {
     http: "GET /v1/connections/con_1",
     library: (h) => h.connections.get("con_1"),
+  },
+  "a connection with inputs and credentials of odd names": {
+    http: "POST /v1/connections",
+    body: { connector: "notes", user: "u_1", credentials: { "a/b": "x", token: "t" } },
+    library: (h) => h.connections.create({ connector: "notes", user: "u_1", credentials: { "a/b": "x", token: "t" } }),
   },
   "connections of an unknown status": {
     http: "GET /v1/connections?status=lost",
@@ -251,6 +277,26 @@ describe("what only a program can give", () => {
       "a scope of an unknown user",
       (h) => h.variables.list("u_1", { user: undefined }),
       "variables.list: argument 2 names no user; leave user out for everybody's",
+    ],
+    [
+      "a number that is none",
+      (h) => h.endpoints.create({ ...endpoint, ratePerSecond: Number.NaN }),
+      "endpoint/ratePerSecond: is NaN or infinite, which JSON cannot say; give another value",
+    ],
+    [
+      "a value with a number that is none",
+      (h) => h.variables.set(null, "a", { value: { most: Infinity } }),
+      "variable/value/most: is NaN or infinite, which JSON cannot say; give another value",
+    ],
+    [
+      "an owner who is no number, and would be the workspace",
+      (h) => h.variables.set(Number.NaN as never, "a", { value: 1 }),
+      "variable/user: is NaN or infinite, which JSON cannot say; give another value",
+    ],
+    [
+      "an owner who is not there",
+      (h) => h.variables.set(undefined as never, "a", { value: 1 }),
+      "variable/user: is required",
     ],
   ])("is refused when it is %s", async (_what, call, message) => {
     const { runtime } = await makeApi();

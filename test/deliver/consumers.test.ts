@@ -8,6 +8,22 @@ import { makeHarness, soon } from "./harness.ts";
 
 const DAY = 24 * 60 * 60_000;
 
+const makeStore = async (): Promise<string> => `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
+
+/** A process with an event for a consumer that only an earlier one had. */
+async function makeUnregistered() {
+  const store = await makeStore();
+  const first = await makeHarness({ store });
+  first.consumers.on("contact.*", () => {}, { name: "crm" });
+  await first.start();
+  await first.stop();
+  const process = await makeHarness({ store, clock: first.clock });
+  await process.start();
+  await process.emit({});
+  await soon(async () => expect((await process.made())[0]!.nextAttemptAt).toBe(process.clock.now() + 60_000));
+  return { store, process };
+}
+
 describe("a consumer in the process", () => {
   it("is called with the same event a webhook's verifier returns", async () => {
     const harness = await makeHarness();
@@ -43,7 +59,7 @@ describe("a consumer in the process", () => {
   });
 
   it("gets what happened before it was there again", async () => {
-    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
+    const store = await makeStore();
     const first = await makeHarness({ store });
     first.consumers.on("contact.*", () => {
       throw new Error("not now");
@@ -70,16 +86,7 @@ describe("a consumer in the process", () => {
   });
 
   it("that nobody registers for 5 days gets no more, until it is registered again", async () => {
-    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
-    const first = await makeHarness({ store });
-    first.consumers.on("contact.*", () => {}, { name: "crm" });
-    await first.start();
-    await first.stop();
-
-    const second = await makeHarness({ store, clock: first.clock });
-    await second.start();
-    await second.emit({});
-    await soon(async () => expect((await second.made())[0]!.nextAttemptAt).toBe(second.clock.now() + 60_000));
+    const { store, process: second } = await makeUnregistered();
     await second.pass(5 * DAY);
     await soon(async () => expect((await second.made())[0]!.status).toBe("cancelled"));
     await second.emit({});
@@ -87,7 +94,7 @@ describe("a consumer in the process", () => {
     expect((await second.stored()).map(({ type }) => type)).toContain("endpoint.disabled");
     await second.stop();
 
-    const third = await makeHarness({ store, clock: first.clock });
+    const third = await makeHarness({ store, clock: second.clock });
     const seen: unknown[] = [];
     third.consumers.on("contact.*", (event) => void seen.push(event), { name: "crm" });
     await third.start();
@@ -187,17 +194,25 @@ describe("a consumer in the process", () => {
     running[1]!();
   });
 
-  it("that no process has registered is looked for again after a minute, and not before", async () => {
-    const store = `sqlite:${join(await mkdtemp(join(tmpdir(), "hookline-")), "store.db")}`;
-    const first = await makeHarness({ store });
-    first.consumers.on("contact.*", () => {}, { name: "crm" });
-    await first.start();
-    await first.stop();
+  it("that is ordered hears of what concerns no record, whatever else still runs", async () => {
+    const harness = await makeHarness();
+    const seen: string[] = [];
+    let first = () => {};
+    harness.consumers.on("*", { timeoutSeconds: 1, ordered: true }, ({ type }) => {
+      seen.push(type);
+      return seen.length === 1 ? new Promise((resolve) => (first = resolve)) : undefined;
+    });
+    await harness.start();
+    await harness.emit({ type: "connection.active", stream: null, recordKey: null });
+    await soon(async () => expect((await harness.made())[0]!.attempts).toHaveLength(1));
+    await harness.emit({ type: "endpoint.disabled", stream: null, recordKey: null });
+    await soon(async () => expect((await harness.made())[1]!.status).toBe("delivered"));
+    expect(seen).toEqual(["connection.active", "endpoint.disabled"]);
+    first();
+  });
 
-    const second = await makeHarness({ store, clock: first.clock });
-    await second.start();
-    await second.emit({});
-    await soon(async () => expect((await second.made())[0]!.nextAttemptAt).toBe(second.clock.now() + 60_000));
+  it("that no process has registered is looked for again after a minute, and not before", async () => {
+    const { process: second } = await makeUnregistered();
     let calls = 0;
     second.consumers.on("contact.*", () => void calls++, { name: "crm" });
     await second.pass(59_999);

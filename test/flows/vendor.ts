@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen, type Listening } from "../fixtures/listen.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { TestServer } from "../fixtures/listen.ts";
 
 /** A request that changed something, as the vendor saw it. */
 export interface Effect {
@@ -9,7 +9,7 @@ export interface Effect {
 }
 
 /** A vendor with people to poll and things to do, which counts what was done, and for keys it knows does it once. */
-export class DeskVendor {
+export class DeskVendor extends TestServer {
   readonly people = new Map<string, { id: string; firstName: string; email?: string; tags: string[] }>();
   pageSize = 100;
   /** Every request that was carried out. */
@@ -20,20 +20,6 @@ export class DeskVendor {
   intercept: (request: IncomingMessage, response: ServerResponse) => boolean | void = () => false;
   /** Called once an effect has happened, before the answer. */
   onEffect: (effect: Effect, response: ServerResponse) => boolean | void = () => false;
-  #listening: Listening | undefined;
-
-  async start(): Promise<this> {
-    this.#listening = await listen(createServer((request, response) => void this.#answer(request, response)));
-    return this;
-  }
-
-  get url(): string {
-    return this.#listening!.url;
-  }
-
-  stop(): Promise<void> {
-    return this.#listening!.stop();
-  }
 
   put(id: string, firstName: string, more: { email?: string; tags?: string[] } = {}): void {
     this.people.set(id, { id, firstName, tags: [], ...more });
@@ -50,7 +36,7 @@ export class DeskVendor {
     return this.effects.filter((effect) => effect.path === path).map(({ body }) => body);
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url!, "http://desk.example");
     const send = (status: number, body: unknown) =>
       void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { request } from "node:http";
-import type { ErrorRequestHandler } from "express";
+import express, { type ErrorRequestHandler } from "express";
 import { describe, expect, it } from "vitest";
 import { makeApi, soon, type Api } from "./compose.ts";
 
@@ -232,6 +232,47 @@ describe("/v1/hooks", () => {
     });
     const fresh = await api.ask("POST", flow.hook, { token: null, headers: { "x-hook-secret": hookSecret }, body: {} });
     expect([old.status, fresh.status]).toEqual([401, 202]);
+  });
+});
+
+describe("a hook behind a host's parser", () => {
+  const hooked = async () => {
+    const api = await makeApi({
+      mount: (app, router) => app.use(express.json()).use(express.urlencoded()).use("/integrations", router),
+    });
+    const body = { name: "Hooked", triggers: [{ hook: {} }], steps: [{ id: "wait", delay: "PT1S" }] };
+    const { hook, hookSecret } = await api.must("POST", "/v1/flows", { body });
+    const post = (headers: Record<string, string>, body: string) =>
+      api.ask("POST", hook, { token: null, headers, body });
+    return { post, hookSecret };
+  };
+  const body = '{ "title": "Signed" }';
+
+  it("takes the secret, as it does anywhere", async () => {
+    const { post, hookSecret } = await hooked();
+    expect((await post({ "x-hook-secret": hookSecret }, body)).status).toBe(202);
+  });
+
+  it("says why no signature can be checked", async () => {
+    const { post, hookSecret } = await hooked();
+    const hub = `sha256=${createHmac("sha256", hookSecret).update(body).digest("hex")}`;
+    const headers = { "webhook-id": "m1", "webhook-timestamp": "1", "webhook-signature": "v1,x" };
+    const detail =
+      "Body: a parser has read it before, so that its signature cannot be checked; mount Hookline before the middleware that reads bodies";
+    for (const signed of [{ "x-hub-signature-256": hub }, headers] as Record<string, string>[]) {
+      const answer = await post(signed, body);
+      expect([answer.status, answer.body.code, answer.body.detail]).toEqual([400, "invalid_input", detail]);
+    }
+  });
+
+  it("does not take a form for what a parser made of it", async () => {
+    const { post, hookSecret } = await hooked();
+    const form = { "content-type": "application/x-www-form-urlencoded", "x-hook-secret": hookSecret };
+    const { status, body: problem } = await post(form, "title=Hi");
+    expect([status, problem.detail]).toEqual([
+      400,
+      "Body: it was read before Hookline, and its bytes are lost; mount Hookline before the middleware that reads bodies",
+    ]);
   });
 });
 

@@ -1,6 +1,6 @@
 import express from "express";
 import { describe, expect, it } from "vitest";
-import { makeApi } from "./compose.ts";
+import { ADMIN, makeApi } from "./compose.ts";
 
 const body = { url: "https://consumer.example/hooks" };
 
@@ -32,6 +32,33 @@ describe("the router", () => {
     const refused = await ask("POST", "/v1/endpoints", { body: `{"url":"${body.url}","headers":{"__proto__":{}}}` });
     expect([refused.status, refused.body.code]).toEqual([400, "invalid_input"]);
     expect((await must("GET", "/v1/endpoints")).data).toHaveLength(1);
+  });
+
+  it.each([
+    ["with its length", JSON.stringify(body)],
+    ["in pieces", new Blob([JSON.stringify(body)]).stream()],
+  ])("says so when a body was read before it and not kept: %s", async (_how, sent) => {
+    const { url } = await makeApi({
+      mount: (app, router) =>
+        app.use((request, _response, next) => void request.resume().once("end", next)).use("/integrations", router),
+    });
+    const headers = { "content-type": "application/json", authorization: `Bearer ${ADMIN}` };
+    const answer = await fetch(`${url}/v1/endpoints`, { method: "POST", headers, body: sent, duplex: "half" });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      expect.objectContaining({
+        detail:
+          "Body: it was read before Hookline and not kept; mount Hookline before the middleware that reads bodies",
+      }),
+    ]);
+  });
+
+  it("keeps the bound of a body that a host's parser let pass", async () => {
+    const { ask } = await makeApi({
+      mount: (app, router) => app.use(express.json({ limit: "10mb" })).use("/integrations", router),
+    });
+    const long = await ask("POST", "/v1/endpoints", { body: { ...body, where: "x".repeat(1024 * 1024) } });
+    expect([long.status, long.body.code]).toEqual([413, "too_large"]);
   });
 
   it.each(["", "/a", "/a/b"])("works under the path '%s', and tells where things are made", async (prefix) => {

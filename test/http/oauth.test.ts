@@ -43,6 +43,13 @@ describe("connecting by OAuth", () => {
     expect([refused.status, refused.body.code]).toEqual([400, "invalid_url"]);
   });
 
+  it("ends where the product wants, in whatever alphabet that is written", async () => {
+    const { begin, callback } = await makeGoogle();
+    const { authorizeUrl } = await begin({ returnTo: "https://app.example/設定\r\n?tab=ü" });
+    const { status, headers } = await callback(await consent(authorizeUrl));
+    expect([status, headers.get("location")]).toEqual([303, "https://app.example/%E8%A8%AD%E5%AE%9A?tab=%C3%BC"]);
+  });
+
   it("tells a person who said no, or came late, and repeats nothing of what the link says", async () => {
     const { begin, callback } = await makeGoogle();
     const { authorizeUrl } = await begin();

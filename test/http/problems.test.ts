@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES, HooklineError } from "../../runtime/core/errors.ts";
 import { problemOf } from "../../runtime/core/problem.ts";
@@ -203,7 +204,58 @@ function chunked(url: string, body: string): Promise<number> {
   });
 }
 
+describe("a body where none is taken", () => {
+  const send = async (url: string, method: string, headers: Record<string, string>, body = ""): Promise<unknown[]> => {
+    const sent = httpRequest(url, { method, headers: { authorization: `Bearer ${ADMIN}`, ...headers } }).end(body);
+    const [response] = (await once(sent, "response")) as [IncomingMessage];
+    const text = Buffer.concat((await response.toArray()) as Buffer[]).toString();
+    return [response.statusCode, (JSON.parse(text) as { detail?: string }).detail];
+  };
+  const json = { "content-type": "application/json", "content-length": "2" };
+  const chunks = { "transfer-encoding": "chunked" };
+
+  it.each([
+    ["GET", "/v1/connections", "listConnections"],
+    ["POST", "/v1/deliveries/dlv_1/retry", "retryDelivery"],
+    ["DELETE", "/v1/endpoints/ep_1", "deleteEndpoint"],
+    ["GET", "/healthz", "getLiveness"],
+  ])("is refused: %s %s", async (method, path, operation) => {
+    const { url } = await makeApi();
+    const refused = [400, `Body: ${operation} takes none; leave it out`];
+    expect(await send(url + path, method, json, "{}")).toEqual(refused);
+    expect(await send(url + path, method, chunks, "hello")).toEqual(refused);
+  });
+
+  it("is none when it is announced and does not come", async () => {
+    const { url } = await makeApi();
+    expect(await send(`${url}/v1/connections`, "GET", chunks)).toEqual([200, undefined]);
+  });
+});
+
 describe("a body that its reader leaves unread", () => {
+  const MOST = 16 * 1024 * 1024;
+
+  it.each([
+    ["is taken in up to 16 MB, and the next request is answered", "POST /v1/nowhere", MOST, 2],
+    ["beyond that ends the connection", "POST /v1/nowhere", MOST + 1, 1],
+    ["is taken in where the method is wrong", "PUT /v1/connections", MOST, 2],
+    ["beyond that ends the connection there as well", "PUT /v1/connections", MOST + 1, 1],
+  ])("%s", async (_what, request, length, answers) => {
+    const api = new globalThis.URL((await makeApi()).url);
+    const socket = connect(Number(api.port), api.hostname);
+    const [method, path] = request.split(" ") as [string, string];
+    const head = (method: string, path: string, more: string): string =>
+      `${method} ${api.pathname}${path} HTTP/1.1\r\nhost: ${api.host}\r\n${more}\r\n`;
+    let answered = 0;
+    socket.on("data", (data: Buffer) => (answered += data.toString("latin1").split("HTTP/1.1 ").length - 1));
+    socket.on("error", () => {});
+    socket.write(head(method, path, `content-length: ${length}\r\n`));
+    socket.write(Buffer.alloc(length));
+    socket.write(head("GET", "/healthz", "connection: close\r\n"));
+    await once(socket, "close");
+    expect(answered).toBe(answers);
+  });
+
   it("does not hold up the next request of the same connection", { timeout: 20_000 }, async () => {
     const { url, connect, vendor } = await makeApi();
     const con = await connect("u_1");

@@ -48,6 +48,11 @@ describe("the checker", () => {
 
   const rules: [string, (manifest: Loose) => void, RegExp][] = [
     [
+      "a server on a port of its own",
+      (m) => (m["server"].url = "https://api.acme.example:8443"),
+      /server\/url: has port 8443; hosts are called on the usual port of https/,
+    ],
+    [
       "an action's input that lets unknown properties pass",
       (m) => delete m["actions"].update_contact.input.additionalProperties,
       /update_contact\/input: lets unknown properties pass; add "additionalProperties": false/,

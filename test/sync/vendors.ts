@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen, type Listening } from "../fixtures/listen.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { bodyOf, TestServer } from "../fixtures/listen.ts";
 
 export interface Labelled {
   value: string;
@@ -235,7 +235,7 @@ export const flat: Face = {
 };
 
 /** An address book behind HTTP. What people do in it is not counted; what comes over HTTP is. */
-export class ContactsVendor {
+export class ContactsVendor extends TestServer {
   readonly face: Face;
   readonly cards = new Map<string, Kept>();
   /** Successful writes over HTTP, as `POST c1`. */
@@ -249,24 +249,11 @@ export class ContactsVendor {
   #made = 0;
   #last = 0;
   readonly #log: { revision: number; id: string }[] = [];
-  #listening: Listening | undefined;
 
   constructor(face: Face, now: () => number = Date.now) {
+    super();
     this.face = face;
     this.#now = now;
-  }
-
-  async start(): Promise<this> {
-    this.#listening = await listen(createServer((request, response) => void this.#answer(request, response)));
-    return this;
-  }
-
-  get url(): string {
-    return this.#listening!.url;
-  }
-
-  stop(): Promise<void> {
-    return this.#listening!.stop();
   }
 
   /** A person makes a contact. */
@@ -308,9 +295,8 @@ export class ContactsVendor {
     this.#log.push({ revision: this.#log.length + 1, id });
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    let body = "";
-    for await (const chunk of request) body += String(chunk);
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
     if (this.before(request, response)) return;
     const { status, answer } = this.#do(request.method!, new URL(request.url!, this.url), body);
     if (this.after(request, response)) return;

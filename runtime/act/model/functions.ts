@@ -30,5 +30,5 @@ export function agentUser(named: string | undefined, scope: Scope): string {
   const user = ownerIn(scope, agentQuery.check({ user: named }).user);
   if (user !== undefined) return user;
   const message = "is required with an admin key; name the user whose connections are meant";
-  throw new HooklineError("invalid_input", `user: ${message}`, { faults: [{ pointer: "/query/user", message }] });
+  throw new HooklineError("invalid_input", `functions/user: ${message}`, { faults: [{ pointer: "/user", message }] });
 }

@@ -1,4 +1,4 @@
-import { inputQuery, parseInput } from "../../model/input-query.ts";
+import { inputQuery, inQuery, parseInput } from "../../model/input-query.ts";
 import { ok, type Route } from "../../model/route.ts";
 import { listOf, object, ref } from "../../model/schema.ts";
 import { actionInput } from "../model/actions.ts";
@@ -42,9 +42,8 @@ export const actionRoutes: Route[] = [
     problems: vendorProblems,
     handler: async ({ services, params, query, scope }) => {
       const input = parseInput(query.input);
-      return ok({
-        data: await services.actions.options(params["id"]!, params["target"]!, params["property"]!, input, scope),
-      });
+      const list = () => services.actions.options(params["id"]!, params["target"]!, params["property"]!, input, scope);
+      return ok({ data: await inQuery(list, "/query/input") });
     },
   }),
 ];

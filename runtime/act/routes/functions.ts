@@ -1,14 +1,12 @@
-import type { JsonSchema } from "../../core/json.ts";
 import type { InputOf } from "../../model/input.ts";
+import { inQuery } from "../../model/input-query.ts";
 import { ok, type Route } from "../../model/route.ts";
 import { anyObject, listOf, object, ref } from "../../model/schema.ts";
 import { actionInput } from "../model/actions.ts";
-import { agentQuery, functionQuery } from "../model/functions.ts";
+import { agentQuery, agentUser, functionQuery } from "../model/functions.ts";
 import { keyHeader, keyOf, userRoute, vendorProblems } from "./services.ts";
 
 const tag = "functions";
-/** Whose functions, as query parameters. */
-export const userQuery = agentQuery.schema["properties"] as Record<string, JsonSchema>;
 
 export const functionRoutes: Route[] = [
   userRoute<unknown, InputOf<typeof functionQuery>>({
@@ -17,7 +15,7 @@ export const functionRoutes: Route[] = [
     operationId: "listFunctions",
     summary: "Every action of a user's connections, as function definitions for AI agents",
     tag,
-    query: functionQuery.schema["properties"] as Record<string, JsonSchema>,
+    query: functionQuery,
     responses: {
       200: {
         description: "The functions.",
@@ -29,7 +27,7 @@ export const functionRoutes: Route[] = [
         }),
       },
     },
-    handler: async ({ services, query, scope }) => ok(await services.functions.list(query, scope)),
+    handler: async ({ services, query, scope }) => ok(await inQuery(() => services.functions.list(query, scope))),
   }),
   userRoute<Record<string, unknown>, InputOf<typeof agentQuery>>({
     method: "post",
@@ -38,12 +36,14 @@ export const functionRoutes: Route[] = [
     summary: "Runs the action of a function; the body is the arguments that the model gave",
     tag,
     params: { name: "Name of the function" },
-    query: userQuery,
+    query: agentQuery,
     requestHeaders: keyHeader,
     body: actionInput,
     responses: { 200: { description: "The result.", schema: ref("ActionResult") } },
     problems: vendorProblems,
-    handler: async ({ services, params, query, body, scope, ...call }) =>
-      ok(await services.functions.call(params["name"]!, body, { ...keyOf(call), ...query }, scope)),
+    handler: async ({ services, params, query, body, scope, ...call }) => {
+      const user = await inQuery(() => agentUser(query.user, scope));
+      return ok(await services.functions.call(params["name"]!, body, { ...keyOf(call), user }, scope));
+    },
   }),
 ];

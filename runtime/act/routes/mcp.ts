@@ -1,6 +1,8 @@
 import { type Route } from "../../model/route.ts";
 import { anyObject } from "../../model/schema.ts";
-import { userQuery } from "./functions.ts";
+import { inQuery } from "../../model/input-query.ts";
+import { mcpMessage } from "../mcp.ts";
+import { agentQuery, agentUser } from "../model/functions.ts";
 import { userRoute } from "./services.ts";
 
 export const mcpRoutes: Route[] = [
@@ -10,15 +12,16 @@ export const mcpRoutes: Route[] = [
     operationId: "sendMcpMessage",
     summary: "Model Context Protocol, streamable HTTP without sessions: every action of a user's connections as a tool",
     tag: "functions",
-    query: userQuery,
-    body: anyObject("A JSON-RPC message.", { jsonrpc: "2.0", id: 1, method: "tools/list" }),
+    query: agentQuery,
+    body: mcpMessage,
     responses: {
       200: { description: "The answer.", schema: anyObject("A JSON-RPC response.") },
       202: { description: "A notification was accepted." },
       default: { description: "The message does not follow the protocol.", schema: anyObject("A JSON-RPC error.") },
     },
     handler: async ({ services, query, headers, body, scope }) => {
-      const { status, body: answer } = await services.mcp({ ...query, headers, body }, scope);
+      const user = await inQuery(() => agentUser(query.user, scope));
+      const { status, body: answer } = await services.mcp({ user, headers, body }, scope);
       return answer === undefined
         ? { status }
         : { status, body: answer, headers: { "content-type": "application/json" } };

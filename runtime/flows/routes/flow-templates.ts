@@ -1,4 +1,4 @@
-import { inputQuery, parseInput } from "../../model/input-query.ts";
+import { inputQuery, inQuery, parseInput } from "../../model/input-query.ts";
 import { created, noContent, ok, routesOf, type Route } from "../../model/route.ts";
 import { listOf, object, pageSchema, ref, text } from "../../model/schema.ts";
 import { installation, newTemplate, type Installation } from "../model/templates.ts";
@@ -69,7 +69,8 @@ export const flowTemplateRoutes: Route[] = [
     problems: [409, 424, 502, 504],
     handler: async ({ services, scope, params, query }) => {
       const chosen = parseInput(query.input);
-      return ok({ data: await services.templates.options(params["id"]!, params["property"]!, chosen, scope) });
+      const list = () => services.templates.options(params["id"]!, params["property"]!, chosen, scope);
+      return ok({ data: await inQuery(list, "/query/input") });
     },
   }),
   userRoute<Installation>({

@@ -1,3 +1,4 @@
+import { isObject } from "../../core/json.ts";
 import { routesOf, type Route } from "../../model/route.ts";
 import { nullable, object, text } from "../../model/schema.ts";
 import type { FlowsServices } from "../services.ts";
@@ -30,9 +31,10 @@ export const hookRoutes: Route[] = [
       },
     },
     problems: [401, 409, 429, 500, 503],
-    handler: async ({ open, params, query, headers, bytes }) => {
+    handler: async ({ open, params, query, headers, bytes, request }) => {
       const { hooks } = await open();
-      return { status: 202, body: await hooks.call(params["id"]!, { headers, query, bytes: () => bytes() }) };
+      const call = { headers, query, bytes: () => bytes(), isParsed: isObject(request.body) };
+      return { status: 202, body: await hooks.call(params["id"]!, call) };
     },
   }),
 ];

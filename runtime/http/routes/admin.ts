@@ -2,7 +2,6 @@ import { newUserToken } from "../../accounts/user-tokens.ts";
 import { apiKeyQuery, newApiKey, type NewApiKey } from "../../model/api-keys.ts";
 import { statsQuery } from "../../deliver/stats.ts";
 import type { InputOf } from "../../model/input.ts";
-import { parametersOf } from "../../model/page.ts";
 import { created, noContent, ok, routesOf, type Route } from "../../model/route.ts";
 import { pageSchema, ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
@@ -67,7 +66,7 @@ export const adminRoutes: Route[] = [
     operationId: "getStats",
     summary: "Counts of connections, events, deliveries and polls",
     tag,
-    query: parametersOf(statsQuery),
+    query: statsQuery,
     responses: { 200: { description: "The counts.", schema: ref("Stats") } },
     handler: async ({ services, query, scope }) => ok(await services.stats(query, scope)),
   }),

@@ -1,6 +1,5 @@
 import { recordQuestion, type RecordQuestion } from "../../deliver/explain.ts";
 import { eventQuery } from "../../model/events.ts";
-import { parametersOf } from "../../model/page.ts";
 import { ok, routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
@@ -25,8 +24,7 @@ export const eventRoutes: Route[] = [
     operationId: "explainRecord",
     summary: "Explains one record: whether it is known, since when, which events it had and where they went",
     tag: "events",
-    query: parametersOf(recordQuestion),
-    requiredQuery: ["connection", "stream", "key"],
+    query: recordQuestion,
     responses: { 200: { description: "What is known of the record.", schema: ref("Explanation") } },
     problems: [404],
     handler: async ({ services, query, scope }) => ok(await services.events.explain(query, scope)),

@@ -1,5 +1,4 @@
-import { HooklineError } from "../../core/errors.ts";
-import { inputQuery, parseInput } from "../../model/input-query.ts";
+import { inputQuery, inQuery, parseInput } from "../../model/input-query.ts";
 import { ok, routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
@@ -23,21 +22,9 @@ export const sampleRoutes: Route[] = [
     },
     responses: { 200: { description: "The examples.", schema: ref("Sample") } },
     problems: [409, 424, 502, 504],
-    handler: async ({ services, scope, params: { id = "", trigger = "" }, query: { live, input } }) =>
-      ok(await inQuery(() => services.samples.get(id, trigger, { live, input: parseInput(input) }, scope))),
+    handler: async ({ services, scope, params: { id = "", trigger = "" }, query }) => {
+      const options = { live: query.live, input: parseInput(query.input) };
+      return ok(await inQuery(() => services.samples.get(id, trigger, options, scope)));
+    },
   }),
 ];
-
-/** Faults of an input that came in the query have their place there. */
-async function inQuery<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof HooklineError) || error.code !== "invalid_input") throw error;
-    const faults = error.faults.map((fault) => ({
-      ...fault,
-      pointer: fault.pointer.replace(/^\/input/, "/query/input"),
-    }));
-    throw new HooklineError(error.code, error.message, { cause: error, faults });
-  }
-}

@@ -8,9 +8,11 @@ import {
 } from "../../model/subscriptions.ts";
 import type { Services } from "../services.ts";
 
-const { resource, userRoute } = routesOf<Services>();
-const tag = "subscriptions";
-const subscription = resource({ path: "/v1/subscriptions", name: "subscription", tag });
+const subscription = routesOf<Services>().resource({
+  path: "/v1/subscriptions",
+  name: "subscription",
+  tag: "subscriptions",
+});
 
 export const subscriptionRoutes: Route[] = [
   subscription.create(
@@ -33,25 +35,23 @@ export const subscriptionRoutes: Route[] = [
   subscription.remove({ summary: "Ends a subscription" }, ({ services, scope }, id) =>
     services.subscriptions.remove(id, scope),
   ),
-  userRoute({
-    method: "post",
-    path: "/v1/subscriptions/{id}/poll",
-    operationId: "pollSubscription",
-    summary: "Schedules a poll of its stream for now",
-    tag,
-    params: { id: "Id of the subscription" },
-    responses: {
-      202: {
+  subscription.post(
+    "poll",
+    "pollSubscription",
+    {
+      summary: "Schedules a poll of its stream for now",
+      status: 202,
+      answers: {
         description: "The poll is scheduled.",
         schema: object("A scheduled poll.", { id: text("Id of the subscription.") }),
       },
+      problems: [409],
     },
-    problems: [409],
-    handler: async ({ services, scope, params: { id = "" } }) => {
+    async ({ services, scope }, id) => {
       await services.subscriptions.poll(id, scope);
-      return { status: 202, body: { id } };
+      return { id };
     },
-  }),
+  ),
   subscription.post(
     "pause",
     "pauseSubscription",

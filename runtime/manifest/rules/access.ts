@@ -30,8 +30,9 @@ export const hostsAreAllowed: Rule = (context) => {
     ),
   ];
   const foreign = urls.flatMap(({ url, pointer }) => {
-    const host = new URL(url).hostname;
-    return isAllowed(host, allowed) ? [] : [{ pointer, message: `"${host}" is not in allowedHosts; add it there` }];
+    const { hostname: host, port } = new URL(url);
+    if (!isAllowed(host, allowed)) return [{ pointer, message: `"${host}" is not in allowedHosts; add it there` }];
+    return port === "" ? [] : [{ pointer, message: `has port ${port}; hosts are called on the usual port of https` }];
   });
   const google = server && "googleapis" in server && !allowed.some((host) => host.endsWith("googleapis.com"));
   return google
