@@ -1,5 +1,5 @@
 import { refuseFaults, type Fault } from "../core/errors.ts";
-import { isObject, joinPointer, plainJson, pointerTokens, type JsonSchema } from "../core/json.ts";
+import { isObject, joinPointer, plainFault, plainJson, pointerTokens, type JsonSchema } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
 import { schemasOf, type Field, type Fields, type JsonOf } from "./field.ts";
 import { object } from "./schema.ts";
@@ -70,7 +70,7 @@ export async function checkBeside<Given, Beside>(
     isFaulty: (property: keyof Given & string) => boolean,
   ) => Promise<{ faults: Iterable<Fault>; beside: Beside }>,
 ): Promise<{ given: Given; beside: Beside }> {
-  const json = plainJson(given);
+  const json = plain(what, given);
   const faults = input.faults(json);
   const faulty = new Set(faults.map(({ pointer }) => pointerTokens(pointer)[0]));
   const isFaulty = (property: string): boolean => faulty.has(property);
@@ -93,18 +93,28 @@ function declared<Given>(
   };
   return {
     schema,
-    faults: (given = {}) => faultsOf(plainJson(given)),
-    check: (given = {}) => {
-      const json = plainJson(given);
+    faults: (given = {}) => {
+      const fault = plainFault(given);
+      return fault === undefined ? faultsOf(plainJson(given)) : [fault];
+    },
+    check: (given) => {
+      const json = plain(what, given);
       refuseFaults(what, faultsOf(json));
       return json as Given;
     },
   };
 }
 
+/** A value as JSON, once it is known that nothing is lost by that. */
+function plain(what: string, given: unknown = {}): unknown {
+  const fault = plainFault(given);
+  if (fault !== undefined) refuseFaults(what, [fault]);
+  return plainJson(given);
+}
+
 /** Faults in the order of the properties that were given; what is missing comes last. */
 function inOrder(faults: Fault[], given: unknown): Fault[] {
   const places = new Map(Object.keys(isObject(given) ? given : {}).map((name, index) => [name, index]));
   const place = ({ pointer }: Fault): number => places.get(pointerTokens(pointer)[0] ?? "") ?? places.size;
-  return faults.toSorted((a, b) => place(a) - place(b));
+  return [...Map.groupBy(faults, place)].toSorted(([a], [b]) => a - b).flatMap(([, some]) => some);
 }
