@@ -16,6 +16,8 @@ const PASSING = new Set(["25006", "53100", "53300", "57014"]);
 const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK = "40P01";
 const UNIQUE_VIOLATION = "23505";
+/** Of a character, in text and in JSON. */
+const UNTRANSLATABLE = new Set(["22021", "22P05"]);
 /** Connection exceptions, insufficient resources, operator intervention. */
 const CLASSES = /^(08|53|57)/;
 /** What Node and the driver say when a server is not there, or not any more. */
@@ -43,6 +45,10 @@ export function fromPostgres(error: unknown, server: string): unknown {
   const reason = error.message;
   if (code === UNIQUE_VIOLATION) {
     return new HooklineError("conflict", `${server}: this exists already (${reason})`, { cause: error });
+  }
+  if (UNTRANSLATABLE.has(code)) {
+    const message = `${server}: a text has a character that PostgreSQL cannot store, such as NUL; remove it (${reason})`;
+    return new HooklineError("invalid_input", message, { cause: error });
   }
   const unusable = (what: string, passes: boolean): HooklineError =>
     new HooklineError("store_unusable", `${server}: ${what} (${reason})`, { cause: error, retry: passes ? {} : false });
