@@ -1,8 +1,5 @@
 import { HooklineError } from "./errors.ts";
-import { repeatedKey } from "./json.ts";
-
-/** Deepest nesting. */
-const MAX_DEPTH = 64;
+import { plainFault, repeatedKey } from "./json.ts";
 
 /**
  * The text of a body.
@@ -39,11 +36,9 @@ export function bodyJson(text: string): unknown {
  * Refuses what is nested too deeply, or would change the prototype of what it is copied into.
  * @throws HooklineError `invalid_input`
  */
-export function assertPlain(value: unknown, depth = MAX_DEPTH): void {
-  if (typeof value !== "object" || value === null) return;
-  if (depth === 0) throw bodyRefused(`it is nested more than ${MAX_DEPTH} deep; flatten it`);
-  if (Object.hasOwn(value, "__proto__")) throw bodyRefused('it has a property named "__proto__"; remove it');
-  for (const inner of Object.values(value)) assertPlain(inner, depth - 1);
+export function assertPlain(value: unknown): void {
+  const fault = value === undefined ? undefined : plainFault(value);
+  if (fault !== undefined) throw bodyRefused(`it ${fault.message}`);
 }
 
 /** A body that cannot be taken. */

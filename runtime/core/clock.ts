@@ -2,8 +2,11 @@
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Calls back whenever the time has been set, with by how many milliseconds: planned times move with it. */
-  onSet?(listener: (milliseconds: number) => void): void;
+  /**
+   * Calls back whenever the time has been set, with by how many whole milliseconds: planned times move with it.
+   * Returns how to be called no more.
+   */
+  onSet?(listener: (milliseconds: number) => void): () => void;
 }
 
 /** Durations and waiting, whatever becomes of the wall clock. */
@@ -26,20 +29,22 @@ export const systemTimers: Timers = {
   },
 };
 
-/** The wall clock is followed at once within this. */
+/** The wall clock is followed at once within this; back, by standing still until it has caught up. */
 const DRIFT_MS = 1_000;
 /** A time that the wall clock keeps for so long is believed. */
 const LASTING_MS = 60_000;
 
 /**
  * The wall clock, held steady by the monotonic one: a jump that is taken back within a minute is never seen. One that lasts is
- * taken over then, and told to those who have planned times, so that what was to happen in an hour still does.
+ * taken over then, and told to those who have planned times, so that what was to happen in an hour still does. Otherwise the time
+ * never goes back: what was due stays due.
  */
 export class SteadyClock implements Clock {
   readonly #wall: () => number;
   readonly #monotonic: () => number;
-  readonly #listeners: ((milliseconds: number) => void)[] = [];
+  readonly #listeners = new Set<(milliseconds: number) => void>();
   #offset: number;
+  #latest = -Infinity;
   /** Since when, on the monotonic clock, the wall clock is off, and by how much. */
   #jump: { since: number; by: number } | undefined;
 
@@ -59,15 +64,18 @@ export class SteadyClock implements Clock {
     } else if (this.#jump === undefined || Math.abs(by - this.#jump.by) > DRIFT_MS) {
       this.#jump = { since: monotonic, by };
     } else if (monotonic - this.#jump.since >= LASTING_MS) {
-      this.#offset += by;
+      const milliseconds = Math.round(by);
+      this.#offset += milliseconds;
+      this.#latest += milliseconds;
       this.#jump = undefined;
-      for (const listener of this.#listeners) listener(by);
+      for (const listener of this.#listeners) listener(milliseconds);
     }
-    return Math.round(monotonic + this.#offset);
+    return (this.#latest = Math.max(this.#latest, Math.round(monotonic + this.#offset)));
   }
 
-  onSet(listener: (milliseconds: number) => void): void {
-    this.#listeners.push(listener);
+  onSet(listener: (milliseconds: number) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 }
 

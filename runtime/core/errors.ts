@@ -78,6 +78,9 @@ export interface HooklineErrorOptions {
   retry?: false | { after?: number };
 }
 
+/** Most faults that an error lists. */
+const MOST_FAULTS = 100;
+
 /** A failure of the world around Hookline. The message says where, what is wrong, and what to do. */
 export class HooklineError extends Error {
   readonly code: ErrorCode;
@@ -90,9 +93,16 @@ export class HooklineError extends Error {
     this.name = "HooklineError";
     this.code = code;
     this.data = options.data ?? {};
-    this.faults = options.faults ?? [];
+    this.faults = mostFaults(options.faults ?? []);
     this.retry = options.retry ?? false;
   }
+}
+
+/** The first faults, and how many more there are: a person reads no more, and an answer is no place for them. */
+function mostFaults(faults: Fault[]): Fault[] {
+  if (faults.length <= MOST_FAULTS) return faults;
+  const message = `${faults.length - MOST_FAULTS} more faults are not listed; correct these first`;
+  return [...faults.slice(0, MOST_FAULTS), { pointer: "", message }];
 }
 
 /** `file#/pointer: message`, the one form in which faults are printed. */

@@ -1,3 +1,5 @@
+import type { Fault } from "./errors.ts";
+
 export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
 export type JsonObject = { [key: string]: JsonValue };
 
@@ -67,15 +69,57 @@ export function canonicalJson(value: unknown): string {
 
 /** `JSON.parse` that limits nesting and leaves out `__proto__`. @throws SyntaxError like the original */
 export function parseJson(text: string, maxDepth = 128): unknown {
-  const value: unknown = JSON.parse(text, (key, inner: unknown) => (key === "__proto__" ? undefined : inner));
-  assertDepth(value, maxDepth);
+  const value: unknown = JSON.parse(text);
+  clean(value, maxDepth);
   return value;
 }
 
-function assertDepth(value: unknown, left: number): void {
+function clean(value: unknown, left: number): void {
   if (typeof value !== "object" || value === null) return;
   if (left === 0) throw new SyntaxError("JSON is nested too deeply");
-  for (const inner of Object.values(value)) assertDepth(inner, left - 1);
+  if (Object.hasOwn(value, "__proto__")) delete (value as Record<string, unknown>)["__proto__"];
+  for (const inner of Object.values(value)) clean(inner, left - 1);
+}
+
+/** Deepest nesting of what people give. */
+const MAX_DEPTH = 64;
+
+/**
+ * The first thing in a value that JSON cannot carry, or that nobody may give: nesting without end, or what would change the
+ * prototype of whatever it is copied into. Undefined when the whole of it is plain.
+ */
+export function plainFault(value: unknown, depth = MAX_DEPTH): Fault | undefined {
+  const pointer = "";
+  const kind = foreignKind(value);
+  if (kind !== undefined) return { pointer, message: `is ${kind}, which JSON cannot carry; give plain data` };
+  if (typeof value !== "object" || value === null) return undefined;
+  if (depth === 0) return { pointer, message: `is nested more than ${MAX_DEPTH} deep; flatten it` };
+  if (Object.hasOwn(value, "__proto__")) return { pointer, message: 'has a property named "__proto__"; remove it' };
+  const json = toJson(value);
+  if (json !== value) return plainFault(json, depth - 1);
+  for (const [name, inner] of Object.entries(value)) {
+    if (inner === undefined && !Array.isArray(value)) continue;
+    const fault = plainFault(inner, depth - 1);
+    if (fault !== undefined) return { ...fault, pointer: joinPointer(pointer, name) + fault.pointer };
+  }
+  return undefined;
+}
+
+/** What a value is that `JSON.stringify` would leave out, empty or turn into null without a word. */
+function foreignKind(value: unknown): string | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? undefined : String(value);
+  if (value === undefined) return "undefined";
+  if (typeof value !== "object" || value === null) return PLAIN.has(typeof value) ? undefined : `a ${typeof value}`;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "a Date without a time" : undefined;
+  const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  return kind === "Object" || Array.isArray(value) || toJson(value) !== value ? undefined : `a ${kind}`;
+}
+
+const PLAIN = new Set(["string", "boolean", "object"]);
+
+function toJson(value: object): unknown {
+  const { toJSON } = value as { toJSON?: unknown };
+  return typeof toJSON === "function" ? (toJSON.call(value) as unknown) : value;
 }
 
 /** The JSON text of a file that a person writes, where a name given twice is a slip. @throws SyntaxError for what is not such JSON */
@@ -98,13 +142,6 @@ export function plainJson(value: unknown): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Where a value has numbers that JSON can only carry as null: `NaN` and the infinite ones. Not for values with cycles. */
-export function notFinite(value: unknown, pointer = ""): string[] {
-  if (typeof value === "number") return Number.isFinite(value) ? [] : [pointer];
-  if (typeof value !== "object" || value === null) return [];
-  return Object.entries(value).flatMap(([name, inner]) => notFinite(inner, joinPointer(pointer, name)));
 }
 
 /** Where the JSON text that begins here ends. A regular expression would run out of stack on a long one. */

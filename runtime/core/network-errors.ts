@@ -1,8 +1,12 @@
 import { HooklineError } from "./errors.ts";
 
-/** Failures before a request could leave (Node's and OpenSSL's codes). */
-const NEVER_SENT =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_\w+|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|UND_ERR_CONNECT_TIMEOUT|(ERR_TLS_)?CERT_\w+|ERR_TLS_\w+|ERR_SSL_\w+|\w*SELF_SIGNED\w*|UNABLE_TO_\w+)$/;
+/** Errors of connections that were never made: no request has left through those. An error's code alone would not prove that. */
+const unconnected = new WeakSet<Error>();
+
+/** Notes that a connection could not be made. */
+export function noteUnconnected(error: Error): void {
+  unconnected.add(error);
+}
 
 class DeadlineError extends Error {}
 
@@ -40,7 +44,7 @@ export function asHooklineError(error: unknown, url: URL, deadlineMs: number): H
   }
   const { code } = error as NodeJS.ErrnoException;
   const reason = code ?? (error as Error).name;
-  const sent = !NEVER_SENT.test(reason);
+  const sent = !unconnected.has(error as Error);
   return new HooklineError(
     "network",
     `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`,

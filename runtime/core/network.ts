@@ -6,7 +6,7 @@ import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
 import { HooklineError } from "./errors.ts";
-import { asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
+import { asHooklineError, deadlineSignal, noteUnconnected, tooLarge } from "./network-errors.ts";
 import { openStream, plainHeaders, type StreamRequest, type StreamResponse } from "./network-stream.ts";
 
 export interface NetworkOptions extends NetworkPolicy {
@@ -168,7 +168,11 @@ function checkedConnector(
   };
   const [strict, trusting] = [build(true), build(false)];
 
-  return (options, callback) => {
+  return (options, connected) => {
+    const callback: buildConnector.Callback = (...outcome) => {
+      if (outcome[0] !== null) noteUnconnected(outcome[0]);
+      connected(...outcome);
+    };
     const host = bareHost(options.hostname);
     const port = options.port || (options.protocol === "http:" ? "80" : "443");
     if (trusted.has(`${host}:${port}`)) trusting(options, callback);

@@ -11,7 +11,8 @@ const remembered = new Set<string>();
 
 /** Remembers a token, key or password of this process, so that {@link scrub} finds it wherever it turns up. */
 export function rememberSecret(secret: string): void {
-  for (const form of new Set([secret, encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)])) remember(form);
+  for (const form of new Set([secret, encodeURIComponent(secret.toWellFormed()), JSON.stringify(secret).slice(1, -1)]))
+    remember(form);
 }
 
 function remember(secret: string): void {
@@ -56,7 +57,7 @@ const PATTERNS: [RegExp, string][] = [
   [new RegExp(`(^|[?&\\s"';])(${NAMES})=([^&\\s"'<>\\\\]+)`, "gi"), `$1$2=${REDACTED}`],
   [new RegExp(`(\\\\?"(?:${NAMES})\\\\?"\\s*:\\s*\\\\?")((?:[^"\\\\]|\\\\[^"])+)`, "gi"), `$1${REDACTED}`],
   [/\b(ya29\.|1\/\/|pit-|whsec_)[\w./+=-]{8,}/g, REDACTED],
-  [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, REDACTED],
+  [/(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, REDACTED],
 ];
 
 /** The text with every remembered secret, and whatever looks like one by its surroundings, replaced. */

@@ -4,10 +4,12 @@ import { systemTimers, type Clock, type Timers } from "../core/clock.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Database, Tx } from "../store/database.ts";
+import { Alarms } from "./alarms.ts";
 import type { Engine, Handler, NewJob, Outcome, Queue, WorkOptions } from "./engine.ts";
-import { settle } from "./outcomes.ts";
+import { Outcomes } from "./outcomes.ts";
 import { retryDelay } from "./retry.ts";
-import type { Claim, Finished, JobTable } from "./table.ts";
+import type { Claim, JobTable } from "./table.ts";
+import { TableClock } from "./table-clock.ts";
 import { Upkeep, UPKEEP } from "./upkeep.ts";
 import { within } from "./within.ts";
 import { ABORT_MS, BATCH, type QueueWork } from "./worker.ts";
@@ -26,9 +28,6 @@ const TIMER_STEP_MS = 20;
 const STORE_TROUBLE_MS = 1_000;
 const DEFAULT_GRACE_MS = 30_000;
 
-/** What a timer is for. */
-type Purpose = "turn" | "look" | "linger" | "beat";
-
 export interface JobEngineOptions {
   db: Database;
   table: JobTable;
@@ -44,33 +43,32 @@ export interface JobEngineOptions {
  * The engine: one loop claims, runs and settles the jobs of a table. It sleeps until a job is enqueued, a handler returns, or
  * it is time to look.
  *
- * `new` ──start──▶ `started` ──stop──▶ `stopping`: nothing new is claimed, and what runs has its grace ──▶ `stopped`: the rest
+ * `new` ──start──▶ `starting` ──▶ `started` ──stop──▶ `stopping`: nothing new is claimed, and what runs has its grace ──▶ `stopped`: the rest
  * is given back.
  */
 export class JobEngine implements Engine {
   readonly #db: Database;
   readonly #table: JobTable;
   readonly #clock: Clock;
+  readonly #time: TableClock;
   readonly #log: Log;
   readonly #timers: Timers;
+  readonly #alarms: Alarms<"turn" | "look" | "linger" | "beat">;
   readonly #random: () => number;
   readonly #works = new Map<Queue, QueueWork>();
   readonly #upkeep: Upkeep;
   #workers: Workers | undefined;
-  #finished: Finished[] = [];
+  readonly #outcomes: Outcomes;
   /** Runs the loop outside the context (trace, request) of whatever enqueue happened to wake it. */
   readonly #ownContext = AsyncLocalStorage.snapshot();
-  #state: "new" | "started" | "stopping" | "stopped" = "new";
+  #state: "new" | "starting" | "started" | "stopping" | "stopped" = "new";
+  #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #loop: Promise<void> | undefined;
   #woken = false;
   #settleNow = false;
   #beatNow = false;
   #lastTurn = -Infinity;
-  /** By how many milliseconds the clock has been set so far, and by how many the times in the table were moved with it. */
-  #set = 0;
-  #moved = 0;
-  readonly #cancels = new Map<Purpose, () => void>();
   #onSettled: (() => void) | undefined;
 
   constructor({ db, table, clock, log, timers = systemTimers, random = Math.random }: JobEngineOptions) {
@@ -79,6 +77,7 @@ export class JobEngine implements Engine {
     this.#clock = clock;
     this.#log = log;
     this.#timers = timers;
+    this.#alarms = new Alarms(timers);
     this.#random = random;
     this.#upkeep = new Upkeep(log);
     this.work(
@@ -86,10 +85,8 @@ export class JobEngine implements Engine {
       UPKEEP,
       this.#upkeep.handler(() => clock.now()),
     );
-    clock.onSet?.((milliseconds) => {
-      this.#set += milliseconds;
-      this.#wake();
-    });
+    this.#time = new TableClock(clock, () => this.#wake());
+    this.#outcomes = new Outcomes(table, this.#time, (claim, error) => this.#retry(claim, error));
   }
 
   /** Makes what enqueuing needs; `start` and the first `enqueue` do it too. */
@@ -99,8 +96,10 @@ export class JobEngine implements Engine {
 
   async enqueue(tx: Tx, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
-    const planned = jobs.map((job) => (job.runAt === undefined ? job : { ...job, runAt: job.runAt - this.#behind }));
-    await this.#table.enqueue(tx, planned, this.#now());
+    const planned = jobs.map((job) =>
+      job.runAt === undefined ? job : { ...job, runAt: this.#time.planned(job.runAt) },
+    );
+    await this.#table.enqueue(tx, planned, this.#time.now());
     tx.afterCommit(() => this.#wake());
   }
 
@@ -120,6 +119,15 @@ export class JobEngine implements Engine {
 
   async start(): Promise<void> {
     this.#assertNew("start");
+    this.#state = "starting";
+    this.#starting = this.#start().catch((error: unknown) => {
+      this.#state = "new";
+      throw error;
+    });
+    await this.#starting;
+  }
+
+  async #start(): Promise<void> {
     await this.#table.open();
     await this.#table.start(() => this.#wake());
     const upkeep = this.#upkeep.jobs(this.#clock.now());
@@ -130,7 +138,10 @@ export class JobEngine implements Engine {
       timers: this.#timers,
       workOf: (queue) => this.#works.get(queue)!,
       retry: (claim, error) => this.#retry(claim, error),
-      onFinished: (finished) => this.#onFinished(finished),
+      onFinished: (claim, outcome) => {
+        this.#outcomes.add(claim, outcome);
+        this.#onFinished(claim);
+      },
     });
     this.#state = "started";
     this.#lastTurn = this.#timers.monotonic();
@@ -159,17 +170,6 @@ export class JobEngine implements Engine {
     await this.#loop;
   }
 
-  /** By how much the times in the table are behind a clock that was set. */
-  get #behind(): number {
-    return this.#set - this.#moved;
-  }
-
-  /** The time as the table has it. */
-  #now(): number {
-    const now = this.#clock.now(); // It may find that it was set.
-    return now - this.#behind;
-  }
-
   /** The outcome of a failure nobody planned for. */
   #retry({ job }: Claim, error: unknown): Outcome {
     const delay = retryDelay(job.attempt, this.#random);
@@ -178,28 +178,11 @@ export class JobEngine implements Engine {
     return { runAgainAt: this.#clock.now() + delay, attempt: "count" };
   }
 
-  #onFinished(finished: Omit<Finished, "set">): void {
-    this.#finished.push({ ...finished, set: this.#set });
-    const { job, key } = finished.claim;
+  #onFinished({ job, key }: Claim): void {
     // Others wait behind a job with a key, and for the last of a queue nothing else would come.
     if (key !== null || !this.#workers!.isBusy(job.queue)) this.#settleNow = true;
-    else if (!this.#cancels.has("linger")) this.#after("linger", LINGER_MS, () => this.#settleSoon());
+    else if (!this.#alarms.has("linger")) this.#alarms.set("linger", LINGER_MS, () => this.#settleSoon());
     this.#wake();
-  }
-
-  /** Callbacks of one purpose replace each other. */
-  #after(what: Purpose, milliseconds: number, callback: () => void): void {
-    this.#cancel(what);
-    const done = (): void => {
-      this.#cancels.delete(what);
-      this.#ownContext(callback);
-    };
-    this.#cancels.set(what, this.#timers.after(milliseconds, done));
-  }
-
-  #cancel(what: Purpose): void {
-    this.#cancels.get(what)?.();
-    this.#cancels.delete(what);
   }
 
   async #showLife(): Promise<void> {
@@ -214,7 +197,7 @@ export class JobEngine implements Engine {
   #beat(): void {
     this.#beatNow = true;
     this.#wake();
-    if (this.#state !== "stopped") this.#after("beat", BEAT_MS, () => this.#beat());
+    if (this.#state !== "stopped") this.#alarms.set("beat", BEAT_MS, () => this.#beat());
   }
 
   #look(): void {
@@ -224,7 +207,7 @@ export class JobEngine implements Engine {
 
   #lookAgain(): void {
     this.#look();
-    if (this.#table.lookMs !== undefined) this.#after("look", this.#table.lookMs, () => this.#lookAgain());
+    if (this.#table.lookMs !== undefined) this.#alarms.set("look", this.#table.lookMs, () => this.#lookAgain());
   }
 
   #settleSoon(): void {
@@ -233,7 +216,7 @@ export class JobEngine implements Engine {
   }
 
   #wake(): void {
-    if (this.#state === "new" || this.#state === "stopped") return;
+    if (this.#state !== "started" && this.#state !== "stopping") return;
     this.#woken = true;
     this.#loop ??= this.#ownContext(() => this.#run());
   }
@@ -249,7 +232,10 @@ export class JobEngine implements Engine {
         this.#setTimer();
       } catch (error) {
         this.#log.error({ error }, "the job store is in trouble; trying again");
-        this.#after("turn", STORE_TROUBLE_MS, () => this.#wake());
+        // Whatever it was about to do is still to be done.
+        this.#workers?.look();
+        this.#settleNow = true;
+        this.#alarms.set("turn", STORE_TROUBLE_MS, () => this.#wake());
       }
     }
     this.#loop = undefined;
@@ -261,58 +247,45 @@ export class JobEngine implements Engine {
    */
   async #turn(): Promise<void> {
     if (this.#beatNow) await this.#showLife();
-    const now = this.#now();
-    if (this.#behind !== 0) await this.#move();
-    else if (this.#state === "started" && this.#finished.length < MOST_UNSETTLED && this.#workers!.aloneFor <= 0) {
+    const now = this.#time.now();
+    if (this.#time.behind !== 0) await this.#move();
+    else if (this.#state === "started" && this.#outcomes.size < MOST_UNSETTLED && this.#workers!.aloneFor <= 0) {
       await this.#workers!.claim(now);
     }
-    if (this.#settleNow || this.#state === "stopping" || this.#finished.length >= FULL_BATCH) await this.#commit();
-    if (this.#state === "started" && (this.#workers!.wantsWork || this.#behind !== 0)) this.#woken = true;
+    if (this.#settleNow || this.#state === "stopping" || this.#outcomes.size >= FULL_BATCH) await this.#commit();
+    if (this.#state === "started" && (this.#workers!.wantsWork || this.#time.behind !== 0)) this.#woken = true;
   }
 
   async #move(): Promise<void> {
-    const milliseconds = this.#behind;
-    await this.#table.move(milliseconds, () => void (this.#moved += milliseconds));
+    const milliseconds = this.#time.behind;
+    await this.#table.move(milliseconds, () => this.#time.moved(milliseconds));
     this.#log.warn({ milliseconds }, "the system's clock was set; planned times moved with it");
     this.#look();
   }
 
   async #commit(): Promise<void> {
-    this.#cancel("linger");
+    this.#alarms.cancel("linger");
     this.#settleNow = false;
-    const batch = this.#finished.slice(0, BATCH);
-    if (batch.length === 0) return;
-    for (const { job } of await this.#settle(batch)) {
+    if (this.#outcomes.size === 0) return;
+    const { settled, lost } = await this.#outcomes.commit();
+    for (const { job } of lost) {
       this.#log.warn({ queue: job.queue, data: job.data }, "a job took longer than its lease; another process has it");
     }
-    for (const { claim } of batch) this.#workers!.held.delete(claim);
-    this.#finished = this.#finished.slice(batch.length);
-    if (this.#finished.length > 0) this.#settleSoon();
+    for (const claim of settled) this.#workers!.held.delete(claim);
+    if (this.#outcomes.size > 0) this.#settleSoon();
     this.#onSettled?.();
-  }
-
-  #settle(batch: readonly Finished[]): Promise<Claim[]> {
-    return settle({
-      table: this.#table,
-      batch,
-      now: () => this.#now(),
-      planned: ({ outcome, set }) =>
-        typeof outcome === "object" && "runAgainAt" in outcome
-          ? { ...outcome, runAgainAt: outcome.runAgainAt + this.#moved - set }
-          : outcome,
-      retry: ({ claim }, error) => ({ claim, outcome: this.#retry(claim, error), set: this.#set }),
-    });
   }
 
   #setTimer(): void {
     if (this.#state !== "started") return;
     const { aloneFor, nextLook } = this.#workers!;
-    const delay = aloneFor > 0 ? aloneFor : nextLook - this.#now();
-    if (delay === Infinity) this.#cancel("turn");
-    else this.#after("turn", Math.max(delay, TIMER_STEP_MS), () => this.#wake());
+    const delay = aloneFor > 0 ? aloneFor : nextLook - this.#time.now();
+    if (delay === Infinity) this.#alarms.cancel("turn");
+    else this.#alarms.set("turn", Math.max(delay, TIMER_STEP_MS), () => this.#wake());
   }
 
   async #stop(graceMs: number): Promise<void> {
+    await this.#starting?.catch(() => {});
     this.#state = "stopping";
     this.#settleSoon();
     await this.#loop; // A claim under way starts its jobs first.
@@ -321,24 +294,21 @@ export class JobEngine implements Engine {
     this.#workers?.abort(new HooklineError("stopped", message));
     await within(this.#timers, ABORT_MS, this.#idle());
     this.#state = "stopped";
-    this.#finished = [];
-    for (const cancel of this.#cancels.values()) cancel();
+    this.#outcomes.forgetAll();
+    this.#alarms.cancelAll();
+    this.#time.forget();
     const unfinished = this.#workers?.abandon() ?? [];
-    if (unfinished.length > 0) await this.#giveBack(unfinished);
-    await this.#table.close();
-  }
-
-  async #giveBack(claims: readonly Claim[]): Promise<void> {
-    try {
-      await this.#settle(claims.map((claim) => ({ claim, outcome: "released", set: this.#set })));
-    } catch (error) {
-      this.#log.warn({ error, unfinished: claims.length }, "unfinished jobs are given back later instead");
+    if (unfinished.length > 0) {
+      await this.#outcomes.release(unfinished).catch((error: unknown) => {
+        this.#log.warn({ error, unfinished: unfinished.length }, "unfinished jobs are given back later instead");
+      });
     }
+    await this.#table.close();
   }
 
   /** Resolves when every handler has returned and every outcome is committed. */
   async #idle(): Promise<void> {
-    const busy = (): boolean => this.#finished.length > 0 || this.#workers?.busy === true;
+    const busy = (): boolean => this.#outcomes.size > 0 || this.#workers?.busy === true;
     if (!busy()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onSettled = () => {
@@ -348,7 +318,7 @@ export class JobEngine implements Engine {
   }
 
   #assertNew(what: string): void {
-    if (this.#state !== "new")
+    if (this.#state !== "new" || this.#stopping !== undefined)
       throw new TypeError(`${what} was called on an engine that has been started or stopped already.`);
   }
 }

@@ -88,7 +88,7 @@ export class BossSession {
     db.beforeClose(() => this.close());
   }
 
-  /** Throws `store_unusable` when its tables cannot be made; the next call tries again. */
+  /** The next call tries again when it fails. @throws HooklineError `store_unusable` when its tables cannot be made */
   open(): Promise<PgBoss> {
     return (this.#starting ??= startBoss(this.#db, this.#log).catch((error: unknown) => {
       this.#starting = undefined;
@@ -113,7 +113,7 @@ export class BossSession {
   }
 }
 
-/** Has its tables and queues made. It has connections of its own until it is stopped. Throws `store_unusable`. */
+/** Has its tables and queues made. It has connections of its own until it is stopped. @throws HooklineError `store_unusable` */
 async function startBoss(db: PostgresDatabase, log: Log): Promise<PgBoss> {
   const { PgBoss } = await import("pg-boss");
   const options: ConstructorOptions & PoolConfig = {
@@ -148,7 +148,7 @@ export const inside = (tx: PostgresTx): { db: Db } => ({
   db: { executeSql: (text, values) => tx.query(text, values) },
 });
 
-/** The transaction as PostgreSQL's. Throws `TypeError` for one of another store. */
+/** The transaction as PostgreSQL's. @throws TypeError for one of another store */
 export function postgresTx(tx: unknown): PostgresTx {
   if (tx instanceof PostgresTx) return tx;
   throw new TypeError("The jobs of a PostgreSQL store are enqueued in transactions of that store only.");

@@ -38,7 +38,7 @@ export class PostgresJobTable implements JobTable {
   readonly #sources = new Map<string, BossSource>();
   #boss: PgBoss | undefined;
 
-  /** Throws `TypeError` for another store. */
+  /** @throws TypeError for another store */
   constructor(db: Database, log: Log) {
     if (!(db instanceof PostgresDatabase))
       throw new TypeError("Jobs that many processes share need a PostgreSQL store.");
@@ -104,13 +104,13 @@ export class PostgresJobTable implements JobTable {
     return new Set(claims.filter(({ ticket }) => held.has(ticket!.id)));
   }
 
-  async end(tx: Tx, finished: readonly Finished[], now: number): Promise<void> {
+  async end(tx: Tx, finished: readonly Omit<Finished, "set">[], now: number): Promise<void> {
     const queues = Map.groupBy(finished, ({ claim }) => claim.job.queue);
     for (const [queue, some] of queues) await this.#end(postgresTx(tx), queue, some, now);
     tx.afterCommit(() => this.#wake([...queues.keys()]));
   }
 
-  async #end(tx: PostgresTx, queue: Queue, finished: readonly Finished[], now: number): Promise<void> {
+  async #end(tx: PostgresTx, queue: Queue, finished: readonly Omit<Finished, "set">[], now: number): Promise<void> {
     const boss = this.#boss!;
     const { released = [], ended = [] } = Object.groupBy(finished, ({ outcome }) =>
       outcome === "released" ? "released" : "ended",

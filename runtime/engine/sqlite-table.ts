@@ -21,7 +21,8 @@ const insert = (runAt: string, againAt: string): string => `
   values (?, ?, ?, ?, ?, ${runAt}, ${againAt}, 0, ?)
   on conflict (queue, unique_name) where unique_name is not null do update set
     run_at = iif(claimed_by is null and run_at < ${HELD} and ${NOT_SUSPECT}, min(run_at, ${wanted}), run_at),
-    again_at = iif(claimed_by is null and run_at < ${HELD}, null, min(coalesce(again_at, ${HELD}), ${wanted}))`;
+    again_at = iif(claimed_by is null and run_at < ${HELD}, null, min(coalesce(again_at, ${HELD}), ${wanted}))
+  returning grp`;
 const insertFree = insert("?", "null");
 const earlierOfKey = "exists (select 1 from jobs where queue = ? and key = ?)";
 const insertKeyed = insert(`iif(${earlierOfKey}, ${HELD}, ?)`, `iif(${earlierOfKey}, ?, null)`);
@@ -74,21 +75,15 @@ export class SqliteJobTable implements JobTable {
   }
 
   async enqueue(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {
-    const free: SqlValue[][] = [];
-    const keyed: SqlValue[][] = [];
-    for (const { queue, group, key = null, unique = null, data, runAt = now, attempt = 0 } of jobs) {
-      const row: SqlValue[] = [queue, group ?? "", key, unique, JSON.stringify(data)];
-      if (key === null) free.push([...row, runAt, attempt]);
-      else keyed.push([...row, queue, key, runAt, queue, key, runAt, attempt]);
+    const moved: Moved[] = [];
+    for (const { queue, group = "", key = null, unique = null, data, runAt = now, attempt = 0 } of jobs) {
+      const row: SqlValue[] = [queue, group, key, unique, JSON.stringify(data)];
+      const { grp } = (await (key === null
+        ? tx.get<{ grp: string }>(insertFree, [...row, runAt, attempt])
+        : tx.get<{ grp: string }>(insertKeyed, [...row, queue, key, runAt, queue, key, runAt, attempt])))!;
+      moved.push({ queue, group: grp, runAt }); // One that exists already keeps its group.
     }
-    if (free.length > 0) await tx.many(insertFree, free);
-    if (keyed.length > 0) await tx.many(insertKeyed, keyed);
-    tx.afterCommit(() =>
-      this.#expect(
-        jobs.map(({ queue, group = "", runAt = now }) => ({ queue, group, runAt })),
-        now,
-      ),
-    );
+    tx.afterCommit(() => this.#expect(moved, now));
   }
 
   /** A claim is this process's as long as it is open, and that is checked before. */
@@ -104,7 +99,7 @@ export class SqliteJobTable implements JobTable {
     return new Set(claims);
   }
 
-  async end(tx: Tx, finished: readonly Finished[], now: number): Promise<void> {
+  async end(tx: Tx, finished: readonly Omit<Finished, "set">[], now: number): Promise<void> {
     const moved: Moved[] = [];
     for (const { claim, outcome } of finished) {
       if (outcome === "released") await release(tx, claim);

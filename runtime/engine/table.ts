@@ -63,7 +63,7 @@ export interface JobTable {
   /** Which of these are still this process's; they stay that until the transaction ends. */
   held(tx: Tx, claims: readonly Claim[]): Promise<Set<Claim>>;
   /** Ends, moves or gives back jobs that are held. */
-  end(tx: Tx, finished: readonly Finished[], now: number): Promise<void>;
+  end(tx: Tx, finished: readonly Omit<Finished, "set">[], now: number): Promise<void>;
   /** Shows that this process lives, and has the jobs of those that do not run again. */
   beat(claims: readonly Claim[]): Promise<void>;
   /** The clock was set: planned times move with it, and `onMoved` is called as soon as they have. */

@@ -14,7 +14,7 @@ export class Upkeep {
     this.#log = log;
   }
 
-  /** `expression`: five fields, or six with seconds first; times are UTC. Throws `TypeError` when it does not parse. */
+  /** `expression`: five fields, or six with seconds first; times are UTC. @throws TypeError when it does not parse */
   add(name: string, expression: string, work: () => Promise<void>): void {
     assertCronExpression(`cron ${name}`, expression);
     this.#tasks.set(name, { expression, work });

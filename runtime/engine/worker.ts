@@ -24,7 +24,7 @@ export interface WorkerOptions {
   timers: Timers;
   /** The outcome of a failure nobody planned for. */
   retry: (claim: Claim, error: unknown) => Outcome;
-  onFinished: (finished: Omit<Finished, "set">) => void;
+  onFinished: (claim: Claim, outcome: Finished["outcome"]) => void;
 }
 
 /** The slots of one source, and the handlers that run in them. */
@@ -91,7 +91,7 @@ export class Worker {
       if (this.#running.delete(claim)) this.#finish(claim, outcome);
     };
     let forget = timers.after(deadlineMs, () => {
-      const message = `A ${claim.job.queue} job has not ended within ${deadlineMs / 1000} s and is given up; it is tried again`;
+      const message = `The ${claim.job.queue} job did not end within ${deadlineMs / 1000} s and was given up; it is tried again`;
       const error = new HooklineError("timeout", message);
       controller.abort(error);
       forget = timers.after(ABORT_MS, () => end(this.#o.retry(claim, error)));
@@ -121,12 +121,15 @@ export class Worker {
   #finish(claim: Claim, outcome: Finished["outcome"]): void {
     claim.closed = true;
     this.source.give(claim);
-    this.#o.onFinished({ claim, outcome });
+    this.#o.onFinished(claim, outcome);
   }
 }
 
 /** What a handler hears that wants to write although its job is another's by now. */
 export const lost = ({ job }: Claim): HooklineError =>
-  new HooklineError("conflict", `A ${job.queue} job took longer than it may; it is gone on with elsewhere`);
+  new HooklineError(
+    "conflict",
+    `The ${job.queue} job is no longer this handler's; nothing is written, and it runs elsewhere`,
+  );
 
 const isStopped = (reason: unknown): boolean => reason instanceof HooklineError && reason.code === "stopped";

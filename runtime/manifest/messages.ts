@@ -16,21 +16,27 @@ export function describeErrors(errors: readonly ErrorObject[], schema: object): 
   return [...faults.values()];
 }
 
-/** For every union that failed, innermost first: only the errors of the nearest branch, or one error for all branches. */
+/**
+ * For every union that failed, innermost first: only the errors of the nearest branch, or one error for all branches.
+ * Ajv tells of a union right after the errors of its branches.
+ */
 function reduceUnions(errors: readonly ErrorObject[], schema: object): ErrorObject[] {
-  let left = errors.filter((error) => !ENVELOPES.has(error.keyword));
-  const unions = left
-    .filter((error) => UNIONS.has(error.keyword))
-    .sort((a, b) => b.instancePath.length - a.instancePath.length);
-  for (const union of unions) {
-    const below = left.filter((error) => error !== union && isBelow(error, union));
+  const left: ErrorObject[] = [];
+  for (const union of errors) {
+    if (ENVELOPES.has(union.keyword)) continue;
+    if (!UNIONS.has(union.keyword)) {
+      left.push(union);
+      continue;
+    }
+    const below = left.splice(left.findLastIndex((error) => !isBelow(error, union)) + 1);
     const branches = (union.schema as object[]).map((branch) =>
       below.filter((error) =>
         schemasAt(branch, error.instancePath.slice(union.instancePath.length), schema).has(error.parentSchema),
       ),
     );
     const replaced = new Set([union, ...branches.flat()]);
-    left = [...left.filter((error) => !replaced.has(error)), ...meantErrors(union, branches)];
+    for (const error of below) if (!replaced.has(error)) left.push(error);
+    for (const error of meantErrors(union, branches)) left.push(error);
   }
   return left;
 }

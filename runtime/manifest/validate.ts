@@ -12,6 +12,8 @@ export type Validator = (value: unknown) => Fault[];
 const MAX_SCHEMA_LENGTH = 1_048_576;
 /** The deepest nesting of a schema and of a value checked by it. */
 const MAX_DEPTH = 100;
+/** A value of more parts is checked up to its first fault: the time that all of them take grows with the square of their number. */
+const MOST_PARTS = 20_000;
 /** Hookline's own annotations in schemas. */
 const ANNOTATIONS = ["x-antiExamples", "dynamicValues"];
 
@@ -25,9 +27,9 @@ const regExp = Object.assign(
   { code: "re2" },
 );
 
-function newAjv(): Ajv2020 {
+function newAjv(allErrors: boolean): Ajv2020 {
   const ajv = new Ajv2020({
-    allErrors: true,
+    allErrors,
     verbose: true,
     strict: false,
     validateFormats: true,
@@ -40,7 +42,8 @@ function newAjv(): Ajv2020 {
   return ajv;
 }
 
-let shared: Ajv2020 | undefined;
+/** By whether they find all faults or the first. */
+const shared = new Map<boolean, Ajv2020>();
 const cache = new WeakMap<object, Validator>();
 
 /**
@@ -52,11 +55,16 @@ const cache = new WeakMap<object, Validator>();
 export function compileSchema(schema: object): Validator {
   const known = cache.get(schema);
   if (known) return known;
-  let validate: ValidateFunction | undefined;
+  const compiled = new Map<boolean, ValidateFunction>();
   const validator: Validator = (value) => {
-    validate ??= compile(schema);
-    if (deeperThan(value, MAX_DEPTH)) return [{ pointer: "", message: `is nested more than ${MAX_DEPTH} deep` }];
-    return validate(value) ? [] : describeErrors(validate.errors as ErrorObject[], schema);
+    const parts = countParts(value, MAX_DEPTH);
+    if (parts === Infinity) return [{ pointer: "", message: `is nested more than ${MAX_DEPTH} deep` }];
+    const allErrors = parts <= MOST_PARTS;
+    let validate = compiled.get(allErrors);
+    if (validate === undefined) compiled.set(allErrors, (validate = compile(schema, allErrors)));
+    if (validate(value)) return [];
+    const faults = describeErrors(validate.errors as ErrorObject[], schema);
+    return allErrors ? faults : [...faults, { pointer: "", message: "is large; only its first fault is listed" }];
   };
   cache.set(schema, validator);
   return validator;
@@ -73,11 +81,12 @@ export function checkSchema(schema: object): Fault[] {
   }
 }
 
-function compile(schema: object): ValidateFunction {
-  if (deeperThan(schema, MAX_DEPTH)) throw refuse(`it is nested more than ${MAX_DEPTH} deep`);
+function compile(schema: object, allErrors = true): ValidateFunction {
+  if (countParts(schema, MAX_DEPTH) === Infinity) throw refuse(`it is nested more than ${MAX_DEPTH} deep`);
   if (JSON.stringify(schema).length > MAX_SCHEMA_LENGTH)
     throw refuse(`it is longer than ${MAX_SCHEMA_LENGTH} characters`);
-  const ajv = (shared ??= newAjv());
+  let ajv = shared.get(allErrors);
+  if (ajv === undefined) shared.set(allErrors, (ajv = newAjv(allErrors)));
   if (!ajv.validateSchema(schema)) {
     const faults = describeErrors(ajv.errors as ErrorObject[], schema);
     throw new HooklineError(
@@ -99,7 +108,11 @@ function refuse(problem: string, cause?: unknown): HooklineError {
   return new HooklineError("invalid_manifest", `The JSON Schema cannot be used: ${problem}`, { cause });
 }
 
-function deeperThan(value: unknown, limit: number): boolean {
-  if (!isObject(value) && !Array.isArray(value)) return false;
-  return limit === 0 || Object.values(value).some((inner) => deeperThan(inner, limit - 1));
+/** How many values there are in a value; Infinity when it is nested deeper than the limit. */
+function countParts(value: unknown, limit: number): number {
+  if (!isObject(value) && !Array.isArray(value)) return 1;
+  if (limit === 0) return Infinity;
+  let parts = 1;
+  for (const inner of Object.values(value)) parts += countParts(inner, limit - 1);
+  return parts;
 }

@@ -1,5 +1,5 @@
 import { refuseFaults, type Fault } from "../core/errors.ts";
-import { isObject, joinPointer, notFinite, plainJson, pointerTokens, type JsonSchema } from "../core/json.ts";
+import { isObject, joinPointer, plainFault, plainJson, pointerTokens, type JsonSchema } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
 import { schemasOf, type Field, type Fields, type JsonOf } from "./field.ts";
 import { object } from "./schema.ts";
@@ -70,8 +70,8 @@ export async function checkBeside<Given, Beside>(
     isFaulty: (property: keyof Given & string) => boolean,
   ) => Promise<{ faults: Iterable<Fault>; beside: Beside }>,
 ): Promise<{ given: Given; beside: Beside }> {
-  const json = plainJson(given);
-  const faults = input.faults(given);
+  const json = plain(what, given);
+  const faults = input.faults(json);
   const faulty = new Set(faults.map(({ pointer }) => pointerTokens(pointer)[0]));
   const isFaulty = (property: string): boolean => faulty.has(property);
   const sound = Object.entries(isObject(json) ? json : {}).filter(([property]) => !isFaulty(property));
@@ -87,41 +87,34 @@ function declared<Given>(
   further: (json: unknown, faults: readonly Fault[]) => Iterable<Fault>,
 ): Input<Given> {
   const checkForm = compileSchema(schema);
-  const isClosed = schema["additionalProperties"] === false;
-  const faultsOf = (given: unknown, json: unknown): Fault[] => {
-    const lost = [...(json === undefined ? [] : lostNumbers(given)), ...(isClosed ? lostPrototype(given) : [])];
-    const form = checkForm(json).filter(({ pointer }) => !lost.some((fault) => fault.pointer === pointer));
-    const faults = [...lost, ...form];
+  const faultsOf = (json: unknown): Fault[] => {
+    const faults = checkForm(json);
     return inOrder([...faults, ...further(json, faults)], json);
   };
   return {
     schema,
-    faults: (given = {}) => faultsOf(given, plainJson(given)),
-    check: (given = {}) => {
-      const json = plainJson(given);
-      refuseFaults(what, faultsOf(given, json));
+    faults: (given = {}) => {
+      const fault = plainFault(given);
+      return fault === undefined ? faultsOf(plainJson(given)) : [fault];
+    },
+    check: (given) => {
+      const json = plain(what, given);
+      refuseFaults(what, faultsOf(json));
       return json as Given;
     },
   };
 }
 
-/** As JSON they would be null, which often means something else. */
-function lostNumbers(given: unknown): Fault[] {
-  return notFinite(given).map((pointer) => ({
-    pointer,
-    message: "is NaN or infinite, which JSON cannot say; give another value",
-  }));
-}
-
-/** `plainJson` leaves it out, and nothing that is given may go unnoticed. */
-function lostPrototype(given: unknown): Fault[] {
-  if (!isObject(given) || !Object.hasOwn(given, "__proto__")) return [];
-  return [{ pointer: "/__proto__", message: 'unknown property "__proto__"; remove it' }];
+/** A value as JSON, once it is known that nothing is lost by that. */
+function plain(what: string, given: unknown = {}): unknown {
+  const fault = plainFault(given);
+  if (fault !== undefined) refuseFaults(what, [fault]);
+  return plainJson(given);
 }
 
 /** Faults in the order of the properties that were given; what is missing comes last. */
 function inOrder(faults: Fault[], given: unknown): Fault[] {
   const places = new Map(Object.keys(isObject(given) ? given : {}).map((name, index) => [name, index]));
   const place = ({ pointer }: Fault): number => places.get(pointerTokens(pointer)[0] ?? "") ?? places.size;
-  return faults.toSorted((a, b) => place(a) - place(b));
+  return [...Map.groupBy(faults, place)].toSorted(([a], [b]) => a - b).flatMap(([, some]) => some);
 }

@@ -1,10 +1,11 @@
 import type { Sql, Tx } from "./database.ts";
+import type { PostgresTx } from "./postgres-tx.ts";
 import type { Dialect } from "./schema.ts";
 
 /** How a database spells the types of the schema, and where it keeps the schema's version. */
 export interface Keeper extends Dialect {
   /** Keeps other processes from migrating at the same time, until the transaction ends. */
-  lock(sql: Sql): Promise<unknown>;
+  lock(tx: Tx): Promise<unknown>;
   /** 0 for a database without a schema. */
   readVersion(sql: Sql): Promise<number>;
   writeVersion(sql: Sql, version: number): Promise<unknown>;
@@ -131,11 +132,11 @@ export const postgres: Keeper = {
     `create index job_keyed_in_order on job_keyed (queue, key, place) where held = 1`,
     noteFirstOfKeys,
   ],
-  lock: async (sql) => {
+  lock: async (tx) => {
     // A serializable transaction would keep the snapshot from before it had the lock.
-    await sql.run("set transaction isolation level read committed");
-    await sql.run("set local statement_timeout = 0");
-    await sql.get(`select pg_advisory_xact_lock(${LOCK})`);
+    await tx.run("set transaction isolation level read committed");
+    await (tx as PostgresTx).takeTime();
+    await tx.get(`select pg_advisory_xact_lock(${LOCK})`);
   },
   readVersion: async (sql) => {
     const table = await sql.get<{ name: string | null }>("select to_regclass('schema_version')::text as name");

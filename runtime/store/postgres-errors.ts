@@ -16,7 +16,8 @@ const PASSING = new Set(["25006", "53100", "53300", "57014"]);
 const SERIALIZATION_FAILURE = "40001";
 const DEADLOCK = "40P01";
 const UNIQUE_VIOLATION = "23505";
-const NO_CHARACTER = "22021";
+/** Of a character, in text and in JSON. */
+const UNTRANSLATABLE = new Set(["22021", "22P05"]);
 /** Connection exceptions, insufficient resources, operator intervention. */
 const CLASSES = /^(08|53|57)/;
 /** What Node and the driver say when a server is not there, or not any more. */
@@ -36,7 +37,7 @@ export function isCollision(error: unknown): boolean {
 
 /**
  * What the driver threw, as the caller is to see it: `store_unusable` for the world's faults, with `retry` when it can pass
- * by itself, `conflict` when a row with this key exists already, and `invalid_input` for a text that cannot be stored. Anything else is a programmer's mistake and stays as it is.
+ * by itself, and `conflict` when a row with this key exists already. Anything else is a programmer's mistake and stays as it is.
  */
 export function fromPostgres(error: unknown, server: string): unknown {
   if (error instanceof HooklineError || !(error instanceof Error)) return error;
@@ -45,8 +46,8 @@ export function fromPostgres(error: unknown, server: string): unknown {
   if (code === UNIQUE_VIOLATION) {
     return new HooklineError("conflict", `${server}: this exists already (${reason})`, { cause: error });
   }
-  if (code === NO_CHARACTER) {
-    const message = "A text has the character U+0000, which PostgreSQL cannot store; remove it";
+  if (UNTRANSLATABLE.has(code)) {
+    const message = "A text has a character that PostgreSQL cannot store, such as U+0000; remove it";
     return new HooklineError("invalid_input", message, { cause: error });
   }
   const unusable = (what: string, passes: boolean): HooklineError =>

@@ -3,6 +3,9 @@ import type { SqlValue, Tx } from "./database.ts";
 import { fromPostgres, isCollision } from "./postgres-errors.ts";
 import { insertMany, oneOf, parameters, translate } from "./postgres-sql.ts";
 
+/** The longest a timer of Node can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** One transaction on one connection. */
 export class PostgresTx implements Tx {
   readonly #client: PoolClient;
@@ -11,6 +14,8 @@ export class PostgresTx implements Tx {
   #depth = 0;
   /** The error that made PostgreSQL refuse every further statement, or that forbids a commit. */
   #failure: unknown;
+  /** How long the driver waits for an answer, where that is not as long as ever. */
+  #patience: { query_timeout?: number } = {};
   open = true;
   /** The connection is in a state nobody knows. */
   broken = false;
@@ -79,14 +84,26 @@ export class PostgresTx implements Tx {
   /** A statement in PostgreSQL's own spelling, for those who need what is in no other database. */
   async query(text: string, values: unknown[] = []): Promise<QueryResult> {
     try {
-      return await this.#client.query(text, values);
+      return await this.#client.query({ text, values, ...this.#patience });
     } catch (error) {
       const known = fromPostgres(error, this.#server);
       this.#failure ??= known;
       // An error of the server carries its severity; any other leaves the connection in the middle of something.
       if ((error as { severity?: string }).severity !== "ERROR") this.broken = true;
-      throw known;
+      // Every statement after the first failure fails for it alone.
+      throw this.#failure;
     }
+  }
+
+  /** The error that forbids a commit. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** Lets the statements of this transaction take as long as they need. */
+  async takeTime(): Promise<void> {
+    this.#patience = { query_timeout: LONGEST_MS };
+    await this.query("set local statement_timeout = 0");
   }
 
   async commit(): Promise<void> {

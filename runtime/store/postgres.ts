@@ -134,7 +134,8 @@ export class PostgresDatabase implements Database {
     } catch (error) {
       tx.end();
       if (!tx.broken) await client.query("rollback").catch((failure: Error) => (lost ??= failure));
-      throw error;
+      // Whatever its work made of a collision, doing it again is the remedy.
+      throw isCollision(tx.failure) ? tx.failure : error;
     } finally {
       client.off("error", onLost);
       client.release(tx.broken || lost);

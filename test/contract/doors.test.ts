@@ -281,17 +281,17 @@ describe("what only a program can give", () => {
     [
       "a number that is none",
       (h) => h.endpoints.create({ ...endpoint, ratePerSecond: Number.NaN }),
-      "endpoint/ratePerSecond: is NaN or infinite, which JSON cannot say; give another value",
+      "endpoint/ratePerSecond: is NaN, which JSON cannot carry; give plain data",
     ],
     [
       "a value with a number that is none",
       (h) => h.variables.set(null, "a", { value: { most: Infinity } }),
-      "variable/value/most: is NaN or infinite, which JSON cannot say; give another value",
+      "variable/value/most: is Infinity, which JSON cannot carry; give plain data",
     ],
     [
       "an owner who is no number, and would be the workspace",
       (h) => h.variables.set(Number.NaN as never, "a", { value: 1 }),
-      "variable/user: is NaN or infinite, which JSON cannot say; give another value",
+      "variable/user: is NaN, which JSON cannot carry; give plain data",
     ],
     [
       "an owner who is not there",

@@ -17,8 +17,8 @@ export class SettableClock extends ManualClock {
     return this.#steady.now();
   }
 
-  onSet(listener: (milliseconds: number) => void): void {
-    this.#steady.onSet(listener);
+  onSet(listener: (milliseconds: number) => void): () => void {
+    return this.#steady.onSet(listener);
   }
 }
 
@@ -245,6 +245,18 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       await enqueue(engine, poll("new", 0));
       await until(() => seen.length === 2);
       expect(seen).toEqual(["first", "new"]);
+    });
+
+    it("runs a unique job at once that is enqueued for now under another group", async () => {
+      const { jobs, handler } = recorder();
+      const engine = await start((e) => e.work("poll", WIDE, handler));
+      const poll = { queue: "poll" as const, unique: "stream 1", data: { name: "poll" } };
+      await enqueue(engine, { ...poll, group: "first", runAt: world.clock.now() + 60_000 });
+      await world.pass(1_000);
+      await enqueue(engine, { ...poll, group: "second" });
+      await world.pass(1_000);
+      await until(() => jobs.length === 1);
+      expect(jobs[0]).toMatchObject({ group: "first" });
     });
 
     it("lets two queues use the same unique name", async () => {
@@ -662,6 +674,15 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       await engine.stop();
       await (await world.engine()).stop();
       await expect(engine.start()).rejects.toThrow(TypeError);
+    });
+
+    it("stops also while it starts", async () => {
+      const engine = await world.engine();
+      const starting = engine.start();
+      await expect(engine.start()).rejects.toThrow(TypeError);
+      await engine.stop();
+      await starting;
+      expect(engine.healthy()).toBe(false);
     });
 
     it("is healthy from its start to its stop", async () => {

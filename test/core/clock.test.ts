@@ -77,11 +77,47 @@ describe("the steady clock", () => {
     set(-2_000);
     expect(ahead()).toBe(1_000);
     set(1_000);
+    pass(1_000);
     expect(ahead()).toBe(0);
     set(1_001);
     expect(ahead()).toBe(0);
     pass(60_000);
     expect([ahead(), sets]).toEqual([1_001, [1_001]]);
+  });
+});
+
+describe("the steady clock that is set back", () => {
+  it.each([1, 1_000])("by %d ms stands still until the wall clock has caught up", (back) => {
+    const { clock, pass, set } = makeClock();
+    const before = clock.now();
+    set(-back);
+    expect(clock.now()).toBe(before);
+    pass(back - 1);
+    expect(clock.now()).toBe(before);
+    pass(2);
+    expect(clock.now()).toBe(before + 1);
+  });
+
+  it("tells whole milliseconds only, however fine its monotonic clock", () => {
+    const { sets, pass, set, ahead } = makeClock();
+    pass(0.3);
+    set(-DAY + 0.25);
+    ahead();
+    pass(60_000.7);
+    ahead();
+    expect(sets).toEqual([-DAY]);
+  });
+
+  it("tells those no more who do not want to hear it", () => {
+    const { clock, sets, pass, set, ahead } = makeClock();
+    const more: number[] = [];
+    const cancel = clock.onSet((milliseconds) => more.push(milliseconds));
+    cancel();
+    set(DAY);
+    ahead();
+    pass(60_000);
+    ahead();
+    expect([sets, more]).toEqual([[DAY], []]);
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { plainJson, repeatedKey } from "../../runtime/core/json.ts";
+import { parseJson, plainFault, plainJson, repeatedKey } from "../../runtime/core/json.ts";
 
 describe("a property named twice", () => {
   it.each([
@@ -28,6 +28,49 @@ describe("a property named twice", () => {
     const long = JSON.stringify(letter.repeat((16 * 1024 * 1024) / JSON.stringify(letter).slice(1, -1).length));
     expect(repeatedKey(`{"a":${long},"b":1}`)).toBeUndefined();
     expect(repeatedKey(`{"a":${long},"a":1}`)).toBe("a");
+  });
+});
+
+describe("JSON that is read", () => {
+  it("is refused in the words of JSON.parse when it is nested too deeply, however deeply", () => {
+    const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+    expect(parseJson(nested(128))).toBeInstanceOf(Array);
+    for (const depth of [129, 200_000]) expect(() => parseJson(nested(depth))).toThrow(SyntaxError);
+  });
+
+  it("has no __proto__", () => {
+    expect(JSON.stringify(parseJson('[{"a":{"__proto__":{"b":1},"c":2}}]'))).toBe('[{"a":{"c":2}}]');
+  });
+});
+
+describe("what JSON cannot carry", () => {
+  const nested = (depth: number): unknown => (depth === 0 ? 1 : [nested(depth - 1)]);
+
+  it.each<[string, unknown, string, string]>([
+    ["a function", { a: [{ b: () => 1 }] }, "/a/0/b", "is a function, which JSON cannot carry; give plain data"],
+    ["NaN", { "a/b": NaN }, "/a~1b", "is NaN, which JSON cannot carry; give plain data"],
+    ["a list with a hole", [1, undefined], "/1", "is undefined, which JSON cannot carry; give plain data"],
+    ["a Map", { a: new Map() }, "/a", "is a Map, which JSON cannot carry; give plain data"],
+    ["a bigint", 1n, "", "is a bigint, which JSON cannot carry; give plain data"],
+    ["no time", [new Date(NaN)], "/0", "is a Date without a time, which JSON cannot carry; give plain data"],
+    ["__proto__", { a: JSON.parse('{"__proto__":1}') }, "/a", 'has a property named "__proto__"; remove it'],
+    ["65 lists", nested(65), "/0".repeat(64), "is nested more than 64 deep; flatten it"],
+  ])("is named where it stands: %s", (_what, value, pointer, message) => {
+    expect(plainFault(value)).toEqual({ pointer, message });
+  });
+
+  it("is nothing that JSON has a form for", () => {
+    class Named {
+      name = "Ada";
+    }
+    const plain = [nested(64), { a: undefined }, new Date(0), new URL("https://a.example"), new Named(), -0, null];
+    expect(plain.map((value) => plainFault(value))).toEqual(plain.map(() => undefined));
+  });
+
+  it("is a cycle", () => {
+    const cycle: { self?: unknown } = {};
+    cycle.self = cycle;
+    expect(plainFault(cycle)!.message).toBe("is nested more than 64 deep; flatten it");
   });
 });
 

@@ -59,6 +59,18 @@ describe("a log", () => {
     expect(clean).not.toMatch(/abc\.DEF|0gUnknown|unknown-token|unknownCode|dXNlcjp|a0Unknown|c2lnbmF0/);
   });
 
+  it("takes little time for what looks like the beginning of many tokens", () => {
+    const text = "-eyJaaaaaaaa".repeat(20_000);
+    const began = performance.now();
+    expect(scrub(text)).toBe(text);
+    expect(performance.now() - began).toBeLessThan(2_000);
+  });
+
+  it("remembers a secret that has half of a surrogate pair", () => {
+    rememberSecret("half-a-pair-\ud800");
+    expect(scrub("it is half-a-pair-\ud800.")).toBe("it is [secret].");
+  });
+
   it("leaves ordinary text as it is", () => {
     const text = "people/c123: 404 not found after 3 tries; status=active&limit=10";
     expect(scrub(text)).toBe(text);

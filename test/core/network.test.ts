@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
+import { asHooklineError } from "../../runtime/core/network-errors.ts";
 import { createNetwork, type Network, type NetworkOptions } from "../../runtime/core/network.ts";
 
 const open: { close(): unknown }[] = [];
@@ -300,5 +301,14 @@ describe("a request", () => {
     await expect(local().request("http://127.0.0.1:9/secret-path?token=canary", quick)).rejects.not.toThrow(
       /canary|secret-path/,
     );
+  });
+});
+
+describe("a failure of a connection", () => {
+  it("is no proof that the request never left, whatever its code", () => {
+    for (const code of ["ERR_SSL_BAD_RECORD_TYPE", "ENETUNREACH"]) {
+      const error = asHooklineError(Object.assign(new Error("lost"), { code }), new URL("https://a.example"), 1);
+      expect(error.data).toEqual({ reason: code, sent: true });
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { simulate, type Simulator } from "../fixtures/simulator.ts";
 
 const MINUTE = 60_000;
@@ -71,6 +72,70 @@ describe("a wall clock that is set", () => {
     await during(MINUTE);
     const { at } = (await db.get<{ at: number }>("select run_at as at from jobs where unique_name = 'stream 2'"))!;
     expect(at - clock.now()).toBe(HOUR - MINUTE);
+  });
+});
+
+describe("a wall clock that goes back by half a second", () => {
+  it("loses no job that is due, nor one whose time comes in that half second", async () => {
+    const ran: string[] = [];
+    simulator = await simulate((engine) =>
+      engine.work("deliver", OPTIONS, async ({ data }) => (ran.push(String(data["name"])), { done: true })),
+    );
+    const { db, engine, clock } = simulator;
+    const enqueue = (name: string, delay: number) => {
+      const job = { queue: "deliver", data: { name }, group: name, runAt: clock.now() + delay } as const;
+      return db.transaction((tx) => engine.enqueue(tx, [job]));
+    };
+    await simulator.advance(MINUTE);
+    await enqueue("due", 0);
+    simulator.setWall(-500);
+    await simulator.advance(HOUR);
+    await enqueue("looked for", 100);
+    await simulator.advance(100);
+    simulator.setWall(-500);
+    await enqueue("soon", 100);
+    await simulator.advance(HOUR);
+    expect(ran).toEqual(["due", "looked for", "soon"]);
+  });
+});
+
+describe("a store that is in trouble for a moment", () => {
+  const trouble = async (): Promise<never> => {
+    throw new HooklineError("store_unusable", "no disk today");
+  };
+
+  it("gets what handlers came to a second later, although nothing else happens", async () => {
+    simulator = await simulate((engine) => engine.work("deliver", OPTIONS, async () => ({ done: true })));
+    const { db, engine } = simulator;
+    const { transaction } = db;
+    const enqueue = () => transaction.call(db, (tx) => engine.enqueue(tx, [{ queue: "deliver", data: {} }]));
+    await simulator.advance(0);
+    await enqueue();
+    db.transaction = trouble;
+    await simulator.advance(999);
+    db.transaction = transaction;
+    expect(await db.get("select count(*) as n from jobs")).toEqual({ n: 1 });
+    await simulator.advance(1);
+    expect(await db.get("select count(*) as n from jobs")).toEqual({ n: 0 });
+  });
+
+  it("is asked again for the next time", async () => {
+    const ran: string[] = [];
+    simulator = await simulate((engine) =>
+      engine.work("deliver", OPTIONS, async ({ data }) => (ran.push(String(data["name"])), { done: true })),
+    );
+    const { db, engine, clock } = simulator;
+    const jobs = [10_000, 20_000].map((delay) => {
+      return { queue: "deliver", data: { name: `${delay}` }, runAt: clock.now() + delay } as const;
+    });
+    await db.transaction((tx) => engine.enqueue(tx, jobs));
+    await simulator.advance(9_999);
+    const { get } = db;
+    db.get = trouble;
+    await simulator.advance(100);
+    db.get = get;
+    await simulator.advance(MINUTE);
+    expect(ran).toEqual(["10000", "20000"]);
   });
 });
 

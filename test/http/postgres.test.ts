@@ -27,7 +27,7 @@ describe("the API on PostgreSQL", () => {
 
   it("refuses a character that the store cannot hold, wherever it stands", async () => {
     const { ask } = await makePostgresApi();
-    const detail = "A text has the character U+0000, which PostgreSQL cannot store; remove it";
+    const detail = "A text has a character that PostgreSQL cannot store, such as U+0000; remove it";
     for (const answer of [
       await ask("GET", "/v1/endpoints/ep_%00"),
       await ask("GET", "/v1/connections?user=%00"),

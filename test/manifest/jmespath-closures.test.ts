@@ -44,7 +44,7 @@ const leaf = fc.constantFrom<JSONValue>(null, true, false, 0, 1, 2, "", "x", "ab
 const { value } = fc.letrec<{ value: JSONValue; list: JSONValue; object: JSONValue }>((tie) => ({
   value: fc.oneof({ maxDepth: 4 }, leaf, tie("list"), tie("object")),
   list: fc.array(tie("value"), { maxLength: 3 }),
-  object: fc.dictionary(fc.constantFrom("a", "b", "c"), tie("value"), { maxKeys: 3 }),
+  object: fc.dictionary(fc.constantFrom("a", "b", "c"), tie("value"), { maxKeys: 3, noNullPrototype: true }),
 }));
 
 /** The value, or the fact that there is none. */

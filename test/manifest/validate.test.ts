@@ -47,6 +47,28 @@ describe("a validator", () => {
     expect(tree(deep)).toEqual([{ pointer: "", message: "is nested more than 100 deep" }]);
   });
 
+  it("finds every fault of a value of 20,000 parts, and the first of a larger one", () => {
+    const node = { anyOf: [{ type: "string" }, { type: "array", items: { $ref: "#/$defs/node" } }] };
+    const faultsOf = compileSchema({ $ref: "#/$defs/node", $defs: { node } });
+    const numbers = (count: number) => Array.from({ length: count }, () => 1);
+    expect(faultsOf(numbers(19_999))).toHaveLength(19_999);
+    const message = "matches none of the allowed forms";
+    expect(faultsOf(numbers(20_000))).toEqual([
+      { pointer: "/0", message },
+      { pointer: "", message: "is large; only its first fault is listed" },
+    ]);
+    expect(faultsOf(["right", ...numbers(200_000)])).toHaveLength(2);
+  });
+
+  it("describes thousands of failed unions in little time", () => {
+    const item = { oneOf: [{ type: "string" }, { type: "object", properties: { a: { type: "string" } } }] };
+    const began = performance.now();
+    const faults = compileSchema({ type: "array", items: item })(Array.from({ length: 9_000 }, () => ({ a: 1 })));
+    expect(faults).toHaveLength(9_000);
+    expect(faults.at(-1)).toEqual({ pointer: "/8999/a", message: "must be a string, not a number" });
+    expect(performance.now() - began).toBeLessThan(10_000);
+  });
+
   it("matches patterns in linear time", () => {
     const faults = compileSchema({ type: "string", pattern: "^(a+)+$" })(`${"a".repeat(100_000)}b`);
     expect(faults).toEqual([{ pointer: "", message: "must match ^(a+)+$" }]);

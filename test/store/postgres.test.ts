@@ -94,6 +94,36 @@ describe("a PostgreSQL store", () => {
     expect(await seats(db)).toEqual({ n: 1 });
   });
 
+  it("does a transaction again whose work hid a collision behind an error of its own", async () => {
+    await db.run("insert into things (name, size) values ('a', 0)");
+    const other = await open();
+    let tries = 0;
+    await db.transaction(async (tx) => {
+      const { size } = (await tx.get<{ size: number }>("select size from things"))!;
+      if (++tries === 1) await other.run("update things set size = 10");
+      await tx.run("update things set size = ?", [size + 1]).catch(() => {
+        throw new Error("nothing of the cause is left");
+      });
+    });
+    await other.close();
+    expect([tries, await db.get("select size from things")]).toEqual([2, { size: 11 }]);
+  });
+
+  it("says what first went wrong to whoever goes on after it", async () => {
+    const going = db.transaction(async (tx) => {
+      for (let i = 0; i < 2; i++) await tx.run("insert into things (name) values ('a')").catch(() => {});
+      await tx.get("select 1");
+    });
+    await expect(going).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("refuses in words a character that it cannot store", async () => {
+    await expect(db.run("insert into things (name) values (?)", ["a\0b"])).rejects.toMatchObject({
+      code: "invalid_input",
+      message: expect.stringContaining("a text has a character that PostgreSQL cannot store, such as NUL; remove it"),
+    });
+  });
+
   it("survives the loss of every connection, in use or not", async () => {
     const lost = db.transaction(async (tx) => {
       await tx.run("insert into things (name) values ('lost')");
@@ -223,6 +253,18 @@ describe("migrating a PostgreSQL store", () => {
       message: expect.stringContaining("run a newer Hookline, or restore an older store"),
     });
     await db.close();
+  });
+
+  it("gives a migration the time it needs, however soon other statements are given up", async () => {
+    const db = await open(fresh.url);
+    await migrate(db);
+    await db.close();
+    const url = new URL(fresh.url);
+    url.searchParams.set("query_timeout", "2000");
+    const hasty = await open(url.href);
+    await expect(hasty.get("select pg_sleep(3)")).rejects.toMatchObject({ code: "store_unusable" });
+    expect(await migrate(hasty, undefined, [...migrations, () => ["select pg_sleep(3)"]])).toBe(1);
+    await hasty.close();
   });
 
   it("divides what is known of records by their stream, and asks one part for one stream", async () => {
