@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { isStoreTrouble } from "../core/errors.ts";
 import type { Tx } from "../store/database.ts";
 import type { Claim, Finished, JobTable } from "./table.ts";
 
@@ -53,8 +53,4 @@ export async function settle({ table, batch, now, planned, retry }: SettleOption
       }),
     false,
   );
-}
-
-function isStoreTrouble(error: unknown): boolean {
-  return error instanceof HooklineError && ["store_unusable", "store_locked", "stopped"].includes(error.code);
 }
