@@ -4,7 +4,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { HooklineError } from "../core/errors.ts";
 import type { JsonSchema } from "../core/json.ts";
 import { checkedInput } from "../model/input.ts";
-import { scopeOf, type Principal } from "../model/principal.ts";
+import { assertAdmin, scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
 import { discardRest, readBody, readBytes } from "./body.ts";
 
@@ -25,14 +25,10 @@ export function serve(route: Route, { open, authenticate, baseUrl }: ServeOption
     }
     const services = await open();
     const principal = await authenticate(request, response);
-    if (route.auth === "admin" && principal.role !== "admin") {
-      throw new HooklineError("forbidden", `${route.operationId}: only an admin may do this; use an API key`);
-    }
+    const scope = scopeOf(principal);
+    if (route.auth === "admin") assertAdmin(route.operationId, scope);
     const input = await readInput(request);
-    return respond(
-      response,
-      await route.handler({ ...input, services, principal, scope: scopeOf(principal) } as never),
-    );
+    return respond(response, await route.handler({ ...input, services, principal, scope } as never));
   };
 }
 

@@ -56,7 +56,14 @@ export function compileSchema(schema: object): Validator {
   const validator: Validator = (value) => {
     validate ??= compile(schema);
     if (deeperThan(value, MAX_DEPTH)) return [{ pointer: "", message: `is nested more than ${MAX_DEPTH} deep` }];
-    return validate(value) ? [] : describeErrors(validate.errors as ErrorObject[], schema);
+    try {
+      return validate(value) ? [] : describeErrors(validate.errors as ErrorObject[], schema);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return [
+        { pointer: "", message: "cannot be checked: its schema refers to itself without end; correct the schema" },
+      ];
+    }
   };
   cache.set(schema, validator);
   return validator;

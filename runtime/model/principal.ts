@@ -31,6 +31,15 @@ export function ownerIn({ user }: Scope, named: string | undefined): string | un
 }
 
 /**
+ * For what belongs to no user. `operation` names it in the message.
+ * @throws HooklineError `forbidden` for a user
+ */
+export function assertAdmin(operation: string, { user }: Scope): void {
+  if (user === undefined) return;
+  throw new HooklineError("forbidden", `${operation}: only an admin may do this; use an API key`);
+}
+
+/**
  * Checks what a host's own login answers.
  * @throws TypeError for anything else than an admin or a user with a name; a user without one would be every user
  */
