@@ -9,6 +9,7 @@ import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Sql, Tx } from "../store/database.ts";
+import { problemIn } from "./broken.ts";
 import { checkFlow } from "./check.ts";
 import type { Resolved } from "./check-connection.ts";
 import type { DryRunner } from "./dry-run.ts";
@@ -109,7 +110,13 @@ export function createFlows(
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
     const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
-    const saved: FlowRecord = { ...flow, hookSecret: hook ? (made?.sealed ?? flow.hookSecret) : null };
+    const problem = flow.status === "paused" ? null : await problemIn(tx, flow, clock.now());
+    const saved: FlowRecord = {
+      ...flow,
+      status: problem ? "broken" : flow.status,
+      problem,
+      hookSecret: hook ? (made?.sealed ?? flow.hookSecret) : null,
+    };
     await saveFlow(tx, saved);
     await triggers.apply(tx, saved, connectionOf);
     return { ...flowView(saved), ...(made && { hookSecret: made.secret }) };
