@@ -3,6 +3,8 @@ import { anyObject } from "../../model/schema.ts";
 import { userQuery } from "./functions.ts";
 import { userRoute } from "./services.ts";
 
+const error = anyObject("A JSON-RPC error.");
+
 export const mcpRoutes: Route[] = [
   userRoute<unknown, { user?: string }>({
     method: "post",
@@ -15,7 +17,8 @@ export const mcpRoutes: Route[] = [
     responses: {
       200: { description: "The answer.", schema: anyObject("A JSON-RPC response.") },
       202: { description: "A notification was accepted." },
-      default: { description: "The message does not follow the protocol.", schema: anyObject("A JSON-RPC error.") },
+      400: { description: "The request is not valid, or its message does not follow the protocol.", schema: error },
+      default: { description: "The message does not follow the protocol.", schema: error },
     },
     handler: async ({ services, query, headers, body, scope }) => {
       const { status, body: answer } = await services.mcp({ ...query, headers, body }, scope);
