@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 
 /** Who is asking: the embedding product itself, or one of its users, who sees and touches only their own things. */
 export type Principal = { role: "admin" } | { role: "user"; user: string };
@@ -16,6 +16,20 @@ export function scopeOf(principal: Principal): Scope {
 /** Whether a thing of this owner exists for a caller; `null` owns what belongs to the workspace. */
 export function isVisible(owner: string | null, { user }: Scope): boolean {
   return user === undefined || owner === user;
+}
+
+/**
+ * What was found, when it exists for the caller; `what` names it in the message: "flow".
+ * @throws HooklineError `not_found`
+ */
+export function visible<Found extends { user: string | null }>(
+  what: string,
+  id: string,
+  found: Found | undefined,
+  scope: Scope = {},
+): Found {
+  if (found && isVisible(found.user, scope)) return found;
+  throw notFound(what, id);
 }
 
 /**

@@ -223,15 +223,31 @@ export class Resource<Services> {
     } as Route;
   }
 
-  /** `POST <path>/{id}/<verb>`. */
+  /** `POST <path>/{id}/<verb>`. With `accepts`, 202 says that the work is still to be done, and `answers` with what. */
   post<Body = unknown>(
     name: string,
     operationId: string,
-    verb: Verb & { body?: Input<Body> },
+    { body, accepts, ...verb }: Verb & { body?: Input<Body>; accepts?: Answer },
     act: (call: Call<Services, Body>, id: string) => Promise<unknown>,
   ): Route {
     const route = this.#byId("post", operationId, verb, act, `/${name}`);
-    return verb.body === undefined ? route : { ...route, body: verb.body };
+    const taken = accepts && {
+      responses: { 202: accepts },
+      handler: async (call: Call<Services, Body>) => ({ status: 202, body: await act(call, call.params["id"]!) }),
+    };
+    return { ...route, ...(body && { body }), ...taken } as Route;
+  }
+
+  /** `GET <path>/{id}/<part>`: a list of another noun, `schema`, that belongs to one of this. */
+  listPart<Filters>(
+    name: string,
+    operationId: string,
+    { schema, ...verb }: Verb & { schema: string },
+    query: ListQuery<Filters>,
+    find: (call: Call<Services, unknown, Filters>, id: string) => Promise<unknown>,
+  ): Route {
+    const answers = { description: "A page.", schema: pageSchema(schema) };
+    return { ...this.#byId("get", operationId, { answers, ...verb }, find as never, `/${name}`), query };
   }
 
   /** `GET <path>/{id}/<part>`. */

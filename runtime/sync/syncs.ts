@@ -1,9 +1,9 @@
-import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
+import { HooklineError, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { connectionsByIds, type StatusChange } from "../model/connections.ts";
 import { checkBeside, type InputOf } from "../model/input.ts";
-import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { pageOf, type Page } from "../model/page.ts";
+import { ownerIn, visible, type Scope } from "../model/principal.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { openSides } from "./access.ts";
 import { assertScopes, checkConnections, triggersOf, type CheckedSync } from "./check.ts";
@@ -44,7 +44,7 @@ export interface Syncs {
    * What the first comparison would do; writes nothing and keeps nothing.
    * @throws HooklineError as `create`, or as the vendor answers
    */
-  preview(sync: NewSync, scope?: Scope, options?: { signal?: AbortSignal }): Promise<DryRun>;
+  preview(sync: NewSync, scope?: Scope): Promise<DryRun>;
   get(id: string, scope?: Scope): Promise<SyncView>;
   list(query?: InputOf<typeof syncQuery>, scope?: Scope): Promise<Page<SyncView>>;
   /** Changes how later changes are handled. @throws HooklineError as `create` */
@@ -94,11 +94,8 @@ export interface SyncServices {
 export function createSyncs(core: SyncCore): Syncs {
   const { db, engine, clock, connectors, wiring } = core;
 
-  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<SyncRecord> => {
-    const sync = await syncs.find(sql, id);
-    if (sync && isVisible(sync.user, scope)) return sync;
-    throw notFound("sync", id);
-  };
+  const find = async (sql: Sql, id: string, scope?: Scope): Promise<SyncRecord> =>
+    visible("sync", id, await syncs.find(sql, id), scope);
   const show = async (id: string): Promise<SyncView> => showSync(db, await find(db, id), connectors);
   const change = async (id: string, changes: Partial<SyncRecord>): Promise<SyncView> => {
     await changeSync(db, id, changes, clock.now());
@@ -149,26 +146,19 @@ export function createSyncs(core: SyncCore): Syncs {
       return show(sync.id);
     },
 
-    async preview(given, scope, { signal = new AbortController().signal } = {}) {
+    async preview(given, scope) {
       const { sync } = await prepare(given, scope);
-      return dryRun(sync, (await openSides(core, sync))!, signal);
+      return dryRun(sync, (await openSides(core, sync))!, new AbortController().signal);
     },
 
     get: async (id, scope) => showSync(db, await find(db, id, scope), connectors),
 
     async list(query, scope = {}) {
       const { user, connection, ...page } = syncQuery.check(query);
-      const { limit, after } = readPage(page);
-      const found = await syncs.page(
-        db,
-        { user: ownerIn(scope, user) },
-        {
-          after,
-          limit: limit + 1,
-          where: connection === undefined ? [] : [["? in (left_connection, right_connection)", connection]],
-        },
-      );
-      const { data, nextCursor } = toPage(found, limit, (sync) => showSync(db, sync, connectors));
+      const ofConnection = ["? in (left_connection, right_connection)", connection ?? ""] as const;
+      const where = connection === undefined ? [] : [ofConnection];
+      const show = (sync: SyncRecord) => showSync(db, sync, connectors);
+      const { data, nextCursor } = await pageOf(syncs, db, page, { user: ownerIn(scope, user) }, show, { where });
       return { data: await Promise.all(data), nextCursor };
     },
 
@@ -224,10 +214,9 @@ export function createSyncs(core: SyncCore): Syncs {
     },
 
     async conflicts(id, query, scope) {
-      const { limit, after } = readPage(conflictQuery.check(query));
-      const sync = (await find(db, id, scope)).id;
-      const found = await conflicts.page(db, { sync }, { after, limit: limit + 1, order: "newest" });
-      return toPage(found, limit, (conflict) => conflicts.view(conflict));
+      const asked = conflictQuery.check(query);
+      const { id: sync } = await find(db, id, scope);
+      return pageOf(conflicts, db, asked, { sync }, (one) => conflicts.view(one), { order: "newest" });
     },
   };
 }

@@ -1,9 +1,9 @@
 import { routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
-import { replay, runQuery, type Replay } from "../model/runs.ts";
+import { replay, runQuery } from "../model/runs.ts";
 import type { FlowsServices } from "../services.ts";
 
-const { resource, userRoute } = routesOf<FlowsServices>();
+const { resource } = routesOf<FlowsServices>();
 const tag = "flows";
 const run = resource({ path: "/v1/runs", name: "run", tag });
 
@@ -19,21 +19,17 @@ export const runRoutes: Route[] = [
     },
     ({ services, scope }, id) => services.runs.get(id, scope),
   ),
-  userRoute<Replay>({
-    method: "post",
-    path: "/v1/runs/{id}/replay",
-    operationId: "replayRun",
-    summary: "Runs it again, from the first step or from one that is named",
-    tag,
-    params: { id: "Id of the run" },
-    body: replay,
-    responses: { 202: { description: "The new run.", schema: ref("Run") } },
-    problems: [409],
-    handler: async ({ services, scope, params, body }) => ({
-      status: 202,
-      body: await services.runs.replay(params["id"]!, body, scope),
-    }),
-  }),
+  run.post(
+    "replay",
+    "replayRun",
+    {
+      summary: "Runs it again, from the first step or from one that is named",
+      body: replay,
+      accepts: { description: "The new run.", schema: ref("Run") },
+      problems: [409],
+    },
+    ({ services, body, scope }, id) => services.runs.replay(id, body, scope),
+  ),
   run.post(
     "cancel",
     "cancelRun",

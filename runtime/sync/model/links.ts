@@ -1,7 +1,7 @@
 import { newId } from "../../core/ids.ts";
 import { fixed, flag, hidden, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import type { InputOf } from "../../model/input.ts";
-import { listQuery, readPage, toPage, type Page } from "../../model/page.ts";
+import { listQuery, pageOf, type Page } from "../../model/page.ts";
 import { anyObject, count, object } from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, SqlValue, Tx } from "../../store/database.ts";
@@ -247,15 +247,9 @@ export async function listLinks(
   sync: string,
   { state, failed, ...page }: InputOf<typeof linkQuery>,
 ): Promise<Page<LinkView>> {
-  const { limit, after } = readPage(page);
-  const hasError = failed === true || state === "failed";
   const filter = { sync, state: state === "failed" ? undefined : state };
-  const found = await table.page(sql, filter, {
-    after,
-    limit: limit + 1,
-    where: hasError ? [["error is not null"]] : [],
-  });
-  return toPage(found, limit, (row) => table.view(row));
+  const where = failed === true || state === "failed" ? [["error is not null"] as const] : [];
+  return pageOf(table, sql, page, filter, (row) => table.view(row), { where });
 }
 
 export const linkSchemas = {
