@@ -1125,6 +1125,10 @@ export interface Step {
   id: string;
   request: ConnectorRequest;
   /**
+   * Whether the request changes nothing, so that it may be repeated and counts as a read; when not given, that of a GET, and of a googleapis method named get or list.
+   */
+  reads?: boolean;
+  /**
    * JMESPath over {input, steps, connection}: skipped unless true.
    */
   when?: Jmespath;

@@ -2,7 +2,6 @@ import { HooklineError, unknownName, type Fault } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledAction, CompiledStep, Connector } from "../manifest/connector.ts";
 import type { Getter } from "../manifest/expressions.ts";
-import type { RequestParts } from "../manifest/targets.ts";
 import type { VendorClient } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import { errorClass, VendorError } from "../vendor/errors.ts";
@@ -106,7 +105,7 @@ async function runSteps(
     const scope = { ...given, steps };
     if (step.when && !step.when(scope)) continue;
     try {
-      response = await runStep(client, action, step.request(scope), signal);
+      response = await runStep(client, action, step, scope, signal);
       steps[step.id] = response;
     } catch (error) {
       if (error instanceof VendorError && step.accept.includes(error.class)) {
@@ -136,23 +135,16 @@ function stepBack(
 
 function runStep(
   client: VendorClient,
-  action: CompiledAction,
-  request: RequestParts,
+  { idempotency, retry }: CompiledAction,
+  { request, reads }: CompiledStep,
+  scope: Record<string, unknown>,
   signal?: AbortSignal,
 ): Promise<VendorResponse> {
-  const reads = READING.has(action.definition.kind) || isRead(request);
-  return client.send(request, {
+  return client.send(request(scope), {
     scope: "action",
     kind: reads ? "read" : "write",
-    idempotency: reads ? "natural" : action.idempotency,
-    retry: action.retry,
+    idempotency: reads ? "natural" : idempotency,
+    retry,
     signal,
   });
-}
-
-const READING = new Set(["get", "search", "list"]);
-
-/** By the verb of HTTP, or the last word of a googleapis method. */
-function isRead({ method }: RequestParts): boolean {
-  return method === "GET" || /\.(get|list|search|query|batchGet|getBatchGet)\w*$/.test(method);
 }

@@ -1,4 +1,4 @@
-import { HooklineError, type ErrorCode } from "../core/errors.ts";
+import { HooklineError, isStoreTrouble, type ErrorCode } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
@@ -91,12 +91,18 @@ async function workBatch(context: WorkContext, needs: WorkNeeds, job: Job, signa
       return {
         runAgainAt: clock.now() + attempt.again,
         attempt: "keep",
-        commit: (tx) => moveItems(tx, batch.id, "running", "waiting"),
+        commit: (tx) => giveBack(tx, batch.id),
       };
     }
     await run.settle(items, attempt);
   } while (clock.now() < pause && !signal.aborted);
   return { runAgainAt: clock.now(), attempt: "reset" };
+}
+
+/** Items that were not done wait again; those of a batch that was cancelled meanwhile are cancelled with it. */
+async function giveBack(tx: Tx, id: string): Promise<void> {
+  const batch = await batches.find(tx, id);
+  await moveItems(tx, id, "running", batch?.status === "cancelled" ? "cancelled" : "waiting");
 }
 
 async function failRest(tx: Tx, batch: string, error: HooklineError): Promise<void> {
@@ -146,7 +152,7 @@ class BatchRun {
   async recover(): Promise<void> {
     const { id } = this.#batch;
     await this.#job.transaction(
-      (tx) => (this.#repeatable ? moveItems(tx, id, "running", "waiting") : fail(tx, id, "running", INTERRUPTED)),
+      (tx) => (this.#repeatable ? giveBack(tx, id) : fail(tx, id, "running", INTERRUPTED)),
       "note",
     );
   }
@@ -185,7 +191,7 @@ class BatchRun {
     const { id } = this.#batch;
     if (Array.isArray(attempt)) return this.#job.transaction((tx) => settleItems(tx, id, attempt));
     this.#aloneUntil = items.at(-1)!.position;
-    await this.#job.transaction((tx) => moveItems(tx, id, "running", "waiting"));
+    await this.#job.transaction((tx) => giveBack(tx, id));
   }
 
   async #together(many: CompiledBatch, items: readonly BatchItem[]): Promise<Attempt> {
@@ -228,7 +234,7 @@ class BatchRun {
     if (error.code === "rate_limited" || error.code === "quota_exceeded") {
       return { again: (error.retry && error.retry.after) || DEFAULT_WAIT_MS };
     }
-    if (error.data["sent"] === false) return { again: DEFAULT_WAIT_MS };
+    if (error.data["sent"] === false || (this.#repeatable && isStoreTrouble(error))) return { again: DEFAULT_WAIT_MS };
     if (HOPELESS.has(error.code)) return { hopeless: error };
     return items.map(({ position }) => ({ position, status: "failed", result: { error: failureOf(error) } }));
   }

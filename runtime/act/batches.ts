@@ -1,9 +1,8 @@
-import { notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page, type PageQuery } from "../model/page.ts";
-import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { ownerIn, visible, type Scope } from "../model/principal.ts";
 import type { Sql } from "../store/database.ts";
 import type { ActAccounts } from "./act.ts";
 import { assertUsable, findAction, inputRefused } from "./actions.ts";
@@ -65,11 +64,8 @@ export function createBatches(
 ): Batches {
   const { db, engine, clock } = context;
   const once = createOnce(context);
-  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<BatchRecord> => {
-    const batch = await batches.find(sql, id);
-    if (batch && isVisible(batch.user, scope)) return batch;
-    throw notFound("batch", id);
-  };
+  const find = async (sql: Sql, id: string, scope?: Scope): Promise<BatchRecord> =>
+    visible("batch", id, await batches.find(sql, id), scope);
   const view = async (batch: BatchRecord): Promise<BatchView> => {
     const countsOf = await countItems(db, [batch.id]);
     return { ...batches.view(batch), counts: countsOf(batch.id) };

@@ -3,6 +3,7 @@ import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/
 import {
   CallToolRequestSchema,
   ErrorCode,
+  JSONRPCRequestSchema,
   ListToolsRequestSchema,
   McpError,
   type CallToolResult,
@@ -54,7 +55,10 @@ const WARNINGS = "hookline/warnings";
  * @throws HooklineError `invalid_input` when no user is named, `forbidden` for another user's connections
  */
 export async function answer(needs: McpNeeds, { user, headers, body }: McpRequest, scope: Scope): Promise<McpReply> {
-  const server = createServer(needs, agentUser(user, scope), scope);
+  const owner = agentUser(user, scope);
+  const faults = paramsFaults(body);
+  if (faults !== undefined) return { status: 200, body: faults };
+  const server = createServer(needs, owner, scope);
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true });
   try {
     await server.connect(transport);
@@ -70,6 +74,16 @@ export async function answer(needs: McpNeeds, { user, headers, body }: McpReques
   } finally {
     await server.close();
   }
+}
+
+/** The answer to a request whose parameters are not those of its method: the SDK would call that an internal error. */
+function paramsFaults(body: unknown): object | undefined {
+  const { id, method } = isObject(body) ? body : {};
+  const schema = [CallToolRequestSchema, ListToolsRequestSchema].find((one) => one.shape.method.value === method);
+  const error = JSONRPCRequestSchema.safeParse(body).success ? schema?.safeParse(body).error : undefined;
+  if (error === undefined) return undefined;
+  const message = error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+  return { jsonrpc: "2.0", id, error: { code: ErrorCode.InvalidParams, message } };
 }
 
 function createServer({ catalog, actions, log }: McpNeeds, user: string, scope: Scope): Server {

@@ -105,6 +105,11 @@ function mostFaults(faults: Fault[]): Fault[] {
   return [...faults.slice(0, MOST_FAULTS), { pointer: "", message }];
 }
 
+/** Whether it is about Hookline's own store: nothing about what was to be done there is known then. */
+export function isStoreTrouble(error: unknown): boolean {
+  return error instanceof HooklineError && ["store_unusable", "store_locked", "stopped"].includes(error.code);
+}
+
 /** `file#/pointer: message`, the one form in which faults are printed. */
 export function formatFault(fault: Fault): string {
   return `${fault.file ?? ""}#${fault.pointer}: ${fault.message}`;

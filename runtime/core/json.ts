@@ -31,6 +31,11 @@ export function* notJson(value: unknown, pointer = "", around: readonly unknown[
   }
 }
 
+/** A record's own value of a name that others choose: `constructor` is none. */
+export function ownValue<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
+}
+
 /** The value at an RFC 6901 pointer, own properties only; undefined where the path ends. */
 export function atPointer(value: unknown, pointer: string): unknown {
   if (pointer === "") return value;

@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { isStoreTrouble } from "../core/errors.ts";
 import type { Tx } from "../store/database.ts";
 import type { Outcome } from "./engine.ts";
 import type { TableClock } from "./table-clock.ts";
@@ -96,8 +96,4 @@ export class Outcomes {
     );
     await this.#table.end(tx, planned, this.#time.now());
   }
-}
-
-function isStoreTrouble(error: unknown): boolean {
-  return error instanceof HooklineError && ["store_unusable", "store_locked", "stopped"].includes(error.code);
 }

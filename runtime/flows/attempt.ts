@@ -1,6 +1,9 @@
-import { HooklineError, type Fault } from "../core/errors.ts";
+import { HooklineError, isStoreTrouble, type Fault } from "../core/errors.ts";
 
-/** What some work gave, or the failure of the world that it met. Any other error is a programmer's mistake, and is thrown on. */
+/**
+ * What some work gave, or the failure of the world that it met. A programmer's mistake is thrown on, and so is trouble of our own
+ * store, which says nothing about the work.
+ */
 type Attempted<T> = { value: T } | { error: HooklineError };
 
 /** Does some work that the world may refuse, such as evaluating an expression. */
@@ -38,6 +41,6 @@ export function below(pointer: string, faults: readonly Fault[]): Fault[] {
 }
 
 function failed(error: unknown): { error: HooklineError } {
-  if (error instanceof HooklineError) return { error };
+  if (error instanceof HooklineError && !isStoreTrouble(error)) return { error };
   throw error;
 }

@@ -1,6 +1,7 @@
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
-import type { StatusChange } from "../model/connections.ts";
+import type { ConnectionRef } from "../accounts/resolve.ts";
+import { connections, connectionsByIds, type StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
 import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { flowBroken } from "../model/operational.ts";
@@ -31,7 +32,7 @@ export function createFollowConnection(
         continue;
       }
       const waited = flow.problem?.connection === change.id && flow.problem.code === "reauth_required";
-      const now = waited ? await turn(tx, flow, null) : flow;
+      const now = waited ? await turn(tx, flow, await problemIn(tx, flow, clock.now())) : flow;
       if (now.status !== "active") continue;
       const wanted = triggersOf(now.definition, "connectionActive");
       if (!wanted.some(({ trigger }) => trigger.connectionActive.connector === change.connector)) continue;
@@ -42,20 +43,36 @@ export function createFollowConnection(
   };
 }
 
-/** A flow of the workspace looks for another user's connection of the connector each time. */
-function needs({ definition, user }: FlowRecord, { id, connector }: StatusChange): boolean {
+/** What is wrong with one of the connections that a flow needs. */
+export async function problemIn(tx: Tx, flow: FlowRecord, at: number): Promise<FlowProblem | null> {
+  const ids = refsOf(flow).filter((ref) => typeof ref === "string");
+  const named = await connectionsByIds(tx, ids);
+  const removed = ids.find((id) => !named.some((row) => row.id === id));
+  if (removed !== undefined) return problemOf({ id: removed, connector: "", status: "removed" }, at);
+  const ofUser = flow.user === null ? [] : await connections.all(tx, "where user_id = ?", [flow.user]);
+  const lost = [...named, ...ofUser].find((row) => row.status === "reauth_required" && needs(flow, row));
+  return lost ? problemOf({ ...lost, status: "reauth_required" }, at) : null;
+}
+
+/** How a flow names the connections of its triggers and steps. */
+function refsOf({ definition }: FlowRecord): ConnectionRef[] {
   const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
-  return [...triggers, ...definition.steps].some(
-    ({ connection: ref }) => ref === id || (user !== null && typeof ref === "object" && ref.connector === connector),
+  return [...triggers, ...definition.steps].flatMap(({ connection }) => connection ?? []);
+}
+
+/** A flow of the workspace looks for another user's connection of the connector each time. */
+function needs(flow: FlowRecord, { id, connector }: Pick<StatusChange, "id" | "connector">): boolean {
+  return refsOf(flow).some((ref) =>
+    typeof ref === "string" ? ref === id : flow.user !== null && ref.connector === connector,
   );
 }
 
-function problemOf({ id, connector, status }: StatusChange, at: number): FlowProblem {
+function problemOf({ id, connector, status }: Omit<StatusChange, "user">, at: number): FlowProblem {
   const removed = status === "removed";
   return {
     code: removed ? "not_found" : "reauth_required",
     message: removed
-      ? `Connection ${id} of ${connector} was removed; wire another one into the flow, and enable it`
+      ? `Connection ${id} was removed; wire another one into the flow, and enable it`
       : `Connection ${id} of ${connector} has lost its grant; reconnect it, and the flow continues`,
     connection: id,
     at,

@@ -10,14 +10,15 @@ import type { FlowVersion } from "./model/flows.ts";
 import { shown, type RunRecord, type RunStepRecord } from "./model/runs.ts";
 import type { Call, PrepareCall } from "./calls.ts";
 import type { Asker } from "../accounts/resolve.ts";
-import type { CompiledFlow, CompiledStep } from "./definition.ts";
+import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
 import { Progress } from "./progress.ts";
 import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
 import { errorOf, StepLog } from "./step-log.ts";
 
 /** What runs need. */
-export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random"> & {
+export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random" | "log"> & {
+  compiled: CompiledFlows;
   prepare: PrepareCall;
   variablesOf: VariablesOf;
 };
@@ -27,7 +28,6 @@ export interface Unfinished {
   job: Pick<Job, "transaction" | "interruptions">;
   run: RunRecord;
   version: FlowVersion;
-  flow: CompiledFlow;
   steps: readonly RunStepRecord[];
 }
 
@@ -50,22 +50,25 @@ export async function executeRun(
   options: ExecuteOptions,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { run, job } = unfinished;
+  const { run, job, version } = unfinished;
+  const fail = (code: string, message: string): Outcome =>
+    new Progress(run, job.transaction, options).end("failed", { code, message, step: null });
   if (job.interruptions >= MOST_INTERRUPTIONS) {
     const message = `The process ended ${job.interruptions} times during this run, and the run made no progress`;
-    const error = { code: "interrupted", message, step: null };
-    return new Progress(run, job.transaction, options).end("failed", error);
+    return fail("interrupted", message);
   }
-  const variables = await options.variablesOf(run.forUser ?? NOBODY, unfinished.flow);
+  const flow = attempt(() => options.compiled.of(run.flow, version));
+  if ("error" in flow) return fail(flow.error.code, flow.error.message);
+  const variables = await options.variablesOf(run.forUser ?? NOBODY, flow.value);
   const connection = run.connection === null ? undefined : await findConnection(options.db, run.connection);
   const scope = {
     trigger: openTrigger(options.vault, run),
     workspace: { vars: variables.workspace },
     user: { vars: variables.user },
     connection: connection ? connectionValues(connection) : {},
-    ...(unfinished.version.setup && { setup: unfinished.version.setup }),
+    ...(version.setup && { setup: version.setup }),
   };
-  return new Execution(unfinished, options, scope, signal).advance();
+  return new Execution(unfinished, flow.value, options, scope, signal).advance();
 }
 
 class Execution {
@@ -82,7 +85,8 @@ class Execution {
   readonly #steps: Record<string, object> = {};
 
   constructor(
-    { job, run, version, flow, steps }: Unfinished,
+    { job, run, version, steps }: Unfinished,
+    flow: CompiledFlow,
     options: ExecuteOptions,
     given: Scope,
     signal: AbortSignal,
@@ -134,8 +138,7 @@ class Execution {
     }
     const left = record.startedAt + work.ms - this.#options.clock.now();
     if (left > 0) return this.#progress.wait(record, record.startedAt + work.ms);
-    await this.#progress.save(this.#log.next(step, 0, { status: "succeeded" }));
-    return undefined;
+    return this.#save(this.#log.next(step, 0, { status: "succeeded" }));
   }
 
   async #each(step: CompiledStep): Promise<Outcome | undefined> {
@@ -148,15 +151,15 @@ class Execution {
       items = found.value;
       const sealed = attempt(() => this.#log.next(step, 0, { status: "started" }, { items }));
       if ("error" in sealed) return this.#fail(step, 0, sealed.error);
-      if (!(await this.#progress.save(sealed.value))) return GONE;
+      const gone = await this.#save(sealed.value);
+      if (gone) return gone;
     }
     for (const [index, item] of items.entries()) {
       if (isSettled(this.#log.of(step.id, index + 1), step)) continue;
       const leave = this.#tooLate(step) ?? (await this.#one(step, index + 1, item));
       if (leave) return leave;
     }
-    await this.#progress.save(this.#log.next(step, 0, { status: "succeeded" }));
-    return undefined;
+    return this.#save(this.#log.next(step, 0, { status: "succeeded" }));
   }
 
   /** A call: of the step itself (iteration 0), or for one item of its list. */
@@ -182,8 +185,7 @@ class Execution {
       if (this.#signal.aborted) throw error;
       return this.#failedCall(step, iteration, call, error);
     }
-    await this.#progress.save(succeeded);
-    return undefined;
+    return this.#save(succeeded);
   }
 
   async #call(step: CompiledStep, iteration: number, call: Call): Promise<unknown> {
@@ -206,7 +208,7 @@ class Execution {
     if (!plan) return this.#fail(step, iteration, error);
     const waiting = {
       status: "waiting",
-      error: errorOf(error),
+      error: errorOf(error, this.#options.log),
       attempts: plan.counts ? attempts : record.attempts,
     } as const;
     return this.#progress.wait(this.#log.next(step, iteration, waiting), clock.now() + plan.afterMs);
@@ -225,12 +227,9 @@ class Execution {
     failure: unknown,
     status: "failed" | "interrupted" = "failed",
   ): Promise<Outcome | undefined> {
-    const error = errorOf(failure);
+    const error = errorOf(failure, this.#options.log);
     const record = this.#log.next(step, iteration, { status, error });
-    if (step.onError === "continue" && status === "failed") {
-      await this.#progress.save(record);
-      return undefined;
-    }
+    if (step.onError === "continue" && status === "failed") return this.#save(record);
     const records = iteration === 0 ? [record] : [record, this.#log.next(step, 0, { status: "failed", error })];
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
@@ -244,8 +243,12 @@ class Execution {
     const held = attempt(() => step.when?.(scope) ?? true);
     if ("error" in held) return { leave: await this.#fail(step, iteration, held.error) };
     if (held.value) return undefined;
-    await this.#progress.save(this.#log.next(step, iteration, { status: "skipped" }));
-    return { leave: undefined };
+    return { leave: await this.#save(this.#log.next(step, iteration, { status: "skipped" })) };
+  }
+
+  /** Undefined when the run goes on. */
+  async #save(record: RunStepRecord): Promise<Outcome | undefined> {
+    return (await this.#progress.save(record)) ? undefined : GONE;
   }
 
   #scope(): Scope {

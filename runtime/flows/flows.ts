@@ -1,14 +1,15 @@
 import type { Flow } from "../../schemas/flow.ts";
 import { resolveConnection, type Asker, type ConnectionRef } from "../accounts/resolve.ts";
-import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
+import { HooklineError, refuseFaults, unknownName } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { InputOf } from "../model/input.ts";
-import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { pageOf, type Page } from "../model/page.ts";
+import { ownerIn, visible, type Scope } from "../model/principal.ts";
 import type { Sql, Tx } from "../store/database.ts";
+import { problemIn } from "./broken.ts";
 import { checkFlow } from "./check.ts";
 import type { Resolved } from "./check-connection.ts";
 import type { DryRunner } from "./dry-run.ts";
@@ -98,18 +99,20 @@ export function createFlows(
   { db, connectors, vault, clock }: Pick<Context, "db" | "connectors" | "vault" | "clock">,
   { triggers, start, dryRun }: Needs,
 ): { flows: Flows; store: FlowStore } {
-  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<FlowRecord> => {
-    const flow = await flows.find(sql, id);
-    if (flow && isVisible(flow.user, scope)) return flow;
-    throw notFound("flow", id);
-  };
+  const find: FlowStore["find"] = async (sql, id, scope) => visible("flow", id, await flows.find(sql, id), scope);
 
   /** Stores a flow with all that hangs on it. */
   const put = async (tx: Tx, flow: FlowRecord, form?: object): Promise<ChangedFlow> => {
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
     const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
-    const saved: FlowRecord = { ...flow, hookSecret: hook ? (made?.sealed ?? flow.hookSecret) : null };
+    const problem = flow.status === "paused" ? null : await problemIn(tx, flow, clock.now());
+    const saved: FlowRecord = {
+      ...flow,
+      status: problem ? "broken" : flow.status,
+      problem,
+      hookSecret: hook ? (made?.sealed ?? flow.hookSecret) : null,
+    };
     await saveFlow(tx, saved);
     await triggers.apply(tx, saved, connectionOf);
     return { ...flowView(saved), ...(made && { hookSecret: made.secret }) };
@@ -145,9 +148,7 @@ export function createFlows(
 
     list: async (query, scope = {}) => {
       const { user, status, ...page } = flowQuery.check(query);
-      const { limit, after } = readPage(page);
-      const filter = { user: ownerIn(scope, user), status };
-      return toPage(await flows.page(db, filter, { after, limit: limit + 1 }), limit, flowView);
+      return pageOf(flows, db, page, { user: ownerIn(scope, user), status }, flowView);
     },
 
     update: async (id, given, scope = {}) => {

@@ -1,5 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
-import { isObject } from "../core/json.ts";
+import { isObject, parseJson } from "../core/json.ts";
 import type { Network, NetworkResponse } from "../core/network.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
@@ -63,7 +63,7 @@ function outputOf({ status, headers, body }: NetworkResponse): HttpOutput {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

@@ -1,7 +1,15 @@
 import type { Context } from "../engine/context.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
-import { moveRun, runSteps, type RunError, type RunRecord, type RunStepRecord } from "./model/runs.ts";
+import {
+  moveRun,
+  runs,
+  runSteps,
+  type RunError,
+  type RunProgress,
+  type RunRecord,
+  type RunStepRecord,
+} from "./model/runs.ts";
 import { runFailed } from "../model/operational.ts";
 import type { Tx } from "../store/database.ts";
 
@@ -41,9 +49,7 @@ export class Progress {
 
   async #save(tx: Tx, step: RunStepRecord): Promise<boolean> {
     const progress = { status: "running", error: null, wakeAt: null, finishedAt: null } as const;
-    const isAlive = await moveRun(tx, this.#run.id, progress, this.#options.clock.now());
-    if (isAlive) await runSteps.save(tx, step);
-    return isAlive;
+    return this.#move(tx, progress, [step], this.#options.clock.now());
   }
 
   /** With the end of the job's turn: it comes again at that time, milliseconds since the epoch. */
@@ -53,9 +59,7 @@ export class Progress {
     return {
       runAgainAt: until,
       attempt: "reset",
-      commit: async (tx) => {
-        if (await moveRun(tx, this.#run.id, progress, now)) await runSteps.save(tx, step);
-      },
+      commit: async (tx) => void (await this.#move(tx, progress, [step], now)),
     };
   }
 
@@ -66,10 +70,18 @@ export class Progress {
     return {
       done: true,
       commit: async (tx) => {
-        if (!(await moveRun(tx, this.#run.id, { status, error, wakeAt: null, finishedAt: now }, now))) return;
-        for (const step of steps) await runSteps.save(tx, step);
-        if (error) await emit(tx, [runFailed(this.#run, error, now)]);
+        const isMoved = await this.#move(tx, { status, error, wakeAt: null, finishedAt: now }, steps, now);
+        if (isMoved && error) await emit(tx, [runFailed(this.#run, error, now)]);
       },
     };
+  }
+
+  /** Of a run that was cancelled meanwhile, what a call came to is kept, and nothing else. */
+  async #move(tx: Tx, progress: RunProgress, steps: readonly RunStepRecord[], now: number): Promise<boolean> {
+    const { id } = this.#run;
+    const isMoved = await moveRun(tx, id, progress, now);
+    if (!isMoved && !(await runs.find(tx, id))) return false;
+    await runSteps.save(tx, ...steps.filter(({ finishedAt }) => isMoved || finishedAt !== null));
+    return isMoved;
   }
 }

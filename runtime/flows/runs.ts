@@ -1,9 +1,9 @@
-import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
+import { HooklineError, refuseFaults, unknownName } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
 import type { InputOf } from "../model/input.ts";
-import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { pageOf, type Page } from "../model/page.ts";
+import { ownerIn, visible, type Scope } from "../model/principal.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import type { FlowStore } from "./flows.ts";
 import { flowVersions } from "./model/flows.ts";
@@ -59,18 +59,12 @@ export function createRuns(
   { db, engine, vault, clock }: Pick<Context, "db" | "engine" | "vault" | "clock">,
   flows: FlowStore,
 ): Runs {
-  const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<RunRecord> => {
-    const run = await runs.find(sql, id);
-    if (run && isVisible(run.user, scope)) return run;
-    throw notFound("run", id);
-  };
+  const find = async (sql: Sql, id: string, scope?: Scope): Promise<RunRecord> =>
+    visible("run", id, await runs.find(sql, id), scope);
   const list: Runs["list"] = async (query, scope = {}) => {
     const { user, flow, status, ...page } = runQuery.check(query);
-    const { limit, after } = readPage(page);
     const filter = { flow, status, user: ownerIn(scope, user) };
-    return toPage(await runs.page(db, filter, { after, limit: limit + 1, order: "newest" }), limit, (run) =>
-      runs.view(run),
-    );
+    return pageOf(runs, db, page, filter, (run) => runs.view(run), { order: "newest" });
   };
 
   return {

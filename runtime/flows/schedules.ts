@@ -3,6 +3,7 @@ import { isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import type { Job, NewJob, Outcome } from "../engine/engine.ts";
 import { nextRun } from "../poll/schedule.ts";
+import type { Sql } from "../store/database.ts";
 import { flows, triggersOf, type FlowRecord } from "./model/flows.ts";
 import type { StartRun } from "./start.ts";
 
@@ -27,17 +28,20 @@ export async function workSchedule(
   { db, clock, start }: Pick<Context, "db" | "clock"> & { start: StartRun },
   { data }: Job,
 ): Promise<Outcome> {
-  const { flow: id, schedule, timeZone } = data;
-  const flow = await flows.find(db, String(id));
-  const own = flow?.status === "active" ? schedulesOf(flow) : [];
-  const due = own.find((one) => one.schedule === schedule && one.timeZone === timeZone);
-  if (!flow || !due) return { done: true };
+  const due = async (sql: Sql): Promise<FlowRecord | undefined> => {
+    const flow = await flows.find(sql, String(data["flow"]));
+    const isDue = ({ schedule, timeZone }: Schedule): boolean =>
+      schedule === data["schedule"] && timeZone === data["timeZone"];
+    return flow?.status === "active" && schedulesOf(flow).some(isDue) ? flow : undefined;
+  };
+  if (!(await due(db))) return { done: true };
   const now = clock.now();
   return {
-    runAgainAt: nextAfter(due, now),
+    runAgainAt: nextAfter(data as unknown as Schedule, now),
     attempt: "reset",
     commit: async (tx) => {
-      await start(tx, flow, { cause: "schedule", forUser: flow.user, trigger: { time: isoTime(now) } });
+      const flow = await due(tx);
+      if (flow) await start(tx, flow, { cause: "schedule", forUser: flow.user, trigger: { time: isoTime(now) } });
     },
   };
 }

@@ -20,24 +20,35 @@ export function schemaAt(schema: unknown, path: readonly string[]): Lookup {
   let found: Lookup = { kind: "known", schemas: [{ schema, root: schema }] };
   for (const name of path) {
     if (found.kind !== "known") return found;
-    found = merge(found.schemas.map((at) => child(at, name)));
+    const seen = new Set<unknown>();
+    found = merge(found.schemas.map((at) => child(at, name, seen)));
   }
   return found;
 }
 
-/** JSON types that values of these schemas can have; undefined when any. `null` counts for nothing. */
-export function typesOf(schemas: readonly SchemaIn[]): Set<string> | undefined {
+/**
+ * JSON types that values of these schemas can have; undefined when any. `null` counts for nothing. `seen`: schemas that count
+ * already, so that one which contains itself has an end.
+ */
+export function typesOf(schemas: readonly SchemaIn[], seen = new Set<unknown>()): Set<string> | undefined {
   const types = new Set<string>();
   for (const at of schemas) {
     const { schema, root } = resolve(at);
     if (!isObject(schema)) return undefined;
+    if (seen.has(schema)) continue;
+    seen.add(schema);
     const branches = branchesOf(schema);
     const listed = "enum" in schema ? (schema["enum"] as unknown[]) : "const" in schema ? [schema["const"]] : undefined;
     const own =
       schema["type"] !== undefined
         ? new Set([schema["type"]].flat() as string[])
         : (listed && new Set(listed.map(typeName))) ||
-          (branches.length > 0 ? typesOf(branches.map((branch) => ({ schema: branch, root }))) : undefined);
+          (branches.length > 0
+            ? typesOf(
+                branches.map((branch) => ({ schema: branch, root })),
+                seen,
+              )
+            : undefined);
     if (!own) return undefined;
     for (const type of own) if (type !== "null") types.add(type);
   }
@@ -50,16 +61,18 @@ export function fits(given: ReadonlySet<string>, wanted: ReadonlySet<string>): b
   return [...given].some((type) => [...wanted].some((other) => other === type || (isNumber(type) && isNumber(other))));
 }
 
-function child(at: SchemaIn, name: string): Lookup {
+function child(at: SchemaIn, name: string, seen: Set<unknown>): Lookup {
   const { schema, root } = resolve(at);
-  if (!isObject(schema)) return schema === false ? { kind: "absent", names: [] } : ANYTHING;
+  if (schema === false || seen.has(schema)) return { kind: "absent", names: [] };
+  if (!isObject(schema)) return ANYTHING;
+  seen.add(schema);
   const inside = (inner: unknown): Lookup => ({ kind: "known", schemas: [{ schema: inner, root }] });
   const { properties, additionalProperties, items } = schema;
   if (isObject(properties) && Object.hasOwn(properties, name)) return inside(properties[name]);
   if (/^\d+$/.test(name) && isObject(items)) return inside(items);
   if ("patternProperties" in schema || "prefixItems" in schema || "allOf" in schema) return ANYTHING;
   const branches = branchesOf(schema);
-  if (branches.length > 0) return merge(branches.map((branch) => child({ schema: branch, root }, name)));
+  if (branches.length > 0) return merge(branches.map((branch) => child({ schema: branch, root }, name, seen)));
   if (isObject(additionalProperties) && Object.keys(additionalProperties).length > 0)
     return inside(additionalProperties);
   const types = typesOf([{ schema, root }]);

@@ -1,4 +1,6 @@
+import { internalError } from "../act/failure.ts";
 import { formatFault, HooklineError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
 import { scrub } from "../core/secrets.ts";
 import type { Context } from "../engine/context.ts";
 import type { RunError, RunStepRecord } from "./model/runs.ts";
@@ -64,9 +66,12 @@ export class StepLog {
   }
 }
 
-/** An error as it is kept: without secrets, with the first places of bad input. */
-export function errorOf(error: unknown): Omit<RunError, "step"> {
-  if (!(error instanceof HooklineError)) throw error;
+/** An error as it is kept: without secrets, with the first places of bad input. A fault of our own stands in the log. */
+export function errorOf(error: unknown, log: Log): Omit<RunError, "step"> {
+  if (!(error instanceof HooklineError)) {
+    log.error({ error }, "a step failed");
+    return errorOf(internalError(), log);
+  }
   const places = error.faults.slice(0, 5).map(formatFault);
   const message = places.length === 0 ? error.message : `${error.message} (${places.join("; ")})`;
   return { code: error.code, message: scrub(message).slice(0, 2000) };

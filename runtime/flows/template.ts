@@ -1,7 +1,7 @@
 import type { Flow } from "../../schemas/flow.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
 import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
-import { isObject, joinPointer } from "../core/json.ts";
+import { isObject, joinPointer, ownValue } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { checkSchema, compileSchema } from "../manifest/validate.ts";
 import { below } from "./attempt.ts";
@@ -27,7 +27,7 @@ export async function checkTemplate(
   const ofFlow = flowForm.faults(flow);
   if (ofFlow.length > 0) return ofFlow;
   const resolve = async (ref: ConnectionRef): Promise<Resolved> => {
-    const name = typeof ref === "object" ? ref.connector : connections[ref];
+    const name = typeof ref === "object" ? ref.connector : ownValue(connections, ref);
     const connector = name === undefined ? undefined : connectors.get(name);
     if (connector) return { connector };
     const other = typeof ref === "string" ? await others(ref) : undefined;
@@ -59,7 +59,7 @@ function unknownConnectors(
 
 function syncFaults({ sync, connections }: SyncTemplate, connectors: ReadonlyMap<string, Connector>): Fault[] {
   return (["left", "right"] as const).flatMap((side) => {
-    const name = connections[sync[side]];
+    const name = ownValue(connections, sync[side]);
     if (name === undefined) return [{ pointer: `/sync/${side}`, message: unknownSlot(sync[side], connections) }];
     if (connectors.get(name)!.resources.has(sync.resource)) return [];
     const message = `${name} does not offer ${sync.resource} for syncs; choose another resource`;

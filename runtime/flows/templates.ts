@@ -3,11 +3,11 @@ import { resolveConnection, WORKSPACE_USER } from "../accounts/resolve.ts";
 import type { Actions } from "../act/act.ts";
 import type { Option } from "../act/options.ts";
 import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
-import { isObject, joinPointer } from "../core/json.ts";
+import { isObject, joinPointer, ownValue } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import type { Page } from "../model/page.ts";
-import { ownerIn, type Scope } from "../model/principal.ts";
+import { assertAdmin, ownerIn, type Scope } from "../model/principal.ts";
 import type { NewSync, SyncView } from "../sync/model/syncs.ts";
 import type { Syncs } from "../sync/syncs.ts";
 import { attemptAsync, faultsIn } from "./attempt.ts";
@@ -31,19 +31,19 @@ import { checkTemplate, fillSlots, flowOf, questionsOf, readSetup, unknownSlot }
 /** Flow templates, and the flows made from them. */
 export interface Templates {
   /** Templates of the connectors first, then the workspace's own; all on one page. */
-  list(): Promise<Page<TemplateView>>;
+  list(scope?: Scope): Promise<Page<TemplateView>>;
   /** @throws HooklineError `not_found` */
-  get(id: string): Promise<TemplateView>;
+  get(id: string, scope?: Scope): Promise<TemplateView>;
   /**
    * Adds one of the workspace's own, or a new version of it.
-   * @throws HooklineError `invalid_input` with every fault, `conflict`
+   * @throws HooklineError `forbidden` for a user, `invalid_input` with every fault, `conflict`
    */
-  put(template: unknown): Promise<TemplateView>;
+  put(template: unknown, scope?: Scope): Promise<TemplateView>;
   /**
    * Removes one of the workspace's own. Flows made from it stay as they are.
-   * @throws HooklineError `not_found`, `conflict` for one that comes with a connector
+   * @throws HooklineError `forbidden` for a user, `not_found`, `conflict` for one that comes with a connector
    */
-  remove(id: string): Promise<void>;
+  remove(id: string, scope?: Scope): Promise<void>;
   /**
    * The values that a property of the form can have for the connection in its slot, as the vendor lists them now.
    * @throws HooklineError `not_found`, `invalid_input`, `conflict`, and what listing them throws
@@ -106,7 +106,7 @@ export function createTemplates(
     for (const [slot, connector] of Object.entries(template.connections)) {
       const found = await attemptAsync(async () => {
         const asker = { owner: owner ?? null, user: owner ?? null, workspace: false };
-        const row = await resolveConnection(db, chosen[slot] ?? { connector }, asker);
+        const row = await resolveConnection(db, ownValue(chosen, slot) ?? { connector }, asker);
         if (row.connector === connector) return row;
         const message = `${row.id} is a connection of ${row.connector}; choose one of ${connector}`;
         throw new HooklineError("conflict", message);
@@ -148,7 +148,8 @@ export function createTemplates(
       return { data: [...ofConnectors, ...ofWorkspace], nextCursor: null };
     },
 
-    put: async (given) => {
+    put: async (given, scope = {}) => {
+      assertAdmin("putFlowTemplate", scope);
       const ofWorkspace = async (ref: string): Promise<Resolved | undefined> => {
         const connection = await findConnection(db, ref);
         const connector = connection?.user === WORKSPACE_USER ? connectors.get(connection.connector) : undefined;
@@ -169,7 +170,8 @@ export function createTemplates(
       return { ...template, source: "workspace" };
     },
 
-    remove: async (id) => {
+    remove: async (id, scope = {}) => {
+      assertAdmin("deleteFlowTemplate", scope);
       if ((await shipped()).has(id)) {
         throw new HooklineError("conflict", `Template ${id} comes with a connector; it cannot be removed`);
       }
@@ -180,24 +182,28 @@ export function createTemplates(
       const { connections, setup } = choices.check(given);
       const template = await get(id);
       const source = dynamicValuesOf(template, property);
-      const { [source.slot]: connector = "" } = template.connections;
+      const connector = ownValue(template.connections, source.slot) ?? "";
       const asker = { owner: scope.user ?? null, user: scope.user ?? null, workspace: false };
-      const row = await resolveConnection(db, connections?.[source.slot] ?? { connector }, asker);
+      const row = await resolveConnection(db, ownValue(connections ?? {}, source.slot) ?? { connector }, asker);
       return options(row.id, source.target, source.property, setup);
     },
 
     install: async (id, given = {}, scope = {}) => {
-      const { user: named, name, enabled, connections: chosen = {}, setup: answers = {} } = installation.check(given);
+      const { user: named, connections: chosen = {}, setup: answers = {}, ...ofFlow } = installation.check(given);
       const template = await get(id);
+      if ("sync" in template) {
+        const message = "belongs to a flow, and this template makes a sync; remove it";
+        const unused = Object.keys(ofFlow).map((name) => ({ pointer: joinPointer("", name), message }));
+        refuseFaults(`template ${id}`, unused);
+      }
       const { connections, user } = await choose(template, chosen, ownerIn(scope, named));
       const setup = readSetup(template, answers);
       if ("sync" in template) {
         if (syncs) return syncs.create(syncOf(template, connections, setup), scope);
         throw new HooklineError("conflict", `Template ${id} makes a sync; load the module "sync" to install it`);
       }
-      const flow = { ...fillSlots(flowOf(template), connections), ...(name !== undefined && { name }) };
-      const owned = { ...flow, user, ...(enabled !== undefined && { enabled }) };
-      return flows.install(owned, { origin: originOf(template, connections), setup, form: template.setup });
+      const flow = { ...fillSlots(flowOf(template), connections), ...ofFlow, user };
+      return flows.install(flow, { origin: originOf(template, connections), setup, form: template.setup });
     },
 
     preview: async (id, given = {}, scope) => {
@@ -233,7 +239,7 @@ function keepOnly<Value>(values: Record<string, Value>, asked: Record<string, un
 
 function dynamicValuesOf(template: AnyTemplate, name: string): { slot: string; target: string; property: string } {
   const questions = questionsOf(template);
-  const question = Object.hasOwn(questions, name) ? questions[name] : undefined;
+  const question = ownValue(questions, name);
   const source = isObject(question) ? question["dynamicValues"] : undefined;
   if (isObject(source)) return source as { slot: string; target: string; property: string };
   throw new HooklineError(

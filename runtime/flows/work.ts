@@ -1,7 +1,6 @@
 import type { Context } from "../engine/context.ts";
 import type { Handler, Job, Outcome } from "../engine/engine.ts";
 import { eventById } from "../model/events.ts";
-import type { CompiledFlows } from "./definition.ts";
 import { executeRun, type ExecuteOptions } from "./execute.ts";
 import { flows, flowVersions } from "./model/flows.ts";
 import { runs, stepsOfRun } from "./model/runs.ts";
@@ -11,7 +10,6 @@ import type { StartRun } from "./start.ts";
 /** What the queue's handlers need. */
 export interface WorkFlowsOptions extends ExecuteOptions {
   engine: Pick<Context["engine"], "work">;
-  compiled: CompiledFlows;
   start: StartRun;
 }
 
@@ -45,32 +43,27 @@ export function workFlows(options: WorkFlowsOptions): void {
 
 async function takeRun(options: WorkFlowsOptions, job: Job, signal: AbortSignal): Promise<Outcome> {
   const id = String(job.data["run"]);
-  const { db, compiled } = options;
+  const { db } = options;
   const run = await runs.find(db, id);
   if (!run || run.finishedAt !== null) return DONE;
   const version = await flowVersions.find(db, run.flow, run.version);
   if (!version) return DONE;
-  const flow = compiled.of(run.flow, version);
-  return executeRun({ job, run, version, flow, steps: await stepsOfRun(db, id) }, options, signal);
+  return executeRun({ job, run, version, steps: await stepsOfRun(db, id) }, options, signal);
 }
 
 /** A paused flow starts no run for what happened just before. */
 async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promise<Outcome> {
   const event = await eventById(db, String(data["event"]));
-  const flow = await flows.find(db, String(data["flow"]));
-  if (!event || !flow || flow.status === "paused") return DONE;
+  if (!event) return DONE;
+  const { id, user, connection } = event;
   const trigger: unknown = JSON.parse(event.data);
   return {
     done: true,
     commit: async (tx) => {
-      const { id, user, connection } = event;
-      await start(tx, flow, {
-        cause: "event",
-        forUser: user,
-        event: id,
-        ...(connection !== null && { connection }),
-        trigger,
-      });
+      const flow = await flows.find(tx, String(data["flow"]));
+      if (!flow || flow.status === "paused") return;
+      const cause = { cause: "event", forUser: user, event: id, trigger } as const;
+      await start(tx, flow, { ...cause, ...(connection !== null && { connection }) });
     },
   };
 }

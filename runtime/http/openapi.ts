@@ -74,7 +74,7 @@ function describeRoute(route: Route): object {
     ...(auth === "public" ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(content ? { requestBody: { required: "required" in body, content } } : raw),
-    responses: { ...describeProblems(route), ...describeResponses(route) },
+    responses: describeAnswers(route),
   };
 }
 
@@ -108,26 +108,36 @@ function describeParameters(route: Route): object[] {
   return [...inPath, ...inQuery, ...inHead];
 }
 
-function describeResponses({ responses }: Route): object {
+/** A status of both a problem and an answer of the route's own has the content of both. */
+function describeAnswers(route: Route): object {
+  const problems: Record<string, { content?: object }> = describeProblems(route);
+  const own = Object.entries(describeResponses(route)).map(([status, answer]) => {
+    const problem = problems[status];
+    return [status, problem ? { ...answer, content: { ...problem.content, ...answer.content } } : answer] as const;
+  });
+  return { ...problems, ...Object.fromEntries(own) };
+}
+
+function describeResponses({ responses }: Route): Record<string, { content?: object }> {
   const entries = Object.entries(responses).map(([status, { description, schema, contentType }]) => {
     const content = schema
       ? { "application/json": { schema } }
       : contentType && { [contentType]: contentType === "*/*" ? {} : { schema: { type: "string" } } };
     const location = { Location: { description: "URL of the new object.", schema: { type: "string" } } };
     const headers = status === "303" || (status === "201" && schema !== undefined) ? { headers: location } : {};
-    return [status, { description, ...headers, ...(content ? { content } : {}) }];
+    return [status, { description, ...headers, ...(content ? { content } : {}) }] as const;
   });
-  return Object.fromEntries(entries) as object;
+  return Object.fromEntries(entries);
 }
 
 /** Every operation can meet a wrong method, and what it does not take; the rest follows from what it takes. */
-function describeProblems({ auth, params, body, rawBody, problems = [] }: Route): object {
+function describeProblems({ auth, params, body, rawBody, problems = [] }: Route): Record<string, { content?: object }> {
   const statuses = new Set([400, 405, ...problems]);
   if (params !== undefined) statuses.add(404);
   if (body !== undefined || rawBody !== undefined) statuses.add(413);
   if (auth !== "public") for (const status of [401, 403, 429, 500, 503]) statuses.add(status);
-  const entries = [...statuses].sort((a, b) => a - b).map((status) => [status, describeProblem(status)]);
-  return Object.fromEntries(entries) as object;
+  const entries = [...statuses].sort((a, b) => a - b).map((status) => [status, describeProblem(status)] as const);
+  return Object.fromEntries(entries);
 }
 
 function describeProblem(status: number): object {

@@ -5,7 +5,7 @@ import { HooklineError } from "../core/errors.ts";
 import type { JsonSchema } from "../core/json.ts";
 import { checkedInput, type Input } from "../model/input.ts";
 import { inQuery } from "../model/input-query.ts";
-import { scopeOf, type Principal } from "../model/principal.ts";
+import { assertAdmin, scopeOf, type Principal } from "../model/principal.ts";
 import type { PublicCall, Reply, Route } from "../model/route.ts";
 import { discardRest, readBody, readBytes, refuseBody } from "./body.ts";
 
@@ -26,14 +26,10 @@ export function serve(route: Route, { open, authenticate, baseUrl }: ServeOption
     }
     const services = await open();
     const principal = await authenticate(request, response);
-    if (route.auth === "admin" && principal.role !== "admin") {
-      throw new HooklineError("forbidden", `${route.operationId}: only an admin may do this; use an API key`);
-    }
+    const scope = scopeOf(principal);
+    if (route.auth === "admin") assertAdmin(route.operationId, scope);
     const input = await readInput(request);
-    return respond(
-      response,
-      await route.handler({ ...input, services, principal, scope: scopeOf(principal) } as never),
-    );
+    return respond(response, await route.handler({ ...input, services, principal, scope } as never));
   };
 }
 

@@ -123,6 +123,8 @@ export interface CompiledStep {
   readonly id: string;
   /** Scope: `input`, `connection`, `workspace`, `user`, `steps`. */
   readonly request: CompiledRequest;
+  /** Whether it changes nothing. */
+  readonly reads: boolean;
   readonly when: ((scope: Scope) => boolean) | undefined;
   readonly retry: StepRetry | undefined;
   /** Errors after which the step counts as done. */

@@ -44,6 +44,8 @@ export type * from "./compiled.ts";
 
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const HARMLESS = new Set<Action["kind"]>(["get", "search", "list"]);
+/** Safe verbs (RFC 9110 §9.2.1), and Google's standard methods Get and List (AIP-131, AIP-132). */
+const READING = /^(GET|HEAD)$|\.(get|list)$/;
 
 /**
  * Compiles a manifest that has been checked.
@@ -192,6 +194,7 @@ function compileStep(step: Step, action: Action, at: Site): CompiledStep {
   return {
     id: step.id,
     request: compileRequest(step.request, ROOTS.actionRequest, at.at("request")),
+    reads: HARMLESS.has(action.kind) || (step.reads ?? READING.test(step.request.method)),
     when: step.when === undefined ? undefined : at.at("when").condition(step.when, ROOTS.stepCondition),
     retry: step.retry,
     accept: step.accept ?? action.accept ?? [],

@@ -62,7 +62,13 @@ export function compileSchema(schema: object): Validator {
     const allErrors = parts <= MOST_PARTS;
     let validate = compiled.get(allErrors);
     if (validate === undefined) compiled.set(allErrors, (validate = compile(schema, allErrors)));
-    if (validate(value)) return [];
+    try {
+      if (validate(value)) return [];
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const message = "cannot be checked: its schema refers to itself without end; correct the schema";
+      return [{ pointer: "", message }];
+    }
     const faults = describeErrors(validate.errors as ErrorObject[], schema);
     return allErrors ? faults : [...faults, { pointer: "", message: "is large; only its first fault is listed" }];
   };

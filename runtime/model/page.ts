@@ -1,5 +1,7 @@
 import { checked, count, text, type Fields, type JsonOf } from "./field.ts";
+import type { Sql } from "../store/database.ts";
 import { input, type Input } from "./input.ts";
+import type { FilterOf, PageOptions, RecordOf, Table } from "./table.ts";
 
 /** The size of a page of a list, and where it begins. */
 export interface PageQuery {
@@ -48,6 +50,20 @@ export function readPage({ limit = DEFAULT_LIMIT, cursor }: PageQuery): { limit:
 
 function decode(cursor: string): string {
   return Buffer.from(cursor, "base64url").toString("latin1");
+}
+
+/** One page of a table's records, as they are shown; `more`: their order, and further conditions. */
+export async function pageOf<F extends Fields, View>(
+  table: Table<F>,
+  sql: Sql,
+  query: PageQuery,
+  filter: FilterOf<F>,
+  view: (record: RecordOf<F> & { id: string }) => View,
+  more: Pick<PageOptions, "order" | "where"> = {},
+): Promise<Page<View>> {
+  const { limit, after } = readPage(query);
+  const found = await table.page(sql, filter, { after, limit: limit + 1, ...more });
+  return toPage(found as (RecordOf<F> & { id: string })[], limit, view);
 }
 
 /** A page out of records that were read one too far. */

@@ -1,4 +1,4 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 
 /** Who is asking: the embedding product itself, or one of its users, who sees and touches only their own things. */
 export type Principal = { role: "admin" } | { role: "user"; user: string };
@@ -19,6 +19,20 @@ export function isVisible(owner: string | null, { user }: Scope): boolean {
 }
 
 /**
+ * What was found, when it exists for the caller; `what` names it in the message: "flow".
+ * @throws HooklineError `not_found`
+ */
+export function visible<Found extends { user: string | null }>(
+  what: string,
+  id: string,
+  found: Found | undefined,
+  scope: Scope = {},
+): Found {
+  if (found && isVisible(found.user, scope)) return found;
+  throw notFound(what, id);
+}
+
+/**
  * The user a call is about: a user's own, whether named or not, or the one an admin named.
  * @throws HooklineError `forbidden` when a user names another
  */
@@ -28,6 +42,15 @@ export function ownerIn({ user }: Scope, named: string | undefined): string | un
     "forbidden",
     "user: a user token acts for its own user only; leave it out, or use an API key",
   );
+}
+
+/**
+ * For what belongs to no user. `operation` names it in the message.
+ * @throws HooklineError `forbidden` for a user
+ */
+export function assertAdmin(operation: string, { user }: Scope): void {
+  if (user === undefined) return;
+  throw new HooklineError("forbidden", `${operation}: only an admin may do this; use an API key`);
 }
 
 /**

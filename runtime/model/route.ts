@@ -131,7 +131,7 @@ interface Verb {
   summary: string;
   /** Default: the noun's view. */
   answers?: Answer;
-  /** Of a success; default 200. */
+  /** Of a success; default 200. 202 says that the work is still to be done. */
   status?: 200 | 202;
   problems?: number[];
 }
@@ -227,11 +227,22 @@ export class Resource<Services> {
   post<Body = unknown>(
     name: string,
     operationId: string,
-    verb: Verb & { body?: Input<Body> },
+    { body, ...verb }: Verb & { body?: Input<Body> },
     act: (call: Call<Services, Body>, id: string) => Promise<unknown>,
   ): Route {
-    const route = this.#byId("post", operationId, verb, act, `/${name}`);
-    return verb.body === undefined ? route : { ...route, body: verb.body };
+    return { ...this.#byId("post", operationId, verb, act, `/${name}`), ...(body && { body }) };
+  }
+
+  /** `GET <path>/{id}/<part>`: a list of another noun, `schema`, that belongs to one of this. */
+  listPart<Filters>(
+    name: string,
+    operationId: string,
+    { schema, ...verb }: Verb & { schema: string },
+    query: ListQuery<Filters>,
+    find: (call: Call<Services, unknown, Filters>, id: string) => Promise<unknown>,
+  ): Route {
+    const answers = { description: "A page.", schema: pageSchema(schema) };
+    return { ...this.#byId("get", operationId, { answers, ...verb }, find as never, `/${name}`), query };
   }
 
   /** `GET <path>/{id}/<part>`. */

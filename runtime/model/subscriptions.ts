@@ -12,6 +12,9 @@ const FIRST_POLLS = ["baseline", "emitAll"] as const;
 /** How a subscription begins: silently (the default), with all records there are, or with those that changed since a time. */
 export type FirstPoll = (typeof FIRST_POLLS)[number] | { since: string };
 
+/** Seconds between polls: a year at most, which any store can hold. */
+export const EVERY_SECONDS = { minimum: 1, maximum: 31_536_000 };
+
 /** A trigger of a connection wired to a target. */
 export const subscriptions = new Table("subscriptions", {
   id: text("Id.", { example: "sub_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
@@ -36,7 +39,7 @@ export const subscriptions = new Table("subscriptions", {
   ),
   schedule: nullable(text("When to poll: a cron expression of five fields.", { example: "*/5 * * * *" })),
   timeZone: nullable(text("IANA time zone of `schedule`; UTC when left out.", { example: "Europe/Berlin" })),
-  everySeconds: nullable(count("Instead of `schedule`: seconds between polls.", { schema: { minimum: 1 } })),
+  everySeconds: nullable(count("Instead of `schedule`: seconds between polls.", { schema: EVERY_SECONDS })),
   firstPoll: value<FirstPoll>({
     description: "The first poll: silent (the default), all records, or those that changed since a time.",
     oneOf: [

@@ -1,6 +1,6 @@
 import { isObject } from "../core/json.ts";
 import { created, ok, routesOf, type Route } from "../model/route.ts";
-import { object, pageSchema, ref, text } from "../model/schema.ts";
+import { object, ref, text } from "../model/schema.ts";
 import { conflictQuery } from "./model/conflicts.ts";
 import { linkQuery } from "./model/links.ts";
 import { newSync, syncChanges, syncQuery } from "./model/syncs.ts";
@@ -8,10 +8,8 @@ import type { SyncServices } from "./syncs.ts";
 
 const tag = "syncs";
 const path = "/v1/syncs";
-const params = { id: "Id of the sync" };
 const { resource, userRoute } = routesOf<SyncServices>();
 const sync = resource({ path, name: "sync", tag });
-const page = (schema: string) => ({ 200: { description: "A page.", schema: pageSchema(schema) } });
 
 export const syncRoutes: Route[] = [
   userRoute<Parameters<SyncServices["syncs"]["create"]>[0]>({
@@ -46,25 +44,20 @@ export const syncRoutes: Route[] = [
   sync.remove({ summary: "Ends a sync; what it has written stays" }, ({ services, scope }, id) =>
     services.syncs.remove(id, scope),
   ),
-  userRoute({
-    method: "post",
-    path: `${path}/{id}/run`,
-    operationId: "runSync",
-    summary: "Reads both sides as soon as there are slots, and tries again what failed",
-    tag,
-    params,
-    responses: {
-      202: {
+  sync.post(
+    "run",
+    "runSync",
+    {
+      summary: "Reads both sides as soon as there are slots, and tries again what failed",
+      status: 202,
+      answers: {
         description: "Both sides will be read.",
         schema: object("The sync.", { id: text("Id of the sync.") }),
       },
+      problems: [409],
     },
-    problems: [409],
-    handler: async ({ services, params, scope }) => ({
-      status: 202,
-      body: await services.syncs.run(params["id"]!, scope),
-    }),
-  }),
+    ({ services, scope }, id) => services.syncs.run(id, scope),
+  ),
   sync.post(
     "pause",
     "pauseSync",
@@ -77,27 +70,18 @@ export const syncRoutes: Route[] = [
     { summary: "Writes what changed while the sync was paused, and continues", problems: [409] },
     ({ services, scope }, id) => services.syncs.resume(id, scope),
   ),
-  userRoute<unknown, Parameters<SyncServices["syncs"]["links"]>[1]>({
-    method: "get",
-    path: `${path}/{id}/links`,
-    operationId: "listSyncLinks",
-    summary: "Which records are linked with each other, oldest first",
-    tag,
-    params,
-    query: linkQuery,
-    responses: page("SyncLink"),
-    handler: async ({ services, params, query, scope }) => ok(await services.syncs.links(params["id"]!, query, scope)),
-  }),
-  userRoute<unknown, Parameters<SyncServices["syncs"]["conflicts"]>[1]>({
-    method: "get",
-    path: `${path}/{id}/conflicts`,
-    operationId: "listSyncConflicts",
-    summary: "What both sides changed in different ways, newest first",
-    tag,
-    params,
-    query: conflictQuery,
-    responses: page("SyncConflict"),
-    handler: async ({ services, params, query, scope }) =>
-      ok(await services.syncs.conflicts(params["id"]!, query, scope)),
-  }),
+  sync.listPart(
+    "links",
+    "listSyncLinks",
+    { summary: "Which records are linked with each other, oldest first", schema: "SyncLink" },
+    linkQuery,
+    ({ services, query, scope }, id) => services.syncs.links(id, query, scope),
+  ),
+  sync.listPart(
+    "conflicts",
+    "listSyncConflicts",
+    { summary: "What both sides changed in different ways, newest first", schema: "SyncConflict" },
+    conflictQuery,
+    ({ services, query, scope }, id) => services.syncs.conflicts(id, query, scope),
+  ),
 ];

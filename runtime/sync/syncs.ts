@@ -1,17 +1,17 @@
-import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
+import { HooklineError, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { connectionsByIds, type StatusChange } from "../model/connections.ts";
 import { checkBeside, type InputOf } from "../model/input.ts";
-import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
-import type { Tx } from "../store/database.ts";
+import { pageOf, type Page } from "../model/page.ts";
+import { ownerIn, visible, type Scope } from "../model/principal.ts";
+import type { Sql, Tx } from "../store/database.ts";
 import { openSides } from "./access.ts";
 import { assertScopes, checkConnections, triggersOf, type CheckedSync } from "./check.ts";
 import type { SyncCore } from "./core.ts";
 import { enqueueLinks, matchJob } from "./jobs.ts";
 import { dryRun } from "./matching.ts";
 import { conflictQuery, conflicts, type ConflictView } from "./model/conflicts.ts";
-import { listLinks, type linkQuery, type LinkView } from "./model/links.ts";
+import { linkQuery, listLinks, type LinkView } from "./model/links.ts";
 import {
   changeSync,
   deleteSync,
@@ -44,7 +44,7 @@ export interface Syncs {
    * What the first comparison would do; writes nothing and keeps nothing.
    * @throws HooklineError as `create`, or as the vendor answers
    */
-  preview(sync: NewSync, scope?: Scope, options?: { signal?: AbortSignal }): Promise<DryRun>;
+  preview(sync: NewSync, scope?: Scope): Promise<DryRun>;
   get(id: string, scope?: Scope): Promise<SyncView>;
   list(query?: InputOf<typeof syncQuery>, scope?: Scope): Promise<Page<SyncView>>;
   /** Changes how later changes are handled. @throws HooklineError as `create` */
@@ -94,12 +94,9 @@ export interface SyncServices {
 export function createSyncs(core: SyncCore): Syncs {
   const { db, engine, clock, connectors, wiring } = core;
 
-  const find = async (id: string, scope: Scope = {}): Promise<SyncRecord> => {
-    const sync = await syncs.find(db, id);
-    if (sync && isVisible(sync.user, scope)) return sync;
-    throw notFound("sync", id);
-  };
-  const show = async (id: string): Promise<SyncView> => showSync(db, await find(id), connectors);
+  const find = async (sql: Sql, id: string, scope?: Scope): Promise<SyncRecord> =>
+    visible("sync", id, await syncs.find(sql, id), scope);
+  const show = async (id: string): Promise<SyncView> => showSync(db, await find(db, id), connectors);
   const change = async (id: string, changes: Partial<SyncRecord>): Promise<SyncView> => {
     await changeSync(db, id, changes, clock.now());
     return show(id);
@@ -149,32 +146,25 @@ export function createSyncs(core: SyncCore): Syncs {
       return show(sync.id);
     },
 
-    async preview(given, scope, { signal = new AbortController().signal } = {}) {
+    async preview(given, scope) {
       const { sync } = await prepare(given, scope);
-      return dryRun(sync, (await openSides(core, sync))!, signal);
+      return dryRun(sync, (await openSides(core, sync))!, new AbortController().signal);
     },
 
-    get: async (id, scope) => showSync(db, await find(id, scope), connectors),
+    get: async (id, scope) => showSync(db, await find(db, id, scope), connectors),
 
     async list(query, scope = {}) {
       const { user, connection, ...page } = syncQuery.check(query);
-      const { limit, after } = readPage(page);
-      const found = await syncs.page(
-        db,
-        { user: ownerIn(scope, user) },
-        {
-          after,
-          limit: limit + 1,
-          where: connection === undefined ? [] : [["? in (left_connection, right_connection)", connection]],
-        },
-      );
-      const { data, nextCursor } = toPage(found, limit, (sync) => showSync(db, sync, connectors));
+      const ofConnection = ["? in (left_connection, right_connection)", connection ?? ""] as const;
+      const where = connection === undefined ? [] : [ofConnection];
+      const show = (sync: SyncRecord) => showSync(db, sync, connectors);
+      const { data, nextCursor } = await pageOf(syncs, db, page, { user: ownerIn(scope, user) }, show, { where });
       return { data: await Promise.all(data), nextCursor };
     },
 
     async update(id, given, scope) {
       const changes = syncChanges.check(given);
-      const sync = await find(id, scope);
+      const sync = await find(db, id, scope);
       const next = { ...sync, ...changes };
       const { faults, beside } = await checkConnections(db, next, connectors);
       refuseFaults("sync", faults);
@@ -183,24 +173,28 @@ export function createSyncs(core: SyncCore): Syncs {
     },
 
     async remove(id, scope) {
-      const sync = await find(id, scope);
+      const sync = await find(db, id, scope);
       await db.transaction(async (tx) => {
         for (const subscription of await subscriptionsOfSync(tx, sync.id)) await wiring.remove(tx, subscription);
         await deleteSync(tx, sync.id);
       });
     },
 
-    pause: async (id, scope) => change((await find(id, scope)).id, { status: "paused" }),
+    // A problem that passes would resume it.
+    pause: async (id, scope) => change((await find(db, id, scope)).id, { status: "paused", problem: null }),
 
     async resume(id, scope) {
-      const sync = await find(id, scope);
-      if (sync.problem) throw new HooklineError("conflict", `Sync ${id} cannot continue: ${sync.problem.message}`);
-      await db.transaction((tx) => activate(tx, core, sync));
+      await db.transaction(async (tx) => {
+        const sync = await find(tx, id, scope);
+        const problem = await problemOf(tx, sync, clock.now());
+        if (problem) throw new HooklineError("conflict", `Sync ${id} cannot continue: ${problem.message}`);
+        await activate(tx, core, sync);
+      });
       return show(id);
     },
 
     async run(id, scope) {
-      const sync = await find(id, scope);
+      const sync = await find(db, id, scope);
       if (sync.status === "paused") throw new HooklineError("conflict", `Sync ${id} is paused; resume it first`);
       await db.transaction(async (tx) => {
         for (const subscription of await subscriptionsOfSync(tx, id)) {
@@ -214,19 +208,23 @@ export function createSyncs(core: SyncCore): Syncs {
       return { id };
     },
 
-    links: async (id, query, scope) => listLinks(db, (await find(id, scope)).id, query),
+    async links(id, query, scope) {
+      const asked = linkQuery.check(query);
+      return listLinks(db, (await find(db, id, scope)).id, asked);
+    },
 
     async conflicts(id, query, scope) {
-      const { limit, after } = readPage(conflictQuery.check(query));
-      const sync = (await find(id, scope)).id;
-      const found = await conflicts.page(db, { sync }, { after, limit: limit + 1, order: "newest" });
-      return toPage(found, limit, (conflict) => conflicts.view(conflict));
+      const asked = conflictQuery.check(query);
+      const { id: sync } = await find(db, id, scope);
+      return pageOf(conflicts, db, asked, { sync }, (one) => conflicts.view(one), { order: "newest" });
     },
   };
 }
 
+type Timing = Pick<SyncCore, "engine" | "clock">;
+
 /** Pauses the syncs of a connection that no longer works, and resumes them when it works again. */
-export async function followConnection(tx: Tx, core: SyncCore, { id, status }: StatusChange): Promise<void> {
+export async function followConnection(tx: Tx, core: Timing, { id, status }: StatusChange): Promise<void> {
   const now = core.clock.now();
   for (const sync of await syncsOfConnection(tx, id)) {
     const isPausedByHand = sync.status === "paused" && !sync.problem;
@@ -237,7 +235,7 @@ export async function followConnection(tx: Tx, core: SyncCore, { id, status }: S
   }
 }
 
-async function activate(tx: Tx, { engine, clock }: SyncCore, sync: SyncRecord): Promise<void> {
+async function activate(tx: Tx, { engine, clock }: Timing, sync: SyncRecord): Promise<void> {
   await changeSync(tx, sync.id, { status: "active", problem: null }, clock.now());
   if (sync.phase === "matching") await engine.enqueue(tx, [matchJob(sync.id)]);
   await enqueueLinks(tx, engine, sync.id, "failedOrDirty");

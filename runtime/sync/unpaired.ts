@@ -74,7 +74,7 @@ async function findCounterpart(
     const alone: LinkRecord = { ...withSide(link, side, { id, fields }), state: "alone", dirty: false };
     return finish(work, (tx) => saveLink(tx, alone, { side, keys }));
   }
-  if (await isCreatingElsewhere(db, sync.id, target, link.id)) {
+  if (await isCreatingElsewhere(db, link, side, snapshot.keys)) {
     return { runAgainAt: clock.now() + UNCLEAR_WAIT, attempt: "keep" };
   }
   const found = work.listed ? undefined : await findUnlinked(work, target, snapshot.keys);

@@ -29,6 +29,8 @@ const DEADLINE_MS = 3_600_000;
 /** How long a change waits while both sides are still compared for the first time, milliseconds. */
 const MATCHING_WAIT = 2000;
 const PAUSED_WAIT = 60_000;
+/** How long work waits for a connector that this process has not loaded, milliseconds. */
+const UNLOADED_WAIT = 60_000;
 const LIMITS = new Set<ErrorCode>(["rate_limited", "quota_exceeded"]);
 /** How long a link waits for a vendor that limits us without saying how long, milliseconds. */
 const LIMITED_WAIT = 60_000;
@@ -40,8 +42,11 @@ export function workSyncs(core: SyncCore): void {
     { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
     async (job, _, signal) => {
       const sync = await syncs.find(core.db, String(job.data["sync"]));
-      const sides = sync && (await openSides(core, sync));
-      if (!sync || !sides) return DONE;
+      if (!sync) return DONE;
+      const sides = await openSides(core, sync);
+      // A connection that was removed never comes back; a connector may be loaded again.
+      if (!sides && sync.problem?.code === "not_found") return DONE;
+      if (!sides) return { runAgainAt: core.clock.now() + UNLOADED_WAIT, attempt: "keep" };
       const work: Work = {
         ...core,
         sync,

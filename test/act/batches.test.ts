@@ -125,6 +125,44 @@ describe("a batch", () => {
     expect(((await must("DELETE", `/v1/batches/${id}`)) as Details).finishedAt).toBe(cancelled.finishedAt);
   });
 
+  it("that is cancelled while the vendor turns an item away cancels that item too", async () => {
+    const { must, connect, vendor } = await makeApi();
+    const asked = Promise.withResolvers<ServerResponse>();
+    vendor.write = (_request, response) => asked.resolve(response);
+    const { id } = await startBatch(must, await connect("u_1"), "create_note", titles(1));
+    const response = await asked.promise;
+    await must("DELETE", `/v1/batches/${id}`);
+    response.writeHead(429, { "retry-after": "3600" }).end();
+    await soon(async () => {
+      const { counts } = (await must("GET", `/v1/batches/${id}`)) as Details;
+      expect(counts).toEqual({ waiting: 0, running: 0, succeeded: 0, failed: 0, cancelled: 1 });
+    });
+  });
+
+  it("that is cancelled while the vendor refuses its items together does none of them alone", async () => {
+    const { create_note } = notesManifest.actions;
+    const many = { ...create_note, input: { type: "object" }, request: { method: "POST", path: "/many", body: {} } };
+    const batch = {
+      action: "create_notes",
+      size: 10,
+      inputs: { notes: "$items" },
+      results: { $expr: "response.body" },
+    };
+    const actions = { ...notesManifest.actions, create_notes: many, create_note: { ...create_note, batch } };
+    const { must, connect, vendor } = await makeApi({ connectors: [{ ...notesManifest, actions }] });
+    const asked = Promise.withResolvers<ServerResponse>();
+    vendor.write = (_request, response) => asked.resolve(response);
+    const { id } = await startBatch(must, await connect("u_1"), "create_note", titles(3));
+    const response = await asked.promise;
+    await must("DELETE", `/v1/batches/${id}`);
+    response.writeHead(422, { "content-type": "application/json" }).end("{}");
+    await soon(async () => {
+      const { counts } = (await must("GET", `/v1/batches/${id}`)) as Details;
+      expect(counts).toEqual({ waiting: 0, running: 0, succeeded: 0, failed: 0, cancelled: 3 });
+    });
+    expect([vendor.count("POST /many"), vendor.count("POST /notes")]).toEqual([1, 0]);
+  });
+
   it("whose connection is gone fails what is left, and says why", async () => {
     const { must, connect, vendor } = await makeApi();
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -163,4 +163,35 @@ describe("POST /mcp", () => {
     const stream = await ask("GET", "/mcp?user=u_1");
     expect([stream.status, stream.headers.get("allow")]).toEqual([405, "POST"]);
   });
+
+  it("says what is wrong with a message, with an id of its own request and the codes of JSON-RPC", async () => {
+    const { ask, connect, vendor } = await makeApi();
+    await connect("u_1");
+    const send = (body: object) => ask("POST", "/mcp?user=u_1", { body, headers: { accept } });
+    const call = (params: unknown, id: unknown = 7) => send({ jsonrpc: "2.0", id, method: "tools/call", params });
+    for (const [params, place] of [
+      [undefined, "params"],
+      [{ name: 5 }, "params.name"],
+      [{ name: "notes-create_note", arguments: [1] }, "params.arguments"],
+      [{ name: "notes-create_note", arguments: null }, "params.arguments"],
+    ] as const) {
+      const { status, body } = await call(params);
+      const message = expect.stringContaining(`${place}: `);
+      expect([status, body]).toEqual([200, { jsonrpc: "2.0", id: 7, error: { code: -32602, message } }]);
+    }
+    for (const name of ["__proto__", "constructor", "x".repeat(100_000)]) {
+      expect((await call({ name, arguments: {} })).body.error.code).toBe(-32602);
+    }
+    expect((await send({ jsonrpc: "2.0", id: 7, method: "resources/list" })).body.error.code).toBe(-32601);
+    for (const malformed of [
+      { ...message, jsonrpc: "1.0" },
+      { ...message, id: { a: 1 } },
+      { ...message, method: 7 },
+    ]) {
+      const { status, body } = await send(malformed);
+      expect([status, body.jsonrpc, typeof body.error.code]).toEqual([400, "2.0", "number"]);
+    }
+    expect((await ask("POST", "/mcp?user=u_1", { body: [message], headers: { accept } })).status).toBe(400);
+    expect(vendor.count("POST /notes")).toBe(0);
+  });
 });

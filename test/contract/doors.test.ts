@@ -209,6 +209,25 @@ const CASES: Record<string, Case> = {
     http: "GET /v1/syncs/sync_1",
     library: (h) => h.syncs.get("sync_1"),
   },
+  "links of a sync that is not there, in an unknown state": {
+    http: "GET /v1/syncs/sync_1/links?state=lost",
+    library: (h) => h.syncs.links("sync_1", { state: "lost" as never }),
+  },
+  "conflicts of a sync that is not there, with a wrong limit": {
+    http: "GET /v1/syncs/sync_1/conflicts?limit=0",
+    library: (h) => h.syncs.conflicts("sync_1", { limit: 0 }),
+  },
+  "a user's template for the workspace": {
+    as: "u_2",
+    http: "POST /v1/flow-templates",
+    body: {},
+    library: (h) => h.templates.put({}, { user: "u_2" }),
+  },
+  "a template that a user removes": {
+    as: "u_2",
+    http: "DELETE /v1/flow-templates/no-such-template",
+    library: (h) => h.templates.remove("no-such-template", { user: "u_2" }),
+  },
   "a variable of an impossible name": {
     http: "PUT /v1/users/u_1/variables/1st",
     body: { value: 1 },

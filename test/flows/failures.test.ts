@@ -1,6 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { createServer, type ServerResponse } from "node:http";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
+import { createFollowConnection } from "../../runtime/flows/broken.ts";
+import { connections } from "../../runtime/model/connections.ts";
 import { temporaryFolder } from "../faults/scenes.ts";
+import { listen } from "../fixtures/listen.ts";
 import { Receiver } from "../fixtures/receiver.ts";
 import { act, makeBench, type Bench } from "./bench.ts";
 
@@ -237,6 +242,52 @@ describe("a run", () => {
     expect(bench.vendor.effects).toEqual([]);
   });
 
+  it("that is cancelled during a call tells what became of it, and goes no further", async () => {
+    const bench = await makeBench();
+    const flow = await flowOf(bench, (c) => [
+      act("first", c, "put_label", { name: "x" }),
+      act("second", c, "put_label", { name: "y" }, { when: "`false`" }),
+    ]);
+    const asked = Promise.withResolvers<ServerResponse>();
+    bench.vendor.intercept = (_, response) => (asked.resolve(response), true);
+    const run = (await bench.runtime.flows.call(flow.id))!;
+    const response = await asked.promise;
+    await bench.runtime.runs.cancel(run.id);
+    response.writeHead(200, { "content-type": "application/json" }).end('{"id":"made"}');
+    const [ended] = await bench.runsOf(flow.id);
+    expect(ended).toMatchObject({
+      status: "cancelled",
+      steps: [{ id: "first", status: "succeeded", output: { id: "made" } }],
+    });
+  });
+
+  it("is not failed by trouble of our own store", async () => {
+    const bench = await makeBench();
+    const flow = await flowOf(bench, (c) => [act("label", c, "put_label", { name: "x" })]);
+    const trouble = new HooklineError("store_unusable", "The store was away.", { retry: {} });
+    const find = vi.spyOn(connections, "find").mockRejectedValueOnce(trouble);
+    onTestFinished(() => find.mockRestore());
+    const run = await bench.call(flow.id);
+    expect(find).toHaveBeenCalled();
+    expect(run.status).not.toBe("failed");
+    bench.clock.advance(60_000);
+    expect(await bench.runsOf(flow.id)).toMatchObject([{ status: "succeeded" }]);
+  });
+
+  it("ends with an error when its version no longer compiles", async () => {
+    const bench = await makeBench({ store: `sqlite:${temporaryFolder()}/hookline.db` });
+    const steps = [{ id: "wait", delay: "PT1M" }];
+    const flow = await bench.make({ triggers: [{ call: {} }], steps });
+    expect(await bench.call(flow.id)).toMatchObject({ status: "waiting" });
+    const of = { when: "no_such_function(trigger)" };
+    const definition = JSON.stringify({ name: "Test", triggers: [{ call: {} }], steps, ...of });
+    await bench.runtime.db.run("update flow_versions set definition = ?", [definition]);
+    bench.clock.advance(60_000);
+    await bench.restart();
+    const error = { code: "invalid_expression", step: null };
+    expect(await bench.runsOf(flow.id)).toMatchObject([{ status: "failed", error }]);
+  });
+
   it("shows no secret of a variable, and keeps none readable", async () => {
     const file = `${temporaryFolder()}/hookline.db`;
     const bench = await makeBench({ store: `sqlite:${file}` });
@@ -266,7 +317,7 @@ describe("a flow whose connection stops working", () => {
     });
     await bench.runtime.accounts.remove(to);
     await bench.settle();
-    const message = `Connection ${to} of desk was removed; wire another one into the flow, and enable it`;
+    const message = `Connection ${to} was removed; wire another one into the flow, and enable it`;
     expect(await bench.runtime.flows.get(flow.id)).toMatchObject({
       status: "broken",
       problem: { code: "not_found", connection: to, message },
@@ -285,9 +336,53 @@ describe("a flow whose connection stops working", () => {
     });
     expect(mended).toMatchObject({ status: "active", problem: null });
   });
+
+  it("stays broken until all that it needs works again", async () => {
+    const bench = await makeBench();
+    const [one, two] = [await bench.connect("u_1"), await bench.connect("u_1")];
+    const steps = [act("a", one, "put_label", { name: "x" }), act("b", two, "put_label", { name: "y" })];
+    const { id } = await bench.make({ user: "u_1", triggers: [{ call: {} }], steps });
+    const { db, flows } = bench.runtime;
+    const emit = async (): Promise<void> => {};
+    const follow = createFollowConnection(
+      { clock: bench.clock, emit },
+      { follow: emit } as never,
+      async () => undefined,
+    );
+    const turn = (connection: string, status: "active" | "reauth_required") =>
+      db.transaction(async (tx) => {
+        await tx.run("update connections set status = ? where id = ?", [status, connection]);
+        await follow(tx, { id: connection, connector: "desk", user: "u_1", status });
+      });
+    await turn(one, "reauth_required");
+    await turn(two, "reauth_required");
+    expect(await flows.get(id)).toMatchObject({ status: "broken", problem: { connection: one } });
+    await turn(one, "active");
+    const lost = { status: "broken", problem: { code: "reauth_required", connection: two } };
+    expect(await flows.get(id)).toMatchObject(lost);
+    expect(await flows.update(id, { name: "Another" })).toMatchObject({ ...lost, name: "Another", enabled: true });
+    await turn(two, "active");
+    expect(await flows.get(id)).toMatchObject({ status: "active", problem: null });
+  });
 });
 
 describe("an HTTP step", () => {
+  it("takes an answer that is nested too deeply for JSON as text", async () => {
+    const deep = "[".repeat(100_000) + "]".repeat(100_000);
+    const server = await listen(
+      createServer((_, response) => response.writeHead(200, { "content-type": "application/json" }).end(deep)),
+    );
+    onTestFinished(() => server.stop());
+    const bench = await makeBench();
+    const flow = await bench.make({
+      triggers: [{ call: {} }],
+      steps: [{ id: "call", http: { method: "GET", url: server.url } }],
+    });
+    const run = await bench.call(flow.id);
+    expect([run.status, run.error]).toEqual(["succeeded", null]);
+    expect(run.steps[0]!.output).toMatchObject({ truncated: true });
+  });
+
   it("calls a URL with percent-encoded values, and hands on the answer", async () => {
     const bench = await makeBench();
     const connection = await bench.connect("u_1");

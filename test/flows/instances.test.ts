@@ -202,6 +202,47 @@ describe("a template of the workspace", () => {
     });
   });
 
+  it("may have slots, steps and steps' outputs of any name, and a form that refers to itself", async () => {
+    const bench = await makeBench();
+    const mine = await bench.connect("u_1");
+    const steps = [
+      { id: "constructor", connection: "constructor", action: "put_label", input: { name: "$setup.greeting" } },
+      {
+        id: "toString",
+        connection: "constructor",
+        action: "put_label",
+        input: { name: "$steps.constructor.output.name" },
+      },
+    ];
+    const node = { anyOf: [{ $ref: "#/properties/tree" }, { type: "object" }] };
+    const setup = { type: "object", properties: { greeting: { type: "string" }, tree: node } };
+    await bench.runtime.templates.put(
+      template({ connections: { constructor: "desk" }, triggers: [{ call: {} }], steps, setup, when: "setup.tree.a" }),
+    );
+    const flow = await bench.runtime.templates.install(
+      "greet-new-people",
+      { setup: { greeting: "x" } },
+      { user: "u_1" },
+    );
+    expect(flow).toMatchObject({ template: { connections: { constructor: mine } }, steps: [{ connection: mine }, {}] });
+    await expect(bench.runtime.templates.upgrade(flow.id, { setup: { tree: {} } })).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/setup", message: expect.stringContaining("refers to itself without end") }],
+    });
+  });
+
+  it("of a sync has slots for its sides", async () => {
+    const bench = await makeBench();
+    const { id, name, description, version } = template();
+    const sync = { resource: "contact", left: "toString", right: "to" };
+    const put = (connections: object) =>
+      bench.runtime.templates.put({ id, name, description, version, connections, sync });
+    await expect(put({ from: "desk", to: "desk" })).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: expect.arrayContaining([{ pointer: "/sync/left", message: 'Slot "toString" does not exist' }]),
+    });
+  });
+
   it("may use the workspace's own connection, which its users can neither see nor change", async () => {
     const bench = await makeBench();
     const [workspace, mine] = [await bench.connect("@workspace"), await bench.connect("u_1")];

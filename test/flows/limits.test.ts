@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createVault } from "../../runtime/core/crypto.ts";
+import type { HooklineError } from "../../runtime/core/errors.ts";
 import { createNetwork } from "../../runtime/core/network.ts";
 import type { Context } from "../../runtime/engine/context.ts";
 import { callHttp } from "../../runtime/flows/http-call.ts";
@@ -22,6 +23,21 @@ describe("limits of a flow", () => {
     await expect(bench.make(flow("P90DT1S"))).rejects.toMatchObject({
       faults: [{ pointer: "/steps/0/delay", message: "must be at most 90 days (P90D)" }],
     });
+  });
+
+  it("a duration that ends in its T is refused wherever it stands", async () => {
+    const bench = await makeBench();
+    const refused = async (flow: object): Promise<string[]> => {
+      const error = await bench.make({ triggers: [{ call: {} }], ...flow } as never).catch((thrown: unknown) => thrown);
+      return (error as HooklineError).faults.map(({ pointer }) => pointer);
+    };
+    const http = { method: "GET", url: "https://example.com" };
+    const steps = [{ id: "wait", delay: "PT1S" }];
+    expect(await refused({ steps: [{ id: "wait", delay: "P1DT" }] })).toEqual(["/steps/0/delay"]);
+    expect(await refused({ steps, timeLimit: "P1WT" })).toEqual(["/timeLimit"]);
+    const onError = { retry: { max: 1, after: "P1W1DT" } };
+    expect(await refused({ steps: [{ id: "call", http, onError }] })).toEqual(["/steps/0/onError/retry/after"]);
+    await bench.make({ triggers: [{ call: {} }], steps: [{ id: "wait", delay: "P1W2DT3H4M5S" }], timeLimit: "PT1M" });
   });
 
   it("a schedule runs once a minute at most", async () => {

@@ -267,6 +267,11 @@ describe("the shipped templates", () => {
 
   it("google-highlevel-contact-sync keeps the contacts of both sides alike", async () => {
     const world = await makeWorld();
+    const ofFlow = { user: "u_1", name: "Mine", enabled: false };
+    await expect(world.runtime.templates.install("google-highlevel-contact-sync", ofFlow)).rejects.toMatchObject({
+      code: "invalid_input",
+      faults: [{ pointer: "/name" }, { pointer: "/enabled" }],
+    });
     const made = await world.runtime.templates.install("google-highlevel-contact-sync", {
       user: "u_1",
       setup: { conflicts: "left" },

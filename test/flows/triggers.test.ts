@@ -109,3 +109,25 @@ describe("changed triggers", () => {
     expect(await subscriptions.all(bench.runtime.db, "order by id")).toEqual([]);
   });
 });
+
+describe("a hook", () => {
+  it("goes by what its flow is once the body has come, not before", async () => {
+    const bench = await makeBench();
+    const { flows, hooks, runs } = bench.runtime;
+    const steps = [{ id: "wait", delay: "PT1S" }];
+    const call = async (meanwhile: (id: string) => Promise<unknown>): Promise<{ id: string; error: unknown }> => {
+      const { id, hookSecret } = await bench.make({ triggers: [{ hook: {} }], steps });
+      const bytes = async (): Promise<Buffer> => {
+        await meanwhile(id);
+        return Buffer.from("{}");
+      };
+      const called = hooks.call(id, { headers: { "x-hook-secret": hookSecret }, query: {}, bytes, isParsed: false });
+      return { id, error: await called.catch((error: unknown) => error) };
+    };
+    const removed = await call((id) => flows.remove(id));
+    expect(removed.error).toMatchObject({ code: "not_found" });
+    expect((await call((id) => flows.update(id, { enabled: false }))).error).toMatchObject({ code: "conflict" });
+    expect((await call((id) => flows.rotateHookSecret(id))).error).toMatchObject({ code: "unauthenticated" });
+    expect((await runs.list()).data).toEqual([]);
+  });
+});

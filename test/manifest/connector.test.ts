@@ -127,6 +127,20 @@ describe("a compiled action", () => {
     expect(action.idempotency).toBe("none");
   });
 
+  it("knows which of its steps change nothing: those that say so, GET, get and list", async () => {
+    const { actions } = compileConnector(await loadManifest("connector/google-contacts/manifest.json"));
+    const readsOf = (name: string) => actions.get(name)!.steps.map(({ id, reads }) => `${id} ${reads}`);
+    expect(readsOf("upsert_contact")).toEqual([
+      "warm true",
+      "search true",
+      "read true",
+      "update false",
+      "create false",
+    ]);
+    expect(readsOf("batch_update_contacts")).toEqual(["read true", "write false"]);
+    expect(connector.actions.get("update_contact")!.steps.map(({ reads }) => reads)).toEqual([true, false]);
+  });
+
   it("of one request has one step and gives the body", () => {
     const action = connector.actions.get("get_contact")!;
     expect(action.steps.map(({ id }) => id)).toEqual(["request"]);

@@ -120,7 +120,7 @@ describe("a PostgreSQL store", () => {
   it("refuses in words a character that it cannot store", async () => {
     await expect(db.run("insert into things (name) values (?)", ["a\0b"])).rejects.toMatchObject({
       code: "invalid_input",
-      message: expect.stringContaining("a text has a character that PostgreSQL cannot store, such as NUL; remove it"),
+      message: "A text has a character that PostgreSQL cannot store, such as U+0000; remove it",
     });
   });
 

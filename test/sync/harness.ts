@@ -25,7 +25,8 @@ export interface Bench extends AsyncDisposable {
   events: WebhookEvent[];
   /** How many writes both vendors have taken. */
   writes(): number;
-  restart(): Promise<void>;
+  /** `without`: the connector of that side is not loaded. */
+  restart(without?: "left" | "right"): Promise<void>;
 }
 
 export async function openBench(
@@ -42,11 +43,12 @@ export async function openBench(
   options.before?.(left, right);
   const store = options.store ?? (await storeOfTest());
   const events: WebhookEvent[] = [];
-  const open = async (): Promise<Composed> => {
+  const open = async (without?: "left" | "right"): Promise<Composed> => {
+    const loaded = [...(without === "left" ? [] : [left]), ...(without === "right" ? [] : [right])];
     const runtime = await compose(
       composeOptions({
         store,
-        connectors: [left.face.manifest, right.face.manifest],
+        connectors: loaded.map(({ face }) => face.manifest),
         servers: { [left.face.name]: { url: left.url }, [right.face.name]: { url: right.url } },
         clock,
       }),
@@ -108,10 +110,10 @@ export async function openBench(
     },
     get: ({ id }) => runtime.syncs.get(id),
     writes: () => left.writes.length + right.writes.length,
-    restart: async () => {
+    restart: async (without) => {
       await runtime.engine.stop();
       await runtime.close();
-      runtime = await open();
+      runtime = await open(without);
     },
     [Symbol.asyncDispose]: async () => {
       await runtime.engine.stop(1000);

@@ -65,6 +65,7 @@ describe("the input of a sync", () => {
     ["/writesPerMinute", { writesPerMinute: 1 }, { writesPerMinute: 0 }],
     ["/writesPerMinute", { writesPerMinute: 100_000 }, { writesPerMinute: 100_001 }],
     ["/everySeconds", { everySeconds: 1 }, { everySeconds: 0 }],
+    ["/everySeconds", { everySeconds: 31_536_000 }, { everySeconds: 31_536_001 }],
     ["/fields/include", { fields: { include: names(100) } }, { fields: { include: names(101) } }],
     ["/fields/exclude", { fields: { exclude: names(100) } }, { fields: { exclude: names(101) } }],
   ])("is refused at %s beyond its bound, and taken at it", (pointer, taken, refused) => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { followConnection } from "../../runtime/sync/syncs.ts";
+import { temporaryFolder } from "../faults/scenes.ts";
 import { openBench } from "./harness.ts";
 import { flat, named, nested } from "./vendors.ts";
 
@@ -346,6 +348,50 @@ describe("a sync that rests", () => {
     });
   });
 
+  it("goes on resting after a reconnect when a person has paused it", async () => {
+    await using bench = await openBench();
+    const sync = await bench.sync();
+    const { db, engine, syncs } = bench.runtime;
+    const turn = (status: "active" | "reauth_required") =>
+      db.transaction(async (tx) => {
+        const id = bench.connections.right;
+        await tx.run("update connections set status = ? where id = ?", [status, id]);
+        await followConnection(
+          tx,
+          { engine, clock: bench.clock },
+          {
+            id,
+            connector: "crm",
+            user: "u_1",
+            status,
+          },
+        );
+      });
+    await turn("reauth_required");
+    expect(await bench.get(sync)).toMatchObject({ status: "paused", problem: { code: "reauth_required" } });
+    await syncs.pause(sync.id);
+    await expect(syncs.resume(sync.id)).rejects.toMatchObject({
+      code: "conflict",
+      message: `Sync ${sync.id} cannot continue: the grant of connection ${bench.connections.right} is gone; reconnect it`,
+    });
+    await turn("active");
+    expect(await bench.get(sync)).toMatchObject({ status: "paused", problem: null });
+    await syncs.resume(sync.id);
+    expect(await bench.get(sync)).toMatchObject({ status: "active", problem: null });
+  });
+
+  it("waits while a process has not loaded the connector of a side", async () => {
+    await using bench = await openBench({ store: `sqlite:${temporaryFolder()}/hookline.db` });
+    const sync = await bench.sync();
+    await bench.restart("right");
+    bench.left.add({ first: "Ada", emails: mail("ada@example.com") });
+    await bench.run(sync);
+    expect(bench.right.cards.size).toBe(0);
+    await bench.restart();
+    await bench.settle(62_000);
+    expect(bench.right.contents(({ first }) => first)).toEqual(['"Ada"']);
+  });
+
   it("writes no more in a minute than it may", async () => {
     await using bench = await openBench();
     const sync = await bench.sync({ writesPerMinute: 3 });
@@ -381,6 +427,27 @@ describe("a write whose answer is lost", () => {
     expect(bench.right.writes).toEqual(["POST crm1", "POST crm2"]);
     expect(bench.left.writes).toEqual([]);
     expect((await bench.get(sync)).links).toMatchObject({ synced: 2, creating: 0 });
+  });
+
+  it("holds back what could be the same record, and nothing else", async () => {
+    await using bench = await openBench();
+    const sync = await bench.sync();
+    const emails = mail("ada@example.com");
+    bench.left.add({ first: "Ada", emails });
+    bench.left.add({ first: "Augusta", emails });
+    bench.left.add({ first: "Mary", emails: mail("mary@example.com") });
+    bench.right.before = ({ method }, response, body) => {
+      if (method !== "POST" || !body.includes("Ada")) return false;
+      response.writeHead(500).end();
+      return true;
+    };
+    await bench.run(sync);
+    await bench.settle(10_000);
+    expect(bench.right.contents(({ first }) => first)).toEqual(['"Mary"']);
+    expect((await bench.get(sync)).links).toMatchObject({ synced: 1, creating: 1, new: 1 });
+    bench.right.before = () => false;
+    await bench.settle(60_000);
+    expect(bench.right.contents(({ first }) => first)).toEqual(['"Ada"', '"Augusta"', '"Mary"']);
   });
 
   it("that the vendor refuses stands in its link, and is tried again on demand", async () => {

@@ -242,7 +242,7 @@ export class ContactsVendor extends TestServer {
   readonly writes: string[] = [];
   pageSize = 50;
   /** Asked before each request is done, and again after it; one that answers true has taken the request over. */
-  before: (request: IncomingMessage, response: ServerResponse) => boolean | void = () => false;
+  before: (request: IncomingMessage, response: ServerResponse, body: string) => boolean | void = () => false;
   after: (request: IncomingMessage, response: ServerResponse) => boolean | void = () => false;
   readonly #now: () => number;
   readonly #moved = new Map<string, string>();
@@ -297,7 +297,7 @@ export class ContactsVendor extends TestServer {
 
   protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await bodyOf(request);
-    if (this.before(request, response)) return;
+    if (this.before(request, response, body)) return;
     const { status, answer } = this.#do(request.method!, new URL(request.url!, this.url), body);
     if (this.after(request, response)) return;
     response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(answer));

@@ -5,6 +5,8 @@ import { mcpMessage } from "../mcp.ts";
 import { agentQuery, agentUser } from "../model/functions.ts";
 import { userRoute } from "./services.ts";
 
+const error = anyObject("A JSON-RPC error.");
+
 export const mcpRoutes: Route[] = [
   userRoute<unknown, { user?: string }>({
     method: "post",
@@ -17,7 +19,8 @@ export const mcpRoutes: Route[] = [
     responses: {
       200: { description: "The answer.", schema: anyObject("A JSON-RPC response.") },
       202: { description: "A notification was accepted." },
-      default: { description: "The message does not follow the protocol.", schema: anyObject("A JSON-RPC error.") },
+      400: { description: "The request is not valid, or its message does not follow the protocol.", schema: error },
+      default: { description: "The message does not follow the protocol.", schema: error },
     },
     handler: async ({ services, query, headers, body, scope }) => {
       const user = await inQuery(() => agentUser(query.user, scope));

@@ -1,7 +1,8 @@
 import type { Fault } from "../../core/errors.ts";
-import { value } from "../../model/field.ts";
+import { count, flag, nullable, oneOf, schemasOf, text, value } from "../../model/field.ts";
 import { input, type InputOf } from "../../model/input.ts";
 import * as schema from "../../model/schema.ts";
+import type { ViewOf } from "../../model/table.ts";
 
 /** What a dry run starts with. */
 export const dryRunInput = input(
@@ -17,53 +18,42 @@ export const dryRunInput = input(
 );
 export type DryRunGiven = InputOf<typeof dryRunInput>;
 
-const DRY_STATUSES = ["ready", "skipped", "faulty"] as const;
+const unknown = (description: string) => value<unknown>({ description });
 
-/** What one step, or one item of its list, would do. */
-export interface DryStep {
-  id: string;
-  /** ready: it would be done · skipped: its condition does not hold · faulty: it would fail. */
-  status: (typeof DRY_STATUSES)[number];
-  /** Which item of its list, from 1; null for a step without a list. */
-  item: number | null;
-  connection: string | null;
-  input: unknown;
-  /** The value that later steps got in place of its output. */
-  output: unknown;
-  faults: Fault[];
-}
-
-/** What a flow would do. */
-export interface DryRun {
-  trigger: unknown;
-  /** Whether the flow's condition holds; if not, no step would be done. */
-  starts: boolean;
-  steps: DryStep[];
-}
-
-const fault = schema.object("A fault.", {
-  pointer: schema.text("JSON pointer."),
-  message: schema.text("The problem and its remedy."),
-});
-
-const dryStep = schema.object("What a step would do.", {
-  id: schema.text("Id of the step."),
-  status: schema.oneOf(
-    DRY_STATUSES,
+const stepFields = {
+  id: text("Id of the step."),
+  status: oneOf(
+    ["ready", "skipped", "faulty"],
     "ready: it would be done. skipped: its condition does not hold. faulty: it would fail.",
   ),
-  item: schema.nullable(schema.count("Which item of its list, from 1; null for a step without a list.")),
-  connection: schema.nullable(schema.text("The connection it would use.")),
-  input: { description: "The input it would get." },
-  output: { description: "The value that later steps got in place of its output." },
-  faults: schema.listOf(fault, "Why it would fail."),
-});
+  item: nullable(count("Which item of its list, from 1; null for a step without a list.")),
+  connection: nullable(text("The connection it would use.")),
+  input: unknown("The input it would get."),
+  output: unknown("The value that later steps got in place of its output."),
+  faults: value<Fault[]>(
+    schema.listOf(
+      schema.object("A fault.", {
+        pointer: schema.text("JSON pointer."),
+        message: schema.text("The problem and its remedy."),
+      }),
+      "Why it would fail.",
+    ),
+  ),
+};
+
+/** What one step, or one item of its list, would do. */
+export type DryStep = ViewOf<typeof stepFields>;
+
+const fields = {
+  trigger: unknown("What mappings have read as `trigger`."),
+  starts: flag("Whether the flow's condition holds; if not, no step would be done."),
+  steps: value<DryStep[]>(
+    schema.listOf(schema.object("What a step would do.", schemasOf(stepFields)), "In the order of the flow."),
+  ),
+};
+
+/** What a flow would do. */
+export type DryRun = ViewOf<typeof fields>;
 
 /** For the OpenAPI document. */
-export const dryRunSchemas = {
-  DryRun: schema.object("What a flow would do.", {
-    trigger: { description: "What mappings have read as `trigger`." },
-    starts: { type: "boolean", description: "Whether the flow's condition holds." },
-    steps: schema.listOf(dryStep, "In the order of the flow."),
-  }),
-};
+export const dryRunSchemas = { DryRun: schema.object("What a flow would do.", schemasOf(fields)) };

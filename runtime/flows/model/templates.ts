@@ -1,9 +1,9 @@
 import type { FlowTemplate } from "../../../schemas/flow-template.ts";
 import type { Flow } from "../../../schemas/flow.ts";
-import { fixed, text, time, value } from "../../model/field.ts";
+import { fixed, schemasOf, text, time, value } from "../../model/field.ts";
 import { checkedInput, input, type InputOf } from "../../model/input.ts";
 import * as schema from "../../model/schema.ts";
-import { Table } from "../../model/table.ts";
+import { Table, type ViewOf } from "../../model/table.ts";
 import type { Difference } from "../difference.ts";
 import { answers, connectionsBySlot, enabled, flowProperties, owner, templateForm } from "./definition.ts";
 
@@ -33,15 +33,6 @@ export type TemplateView = AnyTemplate & {
   /** Whether it comes with a connector, or is the workspace's own. */
   source: "connector" | "workspace";
 };
-
-/** What an upgrade would change. */
-export interface Upgrade {
-  template: string;
-  from: string;
-  to: string;
-  /** In the flow and in its answers; changes that somebody made by hand are among them. */
-  changes: Difference[];
-}
 
 /** The form of a template; {@link checkTemplate} finds what its schema cannot say. */
 export const newTemplate = checkedInput<AnyTemplate>("flow template", templateForm);
@@ -78,6 +69,18 @@ const difference = schema.object(
   ["before", "after"],
 );
 
+const upgrade = {
+  template: text("Id of the template."),
+  from: text("Version the flow was made from.", { example: "1.0.0" }),
+  to: text("Version after the upgrade.", { example: "1.1.0" }),
+  changes: value<Difference[]>(
+    schema.listOf(difference, "In the flow and in its answers (/setup); changes made by hand are among them."),
+  ),
+};
+
+/** What an upgrade would change. */
+export type Upgrade = ViewOf<typeof upgrade>;
+
 /** For the OpenAPI document. */
 export const templateSchemas = {
   FlowTemplate: {
@@ -90,10 +93,5 @@ export const templateSchemas = {
       source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
     },
   },
-  Upgrade: schema.object("What an upgrade would change.", {
-    template: schema.text("Id of the template."),
-    from: schema.text("Version the flow was made from.", "1.0.0"),
-    to: schema.text("Version after the upgrade.", "1.1.0"),
-    changes: schema.listOf(difference, "In the flow and in its answers (/setup)."),
-  }),
+  Upgrade: schema.object("What an upgrade would change.", schemasOf(upgrade)),
 };

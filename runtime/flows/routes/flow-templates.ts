@@ -19,7 +19,7 @@ export const flowTemplateRoutes: Route[] = [
     summary: "Templates of the connectors and of the workspace",
     tag,
     responses: { 200: { description: "All of them.", schema: pageSchema("FlowTemplate") } },
-    handler: async ({ services }) => ok(await services.templates.list()),
+    handler: async ({ services, scope }) => ok(await services.templates.list(scope)),
   }),
   adminRoute<Record<string, unknown>>({
     method: "post",
@@ -30,13 +30,13 @@ export const flowTemplateRoutes: Route[] = [
     body: newTemplate,
     responses: { 201: template },
     problems: [409],
-    handler: async ({ services, body, base }) => {
-      const made = await services.templates.put(body);
+    handler: async ({ services, scope, body, base }) => {
+      const made = await services.templates.put(body, scope);
       return created(`${base}${path}/${made.id}`, made);
     },
   }),
-  resource({ path, name: "flow template", tag }).get({ summary: "A template" }, ({ services }, id) =>
-    services.templates.get(id),
+  resource({ path, name: "flow template", tag }).get({ summary: "A template" }, ({ services, scope }, id) =>
+    services.templates.get(id, scope),
   ),
   adminRoute({
     method: "delete",
@@ -47,8 +47,8 @@ export const flowTemplateRoutes: Route[] = [
     params,
     responses: { 204: { description: "The template is gone." } },
     problems: [409],
-    handler: async ({ services, params }) => {
-      await services.templates.remove(params["id"]!);
+    handler: async ({ services, scope, params }) => {
+      await services.templates.remove(params["id"]!, scope);
       return noContent;
     },
   }),

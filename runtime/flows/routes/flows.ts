@@ -1,5 +1,5 @@
 import { noContent, routesOf, type Route } from "../../model/route.ts";
-import { pageSchema, ref } from "../../model/schema.ts";
+import { ref } from "../../model/schema.ts";
 import { dryRunInput } from "../model/dry-runs.ts";
 import { flowCall, flowChanges, flowQuery, newFlow } from "../model/flows.ts";
 import { flowRunQuery } from "../model/runs.ts";
@@ -66,20 +66,13 @@ export const flowRoutes: Route[] = [
       return run === undefined ? noContent : { status: 202, body: run };
     },
   }),
-  userRoute<unknown, Parameters<FlowsServices["runs"]["listOf"]>[1]>({
-    method: "get",
-    path: "/v1/flows/{id}/runs",
-    operationId: "listFlowRuns",
-    summary: "The runs of a flow, newest first",
-    tag,
-    params,
-    query: flowRunQuery,
-    responses: { 200: { description: "A page.", schema: pageSchema("Run") } },
-    handler: async ({ services, scope, params, query }) => ({
-      status: 200,
-      body: await services.runs.listOf(params["id"]!, query, scope),
-    }),
-  }),
+  flow.listPart(
+    "runs",
+    "listFlowRuns",
+    { summary: "The runs of a flow, newest first", schema: "Run" },
+    flowRunQuery,
+    ({ services, query, scope }, id) => services.runs.listOf(id, query, scope),
+  ),
   flow.post(
     "hook/rotate",
     "rotateHookSecret",

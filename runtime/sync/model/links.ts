@@ -1,7 +1,7 @@
 import { newId } from "../../core/ids.ts";
 import { fixed, flag, hidden, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import type { InputOf } from "../../model/input.ts";
-import { listQuery, readPage, toPage, type Page } from "../../model/page.ts";
+import { listQuery, pageOf, type Page } from "../../model/page.ts";
 import { anyObject, count, object } from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, SqlValue, Tx } from "../../store/database.ts";
@@ -195,10 +195,19 @@ export async function linksByKeys(
   }));
 }
 
-/** Whether the outcome of another creation on a side is not known yet. */
-export async function isCreatingElsewhere(sql: Sql, sync: string, side: Side, except: string): Promise<boolean> {
-  const other = `where sync = ? and state = 'creating' and ${side}_id is null and id <> ? limit 1`;
-  return (await table.one(sql, other, [sync, except])) !== undefined;
+/** Whether it is not known yet what became of the creation of another record of this side that has one of these keys. */
+export async function isCreatingElsewhere(
+  sql: Sql,
+  { id, sync }: LinkRecord,
+  side: Side,
+  keys: readonly string[],
+): Promise<boolean> {
+  const other = await sql.get(
+    `select 1 from sync_keys k join sync_links l on l.id = k.link
+     where k.sync = ? and k.side = ? and ${sql.oneOf("k.key")} and l.state = 'creating' and l.id <> ? limit 1`,
+    [sync, side, JSON.stringify(keys), id],
+  );
+  return other !== undefined;
 }
 
 /** How many links of a sync are in each state, and how many failed. */
@@ -232,18 +241,15 @@ export const linkQuery = listQuery("links", {
   failed: flag("`true`: only links with an error, whatever their state."),
 });
 
-/** @throws HooklineError `invalid_input` */
-export async function listLinks(sql: Sql, sync: string, query?: InputOf<typeof linkQuery>): Promise<Page<LinkView>> {
-  const { state, failed, ...page } = linkQuery.check(query);
-  const { limit, after } = readPage(page);
-  const hasError = failed === true || state === "failed";
+/** The links of a sync that a checked query asks for. */
+export async function listLinks(
+  sql: Sql,
+  sync: string,
+  { state, failed, ...page }: InputOf<typeof linkQuery>,
+): Promise<Page<LinkView>> {
   const filter = { sync, state: state === "failed" ? undefined : state };
-  const found = await table.page(sql, filter, {
-    after,
-    limit: limit + 1,
-    where: hasError ? [["error is not null"]] : [],
-  });
-  return toPage(found, limit, (row) => table.view(row));
+  const where = failed === true || state === "failed" ? [["error is not null"] as const] : [];
+  return pageOf(table, sql, page, filter, (row) => table.view(row), { where });
 }
 
 export const linkSchemas = {

@@ -3,7 +3,7 @@ import { count, fixed, flag, hidden, name, nullable, oneOf, schemasOf, text, tim
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
-import { subscriptions, type SubscriptionRecord } from "../../model/subscriptions.ts";
+import { EVERY_SECONDS, subscriptions, type SubscriptionRecord } from "../../model/subscriptions.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
 import { fieldsOfSync } from "../mapping.ts";
@@ -33,7 +33,7 @@ export const syncs = new Table("syncs", {
   fields: fieldsOfSync,
   everySeconds: nullable(
     count("Seconds between reads of either side; null for what the triggers' manifests say.", {
-      schema: { minimum: 1 },
+      schema: EVERY_SECONDS,
     }),
   ),
   writesPerMinute: nullable(
