@@ -1,7 +1,6 @@
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Request, RequestHandler, Response } from "express";
-import { HooklineError } from "../core/errors.ts";
 import type { JsonSchema } from "../core/json.ts";
 import { checkedInput, type Input } from "../model/input.ts";
 import { inQuery } from "../model/input-query.ts";
