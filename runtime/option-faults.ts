@@ -5,7 +5,7 @@ import { addFaults, HooklineError, unknownName, type Fault } from "./core/errors
 import { isObject, isPlainObject, joinPointer, notJson, plainJson } from "./core/json.ts";
 import { builtInConnectors, isManifestPath, unknownConnector } from "./manifest/load.ts";
 import { compileSchema } from "./manifest/validate.ts";
-import { moduleFaults, MODULES } from "./modules.ts";
+import { moduleFaults } from "./modules.ts";
 import { parseLocation } from "./store/location.ts";
 
 /** The store of a runtime that is given none. */
@@ -15,27 +15,17 @@ export const MEMORY = "sqlite::memory:";
 type Given = Readonly<Record<string, unknown>>;
 
 const text = { type: "string", minLength: 1 };
-const { store, clients, servers, network, retention, concurrency, baseUrl, returnOrigins, apiKey } =
-  configSchema.properties;
+const { $schema: _schema, port: _port, host: _host, log: _log, ...shared } = configSchema.properties;
 
 /** The configuration file's schema, without what only a service has, and with what only a program can give. */
 const schema = {
   type: "object",
   additionalProperties: false,
   properties: {
-    store,
-    clients,
-    servers,
-    network,
-    retention,
-    concurrency,
-    baseUrl,
-    returnOrigins,
-    apiKey,
+    ...shared,
     connectors: { type: "array", uniqueItems: true, items: { type: ["string", "object"], minLength: 1 } },
     // Empty text is a variable that the environment does not have.
     encryptionKeys: { type: "array", items: { type: "string" } },
-    modules: { type: "array", uniqueItems: true, items: { enum: MODULES } },
     authenticate: {},
     logger: {},
     clock: {},

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { HooklineError } from "../runtime/core/errors.ts";
+import { MODULES } from "../runtime/modules.ts";
 import { resolveOptions } from "../runtime/options.ts";
 import { createRuntime } from "../runtime/runtime.ts";
+import configSchema from "../schemas/config.schema.json" with { type: "json" };
 import { ENCRYPTION_KEY } from "./fixtures/compose.ts";
 
 /** What createRuntime says of options that a program without types may hand in. */
@@ -17,6 +19,13 @@ function faultsOf(options: unknown): string[] {
 }
 
 describe("the options of a runtime", () => {
+  it("say what becomes of deletions that are held, and name each module there is", () => {
+    expect(resolveOptions({}).unusualDeletions).toBe("release");
+    expect(resolveOptions({ unusualDeletions: "hold" }).unusualDeletions).toBe("hold");
+    expect(faultsOf({ unusualDeletions: "never" })).toEqual(["/unusualDeletions must be one of release, hold"]);
+    expect(configSchema.properties.modules.items.enum).toEqual(MODULES);
+  });
+
   it("are all refused at once, each with its place and its remedy", () => {
     expect(
       faultsOf({
@@ -30,10 +39,10 @@ describe("the options of a runtime", () => {
       }),
     ).toEqual([
       '/stroe unknown property "stroe"; did you mean "store"?',
+      "/apiKey must not be empty",
       expect.stringMatching(/^\/network\/allow\/0 must match .*, for example "10.1.0.0\/16"$/),
       "/retention/eventsDays must be >= 1",
       "/concurrency/polls must be >= 1",
-      "/apiKey must not be empty",
       '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
       '/connectors/0 Connector "google-contactss" does not exist; did you mean "google-contacts"? A manifest of your own is given by its path',
     ]);
