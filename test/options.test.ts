@@ -22,7 +22,7 @@ describe("the options of a runtime", () => {
   it("say what becomes of deletions that are held, and name each module there is", () => {
     expect(resolveOptions({}).unusualDeletions).toBe("release");
     expect(resolveOptions({ unusualDeletions: "hold" }).unusualDeletions).toBe("hold");
-    expect(faultsOf({ unusualDeletions: "never" })).toEqual(["/unusualDeletions must be one of release, hold"]);
+    expect(faultsOf({ unusualDeletions: "never" })).toEqual(['/unusualDeletions must be one of "release", "hold"']);
     expect(configSchema.properties.modules.items.enum).toEqual(MODULES);
   });
 
