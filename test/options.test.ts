@@ -41,8 +41,8 @@ describe("the options of a runtime", () => {
       '/stroe unknown property "stroe"; did you mean "store"?',
       "/apiKey must not be empty",
       expect.stringMatching(/^\/network\/allow\/0 must match .*, for example "10.1.0.0\/16"$/),
-      "/retention/eventsDays must be >= 1",
-      "/concurrency/polls must be >= 1",
+      "/retention/eventsDays must be at least 1",
+      "/concurrency/polls must be at least 1",
       '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
       '/connectors/0 Connector "google-contactss" does not exist; did you mean "google-contacts"? A manifest of your own is given by its path',
     ]);

@@ -59,7 +59,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts);
 }
 
-/** `subscription.degraded`: several polls in a row have failed. */
+/** `subscription.degraded`: several polls in a row have failed, were interrupted, or deletions are held back. */
 export function degradedEvent(
   connector: string,
   stream: string,
