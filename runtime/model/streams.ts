@@ -95,6 +95,8 @@ export const streams = new Table("streams", {
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
+  refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),
+  verifiedAt: nullable(time("When the last complete read began that was compared with what was known.")),
 });
 
 export type StreamRecord = RecordOf<typeof streams.fields>;

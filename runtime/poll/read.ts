@@ -14,6 +14,7 @@ import { diffPage, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
+import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { enriched, keyed } from "./records.ts";
 import { absentAfter } from "./sweep.ts";
 
@@ -45,10 +46,14 @@ const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 /** Answers that say a place in a list is not known, where the list itself is fine. */
 const STALE = new Set(["invalidInput", "notFound", "unknown"]);
 
+/** What a read does about a refused place in a list: begin again, or begin without the cursor. */
+type Remedy = "restart" | "replaceExpired" | "replaceRefused";
+
 /**
  * Reads a stream, from its cursor or its checkpoint to the end. Each page but the last is committed with a checkpoint
  * (known versions, events, place); the last is left to the caller, to be committed with the next poll.
- * @throws VendorError an answer that is an error, unless it is an expired cursor: then everything is read and compared
+ * @throws VendorError an answer that is an error, unless it is an expired cursor, or one that was refused {@link REFUSALS} times:
+ *   then everything is read and compared; when that is refused too, the cursor was not the cause, and stays
  * @throws HooklineError `pagination_loop`, and what a request throws
  */
 export async function readStream(reading: Reading): Promise<ReadResult> {
@@ -61,6 +66,8 @@ class StreamRead {
   readonly #maker: EventMaker;
   /** As it was committed last. */
   #stream: StreamRecord;
+  /** The error that a request for a page ended with, as opposed to one for a record of it. */
+  #listError: unknown;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -70,23 +77,47 @@ class StreamRead {
   }
 
   async run(): Promise<ReadResult> {
-    try {
-      const { checkpoint } = this.#stream;
-      return await this.#read(checkpoint ? resume(checkpoint, this.#stream, this.#strategy) : await this.#decide());
-    } catch (error) {
-      if (!(error instanceof VendorError)) throw error;
-      const { id, cursor, checkpoint } = this.#stream;
-      const expired = error.class === "cursorExpired" && (cursor !== null || checkpoint !== null);
-      // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
-      const stale = checkpoint?.page != null && STALE.has(error.class);
-      if (!expired && !stale) throw error;
-      this.#reading.log.info(
-        { stream: id, expired },
-        "the vendor no longer accepts the page token; reading starts from the beginning",
-      );
-      this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
-      return await this.#read(await this.#decide(expired ? cursor : null));
+    const { checkpoint } = this.#stream;
+    let decision = checkpoint && resume(checkpoint, this.#stream, this.#strategy);
+    let expired: unknown = null;
+    for (const tried = new Set<Remedy>(); ; decision = null) {
+      try {
+        decision ??= await this.#decide(expired);
+        if (tried.has("replaceRefused")) await this.#proveList(decision);
+        return await this.#read(decision);
+      } catch (error) {
+        const { id, cursor } = this.#stream;
+        const remedy = await this.#remedyFor(error, decision?.checkpoint);
+        if (remedy === undefined || tried.has(remedy)) throw error;
+        tried.add(remedy);
+        this.#reading.log.info({ stream: id, remedy, err: error }, "the vendor refuses the place of the list");
+        expired = remedy === "restart" ? null : cursor;
+        this.#stream = { ...this.#stream, cursor: remedy === "restart" ? cursor : null, checkpoint: null };
+      }
     }
+  }
+
+  /** What may help after an error; undefined when nothing does but to try again later. */
+  async #remedyFor(error: unknown, at: Checkpoint | undefined): Promise<Remedy | undefined> {
+    const { cursor, checkpoint } = this.#stream;
+    if (error instanceof VendorError) {
+      if (error.class === "cursorExpired" && (cursor !== null || checkpoint !== null)) return "replaceExpired";
+      // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
+      if (checkpoint?.page != null && STALE.has(error.class)) return "restart";
+    }
+    const isOfCursor = error === this.#listError && at?.complete === false && cursor !== null;
+    if (!isOfCursor || !mayRefuseCursor(error, this.#stream, this.#reading.now())) return undefined;
+    const refusals = (this.#stream.refusals + 1) % REFUSALS;
+    const stream = { ...this.#stream, refusals };
+    await this.#reading.transaction((tx) => saveStream(tx, stream));
+    this.#stream = stream;
+    return refusals === 0 ? "replaceRefused" : undefined;
+  }
+
+  /** Where only a new cursor is taken, a list that is refused with that one too shows that the old one was not the cause. */
+  async #proveList({ checkpoint, plan }: Decision): Promise<void> {
+    const since = this.#strategy.since(checkpoint.notes, checkpoint.startedAt, checkpoint.startedAt);
+    if (plan === null && since !== null) await this.#pages(checkpoint, since).next();
   }
 
   async #decide(expired: unknown = null): Promise<Decision> {
@@ -126,7 +157,12 @@ class StreamRead {
     const { source, compiled } = this.#reading;
     const { recovering } = checkpoint;
     const scope = { ...source.scope, cursor: recovering ?? this.#stream.cursor };
-    yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+    try {
+      yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+    } catch (error) {
+      this.#listError = error;
+      throw error;
+    }
   }
 
   #mostPages({ recovering }: Checkpoint): number {
@@ -225,6 +261,7 @@ class StreamRead {
       lastPollAt: now,
       lastSuccessAt: now,
       consecutiveErrors: 0,
+      refusals: 0,
       lastError: doubt?.isHeld ? heldError(doubt) : null,
       doubt,
     };
