@@ -28,6 +28,8 @@ export interface Checkpoint extends Place {
   sweepAfter?: string;
   /** How many of the records listed so far were known before. */
   kept?: number;
+  /** Records that were reported as deleted in the list of one item, and may be in the list of a later one. */
+  tombstones?: unknown[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
   /** Subscriptions whose first read this is. */

@@ -5,7 +5,7 @@ import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from ".
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { listingOf, pages, type ReadPage } from "../read/pages.ts";
-import type { PolledRecord } from "../read/records.ts";
+import { toPolledRecord, type PolledRecord } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
@@ -14,6 +14,7 @@ import { diffPage, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
+import { settleMoves } from "./moves.ts";
 import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { enriched, keyed } from "./records.ts";
 import { absentAfter } from "./sweep.ts";
@@ -71,7 +72,7 @@ class StreamRead {
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope);
+    this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope, reading.compiled.each);
     this.#maker = new EventMaker(reading);
     this.#stream = reading.stream;
   }
@@ -140,8 +141,8 @@ class StreamRead {
       if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
       if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
-      const changes = await this.#compare(polled, at, !meansNothing && !listed);
-      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept };
+      const { tombstones, ...changes } = await this.#compare(polled, at, page.next === null, !meansNothing && !listed);
+      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept, tombstones };
       if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
       at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
       await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
@@ -170,20 +171,30 @@ class StreamRead {
     return ("maxPages" in definition ? definition.maxPages : undefined) ?? MOST_PAGES;
   }
 
-  #note(at: Checkpoint, { response }: ReadPage, records: readonly unknown[]): unknown {
+  #note(at: Checkpoint, { response, at: { each } }: ReadPage, records: readonly unknown[]): unknown {
     const serverNow = serverTime(response, this.#reading.now());
-    return this.#strategy.note(at.notes, { response, records, serverNow });
+    return this.#strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
   }
 
   /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
-  async #compare(polled: readonly PolledRecord[], at: Checkpoint, marks: boolean): Promise<Changes> {
+  async #compare(
+    polled: readonly PolledRecord[],
+    at: Checkpoint,
+    isLastPage: boolean,
+    marks: boolean,
+  ): Promise<Changes & Pick<Checkpoint, "tombstones">> {
     const { db, compiled } = this.#reading;
-    const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
+    const earlier = (at.tombstones ?? []).flatMap((raw) => toPolledRecord(compiled, raw) ?? []);
+    const records = [...earlier, ...polled];
+    const keys = records.flatMap((record) => [record.key, ...record.previousKeys]);
     const known = await knownByKeys(db, this.#stream.id, keys);
-    const { changes, ...difference } = diffPage(polled, known, at.startedAt);
+    const { settled, waiting } = compiled.each
+      ? settleMoves(records, known, isLastPage)
+      : { settled: records, waiting: [] };
+    const { changes, ...difference } = diffPage(settled, known, at.startedAt);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
-    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
-    return { difference, events };
+    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(settled, at)];
+    return { difference, events, ...(waiting.length > 0 && { tombstones: waiting.map(({ raw }) => raw) }) };
   }
 
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
@@ -256,6 +267,7 @@ class StreamRead {
       cursorVersion: compiled.definition.cursorVersion ?? 1,
       cursor: this.#strategy.after(before.cursor, notes),
       cursorAt: startedAt,
+      verifiedAt: at.complete ? startedAt : before.verifiedAt,
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? now,
       lastPollAt: now,

@@ -1,6 +1,8 @@
 import type { Cursor, TimeFormat } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
+import { isObject } from "../core/json.ts";
+import type { CompiledEach } from "../manifest/connector.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { placeValues, type Assignment } from "./paginate.ts";
@@ -8,6 +10,8 @@ import { placeValues, type Assignment } from "./paginate.ts";
 /** What one read asks for. */
 export interface ReadPlan {
   assignments: Assignment[];
+  /** What the list of one item asks for besides. */
+  ofItem?: (item: unknown) => Assignment[];
   /**
    * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
    * it left the span that is looked at, or nothing (only changes were listed).
@@ -18,6 +22,8 @@ export interface ReadPlan {
 export interface CursorPage {
   response: VendorResponse;
   records: readonly unknown[];
+  /** The item whose list it is of, where there are several lists. */
+  item?: unknown;
   /** The vendor's own time where its answer says, else ours; milliseconds since the epoch. */
   serverNow: number;
 }
@@ -27,8 +33,8 @@ export interface CursorPage {
  * notes between the pages of one read.
  */
 export interface CursorStrategy {
-  /** A read of what changed since `state`; null when only a complete read will do. */
-  since(state: unknown, now: number, takenAt: number): ReadPlan | null;
+  /** A read of what changed since `state`, of the lists of these items; null when only a complete read will do. */
+  since(state: unknown, now: number, takenAt: number, items?: readonly unknown[]): ReadPlan | null;
   /** A read of everything. */
   everything(now: number): ReadPlan;
   note(notes: unknown, page: CursorPage): unknown;
@@ -36,8 +42,16 @@ export interface CursorStrategy {
   after(state: unknown, notes: unknown): unknown;
 }
 
-/** The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests. */
-export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}): CursorStrategy {
+/**
+ * The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests, `each` what it is read once for each of.
+ */
+export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}, each?: CompiledEach): CursorStrategy {
+  const { definition } = compiled;
+  const ofList = listStrategy(compiled, scope);
+  return each && "per" in definition && definition.per === "item" ? perItem(ofList, each.key) : ofList;
+}
+
+function listStrategy(compiled: CompiledCursor, scope: Scope): CursorStrategy {
   const { definition: cursor, ofResponse, ofRecord, span } = compiled;
   switch (cursor.type) {
     case "syncToken":
@@ -91,6 +105,45 @@ export function larger(a: unknown, b: unknown): string | null {
   if (x === null || x === undefined) return y?.toString() ?? null;
   return (y !== null && y !== undefined && y > x ? y : x).toString();
 }
+
+/** States or notes, by the key of their item. */
+interface OfItems {
+  items: Record<string, unknown>;
+}
+
+/**
+ * A state for each of several lists. A list without one is read as a whole, whatever the others have seen; when a list has
+ * vanished, only a complete read shows whether its records are gone or have moved.
+ */
+function perItem(ofList: CursorStrategy, keyOf: (item: unknown) => string): CursorStrategy {
+  return {
+    since: (state, now, takenAt, items = []) => {
+      const states = ofItems(state);
+      const current = new Set(items.map(keyOf));
+      if (states === null || Object.keys(states).some((key) => !current.has(key))) return null;
+      const planOf = (item: unknown): ReadPlan =>
+        ofList.since(states[keyOf(item)], now, takenAt) ?? ofList.everything(now);
+      return { assignments: [], ofItem: (item) => planOf(item).assignments, absence: "nothing" };
+    },
+    everything: (now) => ofList.everything(now),
+    note: (notes, page) => {
+      const [before, key] = [ofItems(notes) ?? {}, keyOf(page.item)];
+      return { items: { ...before, [key]: ofList.note(before[key] ?? null, page) } };
+    },
+    after: (state, notes) => {
+      const states = ofItems(state) ?? {};
+      const after = Object.entries(ofItems(notes) ?? {}).map(([key, noted]) => [
+        key,
+        ofList.after(states[key] ?? null, noted),
+      ]);
+      return { items: Object.fromEntries(after) };
+    },
+  };
+}
+
+/** Null for a state of all lists together, which says nothing of any one of them. */
+const ofItems = (state: unknown): OfItems["items"] | null =>
+  isObject(state) && isObject(state["items"]) ? state["items"] : null;
 
 interface TimeNotes {
   newest: number | null;

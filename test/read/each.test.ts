@@ -59,13 +59,14 @@ describe("a stream that is read for each item of a list", () => {
   });
 
   it("tells that records are gone with their item, also when there is no item left", async () => {
-    const { vendor, subscribe, poll, seen } = await withLists("a", "b");
+    const { vendor, clock, subscribe, poll, seen } = await withLists("a", "b");
     const subscription = await subscribe("lists_deleted");
     vendor.remove("a");
     await poll(subscription);
     expect(await seen()).toEqual(["item.deleted a"]);
     vendor.remove("b");
     await poll(subscription);
+    clock.advance(60_000);
     expect(await seen()).toEqual(["item.deleted b"]);
   });
 
@@ -109,7 +110,7 @@ describe("a stream that is read for each item of a list", () => {
     expect(faults).toEqual([
       {
         pointer: "/streams/lists/each",
-        message: '"syncToken" is a place in one list; with each, use updatedSince, window or snapshot',
+        message: '"syncToken" is a place in one list; with each, write "per": "item" in the cursor',
       },
     ]);
   });

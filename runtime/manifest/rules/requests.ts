@@ -95,17 +95,36 @@ function unequal(pointer: string, values: string[], to: string | string[]): Faul
   ];
 }
 
-/** Lists that are read one after the other share a cursor that means the same in all of them. */
+/** Lists that are read one after the other share a cursor that means the same in all of them, or have one each. */
 export const listsShareTheirCursor: Rule = ({ streams }) =>
-  streams.flatMap(({ value: { each, cursor }, pointer }) =>
-    each && !["updatedSince", "window", "snapshot"].includes(cursor.type)
-      ? [
-          {
-            pointer: `${pointer}/each`,
-            message: `"${cursor.type}" is a place in one list; with each, use updatedSince, window or snapshot`,
-          },
-        ]
-      : [],
+  streams.flatMap(({ value: { each, cursor }, pointer }) => {
+    const hasPer = "per" in cursor && cursor.per !== undefined;
+    if (!each) {
+      const message = "there is one list only; remove per, or say with each what there is a list of";
+      return hasPer ? [{ pointer: `${pointer}/cursor/per`, message }] : [];
+    }
+    if (hasPer || ["updatedSince", "window", "snapshot"].includes(cursor.type)) return [];
+    const remedy =
+      cursor.type === "sequence" ? "use updatedSince, window or snapshot" : 'write "per": "item" in the cursor';
+    return [{ pointer: `${pointer}/each`, message: `"${cursor.type}" is a place in one list; with each, ${remedy}` }];
+  });
+
+/** Compared reads make up for what increments do not show, and compare with what is still known. */
+export const comparedReadsCanCompare: Rule = ({ streams }) =>
+  streams.flatMap(({ value, pointer }) =>
+    (["verifyEvery", "tombstones"] as const).flatMap((name) => {
+      if (value[name] === undefined) return [];
+      const { type } = value.cursor;
+      const isWhole = type === "snapshot" || type === "window";
+      const message = isWhole
+        ? `every read with "${type}" is compared; remove ${name}`
+        : type === "sequence"
+          ? `"sequence" has no list of everything to compare; remove ${name}`
+          : value.records.remember !== undefined
+            ? "what records.remember forgets would be reported as created; remove one of the two"
+            : undefined;
+      return message === undefined ? [] : [{ pointer: `${pointer}/${name}`, message }];
+    }),
   );
 
 /** One record has no pages. */
