@@ -68,7 +68,7 @@ export type Scopes = (string | string[])[];
 export type Pagination =
   NoPagination | TokenPagination | LinkPagination | PagePagination | OffsetPagination | KeysetPagination;
 /**
- * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path.
+ * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path, or # and a JSON Pointer for names with other characters and places in lists.
  */
 export type Target = string;
 /**
@@ -96,6 +96,10 @@ export type Duration = string;
  */
 export type Cursor =
   SyncTokenCursor | SequenceCursor | UpdatedSinceCursor | KeysetCursor | WindowCursor | SnapshotCursor;
+/**
+ * What is written before there is a cursor, and to read everything, for vendors that always want a value.
+ */
+export type CursorInitial = string | number;
 /**
  * With each: every item has a cursor of its own. The list of an item that appears later is then read as a whole, and one that vanishes leads to a compared read.
  */
@@ -861,6 +865,7 @@ export interface SyncTokenCursor {
    */
   from: RuntimeExpression;
   to: Target;
+  initial?: CursorInitial;
   /**
    * Age at which a token is replaced before the vendor refuses it.
    */
@@ -914,6 +919,7 @@ export interface UpdatedSinceCursor {
    */
   from: RuntimeExpression;
   to: Target;
+  initial?: CursorInitial;
   overlapSeconds?: OverlapSeconds;
   settleSeconds?: SettleSeconds;
   format?: TimeFormat;

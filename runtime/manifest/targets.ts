@@ -1,5 +1,5 @@
 import type { Decode, Encode } from "../../schemas/manifest.ts";
-import { isObject } from "../core/json.ts";
+import { isObject, pointerTokens } from "../core/json.ts";
 
 /** A request ready to be sent, as templates give it. `params` for googleapis; `path`, `query` for HTTP. */
 export interface RequestParts {
@@ -27,15 +27,20 @@ export interface ResponseParts {
 /** Puts a value into a request; gives a changed copy, the original stays as it is. */
 export type Target = (request: RequestParts, value: unknown) => RequestParts;
 
-/** `query.page.after` as a function. Objects on the way are made when missing. */
+/** The part of a request that a target is in, such as `query`. */
+export const partOf = (target: string): string => target.split(/[.#]/, 1)[0]!;
+
+/** `query.page.after` or `body#/filters/0/value` as a function. What is missing on the way is made. */
 export function compileTarget(target: string): Target {
-  const path = target.split(".");
-  return (request, value) => put(request, path, 0, value) as unknown as RequestParts;
+  const [part, pointer] = target.split(/#(.*)/s);
+  const path = pointer === undefined ? target.split(".") : [part!, ...pointerTokens(pointer)];
+  return (request, value) => put(request, path, value) as unknown as RequestParts;
 }
 
-function put(container: unknown, path: readonly string[], depth: number, value: unknown): Record<string, unknown> {
-  const name = path[depth]!;
+function put(container: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {
+  if (name === undefined) return value;
+  if (Array.isArray(container)) return container.toSpliced(Number(name), 1, put(container[Number(name)], rest, value));
   const copy: Record<string, unknown> = isObject(container) ? { ...container } : {};
-  copy[name] = depth === path.length - 1 ? value : put(copy[name], path, depth + 1, value);
+  copy[name] = put(copy[name], rest, value);
   return copy;
 }

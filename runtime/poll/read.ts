@@ -157,7 +157,7 @@ class StreamRead {
     if (checkpoint.sweepAfter !== undefined) return;
     const { source, compiled } = this.#reading;
     const { recovering } = checkpoint;
-    const scope = { ...source.scope, cursor: recovering ?? this.#stream.cursor };
+    const scope = { ...source.scope, ...(recovering && { cursor: recovering }) };
     try {
       yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
     } catch (error) {

@@ -25,7 +25,7 @@ export function requestHashOf(compiled: CompiledStream): string {
     const { optional: _, expect: _expect, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
-    const { per: _per, ...cursor } = { per: undefined, ...how };
+    const { per: _per, initial: _initial, ...cursor } = { per: undefined, initial: undefined, ...how };
     const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
     hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);

@@ -1,4 +1,4 @@
-import type { Cursor, TimeFormat } from "../../schemas/manifest.ts";
+import type { Cursor, Target, TimeFormat } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
 import { isObject } from "../core/json.ts";
@@ -10,8 +10,10 @@ import { placeValues, type Assignment } from "./paginate.ts";
 /** What one read asks for. */
 export interface ReadPlan {
   assignments: Assignment[];
-  /** What the list of one item asks for besides. */
-  ofItem?: (item: unknown) => Assignment[];
+  /** What expressions read as `$cursor`: the value that is written to the cursor's place. */
+  cursor?: unknown;
+  /** The same of the list of one item, where these differ. */
+  ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor">;
   /**
    * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
    * it left the span that is looked at, or nothing (only changes were listed).
@@ -72,18 +74,23 @@ function listStrategy(compiled: CompiledCursor, scope: Scope): CursorStrategy {
 type Of<Type extends Cursor["type"]> = Extract<Cursor, { type: Type }>;
 
 const stateless = { note: () => null, after: () => null };
-const listing = (): ReadPlan => ({ assignments: [], absence: "deleted" });
-const excerpt = (): ReadPlan => ({ assignments: [], absence: "nothing" });
+const listing = (): ReadPlan => ({ assignments: [], cursor: null, absence: "deleted" });
+const excerpt = (): ReadPlan => ({ assignments: [], cursor: null, absence: "nothing" });
+/** A read of what changed, from a value on. */
+const from = (to: Target, value: unknown): ReadPlan => {
+  return { assignments: [[to, value]], cursor: value, absence: "nothing" };
+};
+/** A read of everything, from the value that a vendor wants in any case. */
+const fromInitial = ({ to, initial }: { to: Target; initial?: string | number }): ReadPlan =>
+  initial === undefined ? listing() : { ...from(to, initial), absence: "deleted" };
 
 /** An opaque token, valid only when the last page gave it, replaced before it grows older than `maxAge`. */
 function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) => unknown): CursorStrategy {
   const maxAge = cursor.maxAge === undefined ? Infinity : durationMs(cursor.maxAge);
   return {
     since: (state, now, takenAt) =>
-      typeof state === "string" && now - takenAt < maxAge
-        ? { assignments: [[cursor.to, state]], absence: "nothing" }
-        : null,
-    everything: listing,
+      typeof state === "string" && now - takenAt < maxAge ? from(cursor.to, state) : null,
+    everything: () => fromInitial(cursor),
     note: (_notes, page) => tokenOf(page.response) ?? null,
     after: (state, notes) => notes ?? state ?? null,
   };
@@ -92,7 +99,7 @@ function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) 
 /** A growing number kept as text: it may be larger than a double can hold. */
 function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) => unknown): CursorStrategy {
   return {
-    since: (state) => (typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null),
+    since: (state) => (typeof state === "string" ? from(cursor.to, state) : null),
     everything: excerpt,
     note: (notes, page) => larger(notes, numberOf(page.response)),
     after: (state, notes) => larger(state, notes),
@@ -123,7 +130,7 @@ function perItem(ofList: CursorStrategy, keyOf: (item: unknown) => string): Curs
       if (states === null || Object.keys(states).some((key) => !current.has(key))) return null;
       const planOf = (item: unknown): ReadPlan =>
         ofList.since(states[keyOf(item)], now, takenAt) ?? ofList.everything(now);
-      return { assignments: [], ofItem: (item) => planOf(item).assignments, absence: "nothing" };
+      return { assignments: [], ofItem: planOf, absence: "nothing" };
     },
     everything: (now) => ofList.everything(now),
     note: (notes, page) => {
@@ -157,11 +164,8 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
   const overlap = (cursor.overlapSeconds ?? 0) * 1000;
   const settle = (cursor.settleSeconds ?? 0) * 1000;
   return {
-    since: (state) =>
-      typeof state === "number"
-        ? { assignments: [[cursor.to, formatTime(state - overlap, cursor.format)]], absence: "nothing" }
-        : null,
-    everything: listing,
+    since: (state) => (typeof state === "number" ? from(cursor.to, formatTime(state - overlap, cursor.format)) : null),
+    everything: () => fromInitial(cursor),
     note: (notes, page) => {
       let newest = (notes as TimeNotes | null)?.newest ?? null;
       for (const record of page.records) {
@@ -182,10 +186,12 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
   const overlap = (cursor.overlapSeconds ?? 0) * 1000;
   const settle = (cursor.settleSeconds ?? 0) * 1000;
   return {
-    since: (state) =>
-      Array.isArray(state)
-        ? { assignments: placeValues(cursor.to, [earlier(state[0], overlap), ...state.slice(1)]), absence: "nothing" }
-        : null,
+    since: (state) => {
+      if (!Array.isArray(state)) return null;
+      const values: unknown[] = [earlier(state[0], overlap), ...state.slice(1)];
+      const written = values.length === 1 ? values[0] : values;
+      return { assignments: placeValues(cursor.to, values), cursor: written, absence: "nothing" };
+    },
     everything: listing,
     note: (notes, page) => {
       let last = (notes as unknown[] | null) ?? null;

@@ -31,7 +31,7 @@ export interface ReadPage {
   next: Place | null;
 }
 
-type Asked = Pick<ReadPlan, "assignments" | "ofItem">;
+type Asked = Pick<ReadPlan, "assignments" | "cursor" | "ofItem">;
 /** A plan that asks for nothing in particular. */
 const WHOLE: Asked = { assignments: [] };
 const START: Place = { page: null };
@@ -57,15 +57,15 @@ export async function* pages(
   let state = from.page;
   for (let at = from.each?.at ?? 0; at < items.length; at++) {
     const item = items[at];
-    const request = list.request({ ...source.scope, item });
-    const planned = [...plan.assignments, ...(plan.ofItem?.(item) ?? [])];
+    const planned = plan.ofItem?.(item) ?? plan;
+    const request = list.request({ cursor: planned.cursor, ...source.scope, item });
     const paginator = new Paginator(list.pagination);
     const placeOf = (page: Place["page"], at: number): Place => (each ? { page, each: { items, at } } : { page });
     do {
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const answered = await answer(source, list, request, [...planned, ...assignments], url);
+      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url);
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
       const following = paginator.next(state, { response, records });

@@ -1,5 +1,6 @@
 import type { Cursor, Pagination } from "../../../schemas/manifest.ts";
 import type { Fault } from "../../core/errors.ts";
+import { partOf } from "../targets.ts";
 import type { Rule } from "./context.ts";
 
 /** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
@@ -46,7 +47,7 @@ export const targetsExist: Rule = (context) => {
   return context.streams.flatMap(({ value: { request, pagination, cursor }, pointer }) =>
     [...targetsOf(pagination, `${pointer}/pagination`), ...targetsOf(cursor, `${pointer}/cursor`)].flatMap(
       ({ target, at }) => {
-        const part = target.slice(0, target.indexOf("."));
+        const part = partOf(target);
         if (!legal.includes(part))
           return [
             {
