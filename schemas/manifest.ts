@@ -918,8 +918,12 @@ export interface UpdatedSinceCursor {
    * The record's time.
    */
   from: RuntimeExpression;
-  to: Target;
+  to?: Target;
   initial?: CursorInitial;
+  /**
+   * descending: the list shows the newest first and is read until the cursor is reached, also where the vendor takes no time to begin at (no to). ascending when not given.
+   */
+  order?: "ascending" | "descending";
   overlapSeconds?: OverlapSeconds;
   settleSeconds?: SettleSeconds;
   format?: TimeFormat;

@@ -27,13 +27,15 @@ export interface ResponseParts {
 /** Puts a value into a request; gives a changed copy, the original stays as it is. */
 export type Target = (request: RequestParts, value: unknown) => RequestParts;
 
-/** The part of a request that a target is in, such as `query`. */
-export const partOf = (target: string): string => target.split(/[.#]/, 1)[0]!;
+/** The names on the way to a target, the part of the request first: of `query.page.after` or `body#/filters/0/value`. */
+export function targetPath(target: string): [part: string, ...names: string[]] {
+  const [part, pointer] = target.split(/#(.*)/s) as [string, string?];
+  return pointer === undefined ? (target.split(".") as [string]) : [part, ...pointerTokens(pointer)];
+}
 
-/** `query.page.after` or `body#/filters/0/value` as a function. What is missing on the way is made. */
+/** A target as a function. What is missing on the way is made. */
 export function compileTarget(target: string): Target {
-  const [part, pointer] = target.split(/#(.*)/s);
-  const path = pointer === undefined ? target.split(".") : [part!, ...pointerTokens(pointer)];
+  const path = targetPath(target);
   return (request, value) => put(request, path, value) as unknown as RequestParts;
 }
 

@@ -12,8 +12,10 @@ export interface ReadPlan {
   assignments: Assignment[];
   /** What expressions read as `$cursor`: the value that is written to the cursor's place. */
   cursor?: unknown;
+  /** Whether a record lies before the cursor, and so do all that follow: of lists that begin with the newest. */
+  isBefore?: (record: unknown) => boolean;
   /** The same of the list of one item, where these differ. */
-  ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor">;
+  ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor" | "isBefore">;
   /**
    * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
    * it left the span that is looked at, or nothing (only changes were listed).
@@ -77,11 +79,11 @@ const stateless = { note: () => null, after: () => null };
 const listing = (): ReadPlan => ({ assignments: [], cursor: null, absence: "deleted" });
 const excerpt = (): ReadPlan => ({ assignments: [], cursor: null, absence: "nothing" });
 /** A read of what changed, from a value on. */
-const from = (to: Target, value: unknown): ReadPlan => {
-  return { assignments: [[to, value]], cursor: value, absence: "nothing" };
+const from = (to: Target | undefined, value: unknown): ReadPlan => {
+  return { assignments: to === undefined ? [] : [[to, value]], cursor: value, absence: "nothing" };
 };
 /** A read of everything, from the value that a vendor wants in any case. */
-const fromInitial = ({ to, initial }: { to: Target; initial?: string | number }): ReadPlan =>
+const fromInitial = ({ to, initial }: { to?: Target; initial?: string | number }): ReadPlan =>
   initial === undefined ? listing() : { ...from(to, initial), absence: "deleted" };
 
 /** An opaque token, valid only when the last page gave it, replaced before it grows older than `maxAge`. */
@@ -164,7 +166,13 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
   const overlap = (cursor.overlapSeconds ?? 0) * 1000;
   const settle = (cursor.settleSeconds ?? 0) * 1000;
   return {
-    since: (state) => (typeof state === "number" ? from(cursor.to, formatTime(state - overlap, cursor.format)) : null),
+    since: (state) => {
+      if (typeof state !== "number") return null;
+      const begin = state - overlap;
+      const plan = from(cursor.to, formatTime(begin, cursor.format));
+      if (cursor.order !== "descending") return plan;
+      return { ...plan, isBefore: (record) => (timeMs(timeOf(record)) ?? begin) < begin };
+    },
     everything: () => fromInitial(cursor),
     note: (notes, page) => {
       let newest = (notes as TimeNotes | null)?.newest ?? null;

@@ -31,7 +31,7 @@ export interface ReadPage {
   next: Place | null;
 }
 
-type Asked = Pick<ReadPlan, "assignments" | "cursor" | "ofItem">;
+type Asked = Pick<ReadPlan, "assignments" | "cursor" | "isBefore" | "ofItem">;
 /** A plan that asks for nothing in particular. */
 const WHOLE: Asked = { assignments: [] };
 const START: Place = { page: null };
@@ -68,7 +68,8 @@ export async function* pages(
       const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url);
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
-      const following = paginator.next(state, { response, records });
+      const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
+      const following = isReached ? null : paginator.next(state, { response, records });
       if (following === null && answered) assertCursor(list, answered);
       const isLast = following === null && at + 1 === items.length;
       yield {

@@ -121,6 +121,11 @@ describe("the checker", () => {
       /pagination: a single record has no pages/,
     ],
     [
+      "a time without a place",
+      (m) => (m["streams"].contacts.cursor = { type: "updatedSince", from: "$record#/updated" }),
+      /cursor: "to" is required, the place of the time; only a list in "order": "descending" does without/,
+    ],
+    [
       "a cursor per item without items",
       (m) => (m["streams"].contacts.cursor.per = "item"),
       /cursor\/per: there is one list only; remove per, or say with each what there is a list of/,

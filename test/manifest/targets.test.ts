@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compileTarget, partOf, type RequestParts } from "../../runtime/manifest/targets.ts";
+import { compileTarget, targetPath, type RequestParts } from "../../runtime/manifest/targets.ts";
 
 const request: RequestParts = {
   method: "POST",
@@ -39,6 +39,6 @@ describe("a target", () => {
     const before = structuredClone(request);
     expect(compileTarget(target)(request, 1)).toEqual({ ...request, ...changed });
     expect(request).toEqual(before);
-    expect(partOf(target)).toBe(Object.keys(changed)[0]);
+    expect(targetPath(target)[0]).toBe(Object.keys(changed)[0]);
   });
 });

@@ -126,3 +126,43 @@ describe("a sync token for each of several lists", () => {
     expect(await poll()).toEqual([["lists", "items?list=x&token=3", "items?list=z&token=1"], []]);
   });
 });
+
+describe("a list that begins with the newest", () => {
+  it("is read until the cursor is reached, and as a whole where it is compared", async () => {
+    const newest = {
+      title: "Newest first",
+      request: { method: "GET", path: "/newest" },
+      records: { select: "$response.body#/items", primaryKey: "/id" },
+      pagination: { type: "offset", to: "query.offset", pageSize: { param: "query.limit", value: 2 }, stop: "empty" },
+      cursor: { type: "updatedSince", from: "$record#/updated", order: "descending" },
+      resource: { type: "item", map: { id: "$record#/id" } },
+    };
+    const bench = await createBench({
+      manifest: vendorManifest({ streams: { newest } }),
+      before: (vendor) => {
+        for (const id of ["a", "b", "c", "d", "e"]) vendor.put(id);
+        vendor.refuses = ({ url }, response) => {
+          const offset = Number(new URL(url!, vendor.url).searchParams.get("offset"));
+          const items = [...vendor.items.values()].sort((a, b) => b.updated - a.updated).slice(offset, offset + 2);
+          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
+          return true;
+        };
+      },
+    });
+    onTestFinished(() => bench[Symbol.asyncDispose]());
+    const subscription = await bench.subscribe("newest_any", { everySeconds: 86_400 });
+    const poll = async (): Promise<[requests: number, events: string[]]> => {
+      bench.vendor.requests.length = 0;
+      await bench.poll(subscription);
+      return [bench.vendor.requests.length, (await bench.seen()).toSorted()];
+    };
+    expect(await bench.seen()).toEqual([]);
+    expect(await poll()).toEqual([1, []]);
+    for (const id of ["f", "g", "a"]) bench.vendor.put(id);
+    expect(await poll()).toEqual([3, ["item.any a", "item.any f", "item.any g"]]);
+    bench.vendor.remove("b");
+    expect(await poll()).toEqual([1, []]);
+    bench.clock.advance(7 * DAY);
+    expect((await poll())[1]).toEqual(["item.any b"]);
+  });
+});

@@ -1,6 +1,6 @@
 import type { Cursor, Pagination } from "../../../schemas/manifest.ts";
 import type { Fault } from "../../core/errors.ts";
-import { partOf } from "../targets.ts";
+import { targetPath } from "../targets.ts";
 import type { Rule } from "./context.ts";
 
 /** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
@@ -47,7 +47,7 @@ export const targetsExist: Rule = (context) => {
   return context.streams.flatMap(({ value: { request, pagination, cursor }, pointer }) =>
     [...targetsOf(pagination, `${pointer}/pagination`), ...targetsOf(cursor, `${pointer}/cursor`)].flatMap(
       ({ target, at }) => {
-        const part = partOf(target);
+        const [part] = targetPath(target);
         if (!legal.includes(part))
           return [
             {
@@ -66,7 +66,7 @@ export const targetsExist: Rule = (context) => {
 function targetsOf(reader: Pagination | Cursor | undefined, pointer: string): { target: string; at: string }[] {
   if (!reader) return [];
   const to =
-    "to" in reader
+    "to" in reader && reader.to !== undefined
       ? [reader.to]
           .flat()
           .map((target, i) => ({ target, at: Array.isArray(reader.to) ? `${pointer}/to/${i}` : `${pointer}/to` }))
@@ -76,6 +76,19 @@ function targetsOf(reader: Pagination | Cursor | undefined, pointer: string): { 
     "pageSize" in reader && reader.pageSize ? [{ target: reader.pageSize.param, at: `${pointer}/pageSize/param` }] : [];
   return [...to, ...from, ...size];
 }
+
+/** What changed since a time is asked for, or found at the beginning of the list. */
+export const timesHaveAPlace: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { cursor }, pointer }) =>
+    cursor.type === "updatedSince" && cursor.to === undefined && cursor.order !== "descending"
+      ? [
+          {
+            pointer: `${pointer}/cursor`,
+            message: '"to" is required, the place of the time; only a list in "order": "descending" does without',
+          },
+        ]
+      : [],
+  );
 
 /** A keyset has one place for all its values, or one for each. */
 export const keysetsMatchTheirPlaces: Rule = ({ streams }) =>
