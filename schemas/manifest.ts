@@ -68,7 +68,7 @@ export type Scopes = (string | string[])[];
 export type Pagination =
   NoPagination | TokenPagination | LinkPagination | PagePagination | OffsetPagination | KeysetPagination;
 /**
- * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path.
+ * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path, or # and a JSON Pointer for names with other characters and places in lists.
  */
 export type Target = string;
 /**
@@ -96,6 +96,14 @@ export type Duration = string;
  */
 export type Cursor =
   SyncTokenCursor | SequenceCursor | UpdatedSinceCursor | KeysetCursor | WindowCursor | SnapshotCursor;
+/**
+ * What is written before there is a cursor, and to read everything, for vendors that always want a value.
+ */
+export type CursorInitial = string | number;
+/**
+ * With each: every item has a cursor of its own. The list of an item that appears later is then read as a whole, and one that vanishes leads to a compared read.
+ */
+export type CursorPer = "item";
 /**
  * Seconds read again each time, for changes that appear late; 0 when not given.
  */
@@ -587,6 +595,14 @@ export interface Stream {
    */
   deleted?: Jmespath;
   /**
+   * How often everything is read and compared, to find what increments do not show. P7D when not given, where increments show no deletions: updatedSince and keyset without deleted.
+   */
+  verifyEvery?: Duration;
+  /**
+   * How long the vendor lists what was deleted. After a longer pause everything is read and compared.
+   */
+  tombstones?: Duration;
+  /**
    * Values remembered per record, so that a trigger can report what was added, removed or changed.
    */
   watch?: {
@@ -618,7 +634,7 @@ export interface JsonSchema {
   [k: string]: unknown;
 }
 /**
- * Reads the stream once for every item of another list, for vendors that keep records in lists and have no list of all. The stream's request reads the item as $item. All items share one cursor, so it goes with updatedSince, window and snapshot.
+ * Reads the stream once for every item of another list, for vendors that keep records in lists and have no list of all. The stream's request reads the item as $item. Records of a later item follow those of an earlier one; where their ids are unique only within an item, primaryKey names the item too. The same key in two items is one record that has moved.
  */
 export interface Each {
   request: ConnectorRequest;
@@ -639,6 +655,10 @@ export interface Each {
    * The record's property its item is put under.
    */
   into: string;
+  /**
+   * Where an item has its id; /id when not given. An item that is text or a number is its own id.
+   */
+  key?: Pointer;
 }
 /**
  * One answer holds everything.
@@ -845,10 +865,12 @@ export interface SyncTokenCursor {
    */
   from: RuntimeExpression;
   to: Target;
+  initial?: CursorInitial;
   /**
    * Age at which a token is replaced before the vendor refuses it.
    */
   maxAge?: Duration;
+  per?: CursorPer;
 }
 /**
  * A growing number, kept as text and compared as a number.
@@ -896,10 +918,16 @@ export interface UpdatedSinceCursor {
    * The record's time.
    */
   from: RuntimeExpression;
-  to: Target;
+  to?: Target;
+  initial?: CursorInitial;
+  /**
+   * descending: the list shows the newest first and is read until the cursor is reached, also where the vendor takes no time to begin at (no to). ascending when not given.
+   */
+  order?: "ascending" | "descending";
   overlapSeconds?: OverlapSeconds;
   settleSeconds?: SettleSeconds;
   format?: TimeFormat;
+  per?: CursorPer;
 }
 /**
  * The last record's time and id, to go on after it.
@@ -921,6 +949,7 @@ export interface KeysetCursor {
   to: Target | Target[];
   overlapSeconds?: OverlapSeconds;
   settleSeconds?: SettleSeconds;
+  per?: CursorPer;
 }
 /**
  * A moving span on a time that is not the time of change.

@@ -49,6 +49,8 @@ export interface CompiledEach {
   /** Over `{item, input}`. */
   readonly where: ((scope: Scope) => boolean) | undefined;
   readonly into: string;
+  /** What tells an item from the others, for good. */
+  readonly key: (item: unknown) => string;
 }
 
 /** What must be true of the connection. */

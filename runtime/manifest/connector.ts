@@ -116,13 +116,14 @@ function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>, at: 
   };
 }
 
-function compileEach({ request, pagination, where, into, ...items }: Each, at: Site): CompiledEach {
+function compileEach({ request, pagination, where, into, key = "/id", ...items }: Each, at: Site): CompiledEach {
   return {
     request: compileRequest(request, ROOTS.eachRequest, at.at("request")),
     pagination: compilePagination(pagination, at.at("pagination")),
     select: compileSelect(items, at),
     where: where === undefined ? undefined : at.at("where").condition(where, ROOTS.eachWhere),
     into,
+    key: (item) => toText((isObject(item) ? atPointer(item, key) : undefined) ?? item),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Decode, Encode } from "../../schemas/manifest.ts";
-import { isObject } from "../core/json.ts";
+import { isObject, pointerTokens } from "../core/json.ts";
 
 /** A request ready to be sent, as templates give it. `params` for googleapis; `path`, `query` for HTTP. */
 export interface RequestParts {
@@ -27,15 +27,22 @@ export interface ResponseParts {
 /** Puts a value into a request; gives a changed copy, the original stays as it is. */
 export type Target = (request: RequestParts, value: unknown) => RequestParts;
 
-/** `query.page.after` as a function. Objects on the way are made when missing. */
-export function compileTarget(target: string): Target {
-  const path = target.split(".");
-  return (request, value) => put(request, path, 0, value) as unknown as RequestParts;
+/** The names on the way to a target, the part of the request first: of `query.page.after` or `body#/filters/0/value`. */
+export function targetPath(target: string): [part: string, ...names: string[]] {
+  const [part, pointer] = target.split(/#(.*)/s) as [string, string?];
+  return pointer === undefined ? (target.split(".") as [string]) : [part, ...pointerTokens(pointer)];
 }
 
-function put(container: unknown, path: readonly string[], depth: number, value: unknown): Record<string, unknown> {
-  const name = path[depth]!;
+/** A target as a function. What is missing on the way is made. */
+export function compileTarget(target: string): Target {
+  const path = targetPath(target);
+  return (request, value) => put(request, path, value) as unknown as RequestParts;
+}
+
+function put(container: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {
+  if (name === undefined) return value;
+  if (Array.isArray(container)) return container.toSpliced(Number(name), 1, put(container[Number(name)], rest, value));
   const copy: Record<string, unknown> = isObject(container) ? { ...container } : {};
-  copy[name] = depth === path.length - 1 ? value : put(copy[name], path, depth + 1, value);
+  copy[name] = put(copy[name], rest, value);
   return copy;
 }

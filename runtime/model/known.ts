@@ -11,6 +11,7 @@ const knownRecords = new Table(
     version: text("Hash of the record's version, fingerprint or content."),
     seen: time("When the read began that last saw it."),
     watched: nullable(value<Record<string, unknown>>({ description: "The watched values, by name." })),
+    item: nullable(text("Key of the item in whose list it was last, where there are several lists.")),
   },
   ["stream", "key"],
 );

@@ -28,6 +28,8 @@ export interface Checkpoint extends Place {
   sweepAfter?: string;
   /** How many of the records listed so far were known before. */
   kept?: number;
+  /** Records that were reported as deleted in the list of one item, and may be in the list of a later one. */
+  tombstones?: unknown[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
   /** Subscriptions whose first read this is. */
@@ -95,6 +97,8 @@ export const streams = new Table("streams", {
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
+  refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),
+  verifiedAt: nullable(time("When the last complete read began that was compared with what was known.")),
 });
 
 export type StreamRecord = RecordOf<typeof streams.fields>;

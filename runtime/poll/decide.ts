@@ -1,9 +1,14 @@
+import { HooklineError } from "../core/errors.ts";
+import type { CompiledEach } from "../manifest/connector.ts";
+import { countUnseen } from "../model/known.ts";
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
 import { unexpectedAnswer } from "../manifest/select.ts";
 import { larger, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { ask } from "../read/fetch.ts";
+import { itemsOf } from "../read/pages.ts";
 import { isToBeSettled } from "./doubt.ts";
 import { backfilling, type Reading } from "./reading.ts";
+import { isToBeVerified } from "./verify.ts";
 
 /** What a read is going to do. */
 export interface Decision {
@@ -21,27 +26,35 @@ const RECOVERY_OVERLAP = 600;
 /**
  * Decides what kind of read begins: of everything or of what changed, with events or silent. `expired` is a cursor that the vendor
  * has just refused.
- * @throws VendorError of the request for a new cursor
+ * @throws VendorError of the request for a new cursor, or for items
+ * @throws HooklineError `not_found` when the input names an item that does not exist
  */
 export async function decide(
-  { compiled, subscribers, source, now, releasesDeletions }: Reading,
+  reading: Reading,
   stream: StreamRecord,
   strategy: CursorStrategy,
   expired: unknown = null,
 ): Promise<Decision> {
+  const { compiled, subscribers, source, now, releasesDeletions } = reading;
   const joining = subscribers
     .filter(({ subscription }) => subscription.backfill === "pending")
     .map(({ subscription }) => subscription.id);
   const isFirst = stream.baselinedAt === null;
   const tellsAll = backfilling(subscribers, joining).length > 0;
   const startedAt = now();
-  const isComplete = isFirst || tellsAll || isToBeSettled(stream, startedAt, releasesDeletions);
-  const since = isComplete ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0);
+  const items = compiled.each && (await currentItems(reading, stream, compiled.each));
+  const isComplete =
+    isFirst ||
+    tellsAll ||
+    isToBeSettled(stream, startedAt, releasesDeletions) ||
+    isToBeVerified(stream, compiled.definition, startedAt);
+  const since = isComplete ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items);
   const checkpoint: Checkpoint = {
     complete: since === null,
     startedAt,
     mode: isFirst ? "baseline" : "diff",
     page: null,
+    ...(items && { each: { items, at: 0 } }),
     notes: null,
     joining,
     recovering: null,
@@ -57,11 +70,25 @@ export async function decide(
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };
 }
 
-/** A read that continues at its checkpoint keeps the decision of its beginning. */
-export function resume(checkpoint: Checkpoint, { cursor, cursorAt }: StreamRecord, strategy: CursorStrategy): Decision {
-  const { complete, startedAt } = checkpoint;
-  const since = complete ? null : strategy.since(cursor, startedAt, cursorAt ?? 0);
-  return { checkpoint, plan: since ?? strategy.everything(startedAt) };
+/** A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more. */
+export function resume(checkpoint: Checkpoint, stream: StreamRecord, strategy: CursorStrategy): Decision | null {
+  const { complete, startedAt, each } = checkpoint;
+  if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
+  const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
+  return plan && { checkpoint, plan };
+}
+
+/** An input that leads to no item is refused once nothing is left of its records: such a subscription would be silent for ever. */
+async function currentItems(
+  { source, compiled, db }: Reading,
+  { id, input }: StreamRecord,
+  each: CompiledEach,
+): Promise<unknown[]> {
+  const items = await itemsOf(source, each);
+  if (items.length > 0 || !each.where || Object.keys(input).length === 0) return items;
+  if ((await countUnseen(db, id, Number.MAX_SAFE_INTEGER)) > 0) return items;
+  const message = `Stream ${compiled.name}: ${JSON.stringify(input)} leads to nothing that the account has. It may have been deleted; choose another input`;
+  throw new HooklineError("not_found", message);
 }
 
 function recoverySince(lastSuccessAt: number | null): number {

@@ -49,7 +49,7 @@ export function diffPage(
       difference.changes.push({ kind: "deleted", key: record.key, raw: record.raw, changes: {}, previous });
       continue;
     }
-    const now: Known = { key: record.key, version: record.version, seen, watched: record.watched };
+    const now: Known = { key: record.key, version: record.version, seen, watched: record.watched, item: record.item };
     if (!before) {
       const changes = watchedChanges({}, record.watched);
       difference.changes.push({ kind: "created", key: record.key, raw: record.raw, changes, previous });
@@ -61,7 +61,7 @@ export function diffPage(
     if (before.version !== record.version || Object.keys(changes).length > 0) {
       difference.changes.push({ kind: "updated", key: record.key, raw: record.raw, changes, previous });
       difference.remembered.push(now);
-    } else if (renamedFrom !== undefined) {
+    } else if (renamedFrom !== undefined || before.item !== record.item) {
       difference.remembered.push(now);
     } else {
       difference.unchanged.push(record.key);

@@ -5,7 +5,7 @@ import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from ".
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { listingOf, pages, type ReadPage } from "../read/pages.ts";
-import type { PolledRecord } from "../read/records.ts";
+import { toPolledRecord, type PolledRecord } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
@@ -14,6 +14,8 @@ import { diffPage, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
+import { settleMoves } from "./moves.ts";
+import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { enriched, keyed } from "./records.ts";
 import { absentAfter } from "./sweep.ts";
 
@@ -45,10 +47,14 @@ const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 /** Answers that say a place in a list is not known, where the list itself is fine. */
 const STALE = new Set(["invalidInput", "notFound", "unknown"]);
 
+/** What a read does about a refused place in a list: begin again, or begin without the cursor. */
+type Remedy = "restart" | "replaceExpired" | "replaceRefused";
+
 /**
  * Reads a stream, from its cursor or its checkpoint to the end. Each page but the last is committed with a checkpoint
  * (known versions, events, place); the last is left to the caller, to be committed with the next poll.
- * @throws VendorError an answer that is an error, unless it is an expired cursor: then everything is read and compared
+ * @throws VendorError an answer that is an error, unless it is an expired cursor, or one that was refused {@link REFUSALS} times:
+ *   then everything is read and compared; when that is refused too, the cursor was not the cause, and stays
  * @throws HooklineError `pagination_loop`, and what a request throws
  */
 export async function readStream(reading: Reading): Promise<ReadResult> {
@@ -61,32 +67,58 @@ class StreamRead {
   readonly #maker: EventMaker;
   /** As it was committed last. */
   #stream: StreamRecord;
+  /** The error that a request for a page ended with, as opposed to one for a record of it. */
+  #listError: unknown;
 
   constructor(reading: Reading) {
     this.#reading = reading;
-    this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope);
+    this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope, reading.compiled.each);
     this.#maker = new EventMaker(reading);
     this.#stream = reading.stream;
   }
 
   async run(): Promise<ReadResult> {
-    try {
-      const { checkpoint } = this.#stream;
-      return await this.#read(checkpoint ? resume(checkpoint, this.#stream, this.#strategy) : await this.#decide());
-    } catch (error) {
-      if (!(error instanceof VendorError)) throw error;
-      const { id, cursor, checkpoint } = this.#stream;
-      const expired = error.class === "cursorExpired" && (cursor !== null || checkpoint !== null);
-      // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
-      const stale = checkpoint?.page != null && STALE.has(error.class);
-      if (!expired && !stale) throw error;
-      this.#reading.log.info(
-        { stream: id, expired },
-        "the vendor no longer accepts the page token; reading starts from the beginning",
-      );
-      this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
-      return await this.#read(await this.#decide(expired ? cursor : null));
+    const { checkpoint } = this.#stream;
+    let decision = checkpoint && resume(checkpoint, this.#stream, this.#strategy);
+    let expired: unknown = null;
+    for (const tried = new Set<Remedy>(); ; decision = null) {
+      try {
+        decision ??= await this.#decide(expired);
+        if (tried.has("replaceRefused")) await this.#proveList(decision);
+        return await this.#read(decision);
+      } catch (error) {
+        const { id, cursor } = this.#stream;
+        const remedy = await this.#remedyFor(error, decision?.checkpoint);
+        if (remedy === undefined || tried.has(remedy)) throw error;
+        tried.add(remedy);
+        this.#reading.log.info({ stream: id, remedy, err: error }, "the vendor refuses the place of the list");
+        expired = remedy === "restart" ? null : cursor;
+        this.#stream = { ...this.#stream, cursor: remedy === "restart" ? cursor : null, checkpoint: null };
+      }
     }
+  }
+
+  /** What may help after an error; undefined when nothing does but to try again later. */
+  async #remedyFor(error: unknown, at: Checkpoint | undefined): Promise<Remedy | undefined> {
+    const { cursor, checkpoint } = this.#stream;
+    if (error instanceof VendorError) {
+      if (error.class === "cursorExpired" && (cursor !== null || checkpoint !== null)) return "replaceExpired";
+      // A page token does not outlive a long stop. Records of its pages are known by now, and make no second event.
+      if (checkpoint?.page != null && STALE.has(error.class)) return "restart";
+    }
+    const isOfCursor = error === this.#listError && at?.complete === false && cursor !== null;
+    if (!isOfCursor || !mayRefuseCursor(error, this.#stream, this.#reading.now())) return undefined;
+    const refusals = (this.#stream.refusals + 1) % REFUSALS;
+    const stream = { ...this.#stream, refusals };
+    await this.#reading.transaction((tx) => saveStream(tx, stream));
+    this.#stream = stream;
+    return refusals === 0 ? "replaceRefused" : undefined;
+  }
+
+  /** Where only a new cursor is taken, a list that is refused with that one too shows that the old one was not the cause. */
+  async #proveList({ checkpoint, plan }: Decision): Promise<void> {
+    const since = this.#strategy.since(checkpoint.notes, checkpoint.startedAt, checkpoint.startedAt);
+    if (plan === null && since !== null) await this.#pages(checkpoint, since).next();
   }
 
   async #decide(expired: unknown = null): Promise<Decision> {
@@ -109,8 +141,8 @@ class StreamRead {
       if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
       if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
-      const changes = await this.#compare(polled, at, !meansNothing && !listed);
-      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept };
+      const { tombstones, ...changes } = await this.#compare(polled, at, page.next === null, !meansNothing && !listed);
+      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept, tombstones };
       if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
       at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
       await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
@@ -125,8 +157,13 @@ class StreamRead {
     if (checkpoint.sweepAfter !== undefined) return;
     const { source, compiled } = this.#reading;
     const { recovering } = checkpoint;
-    const scope = { ...source.scope, cursor: recovering ?? this.#stream.cursor };
-    yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+    const scope = { ...source.scope, ...(recovering && { cursor: recovering }) };
+    try {
+      yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+    } catch (error) {
+      this.#listError = error;
+      throw error;
+    }
   }
 
   #mostPages({ recovering }: Checkpoint): number {
@@ -134,20 +171,30 @@ class StreamRead {
     return ("maxPages" in definition ? definition.maxPages : undefined) ?? MOST_PAGES;
   }
 
-  #note(at: Checkpoint, { response }: ReadPage, records: readonly unknown[]): unknown {
+  #note(at: Checkpoint, { response, at: { each } }: ReadPage, records: readonly unknown[]): unknown {
     const serverNow = serverTime(response, this.#reading.now());
-    return this.#strategy.note(at.notes, { response, records, serverNow });
+    return this.#strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
   }
 
   /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
-  async #compare(polled: readonly PolledRecord[], at: Checkpoint, marks: boolean): Promise<Changes> {
+  async #compare(
+    polled: readonly PolledRecord[],
+    at: Checkpoint,
+    isLastPage: boolean,
+    marks: boolean,
+  ): Promise<Changes & Pick<Checkpoint, "tombstones">> {
     const { db, compiled } = this.#reading;
-    const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
+    const earlier = (at.tombstones ?? []).flatMap((raw) => toPolledRecord(compiled, raw) ?? []);
+    const records = [...earlier, ...polled];
+    const keys = records.flatMap((record) => [record.key, ...record.previousKeys]);
     const known = await knownByKeys(db, this.#stream.id, keys);
-    const { changes, ...difference } = diffPage(polled, known, at.startedAt);
+    const { settled, waiting } = compiled.each
+      ? settleMoves(records, known, isLastPage)
+      : { settled: records, waiting: [] };
+    const { changes, ...difference } = diffPage(settled, known, at.startedAt);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
-    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
-    return { difference, events };
+    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(settled, at)];
+    return { difference, events, ...(waiting.length > 0 && { tombstones: waiting.map(({ raw }) => raw) }) };
   }
 
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
@@ -220,11 +267,13 @@ class StreamRead {
       cursorVersion: compiled.definition.cursorVersion ?? 1,
       cursor: this.#strategy.after(before.cursor, notes),
       cursorAt: startedAt,
+      verifiedAt: at.complete ? startedAt : before.verifiedAt,
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? now,
       lastPollAt: now,
       lastSuccessAt: now,
       consecutiveErrors: 0,
+      refusals: 0,
       lastError: doubt?.isHeld ? heldError(doubt) : null,
       doubt,
     };

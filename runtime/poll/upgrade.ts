@@ -12,9 +12,20 @@ const hashes = new WeakMap<CompiledStream, string>();
 export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
   if (hash === undefined) {
-    const { request, each: ofItems, records: all, pagination, cursor, deleted, watch, enrich } = compiled.definition;
+    const {
+      request,
+      each: ofItems,
+      records: all,
+      pagination,
+      cursor: how,
+      deleted,
+      watch,
+      enrich,
+    } = compiled.definition;
     const { optional: _, expect: _expect, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
+    // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
+    const { per: _per, initial: _initial, ...cursor } = { per: undefined, initial: undefined, ...how };
     const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
     hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);

@@ -1,6 +1,8 @@
-import type { Cursor, TimeFormat } from "../../schemas/manifest.ts";
+import type { Cursor, Target, TimeFormat } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
+import { isObject } from "../core/json.ts";
+import type { CompiledEach } from "../manifest/connector.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { placeValues, type Assignment } from "./paginate.ts";
@@ -8,6 +10,12 @@ import { placeValues, type Assignment } from "./paginate.ts";
 /** What one read asks for. */
 export interface ReadPlan {
   assignments: Assignment[];
+  /** What expressions read as `$cursor`: the value that is written to the cursor's place. */
+  cursor?: unknown;
+  /** Whether a record lies before the cursor, and so do all that follow: of lists that begin with the newest. */
+  isBefore?: (record: unknown) => boolean;
+  /** The same of the list of one item, where these differ. */
+  ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor" | "isBefore">;
   /**
    * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
    * it left the span that is looked at, or nothing (only changes were listed).
@@ -18,6 +26,8 @@ export interface ReadPlan {
 export interface CursorPage {
   response: VendorResponse;
   records: readonly unknown[];
+  /** The item whose list it is of, where there are several lists. */
+  item?: unknown;
   /** The vendor's own time where its answer says, else ours; milliseconds since the epoch. */
   serverNow: number;
 }
@@ -27,8 +37,8 @@ export interface CursorPage {
  * notes between the pages of one read.
  */
 export interface CursorStrategy {
-  /** A read of what changed since `state`; null when only a complete read will do. */
-  since(state: unknown, now: number, takenAt: number): ReadPlan | null;
+  /** A read of what changed since `state`, of the lists of these items; null when only a complete read will do. */
+  since(state: unknown, now: number, takenAt: number, items?: readonly unknown[]): ReadPlan | null;
   /** A read of everything. */
   everything(now: number): ReadPlan;
   note(notes: unknown, page: CursorPage): unknown;
@@ -36,8 +46,16 @@ export interface CursorStrategy {
   after(state: unknown, notes: unknown): unknown;
 }
 
-/** The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests. */
-export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}): CursorStrategy {
+/**
+ * The strategy that a manifest's `cursor` names; `scope` is that of the stream's requests, `each` what it is read once for each of.
+ */
+export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}, each?: CompiledEach): CursorStrategy {
+  const { definition } = compiled;
+  const ofList = listStrategy(compiled, scope);
+  return each && "per" in definition && definition.per === "item" ? perItem(ofList, each.key) : ofList;
+}
+
+function listStrategy(compiled: CompiledCursor, scope: Scope): CursorStrategy {
   const { definition: cursor, ofResponse, ofRecord, span } = compiled;
   switch (cursor.type) {
     case "syncToken":
@@ -58,18 +76,23 @@ export function cursorStrategy(compiled: CompiledCursor, scope: Scope = {}): Cur
 type Of<Type extends Cursor["type"]> = Extract<Cursor, { type: Type }>;
 
 const stateless = { note: () => null, after: () => null };
-const listing = (): ReadPlan => ({ assignments: [], absence: "deleted" });
-const excerpt = (): ReadPlan => ({ assignments: [], absence: "nothing" });
+const listing = (): ReadPlan => ({ assignments: [], cursor: null, absence: "deleted" });
+const excerpt = (): ReadPlan => ({ assignments: [], cursor: null, absence: "nothing" });
+/** A read of what changed, from a value on. */
+const from = (to: Target | undefined, value: unknown): ReadPlan => {
+  return { assignments: to === undefined ? [] : [[to, value]], cursor: value, absence: "nothing" };
+};
+/** A read of everything, from the value that a vendor wants in any case. */
+const fromInitial = ({ to, initial }: { to?: Target; initial?: string | number }): ReadPlan =>
+  initial === undefined ? listing() : { ...from(to, initial), absence: "deleted" };
 
 /** An opaque token, valid only when the last page gave it, replaced before it grows older than `maxAge`. */
 function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) => unknown): CursorStrategy {
   const maxAge = cursor.maxAge === undefined ? Infinity : durationMs(cursor.maxAge);
   return {
     since: (state, now, takenAt) =>
-      typeof state === "string" && now - takenAt < maxAge
-        ? { assignments: [[cursor.to, state]], absence: "nothing" }
-        : null,
-    everything: listing,
+      typeof state === "string" && now - takenAt < maxAge ? from(cursor.to, state) : null,
+    everything: () => fromInitial(cursor),
     note: (_notes, page) => tokenOf(page.response) ?? null,
     after: (state, notes) => notes ?? state ?? null,
   };
@@ -78,7 +101,7 @@ function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) 
 /** A growing number kept as text: it may be larger than a double can hold. */
 function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) => unknown): CursorStrategy {
   return {
-    since: (state) => (typeof state === "string" ? { assignments: [[cursor.to, state]], absence: "nothing" } : null),
+    since: (state) => (typeof state === "string" ? from(cursor.to, state) : null),
     everything: excerpt,
     note: (notes, page) => larger(notes, numberOf(page.response)),
     after: (state, notes) => larger(state, notes),
@@ -92,6 +115,45 @@ export function larger(a: unknown, b: unknown): string | null {
   return (y !== null && y !== undefined && y > x ? y : x).toString();
 }
 
+/** States or notes, by the key of their item. */
+interface OfItems {
+  items: Record<string, unknown>;
+}
+
+/**
+ * A state for each of several lists. A list without one is read as a whole, whatever the others have seen; when a list has
+ * vanished, only a complete read shows whether its records are gone or have moved.
+ */
+function perItem(ofList: CursorStrategy, keyOf: (item: unknown) => string): CursorStrategy {
+  return {
+    since: (state, now, takenAt, items = []) => {
+      const states = ofItems(state);
+      const current = new Set(items.map(keyOf));
+      if (states === null || Object.keys(states).some((key) => !current.has(key))) return null;
+      const planOf = (item: unknown): ReadPlan =>
+        ofList.since(states[keyOf(item)], now, takenAt) ?? ofList.everything(now);
+      return { assignments: [], ofItem: planOf, absence: "nothing" };
+    },
+    everything: (now) => ofList.everything(now),
+    note: (notes, page) => {
+      const [before, key] = [ofItems(notes) ?? {}, keyOf(page.item)];
+      return { items: { ...before, [key]: ofList.note(before[key] ?? null, page) } };
+    },
+    after: (state, notes) => {
+      const states = ofItems(state) ?? {};
+      const after = Object.entries(ofItems(notes) ?? {}).map(([key, noted]) => [
+        key,
+        ofList.after(states[key] ?? null, noted),
+      ]);
+      return { items: Object.fromEntries(after) };
+    },
+  };
+}
+
+/** Null for a state of all lists together, which says nothing of any one of them. */
+const ofItems = (state: unknown): OfItems["items"] | null =>
+  isObject(state) && isObject(state["items"]) ? state["items"] : null;
+
 interface TimeNotes {
   newest: number | null;
 }
@@ -104,11 +166,14 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
   const overlap = (cursor.overlapSeconds ?? 0) * 1000;
   const settle = (cursor.settleSeconds ?? 0) * 1000;
   return {
-    since: (state) =>
-      typeof state === "number"
-        ? { assignments: [[cursor.to, formatTime(state - overlap, cursor.format)]], absence: "nothing" }
-        : null,
-    everything: listing,
+    since: (state) => {
+      if (typeof state !== "number") return null;
+      const begin = state - overlap;
+      const plan = from(cursor.to, formatTime(begin, cursor.format));
+      if (cursor.order !== "descending") return plan;
+      return { ...plan, isBefore: (record) => (timeMs(timeOf(record)) ?? begin) < begin };
+    },
+    everything: () => fromInitial(cursor),
     note: (notes, page) => {
       let newest = (notes as TimeNotes | null)?.newest ?? null;
       for (const record of page.records) {
@@ -129,10 +194,12 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
   const overlap = (cursor.overlapSeconds ?? 0) * 1000;
   const settle = (cursor.settleSeconds ?? 0) * 1000;
   return {
-    since: (state) =>
-      Array.isArray(state)
-        ? { assignments: placeValues(cursor.to, [earlier(state[0], overlap), ...state.slice(1)]), absence: "nothing" }
-        : null,
+    since: (state) => {
+      if (!Array.isArray(state)) return null;
+      const values: unknown[] = [earlier(state[0], overlap), ...state.slice(1)];
+      const written = values.length === 1 ? values[0] : values;
+      return { assignments: placeValues(cursor.to, values), cursor: written, absence: "nothing" };
+    },
     everything: listing,
     note: (notes, page) => {
       let last = (notes as unknown[] | null) ?? null;

@@ -31,8 +31,9 @@ export interface ReadPage {
   next: Place | null;
 }
 
+type Asked = Pick<ReadPlan, "assignments" | "cursor" | "isBefore" | "ofItem">;
 /** A plan that asks for nothing in particular. */
-const WHOLE: Pick<ReadPlan, "assignments"> = { assignments: [] };
+const WHOLE: Asked = { assignments: [] };
 const START: Place = { page: null };
 /** In place of an answer that counts as empty. */
 const NOTHING: VendorResponse = { status: 204, headers: {}, body: null, url: "" };
@@ -48,7 +49,7 @@ const NOTHING: VendorResponse = { status: 204, headers: {}, body: null, url: "" 
 export async function* pages(
   source: Source,
   list: Listing,
-  plan: Pick<ReadPlan, "assignments"> = WHOLE,
+  plan: Asked = WHOLE,
   from: Place = START,
 ): AsyncGenerator<ReadPage, void, undefined> {
   const { each } = list;
@@ -56,17 +57,19 @@ export async function* pages(
   let state = from.page;
   for (let at = from.each?.at ?? 0; at < items.length; at++) {
     const item = items[at];
-    const request = list.request({ ...source.scope, item });
+    const planned = plan.ofItem?.(item) ?? plan;
+    const request = list.request({ cursor: planned.cursor, ...source.scope, item });
     const paginator = new Paginator(list.pagination);
     const placeOf = (page: Place["page"], at: number): Place => (each ? { page, each: { items, at } } : { page });
     do {
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const answered = await answer(source, list, request, [...plan.assignments, ...assignments], url);
+      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url);
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
-      const following = paginator.next(state, { response, records });
+      const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
+      const following = isReached ? null : paginator.next(state, { response, records });
       if (following === null && answered) assertCursor(list, answered);
       const isLast = following === null && at + 1 === items.length;
       yield {
@@ -109,7 +112,7 @@ async function answer(
 }
 
 /** The items that a stream is read once for each of. */
-async function itemsOf(source: Source, each: CompiledEach): Promise<unknown[]> {
+export async function itemsOf(source: Source, each: CompiledEach): Promise<unknown[]> {
   const { input } = source.scope;
   const items: unknown[] = [];
   for await (const { records } of pages(source, each)) {

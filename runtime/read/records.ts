@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { isObject } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 
 /** A record of a page, with what is needed to compare it with what is known. */
@@ -11,6 +12,8 @@ export interface PolledRecord {
   deleted: boolean;
   /** The watched values; null when the stream watches none. */
   watched: Record<string, unknown> | null;
+  /** Key of the item in whose list it is, where there are several lists. */
+  item: string | null;
   raw: unknown;
 }
 
@@ -30,6 +33,7 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     version: deleted ? "" : versionOf(stream, raw),
     deleted,
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
+    item: stream.each && isObject(raw) ? stream.each.key(raw[stream.each.into]) : null,
     raw,
   };
 }

@@ -32,8 +32,8 @@ export async function readSample(options: SampleOptions): Promise<unknown[] | un
   if (baseline && !recover) return undefined;
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const { workspace, user } = variables;
-  const cursor = recover ? { value: null, sinceSeconds: 0 } : null;
-  const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, cursor };
+  const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
+  const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };
   const source: Source = { client, scope, scopes: stream.scopes, signal };
   const plan = cursorStrategy(stream.cursor, scope).everything(now);
   for await (const { records } of pages(source, listingOf(stream, recover !== undefined), plan)) {

@@ -199,6 +199,11 @@ export const migrations: readonly Migration[] = [
     `drop index connections_by_account`,
     `create index connections_by_account on connections (connector, account)`,
   ],
+  (d) => [
+    `alter table streams add column refusals ${d.bigint} not null default 0`,
+    `alter table streams add column verified_at ${d.bigint}`,
+    `alter table known add column item text`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

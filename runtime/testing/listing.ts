@@ -178,7 +178,7 @@ export class Listing {
     let found = [...this.entries.values()].filter((entry) => entry.shownFrom <= this.#clock.now());
     if (since !== undefined) found = found.filter((entry) => entry.revision > since && (tells || !entry.deleted));
     else if (by.type !== "updatedSince" || !definition.deleted) found = found.filter((entry) => !entry.deleted);
-    if (by.type === "updatedSince" && request) {
+    if (by.type === "updatedSince" && by.to !== undefined && request) {
       const from = timeMs(numeric(readTarget(request, by.to)));
       if (from !== null) found = found.filter((entry) => entry.time >= from);
     }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Clock } from "../core/clock.ts";
+import { targetPath } from "../manifest/targets.ts";
 import type { AnswerPart } from "./invert.ts";
 
 /** A request as the simulated vendor reads it. */
@@ -141,7 +142,7 @@ async function read(request: IncomingMessage, base: string): Promise<Incoming> {
 
 /** The value at a target (`query.x`, `params.x`, `body.x.y`, `headers.x`) of a request; undefined when it is not there. */
 export function readTarget(request: Incoming, target: string): unknown {
-  const [part, name, ...path] = target.split(".") as [string, string, ...string[]];
+  const [part, name, ...path] = targetPath(target) as [string, string, ...string[]];
   if (part === "headers") return request.headers[[name, ...path].join(".").toLowerCase()];
   if (part === "body") return follow(request.body, [name, ...path]);
   const value = request.query.get(name);

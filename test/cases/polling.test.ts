@@ -9,27 +9,20 @@ const cases = readdirSync(folder)
   .filter((file) => !file.endsWith(".cases.json"))
   .map((file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as PollingCase & { vendorBehaviour: string });
 
-const REFUSED = "only a refusal in known words leads to a full read";
 const ONE_BAD = "one message that cannot be had holds back its whole page";
-const COMPLETE = "what is gone is looked for in complete reads only, and there is only one";
 
 /** Cases that are not mended yet, and why each fails. */
 const STILL_FAILING: Record<string, string> = {
-  "calendar-invalid-sync-token-value": REFUSED,
   "calendar-starting-other-zone-notation": "the start is part of the key as text, not as a time",
   "contacts-merge-no-tombstone": "a contact merged into one that was known already is taken for its old name",
   "contacts-photo-replaced": "the fingerprint counts pictures",
   "contacts-rename-over-two-pages": "renames are known within a page only",
-  "contacts-sync-token-refused": REFUSED,
   "gmail-added-and-labelled-in-one-record":
     "two changes of one history record share a key, and the last of them counts",
   "gmail-null-part": ONE_BAD,
   "gmail-old-mail-after-baseline": "the search that replaces an expired cursor reaches back behind the first poll",
   "gmail-out-of-spam": "arriving mail is looked for among new messages only",
   "gmail-poison-message": ONE_BAD,
-  "tasks-list-deleted": COMPLETE,
-  "tasks-moved-between-lists-new-list-first": "the same id in two lists is one key, and both lists speak for it",
-  "tasks-tombstones-gone-after-40-days": COMPLETE,
 };
 
 describe("polling cases", () => {

@@ -121,6 +121,26 @@ describe("the checker", () => {
       /pagination: a single record has no pages/,
     ],
     [
+      "a time without a place",
+      (m) => (m["streams"].contacts.cursor = { type: "updatedSince", from: "$record#/updated" }),
+      /cursor: "to" is required, the place of the time; only a list in "order": "descending" does without/,
+    ],
+    [
+      "a cursor per item without items",
+      (m) => (m["streams"].contacts.cursor.per = "item"),
+      /cursor\/per: there is one list only; remove per, or say with each what there is a list of/,
+    ],
+    [
+      "compared reads where every read is one",
+      (m) => ((m["streams"].contacts.cursor = { type: "snapshot" }), (m["streams"].contacts.verifyEvery = "P7D")),
+      /verifyEvery: every read with "snapshot" is compared; remove verifyEvery/,
+    ],
+    [
+      "compared reads of what is forgotten",
+      (m) => ((m["streams"].contacts.records.remember = "P7D"), (m["streams"].contacts.tombstones = "P30D")),
+      /tombstones: what records.remember forgets would be reported as created; remove one of the two/,
+    ],
+    [
       "a raised version without migration",
       (m) => (m["streams"].contacts.cursorVersion = 2),
       /migrate: is required when cursorVersion is raised/,

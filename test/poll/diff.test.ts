@@ -9,11 +9,14 @@ const record = (key: string, version: string, more: Partial<PolledRecord> = {}):
   previousKeys: [],
   deleted: false,
   watched: null,
+  item: null,
   raw: { key, version },
   ...more,
 });
 const known = (...list: [key: string, version: string, watched?: Record<string, unknown>][]): Map<string, Known> =>
-  new Map(list.map(([key, version, watched]) => [key, { key, version, seen: 1, watched: watched ?? null }]));
+  new Map(
+    list.map(([key, version, watched]) => [key, { key, version, seen: 1, watched: watched ?? null, item: null }]),
+  );
 const kinds = (d: ReturnType<typeof diffPage>) => d.changes.map((change) => `${change.kind} ${change.key}`);
 
 describe("a page compared with what is known", () => {

@@ -27,6 +27,8 @@ function stream(consecutiveErrors: number): StreamRecord {
     lastError: null,
     doubt: null,
     deletionsAcceptedAt: null,
+    refusals: 0,
+    verifiedAt: null,
   };
 }
 

@@ -15,7 +15,7 @@ async function withKnown(count: number): Promise<Database> {
   onTestFinished(() => db.close());
   await migrate(db);
   const records = Array.from({ length: count }, (_, n): Known => {
-    return { key: keyOf(n), version: "v", seen: 1, watched: n === 0 ? { tag: "x" } : null };
+    return { key: keyOf(n), version: "v", seen: 1, watched: n === 0 ? { tag: "x" } : null, item: null };
   });
   await db.transaction((tx) => remember(tx, STREAM, records));
   return db;
@@ -39,7 +39,7 @@ describe("a sweep", () => {
 
   it("finds what the read has not marked, or what its only page did not hold", async () => {
     const db = await withKnown(3);
-    const seen = { key: keyOf(1), version: "v", seen: 2, watched: null };
+    const seen = { key: keyOf(1), version: "v", seen: 2, watched: null, item: null };
     await db.transaction((tx) => remember(tx, STREAM, [seen]));
     expect((await absentAfter(db, STREAM, from, "deleted", undefined)).keys).toEqual([keyOf(0), keyOf(2)]);
     expect((await absentAfter(db, STREAM, from, "deleted", new Set([keyOf(0)]))).keys).toEqual([keyOf(1), keyOf(2)]);

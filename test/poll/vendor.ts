@@ -26,6 +26,8 @@ export class Vendor {
   readonly requests: string[] = [];
   /** Each is asked in turn; one that answers true has answered the request, and is used up. */
   readonly faults: ((request: IncomingMessage, response: ServerResponse) => boolean)[] = [];
+  /** Asked for every request; true when it has answered. */
+  refuses: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
   pageSize = 2;
   now = Date.parse("2026-01-01T00:00:00Z");
   /** Sync tokens and sequence numbers below this have expired. */
@@ -79,6 +81,7 @@ export class Vendor {
       this.faults.shift();
       if (fault(request, response)) return;
     }
+    if (this.refuses(request, response)) return;
     let text = "";
     for await (const chunk of request) text += String(chunk);
     const send = (status: number, body: unknown): void => {

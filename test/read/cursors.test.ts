@@ -14,6 +14,30 @@ const page = (body: unknown, records: unknown[] = []): CursorPage => ({
   serverNow: now,
 });
 
+describe("what a cursor writes", () => {
+  it("is what expressions read as $cursor", () => {
+    const since = strategy({
+      type: "updatedSince",
+      from: "$record#/updated",
+      to: "query#/updated[gte]",
+      overlapSeconds: 60,
+      format: "epochSeconds",
+    });
+    expect(since.since(now, now, now)).toMatchObject({ cursor: now / 1000 - 60 });
+    expect(since.everything(now)).toMatchObject({ assignments: [], cursor: null });
+    const keyset = strategy({ type: "keyset", values: ["$record#/updated"], to: "query.after" });
+    expect(keyset.since([now], now, now)).toMatchObject({ cursor: now });
+  });
+
+  it("is the initial value where everything is read", () => {
+    const cursor = { from: "$record#/updated", to: "query.since", initial: "1970-01-01T00:00:00Z" } as const;
+    const written = { assignments: [["query.since", cursor.initial]], cursor: cursor.initial, absence: "deleted" };
+    expect(strategy({ type: "updatedSince", ...cursor }).everything(now)).toEqual(written);
+    const token = { ...cursor, from: "$response.body#/next" } as const;
+    expect(strategy({ type: "syncToken", ...token }).everything(now)).toEqual(written);
+  });
+});
+
 describe("a sync token", () => {
   const token = strategy({ type: "syncToken", from: "$response.body#/next", to: "params.syncToken", maxAge: "P6D" });
 
@@ -27,6 +51,7 @@ describe("a sync token", () => {
   it("is replaced by a complete read before it is older than allowed", () => {
     expect(token.since("t", now, now - 5 * day)).toEqual({
       assignments: [["params.syncToken", "t"]],
+      cursor: "t",
       absence: "nothing",
     });
     expect(token.since("t", now, now - 6 * day)).toBeNull();

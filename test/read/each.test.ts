@@ -112,7 +112,7 @@ describe("a stream that is read for each item of a list", () => {
     expect(faults).toEqual([
       {
         pointer: "/streams/lists/each",
-        message: '"syncToken" is a place in one list; with each, use updatedSince, window or snapshot',
+        message: '"syncToken" is a place in one list; with each, write "per": "item" in the cursor',
       },
     ]);
   });

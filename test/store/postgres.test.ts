@@ -272,7 +272,7 @@ describe("migrating a PostgreSQL store", () => {
     await migrate(db);
     await db.transaction(async (tx) => {
       for (let stream = 1; stream <= 40; stream++) {
-        await remember(tx, stream, [{ key: "k", version: `v${stream}`, seen: 1, watched: { a: 1 } }]);
+        await remember(tx, stream, [{ key: "k", version: `v${stream}`, seen: 1, watched: { a: 1 }, item: null }]);
       }
     });
     expect((await knownByKeys(db, 7, ["k", "nobody"])).get("k")).toMatchObject({ version: "v7", watched: { a: 1 } });

@@ -1,5 +1,6 @@
 import type { Cursor, Pagination } from "../../../schemas/manifest.ts";
 import type { Fault } from "../../core/errors.ts";
+import { targetPath } from "../targets.ts";
 import type { Rule } from "./context.ts";
 
 /** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
@@ -46,7 +47,7 @@ export const targetsExist: Rule = (context) => {
   return context.streams.flatMap(({ value: { request, pagination, cursor }, pointer }) =>
     [...targetsOf(pagination, `${pointer}/pagination`), ...targetsOf(cursor, `${pointer}/cursor`)].flatMap(
       ({ target, at }) => {
-        const part = target.slice(0, target.indexOf("."));
+        const [part] = targetPath(target);
         if (!legal.includes(part))
           return [
             {
@@ -65,7 +66,7 @@ export const targetsExist: Rule = (context) => {
 function targetsOf(reader: Pagination | Cursor | undefined, pointer: string): { target: string; at: string }[] {
   if (!reader) return [];
   const to =
-    "to" in reader
+    "to" in reader && reader.to !== undefined
       ? [reader.to]
           .flat()
           .map((target, i) => ({ target, at: Array.isArray(reader.to) ? `${pointer}/to/${i}` : `${pointer}/to` }))
@@ -75,6 +76,19 @@ function targetsOf(reader: Pagination | Cursor | undefined, pointer: string): { 
     "pageSize" in reader && reader.pageSize ? [{ target: reader.pageSize.param, at: `${pointer}/pageSize/param` }] : [];
   return [...to, ...from, ...size];
 }
+
+/** What changed since a time is asked for, or found at the beginning of the list. */
+export const timesHaveAPlace: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { cursor }, pointer }) =>
+    cursor.type === "updatedSince" && cursor.to === undefined && cursor.order !== "descending"
+      ? [
+          {
+            pointer: `${pointer}/cursor`,
+            message: '"to" is required, the place of the time; only a list in "order": "descending" does without',
+          },
+        ]
+      : [],
+  );
 
 /** A keyset has one place for all its values, or one for each. */
 export const keysetsMatchTheirPlaces: Rule = ({ streams }) =>
@@ -95,17 +109,36 @@ function unequal(pointer: string, values: string[], to: string | string[]): Faul
   ];
 }
 
-/** Lists that are read one after the other share a cursor that means the same in all of them. */
+/** Lists that are read one after the other share a cursor that means the same in all of them, or have one each. */
 export const listsShareTheirCursor: Rule = ({ streams }) =>
-  streams.flatMap(({ value: { each, cursor }, pointer }) =>
-    each && !["updatedSince", "window", "snapshot"].includes(cursor.type)
-      ? [
-          {
-            pointer: `${pointer}/each`,
-            message: `"${cursor.type}" is a place in one list; with each, use updatedSince, window or snapshot`,
-          },
-        ]
-      : [],
+  streams.flatMap(({ value: { each, cursor }, pointer }) => {
+    const hasPer = "per" in cursor && cursor.per !== undefined;
+    if (!each) {
+      const message = "there is one list only; remove per, or say with each what there is a list of";
+      return hasPer ? [{ pointer: `${pointer}/cursor/per`, message }] : [];
+    }
+    if (hasPer || ["updatedSince", "window", "snapshot"].includes(cursor.type)) return [];
+    const remedy =
+      cursor.type === "sequence" ? "use updatedSince, window or snapshot" : 'write "per": "item" in the cursor';
+    return [{ pointer: `${pointer}/each`, message: `"${cursor.type}" is a place in one list; with each, ${remedy}` }];
+  });
+
+/** Compared reads make up for what increments do not show, and compare with what is still known. */
+export const comparedReadsCanCompare: Rule = ({ streams }) =>
+  streams.flatMap(({ value, pointer }) =>
+    (["verifyEvery", "tombstones"] as const).flatMap((name) => {
+      if (value[name] === undefined) return [];
+      const { type } = value.cursor;
+      const isWhole = type === "snapshot" || type === "window";
+      const message = isWhole
+        ? `every read with "${type}" is compared; remove ${name}`
+        : type === "sequence"
+          ? `"sequence" has no list of everything to compare; remove ${name}`
+          : value.records.remember !== undefined
+            ? "what records.remember forgets would be reported as created; remove one of the two"
+            : undefined;
+      return message === undefined ? [] : [{ pointer: `${pointer}/${name}`, message }];
+    }),
   );
 
 /** One record has no pages. */

@@ -1,0 +1,29 @@
+import type { Stream } from "../../schemas/manifest.ts";
+import { durationMs } from "../core/duration.ts";
+import type { StreamRecord } from "../model/streams.ts";
+import { nextRun } from "./schedule.ts";
+
+/** How often streams whose increments show no deletions are compared, unless the manifest says otherwise. */
+export const VERIFY_EVERY = "P7D";
+
+/**
+ * Whether everything is to be read and compared now: because it is time for it, or because the vendor has forgotten deletions
+ * since the last success. Each stream has its own time within the interval, so that not all come at once; one that was never
+ * compared, in a store of an earlier version, waits for that time too.
+ */
+export function isToBeVerified(stream: StreamRecord, definition: Stream, now: number): boolean {
+  const { id, lastSuccessAt, verifiedAt } = stream;
+  if (lastSuccessAt === null) return false;
+  const { tombstones } = definition;
+  if (tombstones !== undefined && now - lastSuccessAt >= durationMs(tombstones)) return true;
+  const every = verifyEvery(definition);
+  if (every === undefined) return false;
+  return nextRun({ everySeconds: durationMs(every) / 1000 }, id, verifiedAt ?? lastSuccessAt) <= now;
+}
+
+/** What is forgotten after a time cannot be compared: it would be reported as created. */
+function verifyEvery({ verifyEvery: declared, cursor, deleted, records }: Stream): string | undefined {
+  if (declared !== undefined) return declared;
+  const showsChanges = cursor.type === "updatedSince" || cursor.type === "keyset";
+  return showsChanges && deleted === undefined && records.remember === undefined ? VERIFY_EVERY : undefined;
+}

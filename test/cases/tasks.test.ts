@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { differences, play, type PlayedPoll, type PollingCase } from "./player.ts";
+
+interface Task {
+  id: string;
+  minute?: number;
+  deleted?: boolean;
+  title?: string;
+}
+
+/** A task as Google lists it, last changed so many minutes after midnight. */
+const task = ({ id, minute = 0, deleted, title = id }: Task) => ({
+  kind: "tasks#task",
+  id,
+  etag: `${id}${minute}${deleted}`,
+  title,
+  status: "needsAction",
+  updated: new Date(Date.parse("2026-11-30T00:00:00Z") + minute * 60_000).toISOString(),
+  ...(deleted && { deleted }),
+});
+
+type Lists = Record<string, Task[]>;
+
+/** What Google answers while there are these lists; `changed` in place of their tasks to a request for what changed. */
+const answers = (lists: Lists, changed: Lists = {}): PollingCase["polls"][number]["answers"] => {
+  const body = (items: Task[]) => ({ status: 200, body: { kind: "tasks#tasks", items: items.map(task) } });
+  const items = Object.keys(lists).map((id) => ({ id, title: id }));
+  return [
+    { path: "/users/@me/lists$", answer: { status: 200, body: { items } } },
+    ...Object.entries(lists).flatMap(([id, tasks]) => [
+      { path: `/lists/${id}/tasks$`, query: { updatedMin: null }, answer: body(tasks) },
+      { path: `/lists/${id}/tasks$`, answer: body(changed[id] ?? tasks) },
+    ]),
+  ];
+};
+
+const TRIGGERS = ["task_created", "task_updated", "task_completed", "task_deleted"];
+
+/** Plays the polls of an account with the tasks triggers; gives how the events differ from what is expected. */
+async function played(polls: PollingCase["polls"], input?: object): Promise<{ faults: string[]; polls: PlayedPoll[] }> {
+  const given: PollingCase = {
+    name: "tasks",
+    connector: "google-tasks",
+    subscribe: TRIGGERS.map((trigger) => ({ trigger, ...(input && { input: input as Record<string, unknown> }) })),
+    setup: [{ path: "/lists/@default$", answer: { status: 200, body: { id: "L1", title: "My Tasks" } } }],
+    polls,
+  };
+  const results = await play(given);
+  return { faults: differences(given, results), polls: results };
+}
+
+describe("Google Tasks", () => {
+  it.each([
+    ["the old list first", ["L1", "L2"]],
+    ["the new list first", ["L2", "L1"]],
+  ])("reports a move to another list once, with %s", async (_, [first, second]) => {
+    const lists = (L1: Task[], L2: Task[]): Lists =>
+      Object.fromEntries([first!, second!].map((id) => [id, id === "L1" ? L1 : L2]));
+    const moved = lists([{ id: "a", minute: 10, deleted: true }, { id: "b" }], [{ id: "a", minute: 10 }]);
+    const back = lists([{ id: "a", minute: 20 }, { id: "b" }], [{ id: "a", minute: 20, deleted: true }]);
+    const gone = lists([{ id: "a", minute: 30, deleted: true }, { id: "b" }], []);
+    const { faults } = await played([
+      { answers: answers(lists([{ id: "a" }, { id: "b" }], [])), expect: [] },
+      { answers: answers(moved), expect: ["task.updated a"] },
+      { answers: answers(moved), expect: [] },
+      { answers: answers(back), expect: ["task.updated a"] },
+      { answers: answers(back), expect: [] },
+      { answers: answers(gone), expect: ["task.deleted a"] },
+      { answers: answers(gone), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("reports a move that leaves nothing in the old list once", async () => {
+    const { faults } = await played([
+      { answers: answers({ L1: [{ id: "a" }, { id: "b" }], L2: [] }), expect: [] },
+      { answers: answers({ L1: [{ id: "b" }], L2: [{ id: "a", minute: 10 }] }), expect: ["task.updated a"] },
+      {
+        answers: answers({ L1: [{ id: "b" }], L2: [{ id: "a", minute: 10 }] }),
+        forwardSeconds: 8 * 86_400,
+        expect: [],
+      },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("keeps a task that has left a list before the list was deleted", async () => {
+    const { faults } = await played([
+      { answers: answers({ L1: [{ id: "b" }], L2: [{ id: "a" }, { id: "c" }] }), expect: [] },
+      {
+        answers: answers({ L1: [{ id: "a", minute: 10 }, { id: "b" }] }),
+        expect: ["task.updated a", "task.deleted c"],
+      },
+      { answers: answers({ L1: [{ id: "a", minute: 10 }, { id: "b" }] }), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("reports the tasks of a list that appears later, however old they are", async () => {
+    const later = { L1: [{ id: "a", minute: 60 }], L2: [{ id: "old", minute: -60 * 24 * 30 }] };
+    const { faults, polls } = await played([
+      { answers: answers({ L1: [{ id: "a", minute: 60 }] }), expect: [] },
+      { answers: answers(later), expect: ["task.created old"] },
+      { answers: answers(later, { L1: [], L2: [] }), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+    const [, second, third] = polls.map(({ requests }) =>
+      requests.filter((request) => request.includes("/lists/L")).map((line) => line.includes("updatedMin")),
+    );
+    expect(second).toEqual([true, false]);
+    expect(third).toEqual([true, true]);
+  });
+
+  it("reports deletions whose tombstones are gone within a week", async () => {
+    const [before, after] = [{ L1: [{ id: "a" }, { id: "b" }] }, { L1: [{ id: "b" }] }];
+    const { faults } = await played([
+      { answers: answers(before), expect: [] },
+      { answers: answers(after, { L1: [] }), expect: [] },
+      { answers: answers(after, { L1: [] }), forwardSeconds: 7 * 86_400, expect: ["task.deleted a"] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("does not leave a subscription to a deleted list in silence", async () => {
+    const one = { taskList: "L2" };
+    const { faults, polls } = await played(
+      [
+        { answers: answers({ L1: [{ id: "a" }], L2: [{ id: "b" }] }), expect: [] },
+        { answers: answers({ L1: [{ id: "a" }] }), expect: ["task.deleted b"] },
+        { answers: answers({ L1: [{ id: "a" }] }), expect: [] },
+        { answers: answers({ L1: [{ id: "a" }], L2: [{ id: "b" }] }), expect: ["task.created b"] },
+      ],
+      one,
+    );
+    expect(faults).toEqual([]);
+    const message =
+      'Stream tasks: {"taskList":"L2"} leads to nothing that the account has. It may have been deleted; choose another input';
+    expect(polls.map(({ failures }) => failures)).toEqual([[], [], [message], []]);
+  });
+});
