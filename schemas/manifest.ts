@@ -820,7 +820,7 @@ export interface Records {
    */
   fingerprint?: Reshape;
   /**
-   * List of keys the record had before, after a merge for instance.
+   * List of keys the record had before. When it is new and one of them is known, it was renamed; when it is known itself, the record with that key was merged into it.
    */
   previousKeys?: Pointer;
   /**

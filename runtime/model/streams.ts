@@ -30,6 +30,8 @@ export interface Checkpoint extends Place {
   kept?: number;
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** Pages so far reported deletions; they count once the last page has not taken them back. */
+  holds?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
   /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */

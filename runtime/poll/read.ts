@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import type { NewEvent } from "../model/events.ts";
-import { forget, forgetUnseenSince, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { forget, forgetUnseenSince, knownByKeys, knownGone, markSeen, remember } from "../model/known.ts";
 import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -10,12 +10,12 @@ import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
 import { decide, resume, type Decision } from "./decide.ts";
-import { diffPage, type Difference } from "./diff.ts";
+import { deletionOf, diffPage, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
 import { enriched, keyed } from "./records.ts";
-import { absentAfter } from "./sweep.ts";
+import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -38,7 +38,7 @@ interface Changes {
 /** Pages of one poll, unless the manifest says otherwise. */
 export const MOST_PAGES = 1000;
 
-const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0 };
+const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0, holds: false };
 
 const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 
@@ -85,7 +85,8 @@ class StreamRead {
         "the vendor no longer accepts the page token; reading starts from the beginning",
       );
       this.#stream = { ...this.#stream, cursor: expired ? null : cursor, checkpoint: null };
-      return await this.#read(await this.#decide(expired ? cursor : null));
+      const { checkpoint: fresh, plan } = await this.#decide(expired ? cursor : null);
+      return await this.#read({ checkpoint: { ...fresh, holds: checkpoint?.holds }, plan });
     }
   }
 
@@ -109,8 +110,16 @@ class StreamRead {
       if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
       if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
-      const changes = await this.#compare(polled, at, !meansNothing && !listed);
-      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept };
+      let changes = await this.#compare(polled, at, !meansNothing && !listed, page.next === null);
+      const { kept, holds } = changes.difference;
+      if (page.next === null && at.holds) changes = await this.#release(at, changes);
+      at = {
+        ...at,
+        ...page.at,
+        notes,
+        kept: (at.kept ?? 0) + kept,
+        holds: holds || (page.next && at.holds) || undefined,
+      };
       if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
       at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
       await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
@@ -140,14 +149,25 @@ class StreamRead {
   }
 
   /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
-  async #compare(polled: readonly PolledRecord[], at: Checkpoint, marks: boolean): Promise<Changes> {
+  async #compare(polled: readonly PolledRecord[], at: Checkpoint, marks: boolean, isLast: boolean): Promise<Changes> {
     const { db, compiled } = this.#reading;
     const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
     const known = await knownByKeys(db, this.#stream.id, keys);
-    const { changes, ...difference } = diffPage(polled, known, at.startedAt);
+    const { changes, ...difference } = diffPage(polled, known, at.startedAt, isLast);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
     return { difference, events };
+  }
+
+  /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
+  async #release(at: Checkpoint, last: Changes): Promise<Changes> {
+    for (let changes = last; ;) {
+      await this.#commit(at, changes, undefined);
+      const gone = await knownGone(this.#reading.db, this.#stream.id, SWEEP_BATCH);
+      const difference = { ...NO_DIFFERENCE, forgotten: gone.map(({ key }) => key) };
+      changes = { difference, events: this.#maker.changes(gone.map(deletionOf), at) };
+      if (gone.length < SWEEP_BATCH) return changes;
+    }
   }
 
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {

@@ -199,6 +199,10 @@ export const migrations: readonly Migration[] = [
     `drop index connections_by_account`,
     `create index connections_by_account on connections (connector, account)`,
   ],
+  () => [
+    `alter table known add column gone text`,
+    `create index known_by_gone on known (stream, key) where gone is not null`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

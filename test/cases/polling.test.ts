@@ -17,9 +17,7 @@ const COMPLETE = "what is gone is looked for in complete reads only, and there i
 const STILL_FAILING: Record<string, string> = {
   "calendar-invalid-sync-token-value": REFUSED,
   "calendar-starting-other-zone-notation": "the start is part of the key as text, not as a time",
-  "contacts-merge-no-tombstone": "a contact merged into one that was known already is taken for its old name",
   "contacts-photo-replaced": "the fingerprint counts pictures",
-  "contacts-rename-over-two-pages": "renames are known within a page only",
   "contacts-sync-token-refused": REFUSED,
   "gmail-added-and-labelled-in-one-record":
     "two changes of one history record share a key, and the last of them counts",
