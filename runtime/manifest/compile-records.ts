@@ -22,6 +22,13 @@ export interface CompiledRecords {
   /** What of the record matters. */
   readonly fingerprint: ((record: unknown) => unknown) | undefined;
   readonly previousKeys: ((record: unknown) => readonly string[]) | undefined;
+  /** How the version of the manifest before knew a record; what is undefined was the same. */
+  readonly former:
+    | {
+        readonly key: ((record: unknown) => string | undefined) | undefined;
+        readonly version: ((record: unknown) => unknown) | undefined;
+      }
+    | undefined;
   readonly deleted: ((record: unknown) => boolean) | undefined;
   /** The watched values by name; null where the record has none. */
   readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
@@ -38,6 +45,7 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
     key: compileKey(records.primaryKey, at.at("primaryKey")),
     version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
     fingerprint: records.fingerprint && at.at("fingerprint").jmespath(records.fingerprint.$expr),
+    former: records.former && compileFormer(records.former, at.at("former")),
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
     deleted: undefined,
     watch: undefined,
@@ -64,6 +72,20 @@ function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecord
 function keyPart(value: unknown): string | undefined {
   if (typeof value === "string") return value === "" ? undefined : value;
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function compileFormer(
+  { primaryKey, versionKey, fingerprint }: NonNullable<Records["former"]>,
+  at: Site,
+): CompiledRecords["former"] {
+  return {
+    key: primaryKey === undefined ? undefined : compileKey(primaryKey, at.at("primaryKey")),
+    version: fingerprint
+      ? at.at("fingerprint").jmespath(fingerprint.$expr)
+      : versionKey === undefined
+        ? undefined
+        : compilePointer(versionKey),
+  };
 }
 
 function compilePreviousKeys(pointer: string): (record: unknown) => readonly string[] {

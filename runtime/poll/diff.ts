@@ -54,9 +54,9 @@ export function diffPage(
   };
   const page = lastOfEachKey(records);
   const heirs = heirsOf(page, known);
-  const remove = (key: string, gone: Gone): void => {
-    const before = known.get(key);
+  const remove = (before: Known | undefined, gone: Gone): void => {
     if (!before) return;
+    const { key } = before;
     const removed: Known = { ...before, gone: { ...before.gone, ...gone } };
     if (isLast) {
       difference.forgotten.push(key);
@@ -67,20 +67,20 @@ export function diffPage(
     }
   };
   for (const record of page.values()) {
-    const { key, raw, version, watched } = record;
+    const { key, raw, version, watched, former } = record;
+    const itself = known.get(key) ?? known.get(former?.key ?? key);
     if (record.deleted) {
       if (heirs.has(key)) continue;
-      remove(key, { raw });
+      remove(itself, { raw });
       // Renamed and deleted between two reads: it is known by its old key.
-      for (const old of record.previousKeys) if (!heirs.has(old) && !page.has(old)) remove(old, {});
+      for (const old of record.previousKeys) if (!heirs.has(old) && !page.has(old)) remove(known.get(old), {});
       continue;
     }
-    const itself = known.get(key);
     const taken = record.previousKeys.filter((old) => heirs.get(old) === key);
     const renamedFrom = itself ? undefined : taken.shift();
     for (const old of taken) {
       const tombstone = page.get(old);
-      remove(old, { ...(tombstone && { raw: tombstone.raw }), mergedInto: key });
+      remove(known.get(old), { ...(tombstone && { raw: tombstone.raw }), mergedInto: key });
     }
     const before = itself ?? (renamedFrom === undefined ? undefined : known.get(renamedFrom));
     const previous = before?.watched ?? {};
@@ -92,18 +92,24 @@ export function diffPage(
       continue;
     }
     difference.kept++;
-    if (renamedFrom !== undefined) difference.forgotten.push(renamedFrom);
+    if (before.key !== key) difference.forgotten.push(before.key);
     const previousKeys = renamedFrom === undefined ? {} : { previousKeys: [renamedFrom] };
-    if (renamedFrom !== undefined || before.version !== version || Object.keys(changes).length > 0) {
+    const isSame = before.version === version || before.version === former?.version?.();
+    if (renamedFrom !== undefined || !isSame || Object.keys(changes).length > 0) {
       difference.changes.push({ kind: "updated", key, raw, changes, previous, ...previousKeys });
       difference.remembered.push(now);
-    } else if (before.gone) {
+    } else if (before.gone || before.key !== key || before.version !== version) {
       difference.remembered.push(now);
     } else {
       difference.unchanged.push(key);
     }
   }
   return difference;
+}
+
+/** The keys under which a record may be known. */
+export function keysOf({ key, previousKeys, former }: PolledRecord): string[] {
+  return [key, ...previousKeys, ...(former?.key === undefined ? [] : [former.key])];
 }
 
 /** The deletion of a record, with what a page said of it. */

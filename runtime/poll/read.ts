@@ -10,7 +10,7 @@ import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
 import { decide, resume, type Decision } from "./decide.ts";
-import { deletionOf, diffPage, type Difference } from "./diff.ts";
+import { deletionOf, diffPage, keysOf, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
@@ -151,8 +151,7 @@ class StreamRead {
   /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
   async #compare(polled: readonly PolledRecord[], at: Checkpoint, marks: boolean, isLast: boolean): Promise<Changes> {
     const { db, compiled } = this.#reading;
-    const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
-    const known = await knownByKeys(db, this.#stream.id, keys);
+    const known = await knownByKeys(db, this.#stream.id, polled.flatMap(keysOf));
     const { changes, ...difference } = diffPage(polled, known, at.startedAt, isLast);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];

@@ -9,6 +9,8 @@ export interface PolledRecord {
   /** Hash of what counts as its version: the fingerprint, else the vendor's version, else the content. */
   version: string;
   deleted: boolean;
+  /** Key and version by which the version of the manifest before knew it; what is undefined was the same. */
+  former?: { key: string | undefined; version: (() => string) | undefined };
   /** The watched values; null when the stream watches none. */
   watched: Record<string, unknown> | null;
   raw: unknown;
@@ -31,10 +33,18 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     deleted,
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
     raw,
+    ...(stream.former && { former: formerOf(stream.former, raw) }),
   };
 }
 
+function formerOf({ key, version }: NonNullable<CompiledStream["former"]>, raw: unknown): PolledRecord["former"] {
+  return { key: key?.(raw), version: version && (() => hashOf(version(raw), raw)) };
+}
+
 function versionOf(stream: CompiledStream, raw: unknown): string {
-  const version = stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw);
+  return hashOf(stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw), raw);
+}
+
+function hashOf(version: unknown, raw: unknown): string {
   return shortHash(typeof version === "string" ? version : JSON.stringify(version ?? raw));
 }

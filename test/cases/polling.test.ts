@@ -16,8 +16,6 @@ const COMPLETE = "what is gone is looked for in complete reads only, and there i
 /** Cases that are not mended yet, and why each fails. */
 const STILL_FAILING: Record<string, string> = {
   "calendar-invalid-sync-token-value": REFUSED,
-  "calendar-starting-other-zone-notation": "the start is part of the key as text, not as a time",
-  "contacts-photo-replaced": "the fingerprint counts pictures",
   "contacts-sync-token-refused": REFUSED,
   "gmail-added-and-labelled-in-one-record":
     "two changes of one history record share a key, and the last of them counts",
