@@ -808,7 +808,7 @@ export interface Records {
    */
   expect?: JsonSchema;
   /**
-   * Pointers to what identifies a record permanently; for a single record without an id, the input it was asked for by.
+   * Pointers to what identifies a record permanently, each to text, a number or a list; for a single record without an id, the input it was asked for by.
    */
   primaryKey: Pointer | Pointer[] | string;
   /**

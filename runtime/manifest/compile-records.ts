@@ -15,7 +15,7 @@ export interface CompiledRecords {
   readonly select: (response: ResponseParts) => readonly unknown[];
   /**
    * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
-   * Several parts are joined by "|", which is escaped inside them.
+   * Several parts are joined by "|", which is escaped inside them; a part may be a list.
    */
   readonly key: (record: unknown, input?: unknown) => string | undefined;
   readonly version: ((record: unknown) => unknown) | undefined;
@@ -71,6 +71,7 @@ function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecord
 
 function keyPart(value: unknown): string | undefined {
   if (typeof value === "string") return value === "" ? undefined : value;
+  if (Array.isArray(value) && value.length > 0) return JSON.stringify(value);
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 

@@ -22,11 +22,15 @@ export class EventMaker {
     this.sequence = reading.stream.sequence;
   }
 
-  /** Events of changes, for those who subscribed before this read began; a first read is silent. */
+  /**
+   * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
+   * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
+   */
   changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
-    return changes.flatMap((change) => this.#eventsOf(change, recipients, false));
+    const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change)) : changes;
+    return news.flatMap((change) => this.#eventsOf(change, recipients, false));
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */
@@ -43,12 +47,18 @@ export class EventMaker {
       });
   }
 
-  /** An expired cursor, without a list of what it has missed, leaves a gap. */
+  /** An expired cursor leaves a gap, also where another list shows most of what it has missed. */
   gaps(at: Checkpoint): NewEvent[] {
     if (at.mode === "baseline") return [];
     const { connector, compiled, stream, now } = this.#reading;
     const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
+  }
+
+  #wasThereBefore({ kind, raw }: Change): boolean {
+    const { compiled, stream } = this.#reading;
+    const time = kind === "created" ? timeMs(compiled.timestamp?.(raw)) : null;
+    return time !== null && time < (stream.baselinedAt ?? 0);
   }
 
   #before({ joining }: Checkpoint): Subscriber[] {

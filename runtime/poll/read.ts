@@ -155,6 +155,7 @@ class StreamRead {
     const { changes, ...difference } = diffPage(polled, known, at.startedAt, isLast);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
+    if (isLast && at.recovering) events.push(...this.#maker.gaps(at));
     return { difference, events };
   }
 

@@ -17,11 +17,7 @@ const COMPLETE = "what is gone is looked for in complete reads only, and there i
 const STILL_FAILING: Record<string, string> = {
   "calendar-invalid-sync-token-value": REFUSED,
   "contacts-sync-token-refused": REFUSED,
-  "gmail-added-and-labelled-in-one-record":
-    "two changes of one history record share a key, and the last of them counts",
   "gmail-null-part": ONE_BAD,
-  "gmail-old-mail-after-baseline": "the search that replaces an expired cursor reaches back behind the first poll",
-  "gmail-out-of-spam": "arriving mail is looked for among new messages only",
   "gmail-poison-message": ONE_BAD,
   "tasks-list-deleted": COMPLETE,
   "tasks-moved-between-lists-new-list-first": "the same id in two lists is one key, and both lists speak for it",

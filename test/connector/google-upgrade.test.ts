@@ -42,6 +42,14 @@ describe("what the streams of 0.1.0 remembered is known, and makes no event:", a
     expect([told, toldAgain, toldOfChange]).toEqual([[], [], ["updated"]]);
   });
 
+  it("changes of labels", async () => {
+    const stream = compileConnector(await loadManifest("gmail")).streams.get("label_changes")!;
+    const raw = { historyId: "101", id: "m1", change: "added", labels: ["Label_7"] };
+    const known = { key: "101|m1|added", version: toPolledRecord(stream, raw)!.version };
+    const { told, forgotten, toldAgain, toldOfChange } = upgraded(stream, known, raw, { historyId: "102" });
+    expect([told, forgotten, toldAgain, toldOfChange]).toEqual([[], [known.key], [], ["created"]]);
+  });
+
   it("events about to start", () => {
     const stream = calendar.streams.get("upcoming")!;
     const listed = (start: object) =>
