@@ -829,6 +829,10 @@ export interface Records {
    */
   timestamp?: ValueExpression;
   /**
+   * When the record was created; needed where the stream's input or a window filters at the vendor. A record from before the first read that comes into view is then updated, not created.
+   */
+  createdAt?: ValueExpression;
+  /**
    * How long an incremental stream remembers a record it no longer sees; forever when not given.
    */
   remember?: Duration;

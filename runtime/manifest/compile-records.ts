@@ -34,12 +34,17 @@ export interface CompiledRecords {
   readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
   /** When the record last changed, as the vendor writes it. */
   readonly timestamp: ((record: unknown) => unknown) | undefined;
+  /** When the record was created, as the vendor writes it. */
+  readonly createdAt: ((record: unknown) => unknown) | undefined;
 }
 
 /** Compiles the records of a manifest's stream; `isSingle`: of one record, asked for by its id. @throws HooklineError `invalid_expression` */
 export function compileRecords(records: Records, at: Site, isSingle = false): CompiledRecords {
-  const { timestamp: place } = records;
-  const timestamp = place === undefined ? undefined : at.at("timestamp").value(place, ROOTS.record, "record");
+  const timeOf = (name: "timestamp" | "createdAt"): CompiledRecords["timestamp"] => {
+    if (records[name] === undefined) return undefined;
+    const get = at.at(name).value(records[name], ROOTS.record, "record");
+    return (record) => get({ record });
+  };
   return {
     select: compileSelect({ ...records, isSingle }, at),
     key: compileKey(records.primaryKey, at.at("primaryKey")),
@@ -49,7 +54,8 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
     deleted: undefined,
     watch: undefined,
-    timestamp: timestamp && ((record) => timestamp({ record })),
+    timestamp: timeOf("timestamp"),
+    createdAt: timeOf("createdAt"),
   };
 }
 

@@ -88,7 +88,7 @@ export const streams = new Table("streams", {
   cursor: nullable(value<unknown>(json)),
   cursorAt: nullable(time("When the read began that gave the cursor.")),
   checkpoint: nullable(value<Checkpoint>(json)),
-  baselinedAt: nullable(time("When the first complete read ended.")),
+  baselinedAt: nullable(time("When the first complete read began, once it has ended.")),
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a poll last succeeded.")),

@@ -1,3 +1,4 @@
+import type { CompiledStream } from "../manifest/connector.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { Checkpoint } from "../model/streams.ts";
 import { timeMs } from "../read/cursors.ts";
@@ -29,8 +30,14 @@ export class EventMaker {
   changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
-    const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change)) : changes;
-    return news.flatMap((change) => this.#eventsOf(change, recipients, false));
+    const { stream, compiled } = this.#reading;
+    const { timestamp, cursor } = compiled;
+    const isFiltered = cursor.definition.type === "window" || Object.keys(stream.input).length > 0;
+    const createdAt = isFiltered ? compiled.createdAt : undefined;
+    const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change, timestamp)) : changes;
+    return news
+      .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
+      .flatMap((change) => this.#eventsOf(change, recipients, false));
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */
@@ -55,10 +62,10 @@ export class EventMaker {
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 
-  #wasThereBefore({ kind, raw }: Change): boolean {
-    const { compiled, stream } = this.#reading;
-    const time = kind === "created" ? timeMs(compiled.timestamp?.(raw)) : null;
-    return time !== null && time < (stream.baselinedAt ?? 0);
+  /** Whether a record that is not known is older than the first read: then a filter has left it out until now. */
+  #wasThereBefore({ kind, raw }: Change, timeOf: CompiledStream["createdAt"]): boolean {
+    const time = kind === "created" ? timeMs(timeOf?.(raw)) : null;
+    return time !== null && time < (this.#reading.stream.baselinedAt ?? 0);
   }
 
   #before({ joining }: Checkpoint): Subscriber[] {

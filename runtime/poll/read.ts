@@ -241,7 +241,7 @@ class StreamRead {
       cursor: this.#strategy.after(before.cursor, notes),
       cursorAt: startedAt,
       checkpoint: null,
-      baselinedAt: before.baselinedAt ?? now,
+      baselinedAt: before.baselinedAt ?? startedAt,
       lastPollAt: now,
       lastSuccessAt: now,
       consecutiveErrors: 0,

@@ -13,7 +13,7 @@ export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
   if (hash === undefined) {
     const { request, each: ofItems, records: all, pagination, cursor, deleted, watch, enrich } = compiled.definition;
-    const { optional: _, expect: _expect, former: _former, ...records } = all;
+    const { optional: _, expect: _expect, former: _former, createdAt: _createdAt, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
     hash = shortHash(canonicalJson(read));
