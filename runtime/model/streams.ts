@@ -30,6 +30,8 @@ export interface Checkpoint extends Place {
   kept?: number;
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** A record was listed, and gone before the request that would have told what it was. */
+  lostUnread?: true;
   /** Pages so far reported deletions; they count once the last page has not taken them back. */
   holds?: true;
   /** Subscriptions whose first read this is. */

@@ -5,7 +5,7 @@ import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
 import { eventsOf } from "./match.ts";
-import { gapEvent } from "../model/operational.ts";
+import { gapEvent, type Gap } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -54,11 +54,11 @@ export class EventMaker {
       });
   }
 
-  /** An expired cursor leaves a gap, also where another list shows most of what it has missed. */
-  gaps(at: Checkpoint): NewEvent[] {
-    if (at.mode === "baseline") return [];
+  /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
+  gaps(at: Checkpoint, reason: Gap["reason"] = at.recovering ? "cursor_expired" : "gone_unread"): NewEvent[] {
+    if (at.mode === "baseline" || (reason === "gone_unread" && !at.lostUnread)) return [];
     const { connector, compiled, stream, now } = this.#reading;
-    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
+    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 

@@ -96,7 +96,10 @@ class StreamRead {
 
   async #read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, { difference: NO_DIFFERENCE, events: this.#maker.gaps(checkpoint) });
+      return this.#finish(checkpoint, {
+        difference: NO_DIFFERENCE,
+        events: this.#maker.gaps(checkpoint, "cursor_expired"),
+      });
     }
     const meansNothing = plan.absence === "nothing";
     const most = this.#mostPages(checkpoint);
@@ -106,6 +109,7 @@ class StreamRead {
     let count = 0;
     for await (const page of this.#pages(checkpoint, plan)) {
       const records = await enriched(this.#reading, page.records, at);
+      if (records.length < page.records.length) at = { ...at, lostUnread: true };
       const polled = keyed(this.#reading, records, page.response);
       if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
@@ -155,7 +159,7 @@ class StreamRead {
     const { changes, ...difference } = diffPage(polled, known, at.startedAt, isLast);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
-    if (isLast && at.recovering) events.push(...this.#maker.gaps(at));
+    if (isLast) events.push(...this.#maker.gaps(at));
     return { difference, events };
   }
 

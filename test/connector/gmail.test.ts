@@ -174,8 +174,13 @@ describe("triggers of Gmail", () => {
     relabel(world, ["STARRED", "INBOX"]);
     mailbox(world).delete(receive(world));
     const kept = receive(world);
-    expect((await world.told(received)).map(({ id }) => id)).toEqual([kept.id]);
+    const told = await world.told(received);
+    expect(told.map(({ type }) => type)).toEqual(["message.received", "stream.gap"]);
+    expect(told[0]!.id).toBe(kept.id);
+    // Of the mail that is gone, nobody can say any more what it was.
+    expect(told[1]!.data).toMatchObject({ stream: "messages", reason: "gone_unread" });
     expect(world.sandbox.requests.get("gmail.users.messages.list")).toBe(0);
+    expect(await world.told(received)).toEqual([]);
   });
 
   it("after history expired tell all mail that came meanwhile, and only that", async () => {
