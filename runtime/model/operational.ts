@@ -50,7 +50,7 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired";
+  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread";
 }
 
 /** `stream.gap`: changes between two times may have been missed. */

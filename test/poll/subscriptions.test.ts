@@ -228,6 +228,22 @@ describe("a manifest that changed the request", () => {
     const manifest = changed({ cursorVersion: 2, migrate: "resync", watch: { tags: "tags", status: "status" } });
     expect(await upgrade(manifest)).toEqual(["item.any b", "item.any c"]);
   });
+
+  it("with a declared keep goes on at the cursor, and knows records by what they were known by before", async () => {
+    const records = {
+      select: "$response.body#/items",
+      primaryKey: ["/id", "/name"],
+      fingerprint: { $expr: "[name]" },
+      former: { primaryKey: "/id", fingerprint: { $expr: "@" } },
+    };
+    expect(await upgrade(changed({ cursorVersion: 2, migrate: "keep", records }))).toEqual([
+      "item.any b|b",
+      "item.any c|c",
+    ]);
+    expect(bench.vendor.requests.filter((line) => line.includes("view=full") && !line.includes("updatedMin"))).toEqual(
+      [],
+    );
+  });
 });
 
 describe("a stream", () => {
