@@ -41,6 +41,29 @@ const CASES: Record<string, Case> = {
     body: { url: "ftp://consumer.example" },
     library: (h) => h.endpoints.create({ url: "ftp://consumer.example" }),
   },
+  "an endpoint with a character that no store keeps": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, user: "u_\0" },
+    library: (h) => h.endpoints.create({ ...endpoint, user: "u_\0" }),
+  },
+  "an endpoint with half a character in a header": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, headers: { a: "\ud83d" } },
+    library: (h) => h.endpoints.create({ ...endpoint, headers: { a: "\ud83d" } }),
+  },
+  "an endpoint whose id cannot be": {
+    http: "GET /v1/endpoints/ep_%00",
+    library: (h) => h.endpoints.get("ep_\0"),
+  },
+  "connections of a user who cannot be": {
+    http: "GET /v1/connections?user=u_%00",
+    library: (h) => h.connections.list({ user: "u_\0" }),
+  },
+  "a variable of a user who cannot be": {
+    http: "PUT /v1/users/u_%00/variables/a",
+    body: { value: 1 },
+    library: (h) => h.variables.set("u_\0", "a", { value: 1 }),
+  },
   "no endpoint at all": {
     http: "POST /v1/endpoints",
     body: {},
