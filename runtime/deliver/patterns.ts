@@ -1,6 +1,8 @@
 import { editDistance } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
+import { eventDataOf, operationalData } from "../manifest/event-types.ts";
+import { anything, oneOf, type ValueType } from "../manifest/value-type.ts";
 import { OPERATIONAL_TYPES } from "../model/operational.ts";
 
 /**
@@ -19,6 +21,25 @@ export function patternFault(
   if (near !== undefined) return `"${pattern}" matches no event of a loaded connector; did you mean "${near}"?`;
   log.warn({ pattern }, "no loaded connector has events of this pattern; it matches nothing until one has");
   return undefined;
+}
+
+/**
+ * The data of all events that patterns match; anything where a pattern matches none that is known, for their connector may be
+ * loaded later.
+ */
+export function dataOf({ connectors }: Pick<Context, "connectors">, patterns: readonly string[]): ValueType {
+  const types = new Set<ValueType>();
+  for (const pattern of patterns) {
+    const matches = compilePatterns([pattern]);
+    const streams = [...connectors.values()].flatMap(({ triggers, streams: all }) =>
+      [...triggers.values()].filter(({ event }) => matches(event)).map(({ stream }) => all.get(stream)!),
+    );
+    const isOurs = OPERATIONAL_TYPES.some(matches);
+    if (streams.length === 0 && (pattern === "*" || !isOurs)) return anything;
+    if (isOurs) types.add(operationalData);
+    for (const { definition } of new Set(streams)) types.add(eventDataOf(definition));
+  }
+  return oneOf([...types]);
 }
 
 /** The pattern of known types that somebody must have meant. */

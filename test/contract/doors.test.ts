@@ -64,6 +64,31 @@ const CASES: Record<string, Case> = {
     body: { value: 1 },
     library: (h) => h.variables.set("u_\0", "a", { value: 1 }),
   },
+  "an endpoint whose where reads what none of its events has": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, events: ["note.*"], where: "resource.titel == 'x' && !record.title.x" },
+    library: (h) =>
+      h.endpoints.create({ ...endpoint, events: ["note.*"], where: "resource.titel == 'x' && !record.title.x" }),
+  },
+  "an endpoint whose events have not what its where reads": {
+    http: "PATCH /v1/endpoints/{ep}",
+    body: { events: ["note.*"], where: "recrod.title" },
+    library: (h, { ep }) => h.endpoints.update(ep!, { events: ["note.*"], where: "recrod.title" }),
+  },
+  "a subscription whose where can never hold": {
+    http: "POST /v1/subscriptions",
+    body: {
+      connection: "{con}",
+      trigger: "note_created",
+      where: "recrod.title || input == '5' || length(record) == '3'",
+    },
+    library: (h, { con }) =>
+      h.subscriptions.create({
+        connection: con!,
+        trigger: "note_created",
+        where: "recrod.title || input == '5' || length(record) == '3'",
+      }),
+  },
   "no endpoint at all": {
     http: "POST /v1/endpoints",
     body: {},

@@ -55,6 +55,24 @@ export function typesOf(schemas: readonly SchemaIn[], seen = new Set<unknown>())
   return types.size === 0 ? undefined : types;
 }
 
+/** All values that these schemas allow, where they list them. */
+export function valuesOf(schemas: readonly SchemaIn[], left = 50): readonly unknown[] | undefined {
+  const values: unknown[] = [];
+  for (const at of schemas) {
+    const { schema, root } = resolve(at);
+    if (!isObject(schema) || left === 0) return undefined;
+    const branches = branchesOf(schema).map((branch) => ({ schema: branch, root }));
+    const own =
+      "const" in schema
+        ? [schema["const"]]
+        : ((schema["enum"] as unknown[] | undefined) ??
+          (branches.length > 0 ? valuesOf(branches, left - 1) : undefined));
+    if (own === undefined) return undefined;
+    values.push(...own);
+  }
+  return values;
+}
+
 /** Whether a value of one of the first types can be one of the second. */
 export function fits(given: ReadonlySet<string>, wanted: ReadonlySet<string>): boolean {
   const isNumber = (type: string) => type === "number" || type === "integer";
