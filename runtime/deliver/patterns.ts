@@ -1,4 +1,5 @@
 import { editDistance } from "../core/errors.ts";
+import { isSameWord } from "../core/spelling.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
 import { eventDataOf, operationalData } from "../manifest/event-types.ts";
@@ -65,24 +66,6 @@ function nearMiss(pattern: string, types: ReadonlySet<string>): string | undefin
   const [best] = near.sort((a, b) => editDistance(stem, a) - editDistance(stem, b));
   return best === undefined || !isFamily ? best : `${best}.*`;
 }
-
-/**
- * Whether two names of a kind of thing are one name, typed differently: a plural, a doubled letter, letters swapped. More
- * than that would take one thing for another, as contract for contact; only long names are told apart well enough.
- */
-function isSameWord(a: string, b: string): boolean {
-  const [one, other] = [a.toLowerCase(), b.toLowerCase()];
-  if (isPluralOf(one, other) || isPluralOf(other, one) || undoubled(one) === undoubled(other)) return true;
-  const isLong = Math.min(one.length, other.length) >= 8;
-  return editDistance(one, other) === 1 && (isLong || sorted(one) === sorted(other));
-}
-
-const sorted = (word: string): string => word.split("").sort().join("");
-
-const isPluralOf = (many: string, one: string): boolean =>
-  many === `${one}s` || many === `${one}es` || many === one.replace(/y$/, "ies");
-
-const undoubled = (word: string): string => word.replaceAll(/(.)\1/g, "$1");
 
 /** Whether a change is a slip of the pen for another: the changes of one kind of thing are few, and unlike each other. */
 function isSlip(typed: string, known: string): boolean {

@@ -2,7 +2,7 @@ import { below, unknownName, type Fault } from "../core/errors.ts";
 import { pointerTokens } from "../core/json.ts";
 import type { Path } from "../manifest/paths.ts";
 import { listed, suggestion } from "../manifest/remedies.ts";
-import { fits, schemaAt, typesOf, ANYTHING, type Lookup } from "../manifest/schema-path.ts";
+import { fits, nameFault, schemaAt, typesOf, ANYTHING, type Lookup } from "../manifest/schema-path.ts";
 import { expressionFaults, scopeOf } from "../manifest/soundness.ts";
 import type { Validator } from "../manifest/validate.ts";
 import type { ValueType } from "../manifest/value-type.ts";
@@ -102,9 +102,8 @@ function stepFaults([root, step]: Path, environment: Environment): Fault[] {
 function pathFaults(path: Path, environment: Environment): Fault[] {
   const type = typeOf(environment);
   for (const [end, name] of path.entries()) {
-    const found = type(path.slice(0, end + 1));
-    if (found.kind === "absent")
-      return fault(`${path.slice(0, end).join(".")} has no "${name}"${suggestion(name, found.names)}`);
+    const problem = end === 0 ? undefined : nameFault(name, type(path.slice(0, end + 1)));
+    if (problem !== undefined) return fault(`${path.slice(0, end).join(".")} ${problem}`);
   }
   return [];
 }

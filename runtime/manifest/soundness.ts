@@ -4,8 +4,8 @@ import { FUNCTION_TYPES } from "./function-types.ts";
 import { children, parse, type Part } from "./jmespath.ts";
 import { withoutNot } from "./negations.ts";
 import { operatorOf, print } from "./print-expression.ts";
-import { equalityRemedy, listed, misreadName, oneOfThese, orderRemedy, retyped, suggestion } from "./remedies.ts";
-import { fits, typesOf, type Lookup } from "./schema-path.ts";
+import { equalityRemedy, listed, misreadName, oneOfThese, orderRemedy, retyped } from "./remedies.ts";
+import { fits, nameFault, type Lookup } from "./schema-path.ts";
 import {
   anything,
   described,
@@ -132,13 +132,14 @@ class Inspection {
   }
 
   #field(name: string, at: Typed): ValueType {
-    const found = at.type([name]);
     const owner = at.type([]);
-    if (found.kind === "absent" && owner.kind !== "absent" && !isFixed(owner)) {
+    const fault = owner.kind === "absent" || isFixed(owner) ? undefined : nameFault(name, at.type([name]));
+    if (fault !== undefined) {
       const where = at.text || this.#name;
-      const isList = owner.kind === "known" && [...(typesOf(owner.schemas) ?? [])].join() === "array";
-      const remedy = isList ? `; it is a list: write ${at.text}[0].${name} or ${at.text}[].${name}` : undefined;
-      this.#report(`${where} has no "${name}"${remedy ?? suggestion(name, found.names)}`);
+      const isList = [...(knownTypes(at.type) ?? [])].join() === "array";
+      this.#report(
+        isList ? `${where} is a list; write ${where}[0].${name} or ${where}[].${name}` : `${where} ${fault}`,
+      );
     }
     return inside(at.type, name);
   }

@@ -56,7 +56,7 @@ describe("an expression that is not sound", () => {
     ],
     ["contains(name, `5`)", "contains(name, `5`) can never hold: name is a string, and `5` is a number; write '5'"],
     ["nmae", 'the record has no "nmae"; did you mean "name"?'],
-    ["emails.value", 'emails has no "value"; it is a list: write emails[0].value or emails[].value'],
+    ["emails.value", "emails is a list; write emails[0].value or emails[].value"],
     ["emails[?self].valeu", 'emails[] has no "valeu"; did you mean "value"?'],
     ["emails[?vale == 'x']", 'emails[] has no "vale"; did you mean "value"?'],
     ["let $e = emails[0] in $e.valeu", '$e has no "valeu"; did you mean "value"?'],
@@ -84,6 +84,19 @@ describe("an expression that is not sound", () => {
   ])("is not seen in %s", (expression) => {
     expect(expressionFaults(expression, record)).toEqual([]);
   });
+});
+
+it("is a slip of the pen where other names may be, and any other name is not", () => {
+  const open = described({
+    type: "object",
+    additionalProperties: true,
+    properties: { emailAddresses: {}, status: {} },
+  });
+  expect(expressionFaults("emailAdress || stauts || emailaddresses || email || state || custom", open)).toEqual([
+    'the value has no "emailAdress"; did you mean "emailAddresses"?',
+    'the value has no "stauts"; did you mean "status"?',
+    'the value has no "emailaddresses"; did you mean "emailAddresses"?',
+  ]);
 });
 
 it("is no fault that a type might still have: nothing is known of what is evaluated", () => {
