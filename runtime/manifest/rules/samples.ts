@@ -102,9 +102,9 @@ function examplesOf(schema: unknown): object {
   return Object.fromEntries(
     Object.entries(properties).flatMap(([property, one]) => {
       const { examples, default: usual, enum: listed } = isObject(one) ? one : {};
-      const [example] = [[usual], examples, listed]
+      const example = [[usual], examples, listed]
         .flatMap((some) => (Array.isArray(some) ? (some as unknown[]) : []))
-        .filter((value) => value !== undefined);
+        .find((value) => value !== undefined);
       return example === undefined ? [] : [[property, example]];
     }),
   );
