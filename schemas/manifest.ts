@@ -38,6 +38,12 @@ export type Template = unknown;
  */
 export type Label = string;
 /**
+ * How the vendor's tokens and keys begin, so that one is removed from logs, errors and attempt records even where it was never seen before.
+ *
+ * @maxItems 20
+ */
+export type TokenPrefixes = string[];
+/**
  * What an error means, and so what is done about it.
  */
 export type ErrorClass =
@@ -312,6 +318,7 @@ export interface Oauth2Authentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * Values of the token answer kept on the connection and read as $connection.<name>; without a token answer, of the test's answer.
@@ -421,6 +428,7 @@ export interface BearerAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * A key in a header or in the query.
@@ -448,6 +456,7 @@ export interface ApiKeyAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * User name and password (RFC 7617).

@@ -75,10 +75,10 @@ describe("the options of a runtime", () => {
     [{ authenticate: "me" }, "/authenticate must be a function (request) => principal or null"],
     [{ clock: {} }, "/clock must have now(), milliseconds since the epoch"],
     [null, " must be an object of options"],
-    [{ apiKey: () => "key" }, "/apiKey must be plain data, as JSON has it"],
-    [{ baseUrl: 1n }, "/baseUrl must be plain data, as JSON has it"],
+    [{ apiKey: () => "key" }, "/apiKey is a function, which JSON cannot carry; give plain data"],
+    [{ baseUrl: 1n }, "/baseUrl is a bigint, which JSON cannot carry; give plain data"],
     [{ connectors: [null] }, "/connectors/0 must be a string or object, not null"],
-    [{ connectors: [undefined] }, "/connectors/0 must be plain data, as JSON has it"],
+    [{ connectors: [undefined] }, "/connectors/0 is undefined, which JSON cannot carry; give plain data"],
     [{ connectors: ["gmail", "gmail"] }, "/connectors has the same item twice, at 0 and 1"],
     [{ connectors: ["gmail", { name: "gmail" }] }, '/connectors/1 "gmail" is given twice; give each connector once'],
     [
@@ -117,9 +117,13 @@ describe("the options of a runtime", () => {
     [new Date(), " must be an object of options"],
     [new URL("https://app.example"), " must be an object of options"],
     [Object.create({ baseUrl: "https://a.example" }), " must be an object of options"],
-    [{ retention: new Map([["eventsDays", 1]]) }, "/retention must be plain data, as JSON has it"],
-    [{ retention: { eventsDays: () => 1 } }, "/retention/eventsDays must be plain data, as JSON has it"],
-    [{ concurrency: { polls: Number.NaN } }, "/concurrency/polls must be plain data, as JSON has it"],
+    [{ retention: new Map([["eventsDays", 1]]) }, "/retention is a Map, which JSON cannot carry; give plain data"],
+    [
+      { retention: { eventsDays: () => 1 } },
+      "/retention/eventsDays is a function, which JSON cannot carry; give plain data",
+    ],
+    [{ concurrency: { polls: Number.NaN } }, "/concurrency/polls is NaN, which JSON cannot carry; give plain data"],
+    [{ apiKey: "a\0b" }, "/apiKey has the character U+0000, which cannot be stored; remove it"],
     [{ stroe: () => "x" }, '/stroe unknown property "stroe"; did you mean "store"?'],
   ])("are refused: %o", (options, fault) => {
     expect(faultsOf(options)).toEqual([fault]);

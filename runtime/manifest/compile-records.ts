@@ -1,4 +1,6 @@
+import { hash } from "node:crypto";
 import type { Records, Stream } from "../../schemas/manifest.ts";
+import { storableText, textFault } from "../core/json.ts";
 import { compilePointer } from "./expressions.ts";
 import { ROOTS } from "./roots.ts";
 import { compileSelect } from "./select.ts";
@@ -76,8 +78,8 @@ function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecord
 }
 
 function keyPart(value: unknown): string | undefined {
-  if (typeof value === "string") return value === "" ? undefined : value;
-  if (Array.isArray(value) && value.length > 0) return JSON.stringify(value);
+  if (typeof value === "string") return value === "" ? undefined : storableKey(value);
+  if (Array.isArray(value) && value.length > 0) return storableKey(JSON.stringify(value));
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
 }
 
@@ -93,6 +95,12 @@ function compileFormer(
         ? undefined
         : compilePointer(versionKey),
   };
+}
+
+/** A key with what no store can keep would stop its whole stream: it is marked, and told apart from others by its hash. */
+function storableKey(key: string): string {
+  if (textFault(key) === undefined) return key;
+  return `${storableText(key)}~${hash("sha256", JSON.stringify(key), "base64url").slice(0, 11)}`;
 }
 
 function compilePreviousKeys(pointer: string): (record: unknown) => readonly string[] {
