@@ -499,9 +499,9 @@ export interface RateLimit {
    */
   per: ("connection" | "client") | string;
   /**
-   * Share of the limit kept for actions: when no more than that is left, polls slow down so that they spend half of it at most until the limit is reset. Needs headers.
+   * Share of the limit that polls may use, so that actions get through; 0.5 when not given. When the headers say that no more than the rest is left, polls slow down so that they spend half of it at most until the limit is reset.
    */
-  reserve?: number;
+  pollShare?: number;
   /**
    * Only requests that read, or only those that write; both when not given.
    */
