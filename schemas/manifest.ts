@@ -790,6 +790,31 @@ export interface Enrich {
    * Requests at the same time; 5 when not given.
    */
   concurrency?: number;
+  /**
+   * What is done with a record that cannot be had, while the others go on: by class of error. An answer that is too large, or cannot be read, is unknown. A record that is not found is gone; limits, credentials and scopes concern all records and end the poll.
+   */
+  onError?: {
+    serverError?: RecordFailure;
+    network?: RecordFailure;
+    timeout?: RecordFailure;
+    invalidInput?: RecordFailure;
+    conflict?: RecordFailure;
+    cursorExpired?: RecordFailure;
+    unknown?: RecordFailure;
+  };
+}
+/**
+ * How long a record is asked for that cannot be had, and what is done then.
+ */
+export interface RecordFailure {
+  /**
+   * Polls in which it is asked for; when not given, 5 for serverError, network and timeout, 3 for the others.
+   */
+  tries?: number;
+  /**
+   * tell: it is told as it was listed, with enrichmentError: {code, message}; setAside: it waits in the health of its subscriptions until a poll is asked for, or a list has it again. tell when not given.
+   */
+  then?: "tell" | "setAside";
 }
 /**
  * Where an answer's records are and how each is known.

@@ -1,5 +1,7 @@
 import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
+import { forgetAll } from "./known.ts";
+import { clearQuarantine } from "./quarantine.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
@@ -9,7 +11,7 @@ import { Table, type RecordOf } from "./table.ts";
  *
  * | state | `page` | `each` | `sweepAfter` |
  * |---|---|---|---|
- * | listing: that page comes next | null for the first page of a list | of a stream that is read once for each of several items | absent |
+ * | listing: that page comes next, or what is left of it | null for the first page of a list | of a stream that is read once for each of several items | absent |
  * | sweeping: all pages are read; known records that were on no page are looked for | null | as it was in the end | the last key looked at, "" before the first |
  *
  * Only a read whose absences mean something sweeps (see `ReadPlan.absence`). What is decided when a read begins stays the same in
@@ -28,6 +30,8 @@ export interface Checkpoint extends Place {
   sweepAfter?: string;
   /** How many of the records listed so far were known before. */
   kept?: number;
+  /** Of the page: hashes of the records, as listed, that are committed. The next poll goes on with the others. */
+  done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
   /** Subscriptions whose first read this is. */
@@ -94,6 +98,7 @@ export const streams = new Table("streams", {
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
+  quarantined: count("How many of its records could not be had, and are tried again or set aside."),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
 });
 
@@ -106,8 +111,8 @@ type NewStream = Pick<StreamRecord, "connection" | "stream" | "input" | "inputHa
 export async function ensureStream(tx: Tx, key: NewStream): Promise<StreamRecord> {
   const identity = [key.connection, key.stream, key.inputHash];
   await tx.run(
-    `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors)
-     values (?, ?, ?, ?, ?, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
+    `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors, quarantined)
+     values (?, ?, ?, ?, ?, 0, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
     [...identity, JSON.stringify(key.input), key.cursorVersion],
   );
   return (await streams.one(tx, "where connection = ? and stream = ? and input_hash = ?", identity))!;
@@ -123,10 +128,10 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for the sequence and what a person accepted meanwhile. A stream that is gone stays gone. */
+/** Writes back what a poll changes, but for what has statements of its own: counts, and what a person accepted meanwhile. A stream that is gone stays gone. */
 export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
   const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
-  const { deletionsAcceptedAt: _accepted, ...changes } = rest;
+  const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...changes } = rest;
   await streams.change(tx, changes, "id = ?", [id]);
 }
 
@@ -151,6 +156,7 @@ export async function raiseSequence(tx: Tx, id: number, sequence: number): Promi
 
 /** Forgets a stream and everything known of its records. */
 export async function deleteStream(tx: Tx, id: number): Promise<void> {
-  await tx.run("delete from known where stream = ?", [id]);
+  await forgetAll(tx, id);
+  await clearQuarantine(tx, id);
   await streams.delete(tx, id);
 }

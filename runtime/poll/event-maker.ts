@@ -1,5 +1,5 @@
 import type { NewEvent } from "../model/events.ts";
-import type { Checkpoint } from "../model/streams.ts";
+import type { ListedBy } from "../model/quarantine.ts";
 import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
@@ -23,14 +23,14 @@ export class EventMaker {
   }
 
   /** Events of changes, for those who subscribed before this read began; a first read is silent. */
-  changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
+  changes(changes: readonly Change[], at: ListedBy): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
     return changes.flatMap((change) => this.#eventsOf(change, recipients, false));
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */
-  backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
+  backfill(polled: readonly PolledRecord[], at: ListedBy): NewEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
     return polled
@@ -44,14 +44,14 @@ export class EventMaker {
   }
 
   /** An expired cursor, without a list of what it has missed, leaves a gap. */
-  gaps(at: Checkpoint): NewEvent[] {
+  gaps(at: ListedBy): NewEvent[] {
     if (at.mode === "baseline") return [];
     const { connector, compiled, stream, now } = this.#reading;
     const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 
-  #before({ joining }: Checkpoint): Subscriber[] {
+  #before({ joining }: ListedBy): Subscriber[] {
     return this.#reading.subscribers.filter(({ subscription }) => !joining.includes(subscription.id));
   }
 

@@ -1,6 +1,7 @@
 import { canonicalJson } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { forgetAll } from "../model/known.ts";
+import { clearQuarantine } from "../model/quarantine.ts";
 import { saveStream, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
 import { gapEvent } from "../model/operational.ts";
@@ -8,14 +9,33 @@ import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
-/** Hash of everything in a manifest that the cursor of a stream depends on; what an answer has to look like is no part of it. */
+/** Hash of everything in a manifest that the cursor of a stream depends on; not what an answer has to look like, or what is done without one. */
 export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
   if (hash === undefined) {
-    const { request, each: ofItems, records: all, pagination, cursor, deleted, watch, enrich } = compiled.definition;
+    const {
+      request,
+      each: ofItems,
+      records: all,
+      pagination,
+      cursor,
+      deleted,
+      watch,
+      enrich: further,
+    } = compiled.definition;
     const { optional: _, expect: _expect, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
-    const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
+    const { onError: _onError, ...enrich } = further ?? {};
+    const read = {
+      request,
+      ...(ofItems && { each }),
+      records,
+      pagination,
+      cursor,
+      deleted,
+      watch,
+      ...(further && { enrich }),
+    };
     hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);
   }
@@ -45,6 +65,7 @@ export async function upgraded({
   await transaction(async (tx) => {
     if (!isResync) {
       await forgetAll(tx, stream.id);
+      await clearQuarantine(tx, stream.id);
       const at = now();
       const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
       const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");
