@@ -46,6 +46,8 @@ export type PageState = { token: string } | { url: string } | { number: number }
 /** Where a read stands: at a page, of one of several lists where a stream has them. */
 export interface Place {
   page: PageState;
+  /** Digest of what the page before listed: a vendor that lists it again ignores where a page is to begin. */
+  last?: string | undefined;
   each?: ItemPlace;
 }
 

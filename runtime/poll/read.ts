@@ -1,4 +1,5 @@
 import { durationMs } from "../core/duration.ts";
+import { HooklineError } from "../core/errors.ts";
 import { forgetUnseenSince, markSeen } from "../model/known.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
@@ -93,6 +94,7 @@ class StreamRead {
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
     let listed: ReadonlySet<string> | undefined;
     let count = 0;
+    let isProgress = false;
     for await (const page of this.#pages(checkpoint, plan)) {
       // The vendor answers, so what could not be had in polls before may be asked for again.
       if (count === 0) await this.#comparison.retryQuarantined();
@@ -117,7 +119,10 @@ class StreamRead {
         at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
         await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
       }
-      if (page.next !== null && ++count >= most) return this.#pause();
+      isProgress ||= page.records.length > 0;
+      if (page.next === null || ++count < most) continue;
+      if (isProgress) return this.#pause();
+      if (count >= MOST_PAGES) throw endlessPages(count);
     }
     if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, plan, listed);
@@ -232,6 +237,14 @@ class StreamRead {
 /** Whether a page is the first and the last of the only list of a read. */
 function isOnly({ at, next }: ReadPage): boolean {
   return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
+}
+
+/** Pages without records may come between others, but not for ever. */
+function endlessPages(count: number): HooklineError {
+  return new HooklineError(
+    "pagination_loop",
+    `The vendor gave ${count} pages in a row without a record, and names a further one; correct the pagination in the manifest, or its stop`,
+  );
 }
 
 /** Days since the epoch, in UTC. */
