@@ -516,9 +516,9 @@ export interface RateLimit {
    */
   per: ("connection" | "client") | string;
   /**
-   * Share of the limit kept for actions: when no more than that is left, polls slow down so that they spend half of it at most until the limit is reset. Needs headers.
+   * Share of the limit that polls may use, so that actions get through; 0.5 when not given. When the headers say that no more than the rest is left, polls slow down so that they spend half of it at most until the limit is reset.
    */
-  reserve?: number;
+  pollShare?: number;
   /**
    * Only requests that read, or only those that write; both when not given.
    */
@@ -819,6 +819,31 @@ export interface Enrich {
    * Requests at the same time; 5 when not given.
    */
   concurrency?: number;
+  /**
+   * What is done with a record that cannot be had, while the others go on: by class of error. An answer that is too large, or cannot be read, is unknown. A record that is not found is gone; limits, credentials and scopes concern all records and end the poll.
+   */
+  onError?: {
+    serverError?: RecordFailure;
+    network?: RecordFailure;
+    timeout?: RecordFailure;
+    invalidInput?: RecordFailure;
+    conflict?: RecordFailure;
+    cursorExpired?: RecordFailure;
+    unknown?: RecordFailure;
+  };
+}
+/**
+ * How long a record is asked for that cannot be had, and what is done then.
+ */
+export interface RecordFailure {
+  /**
+   * Polls in which it is asked for; when not given, 5 for serverError, network and timeout, 3 for the others.
+   */
+  tries?: number;
+  /**
+   * tell: it is told as it was listed, with enrichmentError: {code, message}; setAside: it waits in the health of its subscriptions until a poll is asked for, or a list has it again. tell when not given.
+   */
+  then?: "tell" | "setAside";
 }
 /**
  * Where an answer's records are and how each is known.

@@ -42,7 +42,10 @@ export const ERROR_CODES = {
     status: 502,
     meaning: "The vendor's answer does not have the shape that the manifest declares; what is known was left as it is.",
   },
-  pagination_loop: { status: 502, meaning: "The vendor gave the same page token twice." },
+  pagination_loop: {
+    status: 502,
+    meaning: "The vendor's pages do not end: it gave the same page twice, or pages without records.",
+  },
   timeout: { status: 504, meaning: "The vendor did not answer in time." },
   decryption_failed: { status: 500, meaning: "Stored credentials cannot be read with the given encryption keys." },
   encryption_key: {

@@ -70,6 +70,8 @@ export interface CompiledEnrich {
   readonly select: (response: ResponseParts) => unknown;
   readonly into: string | undefined;
   readonly concurrency: number;
+  /** In how many polls a record is asked for that fails so, and whether it is told without its enrichment then, or set aside. */
+  readonly onError: (errorClass: ErrorClass) => { readonly tries: number; readonly isTold: boolean };
 }
 
 export interface CompiledTrigger {

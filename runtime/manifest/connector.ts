@@ -7,6 +7,7 @@ import type {
   ErrorClass,
   ErrorMatcher,
   Manifest,
+  RecordFailure,
   Requires,
   Resource,
   Step,
@@ -127,7 +128,12 @@ function compileEach({ request, pagination, where, into, key = "/id", ...items }
   };
 }
 
-function compileEnrich({ request, when, select, once, into, concurrency }: Enrich, at: Site): CompiledEnrich {
+/** Errors that pass are waited for longer than those that say what is wrong with a record. */
+const TRIES: Partial<Record<ErrorClass, number>> = { serverError: 5, network: 5, timeout: 5 };
+const DEFAULT_TRIES = 3;
+
+function compileEnrich({ request, when, select, once, into, concurrency, onError }: Enrich, at: Site): CompiledEnrich {
+  const declared: Partial<Record<ErrorClass, RecordFailure>> = onError ?? {};
   return {
     request: compileRequest(request, ROOTS.enrichRequest, at.at("request")),
     when: when === undefined ? undefined : at.at("when").condition(when),
@@ -135,6 +141,10 @@ function compileEnrich({ request, when, select, once, into, concurrency }: Enric
     once: once ?? false,
     into,
     concurrency: concurrency ?? 5,
+    onError: (kind) => ({
+      tries: declared[kind]?.tries ?? TRIES[kind] ?? DEFAULT_TRIES,
+      isTold: declared[kind]?.then !== "setAside",
+    }),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
+import { forgetAll } from "./known.ts";
+import { clearQuarantine } from "./quarantine.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
@@ -9,7 +11,7 @@ import { Table, type RecordOf } from "./table.ts";
  *
  * | state | `page` | `each` | `sweepAfter` |
  * |---|---|---|---|
- * | listing: that page comes next | null for the first page of a list | of a stream that is read once for each of several items | absent |
+ * | listing: that page comes next, or what is left of it | null for the first page of a list | of a stream that is read once for each of several items | absent |
  * | sweeping: all pages are read; known records that were on no page are looked for | null | as it was in the end | the last key looked at, "" before the first |
  *
  * Only a read whose absences mean something sweeps (see `ReadPlan.absence`). What is decided when a read begins stays the same in
@@ -28,6 +30,8 @@ export interface Checkpoint extends Place {
   sweepAfter?: string;
   /** How many of the records listed so far were known before. */
   kept?: number;
+  /** Of the page: hashes of the records, as listed, that are committed. The next poll goes on with the others. */
+  done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
   /** A record was listed, and gone before the request that would have told what it was. */
@@ -46,6 +50,8 @@ export type PageState = { token: string } | { url: string } | { number: number }
 /** Where a read stands: at a page, of one of several lists where a stream has them. */
 export interface Place {
   page: PageState;
+  /** Digest of what the page before listed: a vendor that lists it again ignores where a page is to begin. */
+  last?: string | undefined;
   each?: ItemPlace;
 }
 
@@ -98,6 +104,7 @@ export const streams = new Table("streams", {
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
+  quarantined: count("How many of its records could not be had, and are tried again or set aside."),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
   refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),
   verifiedAt: nullable(time("When the last complete read began that was compared with what was known.")),
@@ -112,8 +119,8 @@ type NewStream = Pick<StreamRecord, "connection" | "stream" | "input" | "inputHa
 export async function ensureStream(tx: Tx, key: NewStream): Promise<StreamRecord> {
   const identity = [key.connection, key.stream, key.inputHash];
   await tx.run(
-    `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors)
-     values (?, ?, ?, ?, ?, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
+    `insert into streams (connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors, quarantined)
+     values (?, ?, ?, ?, ?, 0, 0, 0) on conflict (connection, stream, input_hash) do nothing`,
     [...identity, JSON.stringify(key.input), key.cursorVersion],
   );
   return (await streams.one(tx, "where connection = ? and stream = ? and input_hash = ?", identity))!;
@@ -129,10 +136,10 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for the sequence and what a person accepted meanwhile. A stream that is gone stays gone. */
+/** Writes back what a poll changes, but for what has statements of its own: counts, and what a person accepted meanwhile. A stream that is gone stays gone. */
 export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
   const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
-  const { deletionsAcceptedAt: _accepted, ...changes } = rest;
+  const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...changes } = rest;
   await streams.change(tx, changes, "id = ?", [id]);
 }
 
@@ -157,6 +164,7 @@ export async function raiseSequence(tx: Tx, id: number, sequence: number): Promi
 
 /** Forgets a stream and everything known of its records. */
 export async function deleteStream(tx: Tx, id: number): Promise<void> {
-  await tx.run("delete from known where stream = ?", [id]);
+  await forgetAll(tx, id);
+  await clearQuarantine(tx, id);
   await streams.delete(tx, id);
 }

@@ -1,5 +1,6 @@
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { NewEvent } from "../model/events.ts";
+import type { ListedBy } from "../model/quarantine.ts";
 import type { Checkpoint } from "../model/streams.ts";
 import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
@@ -8,6 +9,9 @@ import { eventsOf } from "./match.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
+
+/** Of a read, what its events depend on. */
+type Told = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread">>;
 
 /** Makes the events of one read, and counts them. */
 export class EventMaker {
@@ -27,7 +31,7 @@ export class EventMaker {
    * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
    * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
    */
-  changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
+  changes(changes: readonly Change[], at: Told): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
     const { stream, compiled } = this.#reading;
@@ -41,7 +45,7 @@ export class EventMaker {
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */
-  backfill(polled: readonly PolledRecord[], at: Checkpoint): NewEvent[] {
+  backfill(polled: readonly PolledRecord[], at: ListedBy): NewEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
     return polled
@@ -55,7 +59,7 @@ export class EventMaker {
   }
 
   /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
-  gaps(at: Checkpoint, reason: Gap["reason"] = at.recovering ? "cursor_expired" : "gone_unread"): NewEvent[] {
+  gaps(at: Told, reason: Gap["reason"] = at.recovering ? "cursor_expired" : "gone_unread"): NewEvent[] {
     if (at.mode === "baseline" || (reason === "gone_unread" && !at.lostUnread)) return [];
     const { connector, compiled, stream, now } = this.#reading;
     const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
@@ -68,7 +72,7 @@ export class EventMaker {
     return time !== null && time < (this.#reading.stream.baselinedAt ?? 0);
   }
 
-  #before({ joining }: Checkpoint): Subscriber[] {
+  #before({ joining }: ListedBy): Subscriber[] {
     return this.#reading.subscribers.filter(({ subscription }) => !joining.includes(subscription.id));
   }
 

@@ -1,10 +1,43 @@
 import type { ConnectionRow } from "../model/connections.ts";
 import { count, nullable, oneOf, time, value } from "../model/field.ts";
-import { object, text as textSchema, time as timeSchema } from "../model/schema.ts";
+import type { QuarantinedRecord } from "../model/quarantine.ts";
+import {
+  count as countSchema,
+  listOf,
+  object,
+  oneOf as oneOfSchema,
+  text as textSchema,
+  time as timeSchema,
+} from "../model/schema.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import type { JsonOf } from "../model/field.ts";
 import { isoTime } from "../core/time.ts";
+
+/** Quarantined records that are shown. */
+export const MOST_QUARANTINED = 20;
+
+const quarantined = {
+  key: textSchema("Primary key of the record, or a hash of it."),
+  state: oneOfSchema(
+    ["retrying", "setAside"],
+    "setAside: left alone until a poll is asked for, or a list has it again.",
+  ),
+  tries: countSchema("In how many polls it was asked for."),
+  error: object("Why it could not be read.", {
+    code: textSchema("Stable code."),
+    message: textSchema("The reason, for people."),
+  }),
+  failedAt: timeSchema("When it was last asked for."),
+};
+
+interface QuarantinedView {
+  key: string;
+  state: "retrying" | "setAside";
+  tries: number;
+  error: { code: string; message: string };
+  failedAt: string;
+}
 
 const fields = {
   state: oneOf(
@@ -25,6 +58,15 @@ const fields = {
     ),
   ),
   cursorAge: nullable(count("Seconds since the cursor was taken.")),
+  quarantine: value<{ count: number; records: QuarantinedView[] }>(
+    object("Records that were listed and could not be read, while the others went on.", {
+      count: countSchema("How many there are."),
+      records: listOf(
+        object("A record that could not be read.", quarantined),
+        `Those that failed last, ${MOST_QUARANTINED} at most.`,
+      ),
+    }),
+  ),
 };
 
 /** The health of a subscription: its polls, errors and delay. */
@@ -40,6 +82,7 @@ export function healthOf(
   subscription: SubscriptionRecord,
   stream: StreamRecord,
   connection: ConnectionRow | undefined,
+  records: readonly QuarantinedRecord[],
   now: number,
 ): SubscriptionHealth {
   const { lastPollAt, nextPollAt, consecutiveErrors, lastError, cursorAt } = stream;
@@ -53,7 +96,12 @@ export function healthOf(
     consecutiveErrors,
     lastError: lastError && { ...lastError, at: isoTime(lastError.at) },
     cursorAge: cursorAt === null ? null : Math.round((now - cursorAt) / 1000),
+    quarantine: { count: stream.quarantined, records: records.map(view) },
   };
+}
+
+function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {
+  return { key, state: setAside ? "setAside" : "retrying", tries, error, failedAt: isoTime(failedAt) };
 }
 
 function stateOf(

@@ -1,22 +1,21 @@
 import { durationMs } from "../core/duration.ts";
-import type { NewEvent } from "../model/events.ts";
-import { forget, forgetUnseenSince, knownByKeys, knownGone, markSeen, remember } from "../model/known.ts";
-import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
+import { HooklineError } from "../core/errors.ts";
+import { forgetUnseenSince, knownGone, markSeen } from "../model/known.ts";
+import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { listingOf, pages, type ReadPage } from "../read/pages.ts";
-import type { PolledRecord } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
+import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import { decide, resume, type Decision } from "./decide.ts";
-import { deletionOf, diffPage, keysOf, type Difference } from "./diff.ts";
+import { deletionOf } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
-import { withoutMoves } from "./moves.ts";
 import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
-import { enriched, keyed } from "./records.ts";
+import { partsOf, type Had } from "./records.ts";
 import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
@@ -31,18 +30,8 @@ export interface ReadResult {
   again?: number | undefined;
 }
 
-/** What a page, or a batch of absent records, changes in the store. */
-interface Changes {
-  difference: Omit<Difference, "changes">;
-  events: readonly NewEvent[];
-}
-
 /** Pages of one poll, unless the manifest says otherwise. */
 export const MOST_PAGES = 1000;
-
-const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0, holds: false };
-
-const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 
 /** Answers that say a place in a list is not known, where the list itself is fine. */
 const STALE = new Set(["invalidInput", "notFound", "unknown"]);
@@ -65,6 +54,7 @@ class StreamRead {
   readonly #reading: Reading;
   readonly #strategy: CursorStrategy;
   readonly #maker: EventMaker;
+  readonly #comparison: Comparison;
   /** As it was committed last. */
   #stream: StreamRecord;
   /** The error that a request for a page ended with, as opposed to one for a record of it. */
@@ -74,6 +64,7 @@ class StreamRead {
     this.#reading = reading;
     this.#strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope, reading.compiled.each);
     this.#maker = new EventMaker(reading);
+    this.#comparison = new Comparison(reading, this.#maker);
     this.#stream = reading.stream;
   }
 
@@ -131,10 +122,7 @@ class StreamRead {
 
   async #read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, {
-        difference: NO_DIFFERENCE,
-        events: this.#maker.gaps(checkpoint, "cursor_expired"),
-      });
+      return this.#finish(checkpoint, { ...NO_CHANGES, events: this.#maker.gaps(checkpoint, "cursor_expired") });
     }
     const meansNothing = plan.absence === "nothing";
     const most = this.#mostPages(checkpoint);
@@ -142,27 +130,40 @@ class StreamRead {
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
     let listed: ReadonlySet<string> | undefined;
     let count = 0;
+    let isProgress = false;
     for await (const page of this.#pages(checkpoint, plan)) {
-      const records = await enriched(this.#reading, page.records, at);
-      if (records.length < page.records.length) at = { ...at, lostUnread: true };
-      const polled = keyed(this.#reading, records, page.response);
-      if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
-      const notes = this.#note(at, page, records);
-      if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
-      let changes = await this.#compare(polled, at, !meansNothing && !listed, page.next === null);
-      const { kept, holds } = changes.difference;
-      if (page.next === null && at.holds) changes = await this.#release(at, changes);
-      at = {
-        ...at,
-        ...page.at,
-        notes,
-        kept: (at.kept ?? 0) + kept,
-        holds: holds || (page.next && at.holds) || undefined,
-      };
-      if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
-      at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
-      await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
-      if (page.next !== null && ++count >= most) return this.#pause();
+      // The vendor answers, so what could not be had in polls before may be asked for again.
+      if (count === 0) await this.#comparison.retryQuarantined();
+      const { enricher, failedNow } = this.#comparison;
+      for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
+        const isEnd = part.isLast && page.next === null;
+        const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.#stream.doubt === null;
+        const marks = !meansNothing && !isOnlyPart;
+        if (part.hasGone) at = { ...at, lostUnread: true };
+        const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
+        if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
+        if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
+        const notes = this.#note(at, page, part.had);
+        const { kept, holds } = compared.difference;
+        const changes = isEnd && at.holds ? await this.#release(at, compared) : compared;
+        const held = holds || (!isEnd && at.holds) || undefined;
+        at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + kept, holds: held };
+        const { stopped } = part;
+        if (!part.isLast) {
+          at = { ...at, done: [...(at.done ?? []), ...part.done] };
+          if (part.done.length > 0) await this.#commit(at, changes, undefined);
+          if (stopped) throw stopped;
+          continue;
+        }
+        delete at.done;
+        if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
+        at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
+        await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
+      }
+      isProgress ||= page.records.length > 0;
+      if (page.next === null || ++count < most) continue;
+      if (isProgress) return this.#pause();
+      if (count >= MOST_PAGES) throw endlessPages(count);
     }
     if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, plan, listed);
@@ -187,21 +188,10 @@ class StreamRead {
     return ("maxPages" in definition ? definition.maxPages : undefined) ?? MOST_PAGES;
   }
 
-  #note(at: Checkpoint, { response, at: { each } }: ReadPage, records: readonly unknown[]): unknown {
+  #note(at: Checkpoint, { response, at: { each } }: ReadPage, had: readonly Had[]): unknown {
     const serverNow = serverTime(response, this.#reading.now());
+    const records = had.map(({ record }) => record);
     return this.#strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
-  }
-
-  /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
-  async #compare(page: readonly PolledRecord[], at: Checkpoint, marks: boolean, isLast: boolean): Promise<Changes> {
-    const { db, compiled } = this.#reading;
-    const known = await knownByKeys(db, this.#stream.id, page.flatMap(keysOf));
-    const polled = compiled.each ? withoutMoves(page, known) : page;
-    const { changes, ...difference } = diffPage(polled, known, at.startedAt, isLast);
-    if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
-    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
-    if (isLast) events.push(...this.#maker.gaps(at));
-    return { difference, events };
   }
 
   /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
@@ -209,8 +199,8 @@ class StreamRead {
     for (let changes = last; ;) {
       await this.#commit(at, changes, undefined);
       const gone = await knownGone(this.#reading.db, this.#stream.id, SWEEP_BATCH);
-      const difference = { ...NO_DIFFERENCE, forgotten: gone.map(({ key }) => key) };
-      changes = { difference, events: this.#maker.changes(gone.map(deletionOf), at) };
+      const keys = gone.map(({ key }) => key);
+      changes = absencesOf(keys, this.#maker.changes(gone.map(deletionOf), at));
       if (gone.length < SWEEP_BATCH) return changes;
     }
   }
@@ -226,8 +216,7 @@ class StreamRead {
         const verdict = await judgeAbsences(this.#reading, this.#stream, from, plan, listed);
         if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
       }
-      const difference = { ...NO_DIFFERENCE, forgotten: batch.keys };
-      const changes = { difference, events: this.#maker.changes(batch.changes, from) };
+      const changes = absencesOf(batch.keys, this.#maker.changes(batch.changes, from));
       if (batch.next === null) return this.#finish(from, changes);
       after = batch.next;
       await this.#commit(from, changes, listed ? undefined : after);
@@ -238,21 +227,10 @@ class StreamRead {
   async #commit(at: Checkpoint, changes: Changes, sweepAfter: string | undefined): Promise<void> {
     const stream = { ...this.#stream, checkpoint: { ...at, sweepAfter } };
     await this.#reading.transaction(async (tx) => {
-      await this.#write(tx, changes, at.startedAt);
+      await this.#comparison.write(tx, changes, at.startedAt);
       await saveStream(tx, stream);
     });
     this.#stream = stream;
-  }
-
-  async #write(tx: Tx, { difference, events }: Changes, seen: number): Promise<void> {
-    const { id } = this.#stream;
-    const { forgotten, remembered, unchanged } = difference;
-    await forget(tx, id, forgotten);
-    await remember(tx, id, remembered);
-    await markSeen(tx, id, unchanged, seen);
-    if (events.length === 0) return;
-    await this.#reading.emit(tx, events);
-    await raiseSequence(tx, id, this.#maker.sequence);
   }
 
   /** Enough for one poll: the next continues at the checkpoint. */
@@ -297,23 +275,35 @@ class StreamRead {
     };
     const { remember: keep } = compiled.definition.records;
     const commit = async (tx: Tx): Promise<void> => {
-      await this.#write(tx, changes, startedAt);
+      await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
       if (keep !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
         await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
       }
     };
-    const { remembered, forgotten } = changes.difference;
-    const changed = remembered.length + forgotten.length + changes.events.length + joining.length;
     const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
     const again = doubted?.kind === "doubted" ? doubted.again : undefined;
-    return { stream, commit, events: this.#maker.events, nothingNew: onlyRead && changed === 0, again };
+    return {
+      stream,
+      commit,
+      events: this.#maker.events,
+      nothingNew: onlyRead && joining.length === 0 && !isAnything(changes),
+      again,
+    };
   }
 }
 
 /** Whether a page is the first and the last of the only list of a read. */
 function isOnly({ at, next }: ReadPage): boolean {
   return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
+}
+
+/** Pages without records may come between others, but not for ever. */
+function endlessPages(count: number): HooklineError {
+  return new HooklineError(
+    "pagination_loop",
+    `The vendor gave ${count} pages in a row without a record, and names a further one; correct the pagination in the manifest, or its stop`,
+  );
 }
 
 /** Days since the epoch, in UTC. */

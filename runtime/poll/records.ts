@@ -1,44 +1,136 @@
 import { unexpectedAnswer } from "../manifest/select.ts";
 import { knownByKeys } from "../model/known.ts";
 import type { Checkpoint } from "../model/streams.ts";
-import { enrichAll } from "../read/fetch.ts";
-import { toPolledRecord, type PolledRecord } from "../read/records.ts";
+import type { Enricher } from "../read/enrich.ts";
+import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { backfilling, type Reading } from "./reading.ts";
 
+/** A record as it was listed, and as one more request for it has made it. */
+export interface Had {
+  listed: unknown;
+  record: unknown;
+}
+
+/** A record that could not be had. */
+export interface Failed {
+  listed: unknown;
+  error: Error;
+}
+
+/** Records of a page that are committed together. */
+export interface Part {
+  had: readonly Had[];
+  failed: readonly Failed[];
+  /** Hashes of all its records, as listed, those included that are gone. */
+  done: readonly string[];
+  /** One of them was gone before the request that would have told what it was. */
+  hasGone: boolean;
+  /** Whether nothing of the page is left. */
+  isLast: boolean;
+  /** What ends the poll after this part; the next one goes on behind it. */
+  stopped?: Error | undefined;
+}
+
+/** Records of a page that are asked for before what came of them is committed. */
+export const PART = 100;
+
+/** Tells records apart as they were listed. */
+export const hashOf = (listed: unknown): string => shortHash(JSON.stringify(listed));
+
 /**
- * Records with what one more request for each adds; with `once`, only those that become events.
- * @throws VendorError
+ * The records of a page with what one more request for each adds, in parts: a poll that meets a limit keeps what it has. What the
+ * checkpoint says is done is left out; so are records that failed in this poll before (`failedNow`), which fail again at once.
  */
-export async function enriched(
-  { source, compiled, db, stream, subscribers }: Reading,
+export async function* partsOf(
+  reading: Reading,
+  enricher: Enricher | undefined,
   records: readonly unknown[],
   at: Checkpoint,
-): Promise<readonly unknown[]> {
-  const { enrich } = compiled;
-  if (!enrich) return records;
-  if (!enrich.once || backfilling(subscribers, at.joining).length > 0) return enrichAll(source, enrich, records);
-  if (at.mode === "baseline") return records;
-  const keysOf = (record: unknown): string[] =>
-    [compiled.key(record) ?? [], compiled.former?.key?.(record) ?? []].flat();
+  failedNow: ReadonlyMap<string, Error>,
+): AsyncGenerator<Part> {
+  if (!enricher) {
+    const had = records.map((record) => ({ listed: record, record }));
+    return yield { had, failed: [], done: [], hasGone: false, isLast: true };
+  }
+  const done = new Set(at.done);
+  const isWanted = await wantedOf(reading, records, at);
+  const left = records
+    .map((listed) => ({ listed, hash: hashOf(listed), key: reading.compiled.key(listed, reading.stream.input) }))
+    .filter(({ hash }) => !done.has(hash));
+  for (let from = 0, isLast = false; !isLast;) {
+    let to = from;
+    for (let asked = 0; to < left.length && asked < PART; to++) if (isWanted(left[to]!.listed)) asked++;
+    const batch = left.slice(from, to);
+    from = to;
+    const toAsk = batch.filter(({ listed, hash }) => isWanted(listed) && !failedNow.has(hash));
+    const { outcomes, stopped } = await enricher.all(toAsk.map(({ listed }) => listed));
+    const outcomeOf = new Map(toAsk.map((one, i) => [one, outcomes[i]]));
+    const part = { had: [] as Had[], failed: [] as Failed[], done: [] as string[], hasGone: false };
+    /** Records that were not asked for any more: a later one of the same key must not get ahead of them. */
+    const waiting = new Set<string | undefined>();
+    for (const one of batch) {
+      const { listed, hash, key } = one;
+      const known = failedNow.get(hash);
+      const outcome = isWanted(listed)
+        ? known
+          ? ({ kind: "failed", error: known } as const)
+          : outcomeOf.get(one)
+        : ({ kind: "had", record: listed } as const);
+      if (!outcome || (key !== undefined && waiting.has(key))) {
+        waiting.add(key);
+        continue;
+      }
+      part.done.push(hash);
+      if (outcome.kind === "had") part.had.push({ listed, record: outcome.record });
+      if (outcome.kind === "failed") part.failed.push({ listed, error: outcome.error });
+      if (outcome.kind === "gone") part.hasGone = true;
+    }
+    const ends = stopped ?? (isUnanswered(enricher, part.failed) ? part.failed[0]!.error : undefined);
+    isLast = ends !== undefined || from >= left.length;
+    yield { ...part, isLast: isLast && ends === undefined, stopped: ends };
+  }
+}
+
+/** Whether no request for any of several records came through: then it is not these records that cannot be had. */
+export function isUnanswered(enricher: Enricher | undefined, failed: readonly Failed[]): boolean {
+  return enricher !== undefined && !enricher.hasAnswer && failed.length > 1;
+}
+
+/** Whether a record is asked for: where a stream enriches once, only what becomes an event. */
+async function wantedOf(
+  { compiled, db, stream, subscribers }: Reading,
+  records: readonly unknown[],
+  at: Checkpoint,
+): Promise<(listed: unknown) => boolean> {
+  if (!compiled.enrich?.once || backfilling(subscribers, at.joining).length > 0) return () => true;
+  if (at.mode === "baseline") return () => false;
+  const keysOf = (listed: unknown): string[] =>
+    [compiled.key(listed, stream.input) ?? [], compiled.former?.key?.(listed) ?? []].flat();
   const known = await knownByKeys(db, stream.id, records.flatMap(keysOf));
-  const { old = [], fresh = [] } = Object.groupBy(records, (record) =>
-    keysOf(record).some((key) => known.has(key)) ? "old" : "fresh",
-  );
-  return [...old, ...(await enrichAll(source, enrich, fresh))];
+  return (listed) => !keysOf(listed).some((key) => known.has(key));
 }
 
 /**
- * Records with their keys; some without one are passed over, with a warning.
- * @throws HooklineError `unexpected_answer` when no record of a page has a key
+ * Records with their keys; some without one are passed over, with a warning. What cannot be read is left to `failed`.
+ * @throws HooklineError `unexpected_answer` when no record has a key
  */
 export function keyed(
   { compiled, stream, log }: Reading,
-  records: readonly unknown[],
+  had: readonly Had[],
+  failed: Failed[],
   response: VendorResponse,
 ): PolledRecord[] {
-  const polled = records.flatMap((raw) => toPolledRecord(compiled, raw, stream.input) ?? []);
-  const without = records.length - polled.length;
+  const before = failed.length;
+  const polled = had.flatMap(({ listed, record }) => {
+    try {
+      return toPolledRecord(compiled, record, stream.input) ?? [];
+    } catch (error) {
+      failed.push({ listed, error: error as Error });
+      return [];
+    }
+  });
+  const without = had.length - polled.length - (failed.length - before);
   if (without === 0) return polled;
   if (polled.length === 0) {
     const { primaryKey } = compiled.definition.records;

@@ -4,6 +4,7 @@ import { findConnection } from "../model/connections.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { newestQuarantined, retryQuarantined } from "../model/quarantine.ts";
 import { streamsByIds } from "../model/streams.ts";
 import {
   subscriptionQuery,
@@ -16,7 +17,7 @@ import {
   type SubscriptionView,
 } from "../model/subscriptions.ts";
 import type { Sql } from "../store/database.ts";
-import { healthOf, type SubscriptionHealth } from "./health.ts";
+import { healthOf, MOST_QUARANTINED, type SubscriptionHealth } from "./health.ts";
 import type { Wiring } from "./wiring.ts";
 
 /**
@@ -57,7 +58,8 @@ export interface Subscriptions {
    */
   resume(id: string, given?: SubscriptionResume, scope?: Scope): Promise<SubscriptionView>;
   /**
-   * Has its stream read as soon as a slot is free; resolves when that is planned, not done.
+   * Has its stream read as soon as a slot is free, and records that were set aside tried again; resolves when that is planned,
+   * not done.
    * @throws HooklineError `not_found`, `conflict` while it is paused
    */
   poll(id: string, scope?: Scope): Promise<void>;
@@ -121,6 +123,7 @@ export function createSubscriptions(
         if (subscription.status === "paused") {
           throw new HooklineError("conflict", `Subscription ${id} is paused; resume it before polling`);
         }
+        await retryQuarantined(tx, subscription.stream);
         await wiring.poll(tx, subscription);
       });
     },
@@ -129,7 +132,9 @@ export function createSubscriptions(
       const subscription = await find(db, id, scope);
       const [stream] = await streamsByIds(db, [subscription.stream]);
       const connection = await findConnection(db, subscription.connection);
-      return healthOf(subscription, stream!, connection, clock.now());
+      const quarantined =
+        stream!.quarantined === 0 ? [] : await newestQuarantined(db, subscription.stream, MOST_QUARANTINED);
+      return healthOf(subscription, stream!, connection, quarantined, clock.now());
     },
   };
 }

@@ -1,6 +1,7 @@
 import { canonicalJson } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { forgetAll } from "../model/known.ts";
+import { clearQuarantine } from "../model/quarantine.ts";
 import { saveStream, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
 import { gapEvent } from "../model/operational.ts";
@@ -8,7 +9,7 @@ import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
-/** Hash of everything in a manifest that the cursor of a stream depends on; what an answer has to look like is no part of it. */
+/** Hash of everything in a manifest that the cursor of a stream depends on; not what an answer has to look like, or what is done without one. */
 export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
   if (hash === undefined) {
@@ -20,13 +21,23 @@ export function requestHashOf(compiled: CompiledStream): string {
       cursor: how,
       deleted,
       watch,
-      enrich,
+      enrich: further,
     } = compiled.definition;
     const { optional: _, expect: _expect, former: _former, createdAt: _createdAt, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
     const { per: _per, initial: _initial, ...cursor } = { per: undefined, initial: undefined, ...how };
-    const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
+    const { onError: _onError, ...enrich } = further ?? {};
+    const read = {
+      request,
+      ...(ofItems && { each }),
+      records,
+      pagination,
+      cursor,
+      deleted,
+      watch,
+      ...(further && { enrich }),
+    };
     hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);
   }
@@ -59,6 +70,7 @@ export async function upgraded({
   await transaction(async (tx) => {
     if (!isKnown) {
       await forgetAll(tx, stream.id);
+      await clearQuarantine(tx, stream.id);
       const at = now();
       const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
       const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");

@@ -11,7 +11,7 @@ import { Paginator, type Assignment } from "./paginate.ts";
 
 /** A list in pages: a stream, or whatever else is listed like one. */
 export type Listing = Pick<CompiledStream, "request" | "pagination" | "select"> &
-  Partial<Pick<CompiledStream, "each" | "accept" | "cursor">>;
+  Partial<Pick<CompiledStream, "each" | "accept" | "cursor" | "key">>;
 
 /** The list of a stream's records, or the one that shows what an expired cursor has missed. */
 export function listingOf(stream: CompiledStream, recovering: boolean): Listing {
@@ -54,13 +54,17 @@ export async function* pages(
 ): AsyncGenerator<ReadPage, void, undefined> {
   const { each } = list;
   const items = each ? (from.each?.items ?? (await itemsOf(source, each))) : [undefined];
-  let state = from.page;
+  let { page: state, last } = from;
   for (let at = from.each?.at ?? 0; at < items.length; at++) {
     const item = items[at];
     const planned = plan.ofItem?.(item) ?? plan;
     const request = list.request({ cursor: planned.cursor, ...source.scope, item });
-    const paginator = new Paginator(list.pagination);
-    const placeOf = (page: Place["page"], at: number): Place => (each ? { page, each: { items, at } } : { page });
+    const paginator = new Paginator(list.pagination, last);
+    const placeOf = (page: Place["page"], at: number, last?: string): Place => ({
+      page,
+      last,
+      ...(each && { each: { items, at } }),
+    });
     do {
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
@@ -70,17 +74,29 @@ export async function* pages(
       const records = answered ? list.select(answered) : [];
       const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
       const following = isReached ? null : paginator.next(state, { response, records });
+      const digest = paginator.digest(idsOf(list, records, source.scope["input"]));
       if (following === null && answered) assertCursor(list, answered);
       const isLast = following === null && at + 1 === items.length;
       yield {
         response,
         records: each ? records.map((record) => withItem(record, each, item)) : records,
-        at: placeOf(state, at),
-        next: isLast ? null : placeOf(following, following === null ? at + 1 : at),
+        at: placeOf(state, at, last),
+        next: isLast ? null : following === null ? placeOf(null, at + 1) : placeOf(following, at, digest),
       };
       state = following;
+      last = following === null ? undefined : digest;
     } while (state !== null);
   }
+}
+
+/**
+ * What tells the records of a page from those of another. Where pages are counted, each record is on one of them, whatever else
+ * about it changes; a list of changes names a record as often as it changed.
+ */
+function idsOf({ pagination, key }: Listing, records: readonly unknown[], input: unknown): string[] {
+  const { type } = pagination.definition;
+  const isCounted = type === "page" || type === "offset";
+  return type === "none" ? [] : records.map((record) => (isCounted && key?.(record, input)) || JSON.stringify(record));
 }
 
 /** The last page of a list gives the cursor, where the manifest says that answers have one. */

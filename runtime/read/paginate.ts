@@ -3,6 +3,7 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
 import type { PageState } from "../model/streams.ts";
+import { shortHash } from "./records.ts";
 
 /** A value put into a place of the request. */
 export type Assignment = readonly [target: Target, value: unknown];
@@ -19,10 +20,35 @@ export class Paginator {
   readonly #pagination: Pagination;
   readonly #compiled: CompiledPagination;
   readonly #seen = new Set<string>();
+  /** Hashes of what each page listed. */
+  readonly #listed = new Set<string>();
+  readonly #digests: boolean;
 
-  constructor(compiled: CompiledPagination) {
+  /** `last`: the digest of the page before, for a read that continues. */
+  constructor(compiled: CompiledPagination, last?: string) {
     this.#pagination = compiled.definition;
     this.#compiled = compiled;
+    // Pages that step back show records twice on purpose.
+    this.#digests = !("stepBack" in compiled.definition && compiled.definition.stepBack !== undefined);
+    if (last !== undefined) this.#listed.add(last);
+  }
+
+  /**
+   * Takes note of what a page lists, by the ids of its records; gives a digest of it.
+   * @throws HooklineError `pagination_loop` when an earlier page listed just that: the vendor ignores where a page is to begin
+   */
+  digest(ids: readonly string[]): string | undefined {
+    if (ids.length === 0 || !this.#digests) return undefined;
+    const digest = shortHash(JSON.stringify(ids.toSorted(byText)));
+    if (this.#listed.has(digest)) {
+      const place = "to" in this.#pagination ? [this.#pagination.to].flat().join(", ") : "the link to the next page";
+      throw new HooklineError(
+        "pagination_loop",
+        `Two pages list the same ${ids.length} records, so the vendor ignores ${place}; correct the pagination in the manifest. Nothing was taken for deleted`,
+      );
+    }
+    this.#listed.add(digest);
+    return digest;
   }
 
   /** What the request for this page needs; a `url` takes the place of the whole address. */
@@ -47,7 +73,7 @@ export class Paginator {
     const next = this.#following(state, page);
     if (next === null) return null;
     const key = JSON.stringify(next);
-    if (this.#seen.has(key)) {
+    if (this.#seen.has(key) || key === JSON.stringify(state)) {
       throw new HooklineError("pagination_loop", `The vendor named the same next page twice: ${key.slice(0, 200)}`);
     }
     this.#seen.add(key);
@@ -94,6 +120,8 @@ export class Paginator {
     return false;
   }
 }
+
+const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 /** A little before the values, unless the page itself began there: then nothing but going on leads out of it. */
 function steppedBack(values: readonly unknown[], by: number, state: PageState): unknown[] {

@@ -3,7 +3,8 @@ import { assertRequirement } from "../accounts/requirement.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { cursorStrategy } from "./cursors.ts";
-import { enrichAll, type Source } from "./fetch.ts";
+import { enrichAll } from "./enrich.ts";
+import type { Source } from "./fetch.ts";
 import { listingOf, pages } from "./pages.ts";
 
 export interface SampleOptions {

@@ -208,6 +208,21 @@ export const migrations: readonly Migration[] = [
     `alter table known add column gone text`,
     `create index known_by_gone on known (stream, key) where gone is not null`,
   ],
+  (d) => [
+    `create table quarantine (
+       stream ${d.bigint} not null,
+       key text not null,
+       record text not null,
+       listed_by text not null,
+       tries ${d.bigint} not null,
+       set_aside ${d.bigint} not null,
+       error text not null,
+       failed_at ${d.bigint} not null,
+       primary key (stream, key)
+     )`,
+    `create index quarantine_by_failure on quarantine (stream, failed_at, key)`,
+    `alter table streams add column quarantined ${d.bigint} not null default 0`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -1,6 +1,7 @@
 import type { CompiledStream } from "../manifest/connector.ts";
 import { cursorStrategy } from "../read/cursors.ts";
-import { enrichAll, type Source } from "../read/fetch.ts";
+import { enrichAll } from "../read/enrich.ts";
+import type { Source } from "../read/fetch.ts";
 import { pages } from "../read/pages.ts";
 
 /**

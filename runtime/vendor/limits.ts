@@ -16,7 +16,7 @@ export interface LimitSubject {
 /** What for. */
 export interface Use {
   kind: "read" | "write";
-  /** Polls give way to actions when a limit runs low. */
+  /** Polls have only their share of a limit, so that actions get through. */
   polls: boolean;
 }
 
@@ -33,9 +33,18 @@ export interface Limits {
 interface Limiter {
   limit: RateLimit;
   counter: Counter;
-  reserve: Reserve | undefined;
+  /** Undefined when polls may use the whole limit. */
+  polls: PollShare | undefined;
 }
 
+/** The part of a limit that polls may use: of what this side counts, and of what the vendor says is left. */
+interface PollShare {
+  counter: Counter;
+  reserve: Reserve;
+}
+
+/** The share of a limit that polls may use, unless the manifest says otherwise. */
+const POLL_SHARE = 0.5;
 /** Longer waits are better spent elsewhere. */
 const LONGEST_WAIT_MS = 5_000;
 /** When a vendor limits without saying for how long. */
@@ -51,11 +60,10 @@ export function createLimits(
   counterOf: CounterOf = memoryCounter,
 ): Limits {
   const holds = new Lru<string, number>(MOST_HOLDS);
-  const limiters: Limiter[] = rateLimits.map((limit, index) => ({
-    limit,
-    counter: counterOf(`${connector}:${index}`, limit),
-    reserve: limit.reserve === undefined ? undefined : createReserve(limit.reserve * limit.points, clock),
-  }));
+  const limiters: Limiter[] = rateLimits.map((limit, index) => {
+    const name = `${connector}:${index}`;
+    return { limit, counter: counterOf(name, limit), polls: pollShareOf(`${name}:polls`, limit, clock, counterOf) };
+  });
   /** A connection, and whatever it shares with others; a limit of all of a client's is not held for one of them. */
   const heldKeys = (subject: LimitSubject): string[] => [
     subject.connection,
@@ -63,7 +71,7 @@ export function createLimits(
   ];
 
   /** Milliseconds until there is room; 0 when a place was taken. */
-  const tryTake = async (subject: LimitSubject, { kind, polls }: Use): Promise<number> => {
+  const tryTake = async (subject: LimitSubject, use: Use): Promise<number> => {
     const now = clock.now();
     const held = Math.max(...heldKeys(subject).map((key) => (holds.get(key) ?? 0) - now));
     if (held > 0) return held;
@@ -72,14 +80,17 @@ export function createLimits(
       for (const give of taken) await give();
       return Math.max(wait, 1);
     };
-    for (const { limit, counter, reserve } of limiters) {
-      if (limit.appliesTo !== undefined && limit.appliesTo !== kind) continue;
+    for (const { limit, counter, polls } of limiters) {
+      if (limit.appliesTo !== undefined && limit.appliesTo !== use.kind) continue;
       const key = keyOf(limit, subject);
-      const pause = polls ? (reserve?.pause(key) ?? 0) : 0;
+      const share = use.polls ? polls : undefined;
+      const pause = share?.reserve.pause(key) ?? 0;
       if (pause > 0) return giveBack(pause);
-      const wait = await counter.take(key);
-      if (wait > 0) return giveBack(wait);
-      taken.push(() => counter.giveBack(key));
+      for (const one of share ? [share.counter, counter] : [counter]) {
+        const wait = await one.take(key);
+        if (wait > 0) return giveBack(wait);
+        taken.push(() => one.giveBack(key));
+      }
     }
     return 0;
   };
@@ -114,16 +125,27 @@ export function createLimits(
       }
     },
     learn: (subject, headers) => {
-      for (const { limit, reserve } of limiters) {
+      for (const { limit, polls } of limiters) {
         const left = leftOf(limit, headers);
         if (left === undefined) continue;
         const key = keyOf(limit, subject);
         const wait = untilReset(limit, headers, clock.now());
-        reserve?.learn(key, left, wait);
+        polls?.reserve.learn(key, left, wait);
         if (left === 0 && wait > 0) holdKey(limit.per === "client" ? subject.connection : key, wait);
       }
     },
   };
+}
+
+function pollShareOf(
+  name: string,
+  { points, seconds, pollShare = POLL_SHARE }: RateLimit,
+  clock: Clock,
+  counterOf: CounterOf,
+): PollShare | undefined {
+  const own = Math.max(1, Math.floor(points * pollShare));
+  if (own >= points) return undefined;
+  return { counter: counterOf(name, { points: own, seconds }), reserve: createReserve(points - own, clock) };
 }
 
 /** Whose limit it is. A value that a connection lacks makes the limit its own. */

@@ -26,6 +26,7 @@ function stream(consecutiveErrors: number): StreamRecord {
     consecutiveErrors,
     lastError: null,
     doubt: null,
+    quarantined: 0,
     deletionsAcceptedAt: null,
     refusals: 0,
     verifiedAt: null,

@@ -28,6 +28,8 @@ export class Vendor {
   readonly faults: ((request: IncomingMessage, response: ServerResponse) => boolean)[] = [];
   /** Asked for every request; true when it has answered. */
   refuses: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
+  /** Asked before every answer; true has answered the request. */
+  instead: (url: URL, response: ServerResponse) => boolean = () => false;
   pageSize = 2;
   now = Date.parse("2026-01-01T00:00:00Z");
   /** Sync tokens and sequence numbers below this have expired. */
@@ -76,6 +78,7 @@ export class Vendor {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url!, this.url);
     this.requests.push(`${request.method} ${url.pathname}${url.search}`);
+    if (this.instead(url, response)) return;
     const fault = this.faults[0];
     if (fault) {
       this.faults.shift();

@@ -83,8 +83,8 @@ describe("a vendor that asks to wait", () => {
   });
 });
 
-describe("a reserve", () => {
-  const day = { points: 1000, seconds: 86_400, reserve: 0.1, headers: { remaining: "X-Left", reset: "X-Reset" } };
+describe("what the vendor says is left beside the share of polls", () => {
+  const day = { points: 1000, seconds: 86_400, pollShare: 0.9, headers: { remaining: "X-Left", reset: "X-Reset" } };
   const left = (count: number) => ({ "x-left": String(count), "x-reset": "36000" });
 
   it("leaves polls alone while more is left", async () => {
@@ -121,5 +121,38 @@ describe("a reserve", () => {
     clock.advance(36_000_001);
     await take(ada, POLL);
     await take(ada, POLL);
+  });
+});
+
+describe("the share of polls", () => {
+  const takeAll = async (count: number, use: typeof POLL | typeof READ, take: ReturnType<typeof limits>["take"]) => {
+    let taken = 0;
+    for (; taken < count; taken++) {
+      const isRefused = await take(ada, use).then(
+        () => false,
+        () => true,
+      );
+      if (isRefused) break;
+    }
+    return taken;
+  };
+
+  it.each([
+    ["half of a limit unless the manifest says otherwise", {}, 5],
+    ["what the manifest says", { pollShare: 0.3 }, 3],
+    ["one request at least", { pollShare: 0.01 }, 1],
+    ["everything where the manifest says so", { pollShare: 1 }, 10],
+  ])("is %s", async (_name, more, most) => {
+    const { take } = limits({ points: 10, ...more });
+    expect(await takeAll(20, POLL, take)).toBe(most);
+    await expect(take(mary, POLL)).rejects.toMatchObject({ code: "rate_limited", data: { sent: false } });
+    expect(await takeAll(20, READ, take)).toBe(10 - most);
+  });
+
+  it("is not used by actions, and what it refuses takes no place of theirs", async () => {
+    const { take } = limits({ points: 10 });
+    expect(await takeAll(2, READ, take)).toBe(2);
+    expect(await takeAll(20, POLL, take)).toBe(5);
+    expect(await takeAll(20, READ, take)).toBe(3);
   });
 });

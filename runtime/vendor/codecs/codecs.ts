@@ -1,4 +1,5 @@
 import type { Decode, Encode } from "../../../schemas/manifest.ts";
+import { HooklineError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import type { VendorResponse } from "../response.ts";
 import type { TransportRequest } from "../transports/transport.ts";
@@ -22,11 +23,19 @@ export async function encodeRequest(request: TransportRequest): Promise<Transpor
   return encoded as TransportRequest;
 }
 
-/** The response with the parts that `decode` names decoded. */
+/**
+ * The response with the parts that `decode` names decoded.
+ * @throws HooklineError `unexpected_answer` when a part cannot be decoded
+ */
 export async function decodeResponse(decode: Decode | undefined, response: VendorResponse): Promise<VendorResponse> {
   let decoded: unknown = response;
   for (const [place, name] of Object.entries(decode ?? {})) {
-    decoded = await replace(decoded, place.split("."), DECODERS[name]);
+    try {
+      decoded = await replace(decoded, place.split("."), DECODERS[name]);
+    } catch (cause) {
+      const message = `The vendor's answer has a ${place} that cannot be decoded as ${name}; nothing was changed`;
+      throw new HooklineError("unexpected_answer", message, { cause });
+    }
   }
   return decoded as VendorResponse;
 }

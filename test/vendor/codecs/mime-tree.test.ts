@@ -144,4 +144,23 @@ describe("decoding an answer", () => {
     const { body } = await decodeResponse({ "body.data": "base64url" }, answer({ data: bytes.toString("base64url") }));
     expect(body).toEqual({ data: bytes.toString("base64") });
   });
+
+  it.each<[string, object]>([
+    ["a part that is null", { parts: [null, { mimeType: "text/plain", body: { data: data("Hello") } }] }],
+    ["a list within a list", { parts: [[], { mimeType: "text/plain", body: { data: data("Hello") } }] }],
+    ["parts that are no list", { parts: {}, mimeType: "text/plain", body: { data: data("Hello") } }],
+    ["headers that are null", { headers: null, body: { data: data("Hello") } }],
+    [
+      "a header without a value",
+      { headers: [null, { name: "Subject" }, { value: "x" }], body: { data: data("Hello") } },
+    ],
+    ["a header whose value is a number", { headers: [{ name: "Date", value: 3 }], body: { data: data("Hello") } }],
+    ["a type that is no text", { mimeType: 7, filename: null, body: { data: data("Hello"), size: "5" } }],
+    [
+      "bodies that are null, or without text",
+      { parts: [{ body: null }, { body: { data: 5 } }, { body: { data: data("Hello") } }] },
+    ],
+  ])("reads the rest of a message with %s", (_name, payload) => {
+    expect(decodeMimeTree(payload)).toEqual({ headers: [], text: "Hello" });
+  });
 });

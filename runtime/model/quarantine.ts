@@ -1,0 +1,85 @@
+import type { Sql, Tx } from "../store/database.ts";
+import { count, flag, text, time, value } from "./field.ts";
+import { Table, type RecordOf } from "./table.ts";
+
+/** Why a record could not be had, as it is told. */
+export interface RecordFailure {
+  code: string;
+  message: string;
+}
+
+/** Of the read that listed a record: what it takes to tell it later as that read would have. */
+export interface ListedBy {
+  mode: "baseline" | "diff";
+  /** When the read began, milliseconds since the epoch. */
+  startedAt: number;
+  /** Subscriptions whose first read it was. */
+  joining: string[];
+}
+
+/** Records that were listed and could not be had: they are tried again, or set aside, while the others go on. */
+export const quarantine = new Table(
+  "quarantine",
+  {
+    stream: count("Number of the stream."),
+    key: text("Primary key of the record; where it is known only later, a hash of what was listed."),
+    record: value<unknown>({ description: "The record as it was listed." }),
+    listedBy: value<ListedBy>({ description: "The read that listed it." }),
+    tries: count("How often it was asked for, in as many polls."),
+    setAside: flag("Whether it is left alone until a person asks, or a list has it again."),
+    error: value<RecordFailure>({ description: "Why it could not be had." }),
+    failedAt: time("When it was last asked for."),
+  },
+  ["stream", "key"],
+);
+
+export type QuarantinedRecord = RecordOf<typeof quarantine.fields>;
+
+/** Records of a stream that are to be tried again, those that waited longest first. */
+export async function quarantinedToRetry(sql: Sql, stream: number, limit: number): Promise<QuarantinedRecord[]> {
+  return quarantine.all(sql, "where stream = ? and set_aside = 0 order by failed_at, key limit ?", [stream, limit]);
+}
+
+/** Those of the keys that are quarantined. */
+export async function quarantinedByKeys(
+  sql: Sql,
+  stream: number,
+  keys: readonly string[],
+): Promise<Map<string, QuarantinedRecord>> {
+  if (keys.length === 0) return new Map();
+  const found = await quarantine.all(sql, `where stream = ? and ${sql.oneOf("key")}`, [stream, JSON.stringify(keys)]);
+  return new Map(found.map((record) => [record.key, record]));
+}
+
+/** Quarantined records of a stream for people to see, newest failure first. */
+export async function newestQuarantined(sql: Sql, stream: number, limit: number): Promise<QuarantinedRecord[]> {
+  return quarantine.all(sql, "where stream = ? order by failed_at desc, key limit ?", [stream, limit]);
+}
+
+/** Replaces, adds and removes quarantined records of a stream, and counts those that are left. */
+export async function saveQuarantine(
+  tx: Tx,
+  stream: number,
+  { held, released }: { held: readonly QuarantinedRecord[]; released: readonly string[] },
+): Promise<void> {
+  if (released.length > 0) {
+    const keys = JSON.stringify(released);
+    await tx.run(`delete from quarantine where stream = ? and ${tx.oneOf("key")}`, [stream, keys]);
+  }
+  await quarantine.save(tx, ...held);
+  await tx.run("update streams set quarantined = (select count(*) from quarantine where stream = ?) where id = ?", [
+    stream,
+    stream,
+  ]);
+}
+
+/** Has the records that were set aside tried again, as often as new ones. */
+export async function retryQuarantined(tx: Tx, stream: number): Promise<void> {
+  await quarantine.change(tx, { setAside: false, tries: 0 }, "stream = ? and set_aside = 1", [stream]);
+}
+
+/** Forgets the quarantined records of a stream. */
+export async function clearQuarantine(tx: Tx, stream: number): Promise<void> {
+  await tx.run("update streams set quarantined = 0 where id = ?", [stream]);
+  await tx.run("delete from quarantine where stream = ?", [stream]);
+}

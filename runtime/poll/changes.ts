@@ -1,0 +1,141 @@
+import type { NewEvent } from "../model/events.ts";
+import { forget, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
+import { raiseSequence } from "../model/streams.ts";
+import { Enricher } from "../read/enrich.ts";
+import type { Tx } from "../store/database.ts";
+import type { VendorResponse } from "../vendor/response.ts";
+import { diffPage, keysOf, type Difference } from "./diff.ts";
+import type { EventMaker } from "./event-maker.ts";
+import { withoutMoves } from "./moves.ts";
+import { Quarantine, type Settled } from "./quarantine.ts";
+import type { Reading } from "./reading.ts";
+import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
+
+/** What part of a page, or a batch of absent records, changes in the store. */
+export interface Changes {
+  difference: Omit<Difference, "changes">;
+  events: readonly NewEvent[];
+  quarantine: Pick<Settled, "held" | "released">;
+}
+
+/** What part of a page changes. */
+export interface PartChanges extends Changes {
+  quarantine: Settled;
+  /** Of all records that it lists. */
+  keys: string[];
+  /** One of them has no key. */
+  hasUnkeyed: boolean;
+}
+
+const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0, holds: false };
+
+export const NO_CHANGES: Changes = {
+  difference: NO_DIFFERENCE,
+  events: [],
+  quarantine: { held: [], released: [] },
+};
+
+/** Records that are no longer there, and the events of that. */
+export const absencesOf = (forgotten: string[], events: readonly NewEvent[]): Changes => ({
+  ...NO_CHANGES,
+  difference: { ...NO_DIFFERENCE, forgotten },
+  events,
+});
+
+/** Whether the store changes at all. */
+export function isAnything({ difference, events, quarantine: { held, released } }: Changes): boolean {
+  const { remembered, forgotten } = difference;
+  return remembered.length + forgotten.length + events.length + held.length + released.length > 0;
+}
+
+/** In place of the answer that listed records which are asked for once more. */
+const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
+
+/** Compares the records of one poll with what is known, and those that cannot be had with what was quarantined. */
+export class Comparison {
+  readonly #reading: Reading;
+  readonly #maker: EventMaker;
+  readonly #quarantine: Quarantine;
+  /** Undefined for a stream whose lists say everything. */
+  readonly enricher: Enricher | undefined;
+
+  constructor(reading: Reading, maker: EventMaker) {
+    this.#reading = reading;
+    this.#maker = maker;
+    this.#quarantine = new Quarantine(reading);
+    const { enrich } = reading.compiled;
+    this.enricher = enrich && new Enricher(reading.source, enrich);
+  }
+
+  /** Records that failed in this poll, by the hash of what was listed. */
+  get failedNow(): ReadonlyMap<string, Error> {
+    return this.#quarantine.failedNow;
+  }
+
+  /** Asks once more for records that could not be had in polls before, and commits what came of it. */
+  async retryQuarantined(): Promise<void> {
+    for (const { listedBy, had, failed, released } of await this.#quarantine.retry(this.enricher)) {
+      // They are told as they would have been by the read that listed them.
+      const changes = await this.of(had, failed, RETRIED, listedBy, true, true);
+      changes.quarantine.released.push(...released);
+      await this.#reading.transaction((tx) => this.write(tx, changes, listedBy.startedAt));
+    }
+  }
+
+  /**
+   * What records change, and the events that follow. `marks`: those that are as they were known are marked as seen; `isEnd`: no
+   * later page can take back what they say.
+   */
+  async of(
+    had: readonly Had[],
+    notHad: readonly Failed[],
+    response: VendorResponse,
+    by: ListedBy,
+    marks: boolean,
+    isEnd: boolean,
+  ): Promise<PartChanges> {
+    const { db, compiled, stream } = this.#reading;
+    const failed = [...notHad];
+    const read = keyed(this.#reading, had, failed, response);
+    const isOffline = isUnanswered(this.enricher, notHad);
+    const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
+    const page = [...read, ...quarantine.told];
+    const known = await knownByKeys(db, stream.id, [...page.flatMap(keysOf), ...quarantine.keys]);
+    const polled = compiled.each ? withoutMoves(page, known) : page;
+    const { changes, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
+    const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
+    difference.kept += old.length;
+    difference.unchanged.push(...old);
+    if (by.mode === "baseline") {
+      // Nothing is known of their version, but they were there before the subscription.
+      const unread = { version: "", seen: by.startedAt, watched: null, item: null };
+      difference.remembered.push(...fresh.map((key) => ({ key, ...unread })));
+    }
+    if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
+    return {
+      difference,
+      events: [
+        ...this.#maker.changes(changes, by),
+        ...this.#maker.backfill(polled, by),
+        ...(isEnd ? this.#maker.gaps(by) : []),
+      ],
+      quarantine,
+      keys: [...page.map(({ key }) => key), ...quarantine.keys],
+      hasUnkeyed: quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length,
+    };
+  }
+
+  /** `seen`: when the read began that listed the records. */
+  async write(tx: Tx, { difference, events, quarantine }: Changes, seen: number): Promise<void> {
+    const { stream, emit } = this.#reading;
+    const { forgotten, remembered, unchanged } = difference;
+    await forget(tx, stream.id, forgotten);
+    await remember(tx, stream.id, remembered);
+    await markSeen(tx, stream.id, unchanged, seen);
+    if (quarantine.held.length + quarantine.released.length > 0) await saveQuarantine(tx, stream.id, quarantine);
+    if (events.length === 0) return;
+    await emit(tx, events);
+    await raiseSequence(tx, stream.id, this.#maker.sequence);
+  }
+}
