@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import type { NewEvent } from "../model/events.ts";
-import { forget, forgetUnseenSince, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { forget, forgetUnseenSince, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -33,6 +33,8 @@ export interface ReadResult {
 interface Changes {
   difference: Omit<Difference, "changes">;
   events: readonly NewEvent[];
+  /** Whether the page brought something that this read had not seen yet. */
+  isProgress?: boolean;
 }
 
 /** Pages of one poll, unless the manifest says otherwise. */
@@ -145,9 +147,11 @@ class StreamRead {
     const keys = polled.flatMap((record) => [record.key, ...record.previousKeys]);
     const known = await knownByKeys(db, this.#stream.id, keys);
     const { changes, ...difference } = diffPage(polled, known, at.startedAt);
+    const isProgress =
+      changes.length > 0 || (marks && difference.unchanged.some((key) => isUnseen(known.get(key), at)));
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
-    return { difference, events };
+    return { difference, events, isProgress };
   }
 
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
@@ -171,7 +175,9 @@ class StreamRead {
 
   /** An only page leaves no marks to sweep by, so its checkpoint has no `sweepAfter`: after a crash the page is read again. */
   async #commit(at: Checkpoint, changes: Changes, sweepAfter: string | undefined): Promise<void> {
-    const stream = { ...this.#stream, checkpoint: { ...at, sweepAfter } };
+    const { isProgress = true } = changes;
+    const progressAt = isProgress ? this.#reading.now() : this.#stream.checkpoint?.progressAt;
+    const stream = { ...this.#stream, checkpoint: { ...at, sweepAfter, progressAt } };
     await this.#reading.transaction(async (tx) => {
       await this.#write(tx, changes, at.startedAt);
       await saveStream(tx, stream);
@@ -243,6 +249,10 @@ class StreamRead {
     return { stream, commit, events: this.#maker.events, nothingNew: onlyRead && changed === 0, again };
   }
 }
+
+/** A record that a read has listed is marked with the time when the read began. */
+const isUnseen = (known: Known | undefined, { startedAt }: Checkpoint): boolean =>
+  known === undefined || known.seen < startedAt;
 
 /** Whether a page is the first and the last of the only list of a read. */
 function isOnly({ at, next }: ReadPage): boolean {

@@ -6,6 +6,7 @@ import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import { streamsByIds } from "../model/streams.ts";
 import {
+  activeSubscriptions,
   subscriptionQuery,
   subscriptionResume,
   subscriptions,
@@ -67,7 +68,7 @@ export interface Subscriptions {
 
 /** Makes the service of subscriptions. */
 export function createSubscriptions(
-  { db, clock }: Pick<Context, "db" | "clock">,
+  { db, clock, engine, connectors }: Pick<Context, "db" | "clock" | "engine" | "connectors">,
   { wiring }: { wiring: Wiring },
 ): Subscriptions {
   const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<SubscriptionRecord> => {
@@ -129,7 +130,10 @@ export function createSubscriptions(
       const subscription = await find(db, id, scope);
       const [stream] = await streamsByIds(db, [subscription.stream]);
       const connection = await findConnection(db, subscription.connection);
-      return healthOf(subscription, stream!, connection, clock.now());
+      const readers = await activeSubscriptions(db, [subscription.stream]);
+      const connector = connection && connectors.get(connection.connector);
+      const trouble = engine.trouble?.();
+      return healthOf({ subscription, stream: stream!, connection, connector, readers, trouble, clock });
     },
   };
 }
