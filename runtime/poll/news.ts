@@ -4,7 +4,7 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { recoveredEvent } from "../model/operational.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
-import { causeOf, LEAST_MS, paceOf } from "./pace.ts";
+import { causeOf, LATE_MS, LEAST_MS, paceOf } from "./pace.ts";
 import { degradedBy, gapOf, type Report } from "./report.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -24,6 +24,8 @@ interface ReadFacts {
   schedules: readonly Schedule[];
   /** When the poll began, milliseconds since the epoch. */
   begunAt: number;
+  /** Since when this process polls. */
+  startedAt: number;
   clock: Clock;
 }
 
@@ -41,11 +43,11 @@ export function newsOf(facts: ReadFacts): News[] {
   return [...stall, ...recovered, ...gapsOf(facts)];
 }
 
-/** A stall that ended before anybody could report it, such as that of a process which stood still. */
-function stallOf({ before, subscriptions, schedules, begunAt: now, clock }: ReadFacts): News[] {
+/** A stall that ended before anybody could report it, such as that of a process which stood still; one that was not there is no stall. */
+function stallOf({ before, subscriptions, schedules, begunAt: now, startedAt, clock }: ReadFacts): News[] {
   if (subscriptions.length === 0 || now - (before.lastSuccessAt ?? 0) < LEAST_MS) return [];
   const pace = paceOf(before, { subscriptions, schedules, now, clock });
-  if (now < pace.degradedAt) return [];
+  if (now < Math.max(pace.degradedAt, startedAt + LEAST_MS) + LATE_MS) return [];
   const recipients = subscriptions.filter((one) => isNotTold(one) && one.createdAt <= pace.since);
   return news(recipients, degradedBy(causeOf(before, pace, now)));
 }

@@ -13,8 +13,8 @@ export const DEGRADED_AFTER = 3;
 export const LEAST_MS = 15 * MINUTE;
 /** Milliseconds for which a read that makes progress may go on, unless three intervals are longer, before it is reported. */
 export const LONGEST_READ_MS = DAY;
-/** By so many milliseconds a poll may be late without being the cause. */
-const LATE_MS = MINUTE;
+/** By so many milliseconds a poll may be late without being the cause, and the last one in time may take so long. */
+export const LATE_MS = MINUTE;
 /** A stored time may be ahead of the clock by so many milliseconds: processes never agree completely. */
 export const AHEAD_MS = MINUTE;
 

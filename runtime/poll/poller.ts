@@ -42,6 +42,7 @@ const DEADLINE_MS = 3_600_000;
 
 /** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
 export function workPolls(context: PollerContext, needs: PollerNeeds): void {
+  const startedAt = context.clock.now();
   const options = { concurrency: needs.concurrency, perGroup: PER_CONNECTION, deadlineMs: DEADLINE_MS, load };
   context.engine.work<Loaded>("poll", options, async (job, loaded, signal) => {
     if (!loaded) return { done: true };
@@ -51,7 +52,7 @@ export function workPolls(context: PollerContext, needs: PollerNeeds): void {
     if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
       return { done: true, commit: (tx) => saveStream(tx, { ...stream, nextPollAt: null }) };
     }
-    return new Poll(context, needs, job, loaded, connector, compiled).run(signal);
+    return new Poll(context, { ...needs, startedAt }, job, loaded, connector, compiled).run(signal);
   });
 }
 
@@ -65,7 +66,7 @@ async function load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Lo
 /** One poll of one stream. */
 class Poll {
   readonly #context: PollerContext;
-  readonly #needs: PollerNeeds;
+  readonly #needs: PollerNeeds & { startedAt: number };
   readonly #job: Job;
   #loaded: Loaded;
   readonly #connector: Connector;
@@ -76,7 +77,7 @@ class Poll {
 
   constructor(
     context: PollerContext,
-    needs: PollerNeeds,
+    needs: PollerNeeds & { startedAt: number },
     job: Job,
     loaded: Loaded,
     connector: Connector,
@@ -191,7 +192,16 @@ class Poll {
       this.#schedules,
       this.#begunAt,
     ];
-    return newsOf({ before, read, subscriptions, compiled, schedules, begunAt, clock: this.#context.clock });
+    return newsOf({
+      before,
+      read,
+      subscriptions,
+      compiled,
+      schedules,
+      begunAt,
+      startedAt: this.#needs.startedAt,
+      clock: this.#context.clock,
+    });
   }
 
   #withEvents({ stream, events }: ReadResult): StreamRecord {

@@ -8,11 +8,14 @@ import { pollJob } from "./jobs.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { followClock } from "./clock-sets.ts";
 import { isNotTold } from "./news.ts";
-import { AHEAD_MS, causeOf, isAhead, LEAST_MS, paceOf, type Pace } from "./pace.ts";
+import { AHEAD_MS, causeOf, isAhead, LATE_MS, LEAST_MS, paceOf, type Pace } from "./pace.ts";
 import { degradedBy, tell } from "./report.ts";
 import { schedulesOf } from "./subscriber.ts";
 
 type WatchContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log">;
+
+/** What one look works with, and since when this process polls: what stood still before has its time to catch up. */
+type Look = WatchContext & { startedAt: number };
 
 /** When streams are looked over. */
 const WATCH = "3-59/5 * * * *";
@@ -30,15 +33,16 @@ const LOST_MS = 5 * MINUTE;
 export function watchPolls(context: WatchContext): void {
   const { db, clock, engine } = context;
   followClock(clock);
+  const startedAt = clock.now();
   engine.cron("watch", WATCH, async () => {
     const ahead = clock.now() + LONGEST_MS + AHEAD_MS;
     await db.run("update streams set watch_at = 0 where watch_at > ?", [ahead]);
-    while ((await lookOver(context)) === SLICE);
+    while ((await lookOver({ ...context, startedAt })) === SLICE);
   });
 }
 
 /** Looks at the streams of one slice; returns how many there were. */
-async function lookOver(context: WatchContext): Promise<number> {
+async function lookOver(context: Look): Promise<number> {
   const { db, clock } = context;
   const now = clock.now();
   const due = await db.all<{ id: number; at: number | null }>(
@@ -65,7 +69,7 @@ async function lookOver(context: WatchContext): Promise<number> {
 const isFresh = (lastSuccessAt: number | null, now: number): boolean =>
   lastSuccessAt !== null && lastSuccessAt > now - LEAST_MS && lastSuccessAt <= now + AHEAD_MS;
 
-async function judge(context: WatchContext, tx: Tx, ids: readonly number[], now: number): Promise<void> {
+async function judge(context: Look, tx: Tx, ids: readonly number[], now: number): Promise<void> {
   const loaded = await loadStreams(tx, ids);
   const looks: { id: number; at: number }[] = [];
   for (const id of ids) looks.push({ id, at: await lookAt(context, tx, loaded.get(id), now) });
@@ -75,14 +79,15 @@ async function judge(context: WatchContext, tx: Tx, ids: readonly number[], now:
 }
 
 /** Reports a stream that is too late, and plans its poll where that was lost. Returns when to look next. */
-async function lookAt(context: WatchContext, tx: Tx, loaded: Loaded | undefined, now: number): Promise<number> {
+async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: number): Promise<number> {
   if (!loaded || loaded.subscriptions.length === 0 || loaded.connection.status !== "active") return now + LONGEST_MS;
   const { stream, connection, subscriptions } = loaded;
   if (isAhead(stream, now)) await setBack(tx, stream, now);
   const schedules = schedulesOf(context.connectors.get(connection.connector), subscriptions);
   const pace = paceOf(stream, { subscriptions, schedules, now, clock: context.clock });
   if (isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
-  if (now < pace.degradedAt) return Math.min(pace.degradedAt, now + LONGEST_MS);
+  const lateAt = Math.max(pace.degradedAt, context.startedAt + LEAST_MS) + LATE_MS;
+  if (now < lateAt) return Math.min(lateAt, now + LONGEST_MS);
   const recipients = subscriptions.filter(isNotTold);
   if (recipients.length > 0) {
     const cause = causeOf(stream, pace, now);
