@@ -65,7 +65,7 @@ async function pass(until: number, hangs = false): Promise<void> {
   while (clock.now() < until) {
     clock.set(Math.min(until, clock.now() + STEP));
     if (!hangs) await bench.settle();
-    for (let turn = 0; hangs && turn < 3; turn++) {
+    for (let turn = hangs ? 0 : 3; turn < 3; turn++) {
       await (runtime.engine as JobEngine).tick();
       await nextTurn();
     }
@@ -89,7 +89,7 @@ interface Stall {
   reason?: RegExp;
   /** Whether its poll has no end. */
   hangs?: true;
-  inject: () => Promise<unknown> | unknown;
+  inject: () => unknown;
 }
 
 const db = (): Database => bench.runtime.db;
@@ -163,7 +163,7 @@ describe("no silent stall:", () => {
     await pass(since + 2 * INTERVAL, given.hangs);
     const named = await health(subscription);
     expect(named.cause).toMatchObject({ code: given.code });
-    if (given.reason) expect(named.cause!.message).toMatch(given.reason);
+    expect(named.cause!.message).toMatch(given.reason ?? /./);
     expect([named.state, named.lagSeconds]).toEqual(["active", INTERVAL / 1000]);
     expect(await told()).toEqual([]);
 

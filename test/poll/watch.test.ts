@@ -48,13 +48,9 @@ describe("the watch", () => {
   it("sends two statements for each slice of streams that are read as they should be, and one besides", async () => {
     await withStreams(2 * SLICE);
     const asked = await round();
-    expect(asked.map((sql) => sql.split(" ")[0])).toEqual([
-      "update",
-      ...["select", "update"],
-      ...["select", "update"],
-      // None is left but the one that a full slice may hide.
-      ...["select"],
-    ]);
+    // The last looks for what a full slice may hide.
+    const verbs = asked.map((sql) => sql.split(" ")[0]).join(" ");
+    expect(verbs).toBe("update select update select update select");
     const { n } = (await bench.runtime.db.get<{ n: number }>("select count(*) as n from streams where watch_at <= ?", [
       bench.clock.now(),
     ]))!;
@@ -71,7 +67,8 @@ describe("the watch", () => {
 
   it.skipIf(onPostgres)("goes through indexes only", async () => {
     await withStreams(3);
-    for (const sql of [...(await round())]) {
+    const asked = await round();
+    for (const sql of asked.slice()) {
       const parameters = Array<string>(sql.split("?").length - 1).fill("[]");
       const plan = await bench.runtime.db.all<{ detail: string }>(`explain query plan ${sql}`, parameters);
       const steps = plan.map(({ detail }) => detail).filter((step) => !step.includes("VIRTUAL TABLE"));
