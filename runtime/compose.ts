@@ -28,6 +28,7 @@ import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { createConnectionFollower } from "./poll/follow.ts";
 import { workPolls } from "./poll/poller.ts";
+import { watchPolls } from "./poll/watch.ts";
 import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
 import { createWiring, type Wiring } from "./poll/wiring.ts";
 import { createSamples, type Samples } from "./read/samples.ts";
@@ -147,6 +148,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     concurrency: polls,
     onPoll: (poll) => metrics.polled(poll),
   });
+  watchPolls(context);
   workDeliveries({
     ...context,
     consumers,

@@ -98,4 +98,6 @@ export interface Engine {
   stop(graceMs?: number): Promise<void>;
   /** False when due jobs have not been looked at for a while: the loop is stuck. */
   healthy(): boolean;
+  /** What keeps this process from writing to its store, such as a full disk; undefined while nothing does. */
+  trouble?(): { code: string; message: string; at: number } | undefined;
 }

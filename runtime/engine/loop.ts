@@ -70,6 +70,7 @@ export class JobEngine implements Engine {
   #beatNow = false;
   #lastTurn = -Infinity;
   #onSettled: (() => void) | undefined;
+  #trouble: ReturnType<NonNullable<Engine["trouble"]>>;
 
   constructor({ db, table, clock, log, timers = systemTimers, random = Math.random }: JobEngineOptions) {
     this.#db = db;
@@ -157,6 +158,10 @@ export class JobEngine implements Engine {
     return this.#state === "started" && this.#timers.monotonic() - this.#lastTurn < UNHEALTHY_MS;
   }
 
+  trouble(): ReturnType<NonNullable<Engine["trouble"]>> {
+    return this.#trouble;
+  }
+
   /** Looks for due jobs, and those of processes that died, at once, and rests. */
   async tick(): Promise<void> {
     if (this.#state !== "started") return;
@@ -229,9 +234,11 @@ export class JobEngine implements Engine {
       try {
         await this.#turn();
         this.#lastTurn = this.#timers.monotonic();
+        this.#trouble = undefined;
         this.#setTimer();
       } catch (error) {
         this.#log.error({ error }, "the job store is in trouble; trying again");
+        this.#trouble ??= troubleOf(error, this.#clock.now());
         // Whatever it was about to do is still to be done.
         this.#workers?.look();
         this.#settleNow = true;
@@ -321,4 +328,10 @@ export class JobEngine implements Engine {
     if (this.#state !== "new" || this.#stopping !== undefined)
       throw new TypeError(`${what} was called on an engine that has been started or stopped already.`);
   }
+}
+
+function troubleOf(error: unknown, at: number): ReturnType<NonNullable<Engine["trouble"]>> {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `The store cannot be written: ${reason}. Free its disk or repair it; the runtime tries again every second`;
+  return { code: "store_unusable", message, at };
 }

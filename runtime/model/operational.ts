@@ -50,7 +50,7 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread";
+  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "stalled";
 }
 
 /** `stream.gap`: changes between two times may have been missed. */
@@ -59,7 +59,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts);
 }
 
-/** `subscription.degraded`: several polls in a row have failed, were interrupted, or deletions are held back. */
+/** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, or deletions are held back. */
 export function degradedEvent(
   connector: string,
   stream: string,
@@ -71,7 +71,7 @@ export function degradedEvent(
   return aboutSubscription("subscription.degraded", connector, stream, s, at, facts);
 }
 
-/** `subscription.recovered`: a poll succeeded after the subscription was degraded. */
+/** `subscription.recovered`: a read succeeded after the subscription was degraded. */
 export function recoveredEvent(connector: string, stream: string, s: SubscriptionRecord, at: number): NewEvent {
   const facts = { reason: "Polls succeed again." };
   return aboutSubscription("subscription.recovered", connector, stream, s, at, facts);

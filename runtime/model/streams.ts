@@ -23,6 +23,8 @@ export interface Checkpoint extends Place {
   complete: boolean;
   /** When the read began, milliseconds since the epoch: the records it sees are marked with this time. */
   startedAt: number;
+  /** When a page last brought something that this read had not seen yet, milliseconds since the epoch. */
+  progressAt?: number;
   /** `baseline`: all records are remembered, and no change becomes an event. */
   mode: "baseline" | "diff";
   /** The cursor strategy's own notes on the pages so far. */
@@ -108,6 +110,12 @@ export const streams = new Table("streams", {
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
   refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),
   verifiedAt: nullable(time("When the last complete read began that was compared with what was known.")),
+  expectedSince: time(
+    "Since when it is to be read: it has a subscription, which is not paused, and its connection works.",
+  ),
+  watchAt: time("When the watch looks at it next; see `poll/watch.ts`."),
+  lastEventAt: nullable(time("When a read last made an event.")),
+  longestQuietMs: count("The longest time between two reads that made events, milliseconds."),
 });
 
 export type StreamRecord = RecordOf<typeof streams.fields>;
@@ -136,11 +144,18 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for what has statements of its own: counts, and what a person accepted meanwhile. A stream that is gone stays gone. */
+/** Writes back what a poll changes, but for what has statements of its own: counts, and what others change meanwhile. A stream that is gone stays gone. */
 export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
   const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
-  const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...changes } = rest;
+  const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...saved } = rest;
+  const { expectedSince: _since, watchAt: _watch, ...changes } = saved;
   await streams.change(tx, changes, "id = ?", [id]);
+}
+
+/** Streams are read from now on; until `watchAt`, that is taken for granted. */
+export async function expectReads(tx: Tx, ids: readonly number[], now: number, watchAt: number): Promise<void> {
+  if (ids.length === 0) return;
+  await streams.change(tx, { expectedSince: now, watchAt }, tx.oneOf("id"), [JSON.stringify(ids)]);
 }
 
 /** Notes that the deletions a stream holds back are real. */

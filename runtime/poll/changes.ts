@@ -17,6 +17,8 @@ export interface Changes {
   difference: Omit<Difference, "changes">;
   events: readonly NewEvent[];
   quarantine: Pick<Settled, "held" | "released">;
+  /** Whether something came that this read had not seen yet; default true. */
+  isProgress?: boolean;
 }
 
 /** What part of a page changes. */
@@ -112,6 +114,9 @@ export class Comparison {
       const unread = { version: "", seen: by.startedAt, watched: null, item: null };
       difference.remembered.push(...fresh.map((key) => ({ key, ...unread })));
     }
+    const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);
+    const isSettled = quarantine.held.length + quarantine.released.length > 0;
+    const isProgress = changes.length > 0 || isSettled || (marks && isNew);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     return {
       difference,
@@ -121,6 +126,7 @@ export class Comparison {
         ...(isEnd ? this.#maker.gaps(by) : []),
       ],
       quarantine,
+      isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
       hasUnkeyed: quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length,
     };

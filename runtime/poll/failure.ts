@@ -1,16 +1,17 @@
-import { backoff } from "../core/backoff.ts";
+import { backoff, spreadApart } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
+import { DEGRADED_AFTER, type Pace } from "./pace.ts";
 
-/** Failures in a row after which `subscription.degraded` is reported. */
-export const DEGRADED_AFTER = 3;
 /** Milliseconds before the second try, spread apart. */
 export const SHORTEST_RETRY = 15_000;
 /** Milliseconds that no pause exceeds, spread apart, unless the schedule's own interval is longer. */
 export const LONGEST_RETRY = 3_600_000;
-/** Milliseconds to wait for a vendor that limits us without saying for how long. */
+/** Milliseconds to wait at least for a vendor that limits us without saying for how long. */
 export const LIMITED_WAIT = 60_000;
+/** The part of a pause by which it varies. */
+const SPREAD = 0.2;
 
 /** What a failed poll leaves. */
 export interface Failure {
@@ -23,36 +24,57 @@ export interface Failure {
   isDegraded: boolean;
 }
 
-/** `planned`: when the schedule wants the next poll. `random`: from 0 up to 1. */
-export function failureOf(
-  error: unknown,
-  current: StreamRecord,
-  { now, planned, random }: { now: number; planned: number; random: () => number },
-): Failure {
-  const limit = limitMs(error);
-  const isLimit = limit !== undefined;
-  const consecutiveErrors = current.consecutiveErrors + (isLimit ? 0 : 1);
+export interface FailureFacts {
+  now: number;
+  /** When the schedule wants the next poll. */
+  planned: number;
+  /** Milliseconds between two polls of the schedule. */
+  interval: number;
+  pace: Pace;
+  /** From 0 up to 1. */
+  random: () => number;
+}
+
+/** What a poll that threw an error leaves of the stream, and when it is tried again. */
+export function failureOf(error: unknown, current: StreamRecord, facts: FailureFacts): Failure {
+  const { now, planned, pace, random } = facts;
+  const isLimit = isLimited(error);
+  const hasProgressed = pace.progressAt > (current.lastPollAt ?? 0);
+  const consecutiveErrors = (hasProgressed ? 0 : current.consecutiveErrors) + (isLimit ? 0 : 1);
   const longestMs = Math.max(planned - now, LONGEST_RETRY);
-  const wait = limit ?? backoff(consecutiveErrors, { firstMs: SHORTEST_RETRY, longestMs, spread: 0.2, random });
+  const retryAt = (): number =>
+    now + backoff(consecutiveErrors, { firstMs: SHORTEST_RETRY, longestMs, spread: SPREAD, random });
   const isRevoked = error instanceof HooklineError && error.code === "reauth_required";
   const lastError: StreamError = {
     code: error instanceof HooklineError ? error.code : "internal",
     message: error instanceof Error ? error.message : String(error),
     at: now,
   };
-  const nextPollAt = isRevoked ? null : now + wait;
+  const nextPollAt = isLimit ? afterLimit(error as HooklineError, current, facts) : retryAt();
   return {
-    stream: { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt },
+    stream: { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt: isRevoked ? null : nextPollAt },
     error: lastError,
     isLimit,
-    isDegraded: consecutiveErrors >= DEGRADED_AFTER && !isRevoked,
+    isDegraded: now >= pace.degradedAt && !isRevoked,
   };
 }
 
-/** Milliseconds to wait when the failure is a limit, which is no fault of the stream. */
-function limitMs(error: unknown): number | undefined {
-  if (!(error instanceof HooklineError)) return undefined;
-  if (error.code !== "rate_limited" && error.code !== "quota_exceeded") return undefined;
-  const after = error instanceof VendorError ? error.retryAfterMs : error.retry ? error.retry.after : undefined;
-  return after ?? LIMITED_WAIT;
+const LIMITS = new Set(["rate_limited", "quota_exceeded"]);
+
+const isLimited = (error: unknown): boolean => error instanceof HooklineError && LIMITS.has(error.code);
+
+/**
+ * When a limited poll is tried again: once as soon as the vendor says, then no more often than the schedule and less and less
+ * often, whatever is said: a quota that is used up is not given back by asking.
+ */
+function afterLimit(error: HooklineError, { lastError }: StreamRecord, facts: FailureFacts): number {
+  const { now, planned, interval, pace, random } = facts;
+  const asked = error instanceof VendorError ? error.retryAfterMs : error.retry ? error.retry.after : undefined;
+  const isRepeated = lastError !== null && lastError.at >= pace.progressAt && LIMITS.has(lastError.code);
+  if (asked !== undefined && !isRepeated) return now + asked;
+  const least = Math.max(interval, LIMITED_WAIT);
+  // The pauses grow from the time on at which the limit is reported; before, a passing one costs no more than its interval.
+  const grown = now - pace.progressAt - (DEGRADED_AFTER - 1) * least;
+  const wait = Math.min(Math.max(grown, least), Math.max(least, LONGEST_RETRY));
+  return Math.max(planned, now + least, now + (asked ?? 0), now + spreadApart(wait, SPREAD, random));
 }

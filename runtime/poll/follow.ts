@@ -1,9 +1,10 @@
 import type { Context } from "../engine/context.ts";
 import type { StatusChange } from "../model/connections.ts";
-import { deleteStream, streamsOfConnection } from "../model/streams.ts";
+import { deleteStream, expectReads, streamsOfConnection } from "../model/streams.ts";
 import { activeSubscriptions, deleteSubscriptionsOf } from "../model/subscriptions.ts";
 import type { Tx } from "../store/database.ts";
 import { pollJob } from "./jobs.ts";
+import { LEAST_MS } from "./pace.ts";
 
 /** Follows a change of a connection, in the transaction that makes it. */
 export type FollowConnection = (tx: Tx, change: StatusChange) => Promise<void>;
@@ -24,10 +25,11 @@ export function createConnectionFollower({ engine, clock }: Pick<Context, "engin
       return;
     }
     const now = clock.now();
-    const used = new Set((await activeSubscriptions(tx, streams)).map(({ stream }) => stream));
+    const used = [...new Set((await activeSubscriptions(tx, streams)).map(({ stream }) => stream))];
+    await expectReads(tx, used, now, now + LEAST_MS);
     await engine.enqueue(
       tx,
-      [...used].map((stream) => pollJob(stream, id, now)),
+      used.map((stream) => pollJob(stream, id, now)),
     );
   };
 }

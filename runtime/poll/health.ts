@@ -9,15 +9,32 @@ import {
   text as textSchema,
   time as timeSchema,
 } from "../model/schema.ts";
-import type { StreamRecord } from "../model/streams.ts";
+import type { StreamError, StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import type { JsonOf } from "../model/field.ts";
-import { isoTime } from "../core/time.ts";
+import type { Clock } from "../core/clock.ts";
+import { DAY, isoTime } from "../core/time.ts";
+import type { Connector } from "../manifest/connector.ts";
+import { causeOf, paceOf } from "./pace.ts";
+import { schedulesOf } from "./subscriber.ts";
+
+interface Failure {
+  code: string;
+  message: string;
+  at: string;
+}
+
+const failureSchema = (description: string) =>
+  object(description, {
+    code: textSchema("Stable code."),
+    message: textSchema("The reason, for people."),
+    at: timeSchema("When it happened."),
+  });
 
 /** Quarantined records that are shown. */
 export const MOST_QUARANTINED = 20;
 
-const quarantined = {
+const quarantinedFields = {
   key: textSchema("Primary key of the record, or a hash of it."),
   state: oneOfSchema(
     ["retrying", "setAside"],
@@ -42,19 +59,21 @@ interface QuarantinedView {
 const fields = {
   state: oneOf(
     ["active", "waiting", "degraded", "paused", "reauth_required"],
-    "waiting: the first poll has not ended yet; degraded: several polls in a row have failed, or deletions are held back.",
+    "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, or deletions are held back.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
+  lastSuccessAt: nullable(time("When a complete list or all changes were last read; null before the first time.")),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
-  lagSeconds: count("Seconds by which the next poll is late; 0 when it is not."),
+  lagSeconds: count(
+    "Seconds that the stream is behind its schedule: the time since the last success, or since it was to be read first, less one interval; 0 while it is on time or paused.",
+  ),
   consecutiveErrors: count("Failed polls since the last success."),
-  lastError: nullable(
-    value<{ code: string; message: string; at: string }>(
-      object("The latest failure.", {
-        code: textSchema("Stable code."),
-        message: textSchema("The reason, for people."),
-        at: timeSchema("When it happened."),
-      }),
+  lastError: nullable(value<Failure>(failureSchema("The latest failure."))),
+  cause: nullable(
+    value<Failure>(
+      failureSchema(
+        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `interrupted`, `unusual_deletions`, `store_unusable`.",
+      ),
     ),
   ),
   cursorAge: nullable(count("Seconds since the cursor was taken.")),
@@ -62,10 +81,15 @@ const fields = {
     object("Records that were listed and could not be read, while the others went on.", {
       count: countSchema("How many there are."),
       records: listOf(
-        object("A record that could not be read.", quarantined),
+        object("A record that could not be read.", quarantinedFields),
         `Those that failed last, ${MOST_QUARANTINED} at most.`,
       ),
     }),
+  ),
+  quietSince: nullable(
+    time(
+      "A hint, no alarm: reads succeed, and bring no change since then, for at least three days and four times as long as ever before. Null otherwise, and while fewer than 20 changes in a week are known.",
+    ),
   ),
 };
 
@@ -77,31 +101,83 @@ export const subscriptionHealthSchema = object(
   Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])),
 );
 
-/** The health of a subscription, at a time in milliseconds since the epoch. */
-export function healthOf(
-  subscription: SubscriptionRecord,
-  stream: StreamRecord,
-  connection: ConnectionRow | undefined,
-  records: readonly QuarantinedRecord[],
-  now: number,
-): SubscriptionHealth {
-  const { lastPollAt, nextPollAt, consecutiveErrors, lastError, cursorAt } = stream;
-  const isPolled = subscription.status === "active" && connection?.status === "active";
-  const planned = isPolled ? nextPollAt : null;
+/** Changes that have to be known of a stream before its silence is compared with them. */
+export const LEAST_EVENTS = 20;
+/** Milliseconds over which they have come at least. */
+export const LEAST_LIFE_MS = 7 * DAY;
+/** Milliseconds of silence that are nothing unusual in any stream. */
+export const LEAST_QUIET_MS = 3 * DAY;
+/** So many times the longest silence before is unusual. */
+export const UNUSUAL_QUIET = 4;
+
+export interface HealthFacts {
+  subscription: SubscriptionRecord;
+  stream: StreamRecord;
+  connection: ConnectionRow | undefined;
+  connector: Connector | undefined;
+  /** The active subscriptions of the stream. */
+  readers: readonly SubscriptionRecord[];
+  /** What keeps this process from writing to its store. */
+  trouble: StreamError | undefined;
+  /** Its records that could not be had, those that failed last. */
+  quarantined: readonly QuarantinedRecord[];
+  clock: Clock;
+}
+
+/** The health of a subscription. */
+export function healthOf({
+  subscription,
+  stream,
+  connection,
+  connector,
+  readers,
+  trouble,
+  quarantined,
+  clock,
+}: HealthFacts): SubscriptionHealth {
+  const { lastPollAt, lastSuccessAt, nextPollAt, consecutiveErrors, lastError, cursorAt } = stream;
+  const now = clock.now();
+  const isWanted = subscription.status === "active";
+  const isPolled = isWanted && connection?.status === "active";
+  const wanted = isWanted ? readers : [subscription];
+  const pace = paceOf(stream, { subscriptions: wanted, schedules: schedulesOf(connector, wanted), now, clock });
+  const show = (error: StreamError | null): Failure | null => error && { ...error, at: isoTime(error.at) };
+  const cause = (): StreamError | null => {
+    if (!isWanted) return null;
+    if (connection?.status === "reauth_required") return lostGrant(connection);
+    if (now < pace.namedAt && !subscription.degraded) return null;
+    return trouble ?? (now < pace.namedAt ? lastError : causeOf(stream, pace, now));
+  };
   return {
     state: stateOf(subscription, connection),
     lastPollAt: isoTime(lastPollAt),
-    nextPollAt: isoTime(planned),
-    lagSeconds: planned === null ? 0 : Math.max(0, Math.round((now - planned) / 1000)),
+    lastSuccessAt: isoTime(lastSuccessAt),
+    nextPollAt: isoTime(isPolled ? nextPollAt : null),
+    lagSeconds: isWanted ? Math.max(0, Math.round((now - pace.dueAt) / 1000)) : 0,
     consecutiveErrors,
-    lastError: lastError && { ...lastError, at: isoTime(lastError.at) },
-    cursorAge: cursorAt === null ? null : Math.round((now - cursorAt) / 1000),
-    quarantine: { count: stream.quarantined, records: records.map(view) },
+    lastError: show(lastError),
+    cause: show(cause()),
+    cursorAge: cursorAt === null ? null : Math.max(0, Math.round((now - cursorAt) / 1000)),
+    quietSince: isPolled && now < pace.namedAt ? isoTime(quietSince(stream, now)) : null,
+    quarantine: { count: stream.quarantined, records: quarantined.map(view) },
   };
 }
 
 function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {
   return { key, state: setAside ? "setAside" : "retrying", tries, error, failedAt: isoTime(failedAt) };
+}
+
+/** Since when a stream that used to be busy has been silent for much longer than ever; null when there is nothing unusual. */
+function quietSince({ sequence, baselinedAt, lastEventAt, longestQuietMs }: StreamRecord, now: number): number | null {
+  if (lastEventAt === null || baselinedAt === null) return null;
+  if (sequence < LEAST_EVENTS || lastEventAt - baselinedAt < LEAST_LIFE_MS) return null;
+  const unusualMs = Math.max(LEAST_QUIET_MS, UNUSUAL_QUIET * longestQuietMs);
+  return now - lastEventAt > unusualMs ? lastEventAt : null;
+}
+
+function lostGrant({ error, updatedAt }: ConnectionRow): StreamError {
+  const message = error?.message ?? "The connection's grant is gone; a person has to reconnect it.";
+  return { code: error?.code ?? "reauth_required", message, at: updatedAt };
 }
 
 function stateOf(

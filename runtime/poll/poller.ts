@@ -5,16 +5,19 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { saveStream, streamsByIds, type StreamError } from "../model/streams.ts";
-import { setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
+import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
+import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Source } from "../read/fetch.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
-import { degradedEvent, recoveredEvent } from "../model/operational.ts";
+import { isNotTold, newsOf, type News } from "./news.ts";
+import { paceOf, type Pace } from "./pace.ts";
 import { readStream, type ReadResult } from "./read.ts";
 import type { Reading } from "./reading.ts";
-import { nextPoll, toSubscriber, type Subscriber } from "./subscriber.ts";
+import { degradedBy, tell, type Report } from "./report.ts";
+import { runAfter, type Schedule } from "./schedule.ts";
+import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { requestHashOf, upgraded } from "./upgrade.ts";
 
 type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log" | "random">;
@@ -39,6 +42,7 @@ const DEADLINE_MS = 3_600_000;
 
 /** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
 export function workPolls(context: PollerContext, needs: PollerNeeds): void {
+  const startedAt = context.clock.now();
   const options = { concurrency: needs.concurrency, perGroup: PER_CONNECTION, deadlineMs: DEADLINE_MS, load };
   context.engine.work<Loaded>("poll", options, async (job, loaded, signal) => {
     if (!loaded) return { done: true };
@@ -48,7 +52,7 @@ export function workPolls(context: PollerContext, needs: PollerNeeds): void {
     if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
       return { done: true, commit: (tx) => saveStream(tx, { ...stream, nextPollAt: null }) };
     }
-    return new Poll(context, needs, job, loaded, connector, compiled).run(signal);
+    return new Poll(context, { ...needs, startedAt }, job, loaded, connector, compiled).run(signal);
   });
 }
 
@@ -62,16 +66,18 @@ async function load(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<number, Lo
 /** One poll of one stream. */
 class Poll {
   readonly #context: PollerContext;
-  readonly #needs: PollerNeeds;
+  readonly #needs: PollerNeeds & { startedAt: number };
   readonly #job: Job;
   #loaded: Loaded;
   readonly #connector: Connector;
   readonly #compiled: CompiledStream;
   readonly #subscribers: readonly Subscriber[];
+  readonly #schedules: readonly Schedule[];
+  readonly #begunAt: number;
 
   constructor(
     context: PollerContext,
-    needs: PollerNeeds,
+    needs: PollerNeeds & { startedAt: number },
     job: Job,
     loaded: Loaded,
     connector: Connector,
@@ -84,6 +90,8 @@ class Poll {
     this.#connector = connector;
     this.#compiled = compiled;
     this.#subscribers = loaded.subscriptions.map((subscription) => toSubscriber(connector, subscription, context.log));
+    this.#schedules = schedulesOf(connector, loaded.subscriptions);
+    this.#begunAt = context.clock.now();
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {
@@ -146,38 +154,61 @@ class Poll {
     const { interruptions } = this.#job;
     const message = `The process has ended ${interruptions} times in a row while this stream was read; polling continues with pauses`;
     const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
-    const recipients = subscriptions.filter(({ degraded }) => !degraded);
+    const recipients = subscriptions.filter(isNotTold);
     await this.#job.transaction(async (tx) => {
       await saveStream(tx, { ...stream, lastError: error });
       if (recipients.length === 0) return;
       await setDegraded(tx, stream.id, true);
-      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
-        degradedEvent(connector, name, subscription, error, at),
-      );
+      await this.#tell(tx, recipients, degradedBy(error));
     }, "note");
     this.#loaded = { ...this.#loaded, subscriptions: subscriptions.map((one) => ({ ...one, degraded: true })) };
   }
 
   #succeeded(read: ReadResult): Outcome {
     const next = read.again ?? this.#next();
-    const { subscriptions } = this.#loaded;
-    const { doubt, lastError } = read.stream;
-    const isHeld = doubt?.isHeld === true;
-    const informed = subscriptions.filter(({ degraded }) => degraded !== isHeld);
+    const stream = { ...this.#withEvents(read), nextPollAt: next };
+    const hasNews = this.#newsOf(read.stream, this.#loaded.subscriptions).length > 0;
+    const isHeld = stream.doubt?.isHeld === true;
     return {
       runAgainAt: next,
       attempt: "reset",
-      relaxed: read.nothingNew && informed.length === 0,
+      relaxed: read.nothingNew && !hasNews,
       commit: async (tx) => {
         await read.commit(tx);
-        await saveStream(tx, { ...read.stream, nextPollAt: next });
-        if (informed.length === 0) return;
-        await setDegraded(tx, read.stream.id, isHeld);
-        const held: typeof recoveredEvent = (connector, name, subscription, at) =>
-          degradedEvent(connector, name, subscription, lastError!, at);
-        await this.#emit(tx, informed, isHeld ? held : recoveredEvent);
+        await saveStream(tx, stream);
+        if (!hasNews) return;
+        // The watch may have reported meanwhile what was not reported when the poll began.
+        const news = this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id]));
+        await setDegraded(tx, stream.id, isHeld);
+        for (const { recipients, report } of news) await this.#tell(tx, recipients, report);
       },
     };
+  }
+
+  #newsOf(read: StreamRecord, subscriptions: readonly SubscriptionRecord[]): News[] {
+    const [{ stream: before }, compiled, schedules, begunAt] = [
+      this.#loaded,
+      this.#compiled,
+      this.#schedules,
+      this.#begunAt,
+    ];
+    return newsOf({
+      before,
+      read,
+      subscriptions,
+      compiled,
+      schedules,
+      begunAt,
+      startedAt: this.#needs.startedAt,
+      clock: this.#context.clock,
+    });
+  }
+
+  #withEvents({ stream, events }: ReadResult): StreamRecord {
+    if (events === 0) return stream;
+    const now = this.#context.clock.now();
+    const quietMs = now - (stream.lastEventAt ?? now);
+    return { ...stream, lastEventAt: now, longestQuietMs: Math.max(stream.longestQuietMs, quietMs) };
   }
 
   async #failed(error: unknown): Promise<Outcome> {
@@ -186,34 +217,43 @@ class Poll {
     // Pages were committed meanwhile: the checkpoint in the store is newer than the one that was loaded.
     const [current] = await streamsByIds(db, [this.#loaded.stream.id]);
     if (!current) return { done: true };
-    const failure = failureOf(error, current, { now: clock.now(), planned: this.#next(), random });
+    const now = clock.now();
+    const interval = runAfter(this.#schedules, current.id, now, 1) - now;
+    const pace = this.#paceOf(current, now);
+    const failure = failureOf(error, current, { now, planned: this.#next(), interval, pace, random });
     const { stream, isLimit, isDegraded } = failure;
     const facts = { connection: connection.id, connector: this.#connector.name, stream: stream.stream, err: error };
     if (isLimit) log.info(facts, "the vendor asked to wait");
     else log.warn(facts, "a poll failed");
-    const recipients = isDegraded ? subscriptions.filter(({ degraded }) => !degraded) : [];
+    const isToTell = isDegraded && subscriptions.some(isNotTold);
     const commit = async (tx: Tx): Promise<void> => {
       await saveStream(tx, stream);
-      if (recipients.length === 0) return;
+      if (!isToTell) return;
+      const recipients = (await activeSubscriptions(tx, [stream.id])).filter(isNotTold);
       await setDegraded(tx, stream.id, true);
-      await this.#emit(tx, recipients, (connector, name, subscription, at) =>
-        degradedEvent(connector, name, subscription, failure.error, at),
-      );
+      await this.#tell(tx, recipients, degradedBy(failure.error));
     };
     const { nextPollAt } = stream;
     return nextPollAt === null ? { done: true, commit } : { runAgainAt: nextPollAt, attempt: "count", commit };
   }
 
   #next(): number {
-    return nextPoll(this.#loaded.stream.id, this.#subscribers, this.#context.clock.now());
+    return nextPoll(this.#loaded.stream.id, this.#schedules, this.#context.clock.now());
   }
 
-  async #emit(tx: Tx, recipients: readonly SubscriptionRecord[], event: typeof recoveredEvent): Promise<void> {
-    const at = this.#context.clock.now();
-    const { name } = this.#connector;
-    await this.#context.emit(
+  #paceOf(stream: StreamRecord, now: number): Pace {
+    return paceOf(stream, { ...this.#loaded, schedules: this.#schedules, now, clock: this.#context.clock });
+  }
+
+  async #tell(tx: Tx, recipients: readonly SubscriptionRecord[], report: Report): Promise<void> {
+    const { emit, clock } = this.#context;
+    await tell(
+      emit,
       tx,
-      recipients.map((subscription) => event(name, this.#compiled.name, subscription, at)),
+      { connector: this.#connector.name, stream: this.#compiled.name },
+      recipients,
+      report,
+      clock.now(),
     );
   }
 }

@@ -42,6 +42,20 @@ export function nextRun(schedule: Schedule, offset: number, now: number): number
   return Math.floor((now - phase) / interval) * interval + phase + interval;
 }
 
+/**
+ * When a stream is to have been read for the `count`th time after `since`, for the schedule that asks for it first. Equal intervals
+ * count from `since` itself, wherever in its interval that was.
+ */
+export function runAfter(schedules: readonly Schedule[], offset: number, since: number, count: number): number {
+  const runs = schedules.map((schedule) => {
+    if ("everySeconds" in schedule) return since + count * schedule.everySeconds * 1000;
+    let at = since;
+    for (let run = 0; run < count; run++) at = nextRun(schedule, offset, at);
+    return at;
+  });
+  return Math.min(...runs);
+}
+
 /** Neighbouring numbers far apart: Knuth's multiplicative hash. */
 const spread = (n: number): number => Math.imul(n, 2654435761) >>> 0;
 

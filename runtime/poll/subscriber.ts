@@ -29,14 +29,19 @@ export function toSubscriber(
   };
 }
 
-/** When a stream is read next: as soon as the first of its subscribers asks for it. Milliseconds since the epoch. */
-export function nextPoll(stream: number, subscribers: readonly Subscriber[], now: number): number {
-  return Math.min(...subscribers.map((subscriber) => nextRun(scheduleOf(subscriber), stream, now)));
+/** When a stream is read next: as soon as the first of its schedules asks for it. Milliseconds since the epoch. */
+export function nextPoll(stream: number, schedules: readonly Schedule[], now: number): number {
+  return Math.min(...schedules.map((schedule) => nextRun(schedule, stream, now)));
 }
 
-function scheduleOf({ subscription, trigger }: Subscriber): Schedule {
-  const { everySeconds, schedule, timeZone } = subscription;
-  if (everySeconds !== null) return { everySeconds };
-  if (schedule !== null) return { cron: schedule, timeZone: timeZone ?? undefined };
-  return defaultSchedule(trigger.definition.schedule?.default ?? "*/5 * * * *");
+/** When these subscriptions ask to be read for. Without their connector, a trigger's own schedule is not known. */
+export function schedulesOf(
+  connector: Connector | undefined,
+  subscriptions: readonly SubscriptionRecord[],
+): Schedule[] {
+  return subscriptions.map(({ everySeconds, schedule, timeZone, trigger }) => {
+    if (everySeconds !== null) return { everySeconds };
+    if (schedule !== null) return { cron: schedule, timeZone: timeZone ?? undefined };
+    return defaultSchedule(connector?.triggers.get(trigger)?.definition.schedule?.default ?? "*/5 * * * *");
+  });
 }

@@ -7,6 +7,7 @@ import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import { newestQuarantined, retryQuarantined } from "../model/quarantine.ts";
 import { streamsByIds } from "../model/streams.ts";
 import {
+  activeSubscriptions,
   subscriptionQuery,
   subscriptionResume,
   subscriptions,
@@ -69,7 +70,7 @@ export interface Subscriptions {
 
 /** Makes the service of subscriptions. */
 export function createSubscriptions(
-  { db, clock }: Pick<Context, "db" | "clock">,
+  { db, clock, engine, connectors }: Pick<Context, "db" | "clock" | "engine" | "connectors">,
   { wiring }: { wiring: Wiring },
 ): Subscriptions {
   const find = async (sql: Sql, id: string, scope: Scope = {}): Promise<SubscriptionRecord> => {
@@ -134,7 +135,10 @@ export function createSubscriptions(
       const connection = await findConnection(db, subscription.connection);
       const quarantined =
         stream!.quarantined === 0 ? [] : await newestQuarantined(db, subscription.stream, MOST_QUARANTINED);
-      return healthOf(subscription, stream!, connection, quarantined, clock.now());
+      const readers = await activeSubscriptions(db, [subscription.stream]);
+      const connector = connection && connectors.get(connection.connector);
+      const trouble = engine.trouble?.();
+      return healthOf({ subscription, stream: stream!, connection, connector, readers, trouble, quarantined, clock });
     },
   };
 }

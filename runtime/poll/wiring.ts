@@ -6,8 +6,16 @@ import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
-import { acceptDeletions, continueSequence, deleteStream, ensureStream, streamsByIds } from "../model/streams.ts";
 import {
+  acceptDeletions,
+  continueSequence,
+  deleteStream,
+  ensureStream,
+  expectReads,
+  streamsByIds,
+} from "../model/streams.ts";
+import {
+  activeSubscriptions,
   isStreamUsed,
   newSubscription,
   subscriptionChanges,
@@ -21,6 +29,7 @@ import { shortHash } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subject } from "./check.ts";
 import { pollJob } from "./jobs.ts";
+import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
@@ -63,6 +72,14 @@ export function createWiring({
   const poll: Wiring["poll"] = async (tx, { stream, connection }) =>
     engine.enqueue(tx, [pollJob(stream, connection, clock.now())]);
 
+  /** Has a stream read for one more subscription: its health counts from here when it was not read before. */
+  const begin = async (tx: Tx, subscription: SubscriptionRecord): Promise<void> => {
+    const { stream } = subscription;
+    const now = clock.now();
+    if ((await activeSubscriptions(tx, [stream])).length === 1) await expectReads(tx, [stream], now, now + LEAST_MS);
+    await poll(tx, subscription);
+  };
+
   return {
     poll,
 
@@ -100,7 +117,7 @@ export function createWiring({
         updatedAt: now,
       };
       await subscriptions.insert(tx, subscription);
-      await poll(tx, subscription);
+      await begin(tx, subscription);
       return subscription;
     },
 
@@ -124,7 +141,7 @@ export function createWiring({
       }
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
-      if (after.status === "active") await poll(tx, after);
+      if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
       return after;
     },
 
@@ -152,7 +169,7 @@ export function createWiring({
         const gap = { from: before.updatedAt, to: lastSuccessAt, reason: "paused" } as const;
         await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
       }
-      await poll(tx, after);
+      await begin(tx, after);
       return after;
     },
   };

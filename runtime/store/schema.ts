@@ -223,6 +223,14 @@ export const migrations: readonly Migration[] = [
     `create index quarantine_by_failure on quarantine (stream, failed_at, key)`,
     `alter table streams add column quarantined ${d.bigint} not null default 0`,
   ],
+  (d) => [
+    `alter table streams add column expected_since ${d.bigint} not null default 0`,
+    `update streams set expected_since = coalesce((select min(created_at) from subscriptions where stream = streams.id), 0)`,
+    `alter table streams add column watch_at ${d.bigint} not null default 0`,
+    `create index streams_by_watch on streams (watch_at)`,
+    `alter table streams add column last_event_at ${d.bigint}`,
+    `alter table streams add column longest_quiet_ms ${d.bigint} not null default 0`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -1,12 +1,19 @@
 import { describe, expect, it } from "vitest";
+import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
-import type { StreamRecord } from "../../runtime/model/streams.ts";
-import { DEGRADED_AFTER, failureOf, LIMITED_WAIT, LONGEST_RETRY, SHORTEST_RETRY } from "../../runtime/poll/failure.ts";
+import type { Checkpoint, StreamRecord } from "../../runtime/model/streams.ts";
+import type { SubscriptionRecord } from "../../runtime/model/subscriptions.ts";
+import { failureOf, LIMITED_WAIT, LONGEST_RETRY, SHORTEST_RETRY } from "../../runtime/poll/failure.ts";
+import { DEGRADED_AFTER, LEAST_MS, LONGEST_READ_MS, NAMED_AFTER, paceOf } from "../../runtime/poll/pace.ts";
+import type { Schedule } from "../../runtime/poll/schedule.ts";
 
 const now = Date.parse("2026-11-21T12:00:00Z");
 const MINUTE = 60_000;
 
-function stream(consecutiveErrors: number): StreamRecord {
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+function stream(consecutiveErrors: number, changes: Partial<StreamRecord> = {}): StreamRecord {
   return {
     id: 1,
     connection: "con_1",
@@ -30,16 +37,43 @@ function stream(consecutiveErrors: number): StreamRecord {
     deletionsAcceptedAt: null,
     refusals: 0,
     verifiedAt: null,
+    expectedSince: 0,
+    watchAt: 0,
+    lastEventAt: null,
+    longestQuietMs: 0,
+    ...changes,
   };
 }
 
 const refused = new HooklineError("vendor_error", "acme /items: the vendor answered 403");
 
-/** Milliseconds until the next try after this many failures before. */
-function wait(before: number, { interval = 5 * MINUTE, random = 0.5, error = refused } = {}): number {
-  const failure = failureOf(error, stream(before), { now, planned: now + interval, random: () => random });
-  return failure.stream.nextPollAt! - now;
+const subscription = { createdAt: now - 100 * HOUR } as SubscriptionRecord;
+const every = (minutes: number): Schedule => ({ everySeconds: minutes * 60 });
+
+interface Given {
+  interval?: number;
+  random?: number;
+  error?: unknown;
+  /** When it fails, milliseconds after `now`. */
+  later?: number;
 }
+
+function fail(
+  current: StreamRecord,
+  { interval = 5 * MINUTE, random = 0.5, error = refused, later = 0 }: Given = {},
+): ReturnType<typeof failureOf> {
+  const at = now + later;
+  const pace = paceOf(current, {
+    subscriptions: [subscription],
+    schedules: [every(interval / MINUTE)],
+    now: at,
+    clock: new ManualClock(at),
+  });
+  return failureOf(error, current, { now: at, planned: at + interval, interval, pace, random: () => random });
+}
+
+/** Milliseconds until the next try after this many failures before. */
+const wait = (before: number, given: Given = {}): number => fail(stream(before), given).stream.nextPollAt! - now;
 
 describe("a failed poll", () => {
   it("is tried again after 15 seconds, then after twice as long each time, up to an hour", () => {
@@ -63,16 +97,13 @@ describe("a failed poll", () => {
     expect(wait(0, { random: 1 })).toBe(18_000);
   });
 
-  it("is reported from the third failure in a row on, and not before", () => {
-    expect(DEGRADED_AFTER).toBe(3);
-    const at = { now, planned: now, random: () => 0.5 };
-    expect([0, 1, 2, 3].map((before) => failureOf(refused, stream(before), at).isDegraded)).toEqual([
-      false,
-      false,
-      true,
-      true,
-    ]);
-    expect(failureOf(refused, stream(2), at).stream).toMatchObject({
+  it("is reported once nothing has succeeded for three intervals, and at least 15 minutes", () => {
+    expect([NAMED_AFTER, DEGRADED_AFTER, LEAST_MS]).toEqual([2, 3, 15 * MINUTE]);
+    const isDegraded = (interval: number, later: number): boolean =>
+      fail(stream(0, { lastSuccessAt: now }), { interval: interval * MINUTE, later }).isDegraded;
+    expect([isDegraded(1, 15 * MINUTE - 1), isDegraded(1, 15 * MINUTE)]).toEqual([false, true]);
+    expect([isDegraded(60, 3 * HOUR - 1), isDegraded(60, 3 * HOUR)]).toEqual([false, true]);
+    expect(fail(stream(2)).stream).toMatchObject({
       consecutiveErrors: 3,
       lastPollAt: now,
       lastSuccessAt: now - MINUTE,
@@ -81,26 +112,62 @@ describe("a failed poll", () => {
   });
 
   it.each(["rate_limited", "quota_exceeded"] as const)(
-    "of %s waits as long as is asked, else a minute, and counts as no failure",
+    "of %s is reported all the same, and counts as no failure",
     (code) => {
-      expect(LIMITED_WAIT).toBe(60_000);
-      expect(wait(2, { error: new HooklineError(code, "slow down") })).toBe(60_000);
-      expect(wait(2, { error: new HooklineError(code, "slow down", { retry: {} }) })).toBe(60_000);
-      const asked = new HooklineError(code, "slow down", { retry: { after: 1 } });
-      expect(wait(2, { error: asked })).toBe(1);
-      const failure = failureOf(asked, stream(2), { now, planned: now, random: () => 0.5 });
-      expect(failure).toMatchObject({ isLimit: true, isDegraded: false, stream: { consecutiveErrors: 2 } });
+      const failure = fail(stream(2), { error: new HooklineError(code, "slow down"), later: 15 * MINUTE });
+      expect(failure).toMatchObject({ isLimit: true, isDegraded: true, stream: { consecutiveErrors: 2 } });
     },
   );
 
+  it.each(["rate_limited", "quota_exceeded"] as const)(
+    "of %s is tried again no more often than the schedule, and less and less often, up to once an hour",
+    (code) => {
+      expect(LIMITED_WAIT).toBe(MINUTE);
+      const error = new HooklineError(code, "slow down", { retry: {} });
+      const waits: number[] = [];
+      let current = stream(0);
+      for (let later = 0; waits.length < 8; later = current.nextPollAt! - now) {
+        current = fail(current, { error, later }).stream;
+        waits.push((current.nextPollAt! - now - later) / MINUTE);
+      }
+      expect(waits).toEqual([5, 5, 5, 6, 12, 24, 48, 60]);
+      expect(wait(0, { error, interval: MINUTE / 2 })).toBe(LIMITED_WAIT);
+      expect(wait(0, { error, interval: 2 * HOUR })).toBe(2 * HOUR);
+      expect(wait(0, { error, random: 0 })).toBe(5 * MINUTE);
+    },
+  );
+
+  it("waits once as short as a vendor asks; when it limits again, no shorter than the schedule", () => {
+    const error = new HooklineError("rate_limited", "slow down", { retry: { after: 1 } });
+    expect(wait(2, { error })).toBe(1);
+    const repeated = stream(2, { lastError: { code: "quota_exceeded", message: "", at: now - 1 } });
+    expect(fail(repeated, { error }).stream.nextPollAt).toBe(now + 5 * MINUTE);
+    const long = new HooklineError("rate_limited", "slow down", { retry: { after: 2 * HOUR } });
+    expect(fail(repeated, { error: long }).stream.nextPollAt).toBe(now + 2 * HOUR);
+    const before = stream(2, { lastError: { code: "quota_exceeded", message: "", at: now - 2 * MINUTE } });
+    expect(fail(before, { error }).stream.nextPollAt).toBe(now + 1);
+  });
+
+  it("in the middle of a long read that makes progress is the first again, and reports nothing for a day", () => {
+    expect(LONGEST_READ_MS).toBe(24 * HOUR);
+    const reading = (begun: number, progressAt: number): StreamRecord => {
+      const checkpoint = { complete: true, startedAt: now - begun, progressAt, mode: "diff" } as Checkpoint;
+      return stream(9, { checkpoint, lastSuccessAt: now - begun });
+    };
+    expect(fail(reading(DAY - 1, now - 1))).toMatchObject({ isDegraded: false, stream: { consecutiveErrors: 1 } });
+    expect(fail(reading(DAY, now - 1))).toMatchObject({ isDegraded: true });
+    expect(fail(reading(DAY - 1, now - 15 * MINUTE)).isDegraded).toBe(true);
+    expect(fail(reading(DAY - 1, now - 15 * MINUTE + 1)).isDegraded).toBe(false);
+    expect(fail(reading(2 * DAY, now - 1), { interval: DAY }).isDegraded).toBe(false);
+  });
+
   it("of a grant that is gone plans nothing and reports nothing: the connection has been reported", () => {
-    const gone = new HooklineError("reauth_required", "the grant is gone");
-    const failure = failureOf(gone, stream(5), { now, planned: now, random: () => 0.5 });
+    const failure = fail(stream(5), { error: new HooklineError("reauth_required", "the grant is gone"), later: HOUR });
     expect(failure).toMatchObject({ isDegraded: false, stream: { nextPollAt: null, consecutiveErrors: 6 } });
   });
 
   it("of our own is called internal", () => {
-    const { error } = failureOf(new TypeError("x is undefined"), stream(0), { now, planned: now, random: () => 0.5 });
+    const { error } = fail(stream(0), { error: new TypeError("x is undefined") });
     expect(error).toEqual({ code: "internal", message: "x is undefined", at: now });
   });
 });

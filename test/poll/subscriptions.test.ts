@@ -136,25 +136,36 @@ describe("a subscription", () => {
     expect(gap).toMatchObject({ type: "stream.gap", data: { subscription, reason: "paused" } });
   });
 
-  it("is degraded after three failures in a row, and recovers, with one event each", async () => {
+  it("is degraded after three intervals without a success, and recovers, with one event each", async () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
-    const subscription = await subscribe("sync_any");
-    for (let i = 0; i < 5; i++) vendor.fail(403, { error: "no" });
-    const told: string[][] = [];
-    for (let i = 0; i < 5; i++) {
-      clock.advance(3_600_000);
+    const subscription = await subscribe("sync_any", { everySeconds: 3600 });
+    const { lastSuccessAt } = await runtime.subscriptions.health(subscription);
+    for (let i = 0; i < 40; i++) vendor.fail(403, { error: "no" });
+    const told: string[] = [];
+    const lags: number[] = [];
+    const isNamed: boolean[] = [];
+    for (let hour = 1; hour <= 5; hour++) {
+      clock.set(Date.parse(lastSuccessAt!) + hour * 3_600_000);
       await settle();
-      told.push(await seen());
+      told.push(...(await seen()).map((event) => `${hour} ${event}`));
+      const { lagSeconds, cause } = await runtime.subscriptions.health(subscription);
+      lags.push(lagSeconds);
+      isNamed.push(cause?.code === "vendor_error");
     }
-    expect(told).toEqual([[], [], ["subscription.degraded"], [], []]);
-    expect(await runtime.subscriptions.health(subscription)).toMatchObject({ state: "degraded", consecutiveErrors: 5 });
+    expect(told).toEqual(["3 subscription.degraded"]);
+    expect(lags).toEqual([0, 3600, 7200, 10_800, 14_400]);
+    expect(isNamed).toEqual([false, true, true, true, true]);
+    expect((await runtime.subscriptions.health(subscription)).state).toBe("degraded");
+    vendor.faults.length = 0;
     clock.advance(3_600_000);
     await settle();
     expect(await seen()).toEqual(["subscription.recovered"]);
     expect(await runtime.subscriptions.health(subscription)).toMatchObject({
       state: "active",
+      lagSeconds: 0,
       consecutiveErrors: 0,
       lastError: null,
+      cause: null,
     });
   });
 

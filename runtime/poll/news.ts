@@ -1,0 +1,73 @@
+import type { Clock } from "../core/clock.ts";
+import { durationMs } from "../core/duration.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import { recoveredEvent } from "../model/operational.ts";
+import type { StreamRecord } from "../model/streams.ts";
+import type { SubscriptionRecord } from "../model/subscriptions.ts";
+import { causeOf, LATE_MS, LEAST_MS, paceOf } from "./pace.ts";
+import { degradedBy, gapOf, type Report } from "./report.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** What is reported, and to whom. */
+export interface News {
+  recipients: SubscriptionRecord[];
+  report: Report;
+}
+
+interface ReadFacts {
+  /** The stream as it was when the poll began. */
+  before: StreamRecord;
+  /** The stream after a read without an error. */
+  read: StreamRecord;
+  subscriptions: readonly SubscriptionRecord[];
+  compiled: CompiledStream;
+  schedules: readonly Schedule[];
+  /** When the poll began, milliseconds since the epoch. */
+  begunAt: number;
+  /** Since when this process polls. */
+  startedAt: number;
+  clock: Clock;
+}
+
+/** Whether a subscription has no report yet that its stream is behind. */
+export const isNotTold = ({ degraded }: SubscriptionRecord): boolean => !degraded;
+
+/** What is reported after a read without an error. One that is still under way is no success yet. */
+export function newsOf(facts: ReadFacts): News[] {
+  const { read, subscriptions } = facts;
+  if (read.doubt?.isHeld === true) return news(subscriptions.filter(isNotTold), degradedBy(read.lastError!));
+  if (read.checkpoint !== null) return [];
+  const stall = stallOf(facts);
+  const told = subscriptions.filter(({ degraded }) => degraded);
+  const recovered = news([...told, ...stall.flatMap(({ recipients }) => recipients)], recoveredEvent);
+  return [...stall, ...recovered, ...gapsOf(facts)];
+}
+
+/** A stall that ended before anybody could report it, such as that of a process which stood still; one that was not there is no stall. */
+function stallOf({ before, subscriptions, schedules, begunAt: now, startedAt, clock }: ReadFacts): News[] {
+  if (subscriptions.length === 0 || now - (before.lastSuccessAt ?? 0) < LEAST_MS) return [];
+  const pace = paceOf(before, { subscriptions, schedules, now, clock });
+  if (now < Math.max(pace.degradedAt, startedAt + LEAST_MS) + LATE_MS) return [];
+  const recipients = subscriptions.filter((one) => isNotTold(one) && one.createdAt <= pace.since);
+  return news(recipients, degradedBy(causeOf(before, pace, now)));
+}
+
+/** After a stall that was longer than the vendor keeps changes, some may have come and gone. */
+function gapsOf({ before, read, subscriptions, compiled, begunAt }: ReadFacts): News[] {
+  const from = before.lastSuccessAt;
+  const to = read.cursorAt ?? begunAt;
+  const isLost = from !== null && to - from >= keptFor(compiled);
+  // A new baseline has been reported already.
+  if (!isLost || read.baselinedAt !== before.baselinedAt) return [];
+  const recipients = subscriptions.filter(({ backfill }) => backfill === "done");
+  return news(recipients, gapOf({ from, to, reason: "stalled" }));
+}
+
+/** Milliseconds for which the vendor keeps what has changed, where the stream says so. */
+function keptFor({ definition: { cursor, tombstones } }: CompiledStream): number {
+  const spans = [cursor.type === "syncToken" ? cursor.maxAge : undefined, tombstones];
+  return Math.min(...spans.flatMap((span) => (span === undefined ? [] : [durationMs(span)])));
+}
+
+const news = (recipients: SubscriptionRecord[], report: Report): News[] =>
+  recipients.length === 0 ? [] : [{ recipients, report }];
