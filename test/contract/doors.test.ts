@@ -351,6 +351,11 @@ describe("what only a program can give", () => {
       "endpoint/ratePerSecond: is NaN, which JSON cannot carry; give plain data",
     ],
     [
+      "a where with a misspelt property",
+      (h) => h.endpoints.create({ ...endpoint, events: ["contact.*"], where: "record.emailAdress[0].value" }),
+      'endpoint/where: record has no "emailAdress"; did you mean "emailAddresses"?',
+    ],
+    [
       "a value with a number that is none",
       (h) => h.variables.set(null, "a", { value: { most: Infinity } }),
       "variable/value/most: is Infinity, which JSON cannot carry; give plain data",
