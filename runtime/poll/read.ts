@@ -18,6 +18,7 @@ import { settleMoves } from "./moves.ts";
 import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { enriched, keyed } from "./records.ts";
 import { absentAfter } from "./sweep.ts";
+import { isForgotten } from "./verify.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -191,7 +192,8 @@ class StreamRead {
     const { settled, waiting } = compiled.each
       ? settleMoves(records, known, isLastPage)
       : { settled: records, waiting: [] };
-    const { changes, ...difference } = diffPage(settled, known, at.startedAt);
+    const { changes: all, ...difference } = diffPage(settled, known, at.startedAt);
+    const changes = at.complete ? all.filter((change) => !isForgotten(change, compiled, at)) : all;
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
     const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(settled, at)];
     return { difference, events, ...(waiting.length > 0 && { tombstones: waiting.map(({ raw }) => raw) }) };

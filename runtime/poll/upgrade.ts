@@ -8,6 +8,9 @@ import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
+/** Of a cursor, what does not change the meaning of one that is stored. */
+const NO_CHOICES = { per: undefined, initial: undefined, order: undefined };
+
 /** Hash of everything in a manifest that the cursor of a stream depends on; what an answer has to look like is no part of it. */
 export function requestHashOf(compiled: CompiledStream): string {
   let hash = hashes.get(compiled);
@@ -25,7 +28,7 @@ export function requestHashOf(compiled: CompiledStream): string {
     const { optional: _, expect: _expect, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
-    const { per: _per, initial: _initial, ...cursor } = { per: undefined, initial: undefined, ...how };
+    const { per: _per, initial: _initial, order: _order, ...cursor } = { ...NO_CHOICES, ...how };
     const read = { request, ...(ofItems && { each }), records, pagination, cursor, deleted, watch, enrich };
     hash = shortHash(canonicalJson(read));
     hashes.set(compiled, hash);
