@@ -143,7 +143,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
   workPolls(context, {
     ...reading,
-    releasesDeletions: true,
+    releasesDeletions: options.unusualDeletions === "release",
     concurrency: polls,
     onPoll: (poll) => metrics.polled(poll),
   });

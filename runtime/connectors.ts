@@ -1,4 +1,5 @@
 import { HooklineError, withFaults, type Fault } from "./core/errors.ts";
+import { rememberTokenPrefixes } from "./core/secrets.ts";
 import { checkManifest } from "./manifest/check.ts";
 import { compileConnector, type Connector } from "./manifest/connector.ts";
 import { isManifestPath, loadManifest, type LoadedManifest } from "./manifest/load.ts";
@@ -32,10 +33,16 @@ export async function loadConnectors(sources: readonly (string | object)[]): Pro
         message: `${JSON.stringify(connector.name)} is given twice; give each connector once`,
       });
     connectors.set(connector.name, connector);
+    rememberTokenPrefixes(tokenPrefixes(connector));
   }
   if (misplaced.length > 0) throw withFaults("invalid_config", "The connectors have", misplaced);
   if (faults.length > 0) throw withFaults("invalid_manifest", "The manifests have", faults);
   return connectors;
+}
+
+function tokenPrefixes({ manifest: { authentication } }: Connector): readonly string[] {
+  const methods = "oneOf" in authentication ? authentication.oneOf : [authentication];
+  return methods.flatMap((method) => ("tokenPrefixes" in method ? (method.tokenPrefixes ?? []) : []));
 }
 
 /** Built-in manifests are checked by their tests: a start does not pay for it again. */

@@ -2,10 +2,10 @@ import configSchema from "../schemas/config.schema.json" with { type: "json" };
 import { rangeFault } from "./core/addresses.ts";
 import { createVault } from "./core/crypto.ts";
 import { addFaults, HooklineError, unknownName, type Fault } from "./core/errors.ts";
-import { isObject, isPlainObject, joinPointer, notJson, plainJson } from "./core/json.ts";
+import { isObject, joinPointer, plainFault, plainJson } from "./core/json.ts";
 import { builtInConnectors, isManifestPath, unknownConnector } from "./manifest/load.ts";
 import { compileSchema } from "./manifest/validate.ts";
-import { moduleFaults, MODULES } from "./modules.ts";
+import { moduleFaults } from "./modules.ts";
 import { parseLocation } from "./store/location.ts";
 
 /** The store of a runtime that is given none. */
@@ -15,27 +15,17 @@ export const MEMORY = "sqlite::memory:";
 type Given = Readonly<Record<string, unknown>>;
 
 const text = { type: "string", minLength: 1 };
-const { store, clients, servers, network, retention, concurrency, baseUrl, returnOrigins, apiKey } =
-  configSchema.properties;
+const { $schema: _schema, port: _port, host: _host, log: _log, ...shared } = configSchema.properties;
 
 /** The configuration file's schema, without what only a service has, and with what only a program can give. */
 const schema = {
   type: "object",
   additionalProperties: false,
   properties: {
-    store,
-    clients,
-    servers,
-    network,
-    retention,
-    concurrency,
-    baseUrl,
-    returnOrigins,
-    apiKey,
+    ...shared,
     connectors: { type: "array", uniqueItems: true, items: { type: ["string", "object"], minLength: 1 } },
     // Empty text is a variable that the environment does not have.
     encryptionKeys: { type: "array", items: { type: "string" } },
-    modules: { type: "array", uniqueItems: true, items: { enum: MODULES } },
     authenticate: {},
     logger: {},
     clock: {},
@@ -55,9 +45,10 @@ export function optionFaults(options: unknown): Fault[] {
   const data = Object.entries(given).map(([name, value]) => [name, FUNCTIONS.has(name) ? null : value] as const);
   const faults: Fault[] = [];
   const add = (found: Iterable<Fault>): void => addFaults(faults, found);
-  const isKnown = (pointer: string): boolean => Object.hasOwn(schema.properties, pointer.split("/")[1]!);
-  const strange = [...notJson(Object.fromEntries(data))].filter(isKnown);
-  add(strange.map((pointer) => ({ pointer, message: "must be plain data, as JSON has it" })));
+  for (const [name, value] of data) {
+    const fault = Object.hasOwn(schema.properties, name) ? plainFault(value) : undefined;
+    if (fault !== undefined) add([{ ...fault, pointer: joinPointer("", name) + fault.pointer }]);
+  }
   add(compileSchema(schema)(Object.fromEntries(data.map(([name, value]) => [name, plainJson(value) ?? null]))));
   add(storeFaults(given));
   add(keyFaults(given));
@@ -68,6 +59,13 @@ export function optionFaults(options: unknown): Fault[] {
   add(moduleFaults(listOf(given.modules)));
   add(functionFaults(given));
   return faults;
+}
+
+/** True for an object that a literal, JSON or `Object.create(null)` made: its own properties are all there is to it. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (!isObject(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 const MAKE_KEY = `node -e "console.log(require('node:crypto').randomBytes(32).toString('base64'))"`;

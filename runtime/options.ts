@@ -34,6 +34,11 @@ export interface RuntimeOptions {
   apiKey?: string | undefined;
   /** Days that events, and finished deliveries, are kept; default 30 each. */
   retention?: { eventsDays?: number | undefined; deliveriesDays?: number | undefined } | undefined;
+  /**
+   * When most records of a stream are missing in two complete reads, they are not reported as deleted until a person accepts it.
+   * `release` (the default) reports them after a day in which all reads agreed, `hold` waits for the person.
+   */
+  unusualDeletions?: "release" | "hold" | undefined;
   /** At once in this process: polls (default 64), deliveries (128), deliveries to one endpoint (32). */
   concurrency?: { polls?: number; deliveries?: number; perEndpoint?: number } | undefined;
   /** What there is besides connecting, polling and delivering; default everything. Saves tables, routes and imports. */
@@ -59,6 +64,7 @@ export interface ResolvedOptions {
   authenticate: HostLogin | undefined;
   apiKey: string | undefined;
   retention: { eventsDays: number; deliveriesDays: number };
+  unusualDeletions: "release" | "hold";
   concurrency: { polls: number; deliveries: number; perEndpoint: number };
   modules: readonly ModuleName[];
   clock: Clock;
@@ -92,6 +98,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
       eventsDays: given.retention?.eventsDays ?? 30,
       deliveriesDays: given.retention?.deliveriesDays ?? 30,
     },
+    unusualDeletions: given.unusualDeletions ?? "release",
     concurrency: {
       polls: given.concurrency?.polls ?? 64,
       deliveries: given.concurrency?.deliveries ?? 128,

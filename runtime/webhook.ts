@@ -13,6 +13,10 @@ export interface Change<
   change: Kind;
   /** What entered, left or became different, of the values the trigger watches. */
   changes?: Record<string, unknown>;
+  /** The ids by which the record was known before, of an update in which the vendor gave it another. */
+  previousKeys?: string[];
+  /** The id of the record that took this one in, of a deletion by a merge. */
+  mergedInto?: string;
   /** True for a record that was there before the subscription. */
   backfill: boolean;
   /** The record in common terms. */

@@ -86,6 +86,14 @@ export interface Config {
     deliveriesDays?: number;
   };
   /**
+   * When most records of a stream are missing in two complete reads, they are not reported as deleted until a person accepts it. `release` (the default) reports them after a day in which all reads agreed; `hold` waits for the person.
+   */
+  unusualDeletions?: "release" | "hold";
+  /**
+   * What there is besides connecting, polling and delivering; everything when left out. `sync` and `flows` need `act`.
+   */
+  modules?: ("act" | "sync" | "flows")[];
+  /**
    * Limits of parallel work in this process.
    */
   concurrency?: {

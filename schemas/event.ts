@@ -175,6 +175,16 @@ export interface RecordEventData {
     [k: string]: WatchedChange;
   };
   /**
+   * Of an update: keys under which the record was known before the vendor gave it another.
+   *
+   * @minItems 1
+   */
+  previousKeys?: string[];
+  /**
+   * Of a deletion: key of the record that this one was merged into.
+   */
+  mergedInto?: string;
+  /**
    * Whether the record existed before the subscription began.
    */
   backfill: boolean;

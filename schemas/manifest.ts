@@ -38,6 +38,12 @@ export type Template = unknown;
  */
 export type Label = string;
 /**
+ * How the vendor's tokens and keys begin, so that one is removed from logs, errors and attempt records even where it was never seen before.
+ *
+ * @maxItems 20
+ */
+export type TokenPrefixes = string[];
+/**
  * What an error means, and so what is done about it.
  */
 export type ErrorClass =
@@ -312,6 +318,7 @@ export interface Oauth2Authentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * Values of the token answer kept on the connection and read as $connection.<name>; without a token answer, of the test's answer.
@@ -421,6 +428,7 @@ export interface BearerAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * A key in a header or in the query.
@@ -448,6 +456,7 @@ export interface ApiKeyAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * User name and password (RFC 7617).
@@ -583,13 +592,13 @@ export interface Stream {
    */
   accept?: Accept;
   /**
-   * Raised when keys, cursor or request change so that stored state cannot be used any more; 1 when not given.
+   * Raised when request, cursor or records change; 1 when not given.
    */
   cursorVersion?: number;
   /**
-   * After a raise: rebaseline reads everything silently, resync reads everything and emits what differs.
+   * After a raise: rebaseline reads everything silently, resync reads everything and emits what differs, keep goes on at the cursor, which still holds.
    */
-  migrate?: "rebaseline" | "resync";
+  migrate?: "rebaseline" | "resync" | "keep";
   /**
    * JMESPath on the record: true when the vendor reports it deleted.
    */
@@ -828,7 +837,7 @@ export interface Records {
    */
   expect?: JsonSchema;
   /**
-   * Pointers to what identifies a record permanently; for a single record without an id, the input it was asked for by.
+   * Pointers to what identifies a record permanently, each to text, a number or a list; for a single record without an id, the input it was asked for by.
    */
   primaryKey: Pointer | Pointer[] | string;
   /**
@@ -840,17 +849,39 @@ export interface Records {
    */
   fingerprint?: Reshape;
   /**
-   * List of keys the record had before, after a merge for instance.
+   * List of keys the record had before. When it is new and one of them is known, it was renamed; when it is known itself, the record with that key was merged into it.
    */
   previousKeys?: Pointer;
+  former?: FormerRecords;
   /**
    * When the record last changed; needed for a first poll that starts at a time.
    */
   timestamp?: ValueExpression;
   /**
+   * When the record was created; needed where the stream's input or a window filters at the vendor. A record from before the first read that comes into view is then updated, not created.
+   */
+  createdAt?: ValueExpression;
+  /**
    * How long an incremental stream remembers a record it no longer sees; forever when not given.
    */
   remember?: Duration;
+}
+/**
+ * How the version of the manifest before knew a record, where that was another way. A record that is known so, and as it was then, makes no event; from then on it is known in the new way.
+ */
+export interface FormerRecords {
+  /**
+   * What identified it.
+   */
+  primaryKey?: Pointer | Pointer[];
+  /**
+   * What changed with every change of it, where it had no fingerprint.
+   */
+  versionKey?: Pointer;
+  /**
+   * What of it mattered.
+   */
+  fingerprint?: Reshape;
 }
 /**
  * An opaque token from the last page; when it expires everything is read and compared.

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { HooklineError } from "../runtime/core/errors.ts";
+import { MODULES } from "../runtime/modules.ts";
 import { resolveOptions } from "../runtime/options.ts";
 import { createRuntime } from "../runtime/runtime.ts";
+import configSchema from "../schemas/config.schema.json" with { type: "json" };
 import { ENCRYPTION_KEY } from "./fixtures/compose.ts";
 
 /** What createRuntime says of options that a program without types may hand in. */
@@ -17,6 +19,13 @@ function faultsOf(options: unknown): string[] {
 }
 
 describe("the options of a runtime", () => {
+  it("say what becomes of deletions that are held, and name each module there is", () => {
+    expect(resolveOptions({}).unusualDeletions).toBe("release");
+    expect(resolveOptions({ unusualDeletions: "hold" }).unusualDeletions).toBe("hold");
+    expect(faultsOf({ unusualDeletions: "never" })).toEqual(['/unusualDeletions must be one of "release", "hold"']);
+    expect(configSchema.properties.modules.items.enum).toEqual(MODULES);
+  });
+
   it("are all refused at once, each with its place and its remedy", () => {
     expect(
       faultsOf({
@@ -30,10 +39,10 @@ describe("the options of a runtime", () => {
       }),
     ).toEqual([
       '/stroe unknown property "stroe"; did you mean "store"?',
-      expect.stringMatching(/^\/network\/allow\/0 must match .*, for example "10.1.0.0\/16"$/),
-      "/retention/eventsDays must be >= 1",
-      "/concurrency/polls must be >= 1",
       "/apiKey must not be empty",
+      expect.stringMatching(/^\/network\/allow\/0 must match .*, for example "10.1.0.0\/16"$/),
+      "/retention/eventsDays must be at least 1",
+      "/concurrency/polls must be at least 1",
       '/baseUrl "app.example" is not an http(s) URL; write it like https://app.example/integrations',
       '/connectors/0 Connector "google-contactss" does not exist; did you mean "google-contacts"? A manifest of your own is given by its path',
     ]);
@@ -66,10 +75,10 @@ describe("the options of a runtime", () => {
     [{ authenticate: "me" }, "/authenticate must be a function (request) => principal or null"],
     [{ clock: {} }, "/clock must have now(), milliseconds since the epoch"],
     [null, " must be an object of options"],
-    [{ apiKey: () => "key" }, "/apiKey must be plain data, as JSON has it"],
-    [{ baseUrl: 1n }, "/baseUrl must be plain data, as JSON has it"],
+    [{ apiKey: () => "key" }, "/apiKey is a function, which JSON cannot carry; give plain data"],
+    [{ baseUrl: 1n }, "/baseUrl is a bigint, which JSON cannot carry; give plain data"],
     [{ connectors: [null] }, "/connectors/0 must be a string or object, not null"],
-    [{ connectors: [undefined] }, "/connectors/0 must be plain data, as JSON has it"],
+    [{ connectors: [undefined] }, "/connectors/0 is undefined, which JSON cannot carry; give plain data"],
     [{ connectors: ["gmail", "gmail"] }, "/connectors has the same item twice, at 0 and 1"],
     [{ connectors: ["gmail", { name: "gmail" }] }, '/connectors/1 "gmail" is given twice; give each connector once'],
     [
@@ -108,9 +117,13 @@ describe("the options of a runtime", () => {
     [new Date(), " must be an object of options"],
     [new URL("https://app.example"), " must be an object of options"],
     [Object.create({ baseUrl: "https://a.example" }), " must be an object of options"],
-    [{ retention: new Map([["eventsDays", 1]]) }, "/retention must be plain data, as JSON has it"],
-    [{ retention: { eventsDays: () => 1 } }, "/retention/eventsDays must be plain data, as JSON has it"],
-    [{ concurrency: { polls: Number.NaN } }, "/concurrency/polls must be plain data, as JSON has it"],
+    [{ retention: new Map([["eventsDays", 1]]) }, "/retention is a Map, which JSON cannot carry; give plain data"],
+    [
+      { retention: { eventsDays: () => 1 } },
+      "/retention/eventsDays is a function, which JSON cannot carry; give plain data",
+    ],
+    [{ concurrency: { polls: Number.NaN } }, "/concurrency/polls is NaN, which JSON cannot carry; give plain data"],
+    [{ apiKey: "a\0b" }, "/apiKey has the character U+0000, which cannot be stored; remove it"],
     [{ stroe: () => "x" }, '/stroe unknown property "stroe"; did you mean "store"?'],
   ])("are refused: %o", (options, fault) => {
     expect(faultsOf(options)).toEqual([fault]);

@@ -34,7 +34,7 @@ export function checkReturnTo(origins: readonly string[], returnTo: string | und
   if (!sound || !origins.includes(url.origin)) {
     throw new HooklineError(
       "invalid_url",
-      `returnTo must lead to one of ${origins.join(", ")}; allow its origin in the configuration`,
+      `returnTo must lead to one of ${origins.join(", ")}; add its origin to returnOrigins`,
     );
   }
   return url.href;

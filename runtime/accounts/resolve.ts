@@ -52,8 +52,9 @@ async function ofConnector(sql: Sql, connector: string, { user, workspace }: Ask
       throw new HooklineError("conflict", message);
     }
   }
-  throw new HooklineError(
-    "not_found",
-    `${user ?? "The workspace"} has no connection of ${connector}; connect one first`,
-  );
+  const message =
+    user === null
+      ? `The workspace has no connection of ${connector}; name the user whose connection is meant, or connect one first`
+      : `${user} has no connection of ${connector}; connect one first`;
+  throw new HooklineError("not_found", message);
 }

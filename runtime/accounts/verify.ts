@@ -1,4 +1,5 @@
 import type { Clock } from "../core/clock.ts";
+import { storableText } from "../core/json.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { connectionValues, type Credentials } from "./credentials.ts";
@@ -28,7 +29,7 @@ export async function verify(
   const authentication = connector.authentication.get(row.authType);
   if (!authentication?.test) {
     const account = authentication?.label?.({ connection: connectionValues(row) });
-    return { account: account || null, captured: {} };
+    return { account: storableText(account ?? "") || null, captured: {} };
   }
   const request = authentication.test({ connection: connectionValues(row) });
   const response = await callVendor(vendor, { row, credentials }, request);
@@ -50,7 +51,7 @@ export async function verify(
     }
   }
   const account = authentication.label?.({ response, connection: { ...connectionValues(row), ...captured } });
-  return { account: account || null, captured };
+  return { account: storableText(account ?? "") || null, captured };
 }
 
 /** A connection is called as its account, unless a person gave it another label. */

@@ -80,8 +80,13 @@ function assertUrl(input: string | URL, allowPrivate: boolean, allowsAddress: (a
     refuse(`has port ${port}, which belongs to another protocol`, "use 80, 443 or a port above 1023");
   }
   const host = bareHost(url.hostname);
-  const remedy = "use a public address, or allow its range in network.allow";
-  if (ipaddr.isValid(host) ? !allowsAddress(host) : LOCAL_NAME.test(host)) refuse("leads to a private address", remedy);
+  if (ipaddr.isValid(host) && !allowsAddress(host))
+    refuse("leads to a private address", "use a public address, or allow its range in network.allow");
+  if (LOCAL_NAME.test(host))
+    refuse(
+      "leads to a private address",
+      "use a public name, or an address in a range of network.allow, such as 127.0.0.1",
+    );
   return url;
 }
 

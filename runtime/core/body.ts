@@ -1,5 +1,5 @@
 import { HooklineError } from "./errors.ts";
-import { plainFault, repeatedKey } from "./json.ts";
+import { shapeFault, repeatedKey } from "./json.ts";
 
 /**
  * The text of a body.
@@ -37,7 +37,7 @@ export function bodyJson(text: string): unknown {
  * @throws HooklineError `invalid_input`
  */
 export function assertPlain(value: unknown): void {
-  const fault = value === undefined ? undefined : plainFault(value);
+  const fault = value === undefined ? undefined : shapeFault(value);
   if (fault !== undefined) throw bodyRefused(`it ${fault.message}`);
 }
 

@@ -124,6 +124,11 @@ export function addFaults(faults: Fault[], found: Iterable<Fault>): void {
   }
 }
 
+/** The same faults in a larger document. */
+export function below(pointer: string, faults: readonly Fault[]): Fault[] {
+  return faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
+}
+
 /** "… 2 faults:" and a line for each. */
 export function withFaults(code: ErrorCode, beginning: string, faults: Fault[]): HooklineError {
   const list = faults.map((fault) => `\n  ${formatFault(fault)}`).join("");

@@ -11,26 +11,6 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** True for an object that a literal, JSON or `Object.create(null)` made: its own properties are all there is to it. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (!isObject(value)) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-/**
- * Pointers to what JSON cannot carry: functions, instances of classes, cycles, numbers that are not finite, holes in lists.
- * A property that is undefined counts as left out.
- */
-export function* notJson(value: unknown, pointer = "", around: readonly unknown[] = []): Generator<string> {
-  if (value === null || ["string", "boolean"].includes(typeof value) || Number.isFinite(value)) return;
-  if (!(Array.isArray(value) || isPlainObject(value)) || around.includes(value)) return yield pointer;
-  for (const [name, inner] of Object.entries(value)) {
-    if (inner !== undefined || Array.isArray(value))
-      yield* notJson(inner, joinPointer(pointer, name), [...around, value]);
-  }
-}
-
 /** A record's own value of a name that others choose: `constructor` is none. */
 export function ownValue<Value>(record: Readonly<Record<string, Value>>, name: string): Value | undefined {
   return Object.hasOwn(record, name) ? record[name] : undefined;
@@ -90,21 +70,45 @@ function clean(value: unknown, left: number): void {
 const MAX_DEPTH = 64;
 
 /**
- * The first thing in a value that JSON cannot carry, or that nobody may give: nesting without end, or what would change the
- * prototype of whatever it is copied into. Undefined when the whole of it is plain.
+ * The first thing in a value that JSON or a store cannot carry, or that nobody may give: nesting without end, or what would
+ * change the prototype of whatever it is copied into. Undefined when the whole of it is plain.
  */
-export function plainFault(value: unknown, depth = MAX_DEPTH): Fault | undefined {
+export function plainFault(value: unknown): Fault | undefined {
+  return findFault(value, textFault, MAX_DEPTH);
+}
+
+/** The same for what is not stored as it is given, which may have any text. */
+export function shapeFault(value: unknown): Fault | undefined {
+  return findFault(value, () => undefined, MAX_DEPTH);
+}
+
+/** What is wrong with a text that is to be stored: PostgreSQL keeps no U+0000, and UTF-8 no half of a surrogate pair. */
+export function textFault(text: string): string | undefined {
+  if (text.includes("\0")) return "has the character U+0000, which cannot be stored; remove it";
+  return text.isWellFormed() ? undefined : "has half of a surrogate pair, which is no character; remove it";
+}
+
+/** A text of somebody else's with a mark, U+FFFD, for what cannot be stored. */
+export function storableText(text: string): string {
+  return text.replaceAll("\0", "\ufffd").toWellFormed();
+}
+
+function findFault(value: unknown, ofText: typeof textFault, depth: number): Fault | undefined {
   const pointer = "";
   const kind = foreignKind(value);
   if (kind !== undefined) return { pointer, message: `is ${kind}, which JSON cannot carry; give plain data` };
+  const wrong = typeof value === "string" ? ofText(value) : undefined;
+  if (wrong !== undefined) return { pointer, message: wrong };
   if (typeof value !== "object" || value === null) return undefined;
   if (depth === 0) return { pointer, message: `is nested more than ${MAX_DEPTH} deep; flatten it` };
   if (Object.hasOwn(value, "__proto__")) return { pointer, message: 'has a property named "__proto__"; remove it' };
   const json = toJson(value);
-  if (json !== value) return plainFault(json, depth - 1);
+  if (json !== value) return findFault(json, ofText, depth - 1);
   for (const [name, inner] of Object.entries(value)) {
     if (inner === undefined && !Array.isArray(value)) continue;
-    const fault = plainFault(inner, depth - 1);
+    const misnamed = ofText(name);
+    if (misnamed !== undefined) return { pointer, message: `has a property whose name ${misnamed}` };
+    const fault = findFault(inner, ofText, depth - 1);
     if (fault !== undefined) return { ...fault, pointer: joinPointer(pointer, name) + fault.pointer };
   }
   return undefined;

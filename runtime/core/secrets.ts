@@ -56,15 +56,28 @@ const PATTERNS: [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{6,}/gi, `$1 ${REDACTED}`],
   [new RegExp(`(^|[?&\\s"';])(${NAMES})=([^&\\s"'<>\\\\]+)`, "gi"), `$1$2=${REDACTED}`],
   [new RegExp(`(\\\\?"(?:${NAMES})\\\\?"\\s*:\\s*\\\\?")((?:[^"\\\\]|\\\\[^"])+)`, "gi"), `$1${REDACTED}`],
-  [/\b(ya29\.|1\/\/|pit-|whsec_)[\w./+=-]{8,}/g, REDACTED],
   [/(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, REDACTED],
 ];
+
+/** How tokens begin: our own, and those of the vendors whose connectors are loaded. */
+const prefixes = new Set(["whsec_"]);
+let prefixed = prefixPattern();
+
+function prefixPattern(): RegExp {
+  return new RegExp(`(?<!\\w)(${[...prefixes].map((prefix) => RegExp.escape(prefix)).join("|")})[\\w./+=-]{8,}`, "g");
+}
+
+/** Remembers how the tokens of a vendor begin, so that {@link scrub} finds those it has never seen. */
+export function rememberTokenPrefixes(given: Iterable<string>): void {
+  for (const prefix of given) prefixes.add(prefix);
+  prefixed = prefixPattern();
+}
 
 /** The text with every remembered secret, and whatever looks like one by its surroundings, replaced. */
 export function scrub(text: string): string {
   let clean = scrubRemembered(text);
   for (const [pattern, replacement] of PATTERNS) clean = clean.replace(pattern, replacement);
-  return clean;
+  return clean.replace(prefixed, REDACTED);
 }
 
 function scrubRemembered(text: string): string {

@@ -130,9 +130,12 @@ async function loadReceivers(
 
 function whereOf({ id, where }: EndpointRecord, log: DispatchOptions["log"]): Receiver["wantsData"] {
   if (where === null) return () => true;
+  const warn = (problem: string): void => {
+    log.warn({ endpoint: id, where, problem }, "the where of an endpoint is as no new one may be; correct it");
+  };
   return (data) => {
     try {
-      return conditionOf(where)(data);
+      return conditionOf(where, warn)(data);
     } catch (error) {
       log.warn({ endpoint: id, error }, "the where of an endpoint cannot be evaluated; the event is not sent to it");
       return false;

@@ -1,8 +1,9 @@
-import { HooklineError, notFound, refuseFaults } from "../core/errors.ts";
+import { below, HooklineError, notFound, refuseFaults, type Fault } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { joinPointer } from "../core/json.ts";
 import { DAY, isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
+import { whereFaults } from "../manifest/where.ts";
 import { lostDeliveries, type Attempt } from "../model/deliveries.ts";
 import {
   endpointChanges,
@@ -23,7 +24,7 @@ import type { Sql } from "../store/database.ts";
 import { dataText } from "./body.ts";
 import { credentialsOpener, openSecrets, sealSecrets } from "./credentials.ts";
 import { cancelAll, revive } from "./jobs.ts";
-import { patternFault } from "./patterns.ts";
+import { dataOf, patternFault } from "./patterns.ts";
 import { sendWebhook } from "./send.ts";
 import { newSecret } from "./sign.ts";
 import { endpointStats, type EndpointStats } from "./stats.ts";
@@ -93,29 +94,30 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
     return { ...endpoints.view(endpoint), headerNames: Object.keys(headers) };
   };
 
-  const checkPatterns = (patterns: readonly string[] = []): void => {
-    const faults = patterns.flatMap((pattern, index) => {
+  const patternFaults = (patterns: readonly string[] = []): Fault[] =>
+    patterns.flatMap((pattern, index) => {
       const message = patternFault(context, pattern);
       return message === undefined ? [] : [{ pointer: joinPointer("/events", index), message }];
     });
-    refuseFaults("endpoint", faults);
-  };
+  const conditionFaults = ({ events, where }: Pick<EndpointRecord, "events" | "where">): Fault[] =>
+    below("/where", whereFaults(where, { type: dataOf(context, events), name: "the data of its events" }));
 
   return {
     async create(given, scope = {}) {
       const { user, headers = {}, ...settings } = newEndpoint.check(given);
       network.assertUrlAllowed(settings.url);
-      checkPatterns(settings.events);
+      const { events = ["*"], where = null } = settings;
+      refuseFaults("endpoint", [...patternFaults(settings.events), ...conditionFaults({ events, where })]);
       const now = clock.now();
       const id = newId("ep");
       const secret = newSecret();
       const endpoint: EndpointRecord = {
-        events: ["*"],
-        where: null,
         format: "standard",
         ordered: false,
         ratePerSecond: null,
         ...settings,
+        events,
+        where,
         id,
         kind: "webhook",
         user: ownerIn(scope, user) ?? null,
@@ -143,9 +145,11 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
     async update(id, given, scope) {
       const { headers, status, ...settings } = endpointChanges.check(given);
       if (settings.url !== undefined) network.assertUrlAllowed(settings.url);
-      checkPatterns(settings.events);
+      const isMatchedAnew = settings.events !== undefined || settings.where !== undefined;
       return db.transaction(async (tx) => {
         const before = await find(tx, id, scope);
+        const faults = isMatchedAnew ? conditionFaults({ ...before, ...settings }) : [];
+        refuseFaults("endpoint", [...patternFaults(settings.events), ...faults]);
         const now = clock.now();
         const secrets = openSecrets(vault, before);
         const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, { ...secrets, headers });

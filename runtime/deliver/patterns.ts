@@ -1,6 +1,9 @@
 import { editDistance } from "../core/errors.ts";
+import { isSameWord } from "../core/spelling.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
+import { eventDataOf, operationalData } from "../manifest/event-types.ts";
+import { anything, oneOf, type ValueType } from "../manifest/value-type.ts";
 import { OPERATIONAL_TYPES } from "../model/operational.ts";
 
 /**
@@ -19,6 +22,25 @@ export function patternFault(
   if (near !== undefined) return `"${pattern}" matches no event of a loaded connector; did you mean "${near}"?`;
   log.warn({ pattern }, "no loaded connector has events of this pattern; it matches nothing until one has");
   return undefined;
+}
+
+/**
+ * The data of all events that patterns match; anything where a pattern matches none that is known, for their connector may be
+ * loaded later.
+ */
+export function dataOf({ connectors }: Pick<Context, "connectors">, patterns: readonly string[]): ValueType {
+  const types = new Set<ValueType>();
+  for (const pattern of patterns) {
+    const matches = compilePatterns([pattern]);
+    const streams = [...connectors.values()].flatMap(({ triggers, streams: all }) =>
+      [...triggers.values()].filter(({ event }) => matches(event)).map(({ stream }) => all.get(stream)!),
+    );
+    const isOurs = OPERATIONAL_TYPES.some(matches);
+    if (streams.length === 0 && (pattern === "*" || !isOurs)) return anything;
+    if (isOurs) types.add(operationalData);
+    for (const { definition } of new Set(streams)) types.add(eventDataOf(definition));
+  }
+  return oneOf([...types]);
 }
 
 /** The pattern of known types that somebody must have meant. */
@@ -44,24 +66,6 @@ function nearMiss(pattern: string, types: ReadonlySet<string>): string | undefin
   const [best] = near.sort((a, b) => editDistance(stem, a) - editDistance(stem, b));
   return best === undefined || !isFamily ? best : `${best}.*`;
 }
-
-/**
- * Whether two names of a kind of thing are one name, typed differently: a plural, a doubled letter, letters swapped. More
- * than that would take one thing for another, as contract for contact; only long names are told apart well enough.
- */
-function isSameWord(a: string, b: string): boolean {
-  const [one, other] = [a.toLowerCase(), b.toLowerCase()];
-  if (isPluralOf(one, other) || isPluralOf(other, one) || undoubled(one) === undoubled(other)) return true;
-  const isLong = Math.min(one.length, other.length) >= 8;
-  return editDistance(one, other) === 1 && (isLong || sorted(one) === sorted(other));
-}
-
-const sorted = (word: string): string => word.split("").sort().join("");
-
-const isPluralOf = (many: string, one: string): boolean =>
-  many === `${one}s` || many === `${one}es` || many === one.replace(/y$/, "ies");
-
-const undoubled = (word: string): string => word.replaceAll(/(.)\1/g, "$1");
 
 /** Whether a change is a slip of the pen for another: the changes of one kind of thing are few, and unlike each other. */
 function isSlip(typed: string, known: string): boolean {

@@ -1,4 +1,4 @@
-import { HooklineError, isStoreTrouble, type Fault } from "../core/errors.ts";
+import { below, HooklineError, isStoreTrouble, type Fault } from "../core/errors.ts";
 
 /**
  * What some work gave, or the failure of the world that it met. A programmer's mistake is thrown on, and so is trouble of our own
@@ -33,11 +33,6 @@ export function faultsOf(pointer: string, work: () => unknown): Fault[] {
 /** The faults that an error names, else the error itself as the one fault, below a pointer. */
 export function faultsIn({ faults, message }: HooklineError, pointer: string): Fault[] {
   return below(pointer, faults.length > 0 ? faults : [{ pointer: "", message }]);
-}
-
-/** The same faults in a larger document. */
-export function below(pointer: string, faults: readonly Fault[]): Fault[] {
-  return faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
 }
 
 function failed(error: unknown): { error: HooklineError } {

@@ -1,11 +1,12 @@
-import { nearest, unknownName, type Fault } from "../core/errors.ts";
+import { below, unknownName, type Fault } from "../core/errors.ts";
 import { pointerTokens } from "../core/json.ts";
 import type { Path } from "../manifest/paths.ts";
+import { listed, suggestion } from "../manifest/remedies.ts";
+import { fits, nameFault, schemaAt, typesOf, ANYTHING, type Lookup } from "../manifest/schema-path.ts";
+import { expressionFaults, scopeOf } from "../manifest/soundness.ts";
 import type { Validator } from "../manifest/validate.ts";
-import { below } from "./attempt.ts";
-import { inspectCondition, inspectMapping, type Expression } from "./mapping.ts";
-import { fits, schemaAt, typesOf, type Lookup } from "./schema-path.ts";
-import type { ValueType } from "./value-type.ts";
+import type { ValueType } from "../manifest/value-type.ts";
+import { inspectMapping, type Expression } from "./mapping.ts";
 
 /** What the expressions at one place can read. */
 export interface Environment {
@@ -26,9 +27,7 @@ export interface Expected {
 
 /** Everything wrong with a condition. */
 export function conditionFaults(condition: string | undefined, environment: Environment): Fault[] {
-  if (condition === undefined) return [];
-  const { paths, faults } = inspectCondition(condition, environment.roots);
-  return [...faults, ...paths.flatMap((path) => pathFaults(path, environment))];
+  return condition === undefined ? [] : mappingFaults({ $expr: condition }, environment);
 }
 
 /** Everything wrong with a mapping: its expressions, what they refer to, and its result, where that has to be something. */
@@ -36,9 +35,7 @@ export function mappingFaults(mapping: unknown, environment: Environment, expect
   const { expressions, faults } = inspectMapping(mapping, environment.roots);
   const all = [
     ...faults,
-    ...expressions.flatMap(({ pointer, paths }) =>
-      paths.flatMap((path) => below(pointer, pathFaults(path, environment))),
-    ),
+    ...expressions.flatMap(({ pointer, ...expression }) => below(pointer, readFaults(expression, environment))),
   ];
   if (!expected) return all;
   return [
@@ -80,25 +77,39 @@ function lookUp([root, ...rest]: Path, { types }: Environment): Lookup | undefin
   return types[root!]?.(rest);
 }
 
-/** What is wrong with reading a path: a step that has not run by then, or a property that its schema rules out. */
+/** What is wrong with what an expression reads. */
+function readFaults({ paths, jmespath }: Pick<Expression, "paths" | "jmespath">, environment: Environment): Fault[] {
+  const faults = jmespath.flatMap((one) => expressionFaults(one, typeOf(environment))).flatMap(fault);
+  const absent = jmespath.length > 0 ? [] : paths.flatMap((path) => pathFaults(path, environment));
+  const named = faults.length > 0 ? paths.filter(({ length }) => length > 1) : paths;
+  return [...named.flatMap((path) => stepFaults(path, environment)), ...faults, ...absent];
+}
+
+/** The type of all that is in sight; of steps, {@link stepFaults} says more. */
+function typeOf({ types, earlier }: Environment): ValueType {
+  const { steps, ...others } = types;
+  const ended: ValueType = (path) => (path[0] === undefined || earlier.includes(path[0]) ? steps!(path) : ANYTHING);
+  return scopeOf(steps ? { ...others, steps: ended } : others);
+}
+
+/** A step that has not run by then. */
+function stepFaults([root, step]: Path, environment: Environment): Fault[] {
+  const problem = root === "steps" ? stepProblem(step, environment) : undefined;
+  return problem === undefined ? [] : fault(problem);
+}
+
+/** A property that its schema rules out. */
 function pathFaults(path: Path, environment: Environment): Fault[] {
-  const [root, step] = path;
-  if (root === "steps") {
-    const problem = stepProblem(step, environment);
-    if (problem !== undefined) return fault(problem);
-  }
-  if (lookUp(path, environment)?.kind !== "absent") return [];
+  const type = typeOf(environment);
   for (const [end, name] of path.entries()) {
-    const found = lookUp(path.slice(0, end + 1), environment);
-    if (found?.kind !== "absent") continue;
-    return fault(`${path.slice(0, end).join(".")} has no "${name}"${suggestion(name, found.names)}`);
+    const problem = end === 0 ? undefined : nameFault(name, type(path.slice(0, end + 1)));
+    if (problem !== undefined) return fault(`${path.slice(0, end).join(".")} ${problem}`);
   }
   return [];
 }
 
 function stepProblem(step: string | undefined, { earlier, steps }: Environment): string | undefined {
-  if (step === undefined)
-    return "`steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)";
+  if (step === undefined) return "`steps` names no step; write steps.<id>.output";
   if (!steps.includes(step)) return unknownName("step", step, earlier);
   return earlier.includes(step)
     ? undefined
@@ -106,13 +117,3 @@ function stepProblem(step: string | undefined, { earlier, steps }: Environment):
 }
 
 const fault = (message: string): Fault[] => [{ pointer: "", message }];
-
-function suggestion(name: string, names: readonly string[]): string {
-  const near = nearest(name, names);
-  if (near !== undefined) return `; did you mean "${near}"?`;
-  return names.length > 0 ? `; the properties are ${names.slice(0, 20).join(", ")}` : "; remove it";
-}
-
-function listed(types: ReadonlySet<string>): string {
-  return [...types].map((type) => (/^[aeio]/.test(type) ? `an ${type}` : `a ${type}`)).join(" or ");
-}

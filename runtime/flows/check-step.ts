@@ -1,15 +1,15 @@
 import type { Step } from "../../schemas/flow.ts";
 import { durationMs } from "../core/duration.ts";
-import { unknownName, type Fault } from "../core/errors.ts";
+import { below, unknownName, type Fault } from "../core/errors.ts";
 import { DAY } from "../core/time.ts";
 import { hasEmbedded } from "../manifest/expressions.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import { below, faultsOf } from "./attempt.ts";
+import { faultsOf } from "./attempt.ts";
 import { connectionFaults, scopeFaults, type CheckOptions, type Resolved } from "./check-connection.ts";
 import { conditionFaults, mappingFaults, type Environment } from "./check-mapping.ts";
 import { rootsOf } from "./definition.ts";
 import { compileUrl } from "./mapping.ts";
-import { anything, described, listOf, objectOf, text, type ValueType } from "./value-type.ts";
+import { anything, described, listOf, objectOf, text, type ValueType } from "../manifest/value-type.ts";
 
 /** The longest wait of a step. */
 const MAX_DELAY_MS = 90 * DAY;

@@ -1,11 +1,12 @@
 import type { ConnectorTrigger, Trigger } from "../../schemas/flow.ts";
-import { unknownName, type Fault } from "../core/errors.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
+import { below, unknownName, type Fault } from "../core/errors.ts";
+import { changeOf, eventDataOf } from "../manifest/event-types.ts";
 import { assertCron } from "../poll/schedule.ts";
-import { below, faultsOf } from "./attempt.ts";
+import { faultsOf } from "./attempt.ts";
 import { connectionFaults, scopeFaults, type CheckOptions } from "./check-connection.ts";
 import { mappingFaults } from "./check-mapping.ts";
-import { anything, eventDataOf, objectOf, text, type ValueType } from "./value-type.ts";
+import { whereFaults } from "../manifest/where.ts";
+import { anything, objectOf, text, type ValueType } from "../manifest/value-type.ts";
 
 /** Shortest time between two runs of a schedule, in seconds. */
 const MIN_SCHEDULE_S = 60;
@@ -42,15 +43,14 @@ async function checkConnectorTrigger(trigger: ConnectorTrigger, options: CheckOp
   }
   const environment = { roots: options.setup ? ["setup"] : [], types: {}, earlier: [], steps: [] };
   const expected = { schema: compiled.definition.input ?? {}, validate: compiled.validateInput };
+  const stream = connector.streams.get(compiled.stream)!;
   const { where } = trigger;
   return {
     faults: [
       ...below("/input", mappingFaults(trigger.input ?? {}, environment, expected)),
-      ...(where === undefined ? [] : faultsOf("/where", () => compileCondition(where, WHERE_ROOTS))),
-      ...scopeFaults(connector.streams.get(compiled.stream)!.scopes, connection),
+      ...below("/where", whereFaults(where, changeOf(stream.definition, compiled.definition))),
+      ...scopeFaults(stream.scopes, connection),
     ],
-    type: eventDataOf(connector, trigger.trigger),
+    type: eventDataOf(stream.definition),
   };
 }
-
-const WHERE_ROOTS = ["record", "resource", "previous", "input"];

@@ -1,13 +1,12 @@
 import type { Flow } from "../../schemas/flow.ts";
-import type { Fault } from "../core/errors.ts";
-import { below } from "./attempt.ts";
+import { below, type Fault } from "../core/errors.ts";
 import type { CheckOptions } from "./check-connection.ts";
 import { conditionFaults, type Environment } from "./check-mapping.ts";
 import { checkStep } from "./check-step.ts";
 import { checkTrigger } from "./check-trigger.ts";
 import { rootsOf, startRoots } from "./definition.ts";
 import { triggersOf } from "./model/flows.ts";
-import { anything, described, objectOf, oneOf, type ValueType } from "./value-type.ts";
+import { anything, described, objectOf, oneOf, type ValueType } from "../manifest/value-type.ts";
 
 /** Everything wrong with a flow whose form is right, each fault at its pointer. */
 export async function checkFlow(flow: Flow, options: CheckOptions): Promise<Fault[]> {

@@ -1,10 +1,10 @@
 import { resolveConnection, type Asker } from "../accounts/resolve.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
-import { HooklineError, type Fault } from "../core/errors.ts";
+import { below, HooklineError, type Fault } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import { attempt, attemptAsync, below } from "./attempt.ts";
+import { attempt, attemptAsync } from "./attempt.ts";
 import type { PrepareCall } from "./calls.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
 import { dryRunInput, type DryRun, type DryRunGiven, type DryStep } from "./model/dry-runs.ts";

@@ -1,7 +1,6 @@
 import type { Fault } from "../core/errors.ts";
 import { isObject, joinPointer } from "../core/json.ts";
 import { hasEmbedded, isRuntimeExpression, type Getter } from "../manifest/expressions.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
 import { pathOf, pathsRead, type Path } from "../manifest/paths.ts";
 import { compilePlaceholders, hasPlaceholders, splitPlaceholders } from "../manifest/placeholders.ts";
 import { compileTemplate } from "../manifest/templates.ts";
@@ -13,6 +12,8 @@ export interface Expression {
   pointer: string;
   /** What it reads. */
   paths: readonly Path[];
+  /** The JMESPath in it, which reads all of those; empty when runtime expressions do. */
+  jmespath: readonly string[];
   /** The one thing it gives as it is, when it does nothing but read. */
   whole: Path | undefined;
   /** Whether it always gives text. */
@@ -62,28 +63,21 @@ export function inspectMapping(
   return { expressions, faults };
 }
 
-/** What a condition reads, or what is wrong with it. */
-export function inspectCondition(
-  condition: string,
-  roots: readonly string[],
-): { paths: readonly Path[]; faults: Fault[] } {
-  const faults = faultsOf("", () => compileCondition(condition, roots));
-  return { paths: faults.length > 0 ? [] : pathsRead(condition).paths, faults };
-}
-
 function isComputed(part: unknown): part is string {
   return typeof part === "string" && (hasPlaceholders(part) || isRuntimeExpression(part) || hasEmbedded(part));
 }
 
 function readBy(text: string, isJmespath: boolean): Omit<Expression, "pointer"> {
-  if (isJmespath) return { ...pathsRead(text), text: false };
+  if (isJmespath) return { ...pathsRead(text), jmespath: [text], text: false };
   if (hasPlaceholders(text)) {
     const pieces = splitPlaceholders(text);
-    const read = pieces.filter((_, i) => i % 2 === 1).map((expression) => pathsRead(expression));
+    const jmespath = pieces.filter((_, i) => i % 2 === 1);
+    const read = jmespath.map((expression) => pathsRead(expression));
     const alone = pieces.length === 3 && pieces[0] === "" && pieces[2] === "";
-    return { paths: read.flatMap(({ paths }) => paths), whole: alone ? read[0]!.whole : undefined, text: !alone };
+    const paths = read.flatMap((one) => one.paths);
+    return { paths, jmespath, whole: alone ? read[0]!.whole : undefined, text: !alone };
   }
-  if (isRuntimeExpression(text)) return { paths: [pathOf(text)], whole: pathOf(text), text: false };
+  if (isRuntimeExpression(text)) return { paths: [pathOf(text)], jmespath: [], whole: pathOf(text), text: false };
   const embedded = [...text.matchAll(/\{(\$[^{}]*)\}/g)].map(([, expression]) => pathOf(expression!));
-  return { paths: embedded, whole: undefined, text: true };
+  return { paths: embedded, jmespath: [], whole: undefined, text: true };
 }

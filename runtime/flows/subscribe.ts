@@ -1,11 +1,11 @@
 import type { Flow } from "../../schemas/flow.ts";
-import { HooklineError } from "../core/errors.ts";
+import { below, HooklineError } from "../core/errors.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Wiring } from "../poll/wiring.ts";
 import type { Tx } from "../store/database.ts";
-import { attemptAsync, below } from "./attempt.ts";
+import { attemptAsync } from "./attempt.ts";
 import { compileMapping } from "./mapping.ts";
 import { triggersOf, type FlowRecord } from "./model/flows.ts";
 import { scheduleJobs } from "./schedules.ts";

@@ -1,10 +1,9 @@
 import type { Flow } from "../../schemas/flow.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
+import { below, HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
 import { isObject, joinPointer, ownValue } from "../core/json.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { checkSchema, compileSchema } from "../manifest/validate.ts";
-import { below } from "./attempt.ts";
 import { checkFlow } from "./check.ts";
 import type { Resolved } from "./check-connection.ts";
 import { flowForm } from "./model/definition.ts";

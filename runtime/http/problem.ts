@@ -22,7 +22,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Pr
     type: "urn:hookline:error:method_not_allowed",
     title: STATUS_CODES[405]!,
     status: 405,
-    detail: `${method} is not possible here; use ${allowed.join(" or ")}`,
+    detail: `${method} is not possible here; use ${new Intl.ListFormat("en-GB", { type: "disjunction" }).format(allowed)}`,
     code: "method_not_allowed",
   };
 }

@@ -2,15 +2,17 @@ import schema from "../../schemas/manifest.schema.json" with { type: "json" };
 import type { Fault } from "../core/errors.ts";
 import type { LoadedManifest } from "./load.ts";
 import * as access from "./rules/access.ts";
+import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
 import * as expressions from "./rules/expressions.ts";
 import * as references from "./rules/references.ts";
 import * as requests from "./rules/requests.ts";
+import * as samples from "./rules/samples.ts";
 import * as schemas from "./rules/schemas.ts";
 import { compileSchema } from "./validate.ts";
 
-const rules: Rule[] = [references, expressions, requests, schemas, access].flatMap((file): Rule[] =>
-  Object.values(file),
+const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access].flatMap(
+  (file): Rule[] => Object.values(file),
 );
 
 /**

@@ -1,4 +1,6 @@
+import { hash } from "node:crypto";
 import type { Records, Stream } from "../../schemas/manifest.ts";
+import { storableText, textFault } from "../core/json.ts";
 import { compilePointer } from "./expressions.ts";
 import { ROOTS } from "./roots.ts";
 import { compileSelect } from "./select.ts";
@@ -15,33 +17,47 @@ export interface CompiledRecords {
   readonly select: (response: ResponseParts) => readonly unknown[];
   /**
    * What identifies a record, or of a single record the input it was asked for by; undefined when any part of it is missing.
-   * Several parts are joined by "|", which is escaped inside them.
+   * Several parts are joined by "|", which is escaped inside them; a part may be a list.
    */
   readonly key: (record: unknown, input?: unknown) => string | undefined;
   readonly version: ((record: unknown) => unknown) | undefined;
   /** What of the record matters. */
   readonly fingerprint: ((record: unknown) => unknown) | undefined;
   readonly previousKeys: ((record: unknown) => readonly string[]) | undefined;
+  /** How the version of the manifest before knew a record; what is undefined was the same. */
+  readonly former:
+    | {
+        readonly key: ((record: unknown) => string | undefined) | undefined;
+        readonly version: ((record: unknown) => unknown) | undefined;
+      }
+    | undefined;
   readonly deleted: ((record: unknown) => boolean) | undefined;
   /** The watched values by name; null where the record has none. */
   readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
   /** When the record last changed, as the vendor writes it. */
   readonly timestamp: ((record: unknown) => unknown) | undefined;
+  /** When the record was created, as the vendor writes it. */
+  readonly createdAt: ((record: unknown) => unknown) | undefined;
 }
 
 /** Compiles the records of a manifest's stream; `isSingle`: of one record, asked for by its id. @throws HooklineError `invalid_expression` */
 export function compileRecords(records: Records, at: Site, isSingle = false): CompiledRecords {
-  const { timestamp: place } = records;
-  const timestamp = place === undefined ? undefined : at.at("timestamp").value(place, ROOTS.record, "record");
+  const timeOf = (name: "timestamp" | "createdAt"): CompiledRecords["timestamp"] => {
+    if (records[name] === undefined) return undefined;
+    const get = at.at(name).value(records[name], ROOTS.record, "record");
+    return (record) => get({ record });
+  };
   return {
     select: compileSelect({ ...records, isSingle }, at),
     key: compileKey(records.primaryKey, at.at("primaryKey")),
     version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
     fingerprint: records.fingerprint && at.at("fingerprint").jmespath(records.fingerprint.$expr),
+    former: records.former && compileFormer(records.former, at.at("former")),
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
     deleted: undefined,
     watch: undefined,
-    timestamp: timestamp && ((record) => timestamp({ record })),
+    timestamp: timeOf("timestamp"),
+    createdAt: timeOf("createdAt"),
   };
 }
 
@@ -62,8 +78,29 @@ function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecord
 }
 
 function keyPart(value: unknown): string | undefined {
-  if (typeof value === "string") return value === "" ? undefined : value;
+  if (typeof value === "string") return value === "" ? undefined : storableKey(value);
+  if (Array.isArray(value) && value.length > 0) return storableKey(JSON.stringify(value));
   return typeof value === "number" || typeof value === "boolean" ? String(value) : undefined;
+}
+
+function compileFormer(
+  { primaryKey, versionKey, fingerprint }: NonNullable<Records["former"]>,
+  at: Site,
+): CompiledRecords["former"] {
+  return {
+    key: primaryKey === undefined ? undefined : compileKey(primaryKey, at.at("primaryKey")),
+    version: fingerprint
+      ? at.at("fingerprint").jmespath(fingerprint.$expr)
+      : versionKey === undefined
+        ? undefined
+        : compilePointer(versionKey),
+  };
+}
+
+/** A key with what no store can keep would stop its whole stream: it is marked, and told apart from others by its hash. */
+function storableKey(key: string): string {
+  if (textFault(key) === undefined) return key;
+  return `${storableText(key)}~${hash("sha256", JSON.stringify(key), "base64url").slice(0, 11)}`;
 }
 
 function compilePreviousKeys(pointer: string): (record: unknown) => readonly string[] {

@@ -45,6 +45,9 @@ export function builtInConnectors(): readonly string[] {
     .sort());
 }
 
+/** Built-in manifests by name: nobody changes them while a process runs. */
+const loaded = new Map<string, Promise<LoadedManifest>>();
+
 /**
  * Reads a manifest and bundles its parts: a built-in connector by name, a file by path, or the manifest itself.
  *
@@ -53,7 +56,11 @@ export function builtInConnectors(): readonly string[] {
 export async function loadManifest(source: string | object, options: LoadOptions = {}): Promise<LoadedManifest> {
   if (typeof source === "object") return bundle(undefined, options.cwd, structuredClone(source));
   const file = await findFile(source, options.cwd ?? process.cwd());
-  return bundle(file, dirname(file), await readJson(file, source));
+  const read = async () => bundle(file, dirname(file), await readJson(file, source));
+  if (!builtInConnectors().includes(source)) return read();
+  const known = loaded.get(source) ?? read();
+  loaded.set(source, known);
+  return known;
 }
 
 /** Whether a source is the path of a manifest rather than the name of a built-in connector. */

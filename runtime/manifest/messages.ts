@@ -150,6 +150,18 @@ function describe(error: ErrorObject): Fault {
           };
     case "minLength":
       return { pointer, message: schema === 1 ? "must not be empty" : `must have at least ${schema} characters` };
+    case "maxLength":
+      return { pointer, message: `must have at most ${schema} characters` };
+    case "minimum":
+      return { pointer, message: `must be at least ${schema}` };
+    case "maximum":
+      return { pointer, message: `must be at most ${schema}` };
+    case "minItems":
+      return { pointer, message: schema === 1 ? "must not be empty" : `must have at least ${schema} items` };
+    case "maxItems":
+      return { pointer, message: `must have at most ${schema} items` };
+    case "minProperties":
+      return { pointer, message: schema === 1 ? "must not be empty" : `must have at least ${schema} properties` };
     case "uniqueItems":
       return { pointer, message: `has the same item twice, at ${params["j"]} and ${params["i"]}` };
     case "anyOf":

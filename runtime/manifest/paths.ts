@@ -13,6 +13,17 @@ export function pathsRead(expression: string): { paths: Path[]; whole: Path | un
   return { paths: [...collect(node, true)], whole: chainOf(node) };
 }
 
+/** The fixed values in a JMESPath expression. */
+export function literalsOf(expression: string): unknown[] {
+  const collected: unknown[] = [];
+  const visit = (part: Part): void => {
+    if (part.type === "Literal") collected.push(part["value"]);
+    for (const [, child] of children(part)) visit(child);
+  };
+  visit(parse(expression) as Part);
+  return collected;
+}
+
 /** The path of a runtime expression (`$trigger.resource#/emails/0`). */
 export function pathOf(runtimeExpression: string): Path {
   const [dotted = "", pointer] = runtimeExpression.slice(1).split(/#(.*)/s);

@@ -3,6 +3,7 @@ import { HooklineError, type Fault } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import { compileExpression, type Getter, type Scope } from "./expressions.ts";
 import { compileCondition, compileJmespath } from "./jmespath.ts";
+import { expressionFaults } from "./soundness.ts";
 import { compilePath, compileTemplate, type TemplateOptions } from "./templates.ts";
 
 type Roots = readonly string[];
@@ -48,15 +49,16 @@ export class Site {
 
   /** @throws HooklineError `invalid_expression` */
   jmespath(expression: string, roots?: Roots): (value: unknown) => unknown {
-    return this.#attempt<(value: unknown) => unknown>(() => compileJmespath(expression, roots), nothing);
+    const compiled = this.#attempt<(value: unknown) => unknown>(() => compileJmespath(expression, roots), nothing);
+    this.#inspect(expression, compiled !== nothing);
+    return compiled;
   }
 
   /** @throws HooklineError `invalid_expression` */
   condition(expression: string, roots?: Roots): (value: unknown) => boolean {
-    return this.#attempt<(value: unknown) => boolean>(
-      () => compileCondition(expression, roots),
-      () => false,
-    );
+    const compiled = this.#attempt<(value: unknown) => boolean>(() => compileCondition(expression, roots), never);
+    this.#inspect(expression, compiled !== never);
+    return compiled;
   }
 
   /** @throws HooklineError `invalid_expression` */
@@ -97,9 +99,16 @@ export class Site {
     }
   }
 
+  /** What can be told of an expression without a type is told while faults are collected; to run, it need only parse. */
+  #inspect(expression: string, isParsed: boolean): void {
+    if (!isParsed || this.#findings === undefined) return;
+    for (const message of expressionFaults(expression)) this.#fault(this.#pointer, message);
+  }
+
   #fault(pointer: string, message: string): void {
     this.#findings?.faults.push({ pointer, message });
   }
 }
 
 const nothing = () => undefined;
+const never = () => false;

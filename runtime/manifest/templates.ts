@@ -12,6 +12,7 @@ import {
   type Scope,
 } from "./expressions.ts";
 import { compileJmespath } from "./jmespath.ts";
+import { expressionFaults } from "./soundness.ts";
 import { compilePlaceholders, hasPlaceholders } from "./placeholders.ts";
 
 export interface TemplateOptions {
@@ -70,13 +71,16 @@ function compileString(text: string, { roots, placeholders }: TemplateOptions): 
 }
 
 /** `{"$expr": "…"}` alone; `$expr` beside other properties is a mistake, not a literal. */
-function compileReshape(part: Record<string, unknown>, { roots, at = "scope" }: TemplateOptions): Getter {
+function compileReshape(part: Record<string, unknown>, { roots, at = "scope", onFault }: TemplateOptions): Getter {
   const expression = part["$expr"];
   if (typeof expression !== "string" || Object.keys(part).length > 1) {
     throw invalid(JSON.stringify(part), '{"$expr"} holds one JMESPath text and nothing beside it');
   }
-  if (at === "scope") return compileJmespath(expression, roots);
-  const [focus, evaluate] = [FOCUS[at], compileJmespath(expression)];
+  const evaluate = compileJmespath(expression, at === "scope" ? roots : undefined);
+  const [unsound] = onFault ? expressionFaults(expression) : [];
+  if (unsound !== undefined) throw invalid(expression, unsound);
+  if (at === "scope") return evaluate;
+  const focus = FOCUS[at];
   return (scope) => evaluate(focus(scope));
 }
 

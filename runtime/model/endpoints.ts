@@ -1,7 +1,7 @@
-import { HooklineError, type Fault } from "../core/errors.ts";
+import type { Fault } from "../core/errors.ts";
 import { eventPatternFault, isEventPattern } from "../core/event-patterns.ts";
 import { joinPointer } from "../core/json.ts";
-import { compileJmespath } from "../manifest/jmespath.ts";
+import { whereFaults } from "../manifest/where.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { bytes, checked, fixed, flag, hidden, name, nullable, number, oneOf, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
@@ -44,7 +44,7 @@ export const endpoints = new Table("endpoints", {
         column: "condition",
       }),
     ),
-    whereFaults,
+    (given) => whereFaults(given),
   ),
   format: oneOf(FORMATS, "Layout of the body; default standard."),
   ordered: flag("Whether the changes of one record are sent strictly one after the other; default false."),
@@ -160,16 +160,6 @@ export async function hasFailedSince(sql: Sql, id: string, time: number): Promis
 function* patternFaults(patterns: readonly string[]): Generator<Fault> {
   for (const [index, pattern] of patterns.entries()) {
     if (!isEventPattern(pattern)) yield { pointer: joinPointer("", index), message: eventPatternFault(pattern) };
-  }
-}
-
-function* whereFaults(where: string | null): Generator<Fault> {
-  if (where === null) return;
-  try {
-    compileJmespath(where);
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    yield { pointer: "", message: error.message };
   }
 }
 

@@ -2,6 +2,14 @@ import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import { count, nullable, text, time, value } from "./field.ts";
 import { Table, type RecordOf } from "./table.ts";
 
+/** A deletion that a page of an unfinished read reports. A later page may take it back. */
+export interface Gone {
+  /** What the vendor says of the deletion, where it says something. */
+  raw?: unknown;
+  /** Key of the record it was merged into. */
+  mergedInto?: string;
+}
+
 /** What is remembered of the records of a stream: enough to tell created from updated from deleted, and no more. */
 const knownRecords = new Table(
   "known",
@@ -12,12 +20,13 @@ const knownRecords = new Table(
     seen: time("When the read began that last saw it."),
     watched: nullable(value<Record<string, unknown>>({ description: "The watched values, by name." })),
     item: nullable(text("Key of the item in whose list it was last, where there are several lists.")),
+    gone: nullable(value<Gone>({ description: "What a page said of its deletion, until the read ends." })),
   },
   ["stream", "key"],
 );
 
 /** What is known of one record of a stream. */
-export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream">;
+export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream" | "gone"> & { gone?: Gone | null };
 
 /** What is known of these keys; keys never seen are absent. */
 export async function knownByKeys(sql: Sql, stream: number, keys: readonly string[]): Promise<Map<string, Known>> {
@@ -28,7 +37,7 @@ export async function knownByKeys(sql: Sql, stream: number, keys: readonly strin
 
 /** Saves what is known of records. */
 export async function remember(tx: Tx, stream: number, records: readonly Known[]): Promise<void> {
-  await knownRecords.save(tx, ...records.map((record) => ({ ...record, stream })));
+  await knownRecords.save(tx, ...records.map((record) => ({ gone: null, ...record, stream })));
 }
 
 /** Marks records as seen by the read that began at `seen`, where nothing else about them changed. */
@@ -46,6 +55,11 @@ export async function forget(tx: Tx, stream: number, keys: readonly string[]): P
 /** Up to `limit` records in the order of their keys. */
 export async function knownAfter(sql: Sql, stream: number, afterKey: string, limit: number): Promise<Known[]> {
   return knownRecords.all(sql, "where stream = ? and key > ? order by key limit ?", [stream, afterKey, limit]);
+}
+
+/** Up to `limit` records that a page of an unfinished read reports as deleted, and no later page as living. */
+export async function knownGone(sql: Sql, stream: number, limit: number): Promise<Known[]> {
+  return knownRecords.all(sql, "where stream = ? and gone is not null order by key limit ?", [stream, limit]);
 }
 
 /** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from these keys. */

@@ -50,7 +50,7 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired";
+  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread";
 }
 
 /** `stream.gap`: changes between two times may have been missed. */
@@ -59,7 +59,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts);
 }
 
-/** `subscription.degraded`: several polls in a row have failed. */
+/** `subscription.degraded`: several polls in a row have failed, were interrupted, or deletions are held back. */
 export function degradedEvent(
   connector: string,
   stream: string,

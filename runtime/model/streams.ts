@@ -28,10 +28,12 @@ export interface Checkpoint extends Place {
   sweepAfter?: string;
   /** How many of the records listed so far were known before. */
   kept?: number;
-  /** Records that were reported as deleted in the list of one item, and may be in the list of a later one. */
-  tombstones?: unknown[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** A record was listed, and gone before the request that would have told what it was. */
+  lostUnread?: true;
+  /** Pages so far reported deletions; they count once the last page has not taken them back. */
+  holds?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
   /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
@@ -88,7 +90,7 @@ export const streams = new Table("streams", {
   cursor: nullable(value<unknown>(json)),
   cursorAt: nullable(time("When the read began that gave the cursor.")),
   checkpoint: nullable(value<Checkpoint>(json)),
-  baselinedAt: nullable(time("When the first complete read ended.")),
+  baselinedAt: nullable(time("When the first complete read began, once it has ended.")),
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a poll last succeeded.")),

@@ -1,5 +1,5 @@
-import { HooklineError, type Fault } from "../core/errors.ts";
-import { compileCondition } from "../manifest/jmespath.ts";
+import { ROOTS } from "../manifest/roots.ts";
+import { whereFaults } from "../manifest/where.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { checked, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
@@ -35,7 +35,7 @@ export const subscriptions = new Table("subscriptions", {
         },
       ),
     ),
-    whereFaults,
+    (given) => whereFaults(given, { roots: ROOTS.where }),
   ),
   schedule: nullable(text("When to poll: a cron expression of five fields.", { example: "*/5 * * * *" })),
   timeZone: nullable(text("IANA time zone of `schedule`; UTC when left out.", { example: "Europe/Berlin" })),
@@ -137,14 +137,4 @@ export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Pr
 /** Deletes all subscriptions of a stream. */
 export async function deleteSubscriptionsOf(tx: Tx, stream: number): Promise<void> {
   await tx.run("delete from subscriptions where stream = ?", [stream]);
-}
-
-function* whereFaults(where: string | null): Generator<Fault> {
-  if (where === null) return;
-  try {
-    compileCondition(where, ["record", "resource", "previous", "input"]);
-  } catch (error) {
-    if (!(error instanceof HooklineError)) throw error;
-    yield { pointer: "", message: error.message };
-  }
 }

@@ -1,4 +1,4 @@
-import type { JsonSchema } from "../core/json.ts";
+import { textFault, type JsonSchema } from "../core/json.ts";
 import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import type { Field, Fields, JsonOf, ValueOf } from "./field.ts";
 import { object } from "./schema.ts";
@@ -112,6 +112,8 @@ export class Table<F extends Fields> {
 
   /** The record of a primary key. */
   async find(sql: Sql, ...key: readonly SqlValue[]): Promise<RecordOf<F> | undefined> {
+    // What cannot be stored is nobody's key, and some stores refuse to look for it.
+    if (key.some((part) => typeof part === "string" && textFault(part) !== undefined)) return undefined;
     return this.one(sql, `where ${this.#key}`, key);
   }
 

@@ -1,9 +1,11 @@
 import { assertRequirement } from "../accounts/requirement.ts";
 import { missingScopes } from "../accounts/scopes.ts";
 import { connectionValues } from "../accounts/credentials.ts";
-import { HooklineError, notFound, unknownName, type Fault } from "../core/errors.ts";
+import { below, HooklineError, notFound, unknownName, type Fault } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
+import { changeOf } from "../manifest/event-types.ts";
+import { whereFaults } from "../manifest/where.ts";
 import type { CompiledStream, CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
 import { endpoints } from "../model/endpoints.ts";
@@ -53,12 +55,13 @@ export async function findSubject(
 /** What is wrong with choices for a subject. `given` is right in form. */
 export async function choiceFaults(
   sql: Sql,
-  { connection, trigger }: Subject,
+  { connection, trigger, stream }: Subject,
   given: SubscriptionChanges,
   scope: Scope,
 ): Promise<Fault[]> {
   return [
     ...inputFaults(trigger, given.input),
+    ...below("/where", whereFaults(given.where, changeOf(stream.definition, trigger.definition))),
     ...(await endpointFaults(sql, connection, trigger, given.endpoint, scope)),
     ...timingFaults(trigger, given),
   ];
@@ -66,7 +69,7 @@ export async function choiceFaults(
 
 function inputFaults(trigger: CompiledTrigger, input: Record<string, unknown> | undefined): Fault[] {
   if (input === undefined) return [];
-  return trigger.validateInput(input).map((fault) => ({ ...fault, pointer: `/input${fault.pointer}` }));
+  return below("/input", trigger.validateInput(input));
 }
 
 /** What keeps a subscription from beginning with the records that changed since a time. */

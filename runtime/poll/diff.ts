@@ -1,4 +1,4 @@
-import type { Known } from "../model/known.ts";
+import type { Gone, Known } from "../model/known.ts";
 import type { PolledRecord } from "../read/records.ts";
 
 /** What was added to and removed from a watched list, or what a watched value was and is. */
@@ -14,65 +14,132 @@ export interface Change {
   changes: Record<string, WatchedChange>;
   /** The watched values before; empty for a new record. */
   previous: Record<string, unknown>;
+  /** The keys under which it was known, of a record that has another now. */
+  previousKeys?: string[];
+  /** The record that a deleted one was merged into. */
+  mergedInto?: string;
 }
 
 export interface Difference {
   changes: Change[];
-  /** New and changed records, to be remembered. */
+  /** New and changed records, to be remembered, and those whose deletion is held. */
   remembered: Known[];
   /** Keys of records that are as they were known. */
   unchanged: string[];
-  /** Keys of records that no longer exist. */
+  /** Keys of records that no longer exist, or have another key now. */
   forgotten: string[];
   /** How many of the records were known before, and still exist. */
   kept: number;
+  /** Whether deletions are held until the read ends. */
+  holds: boolean;
 }
 
-/** Compares a page with what is known; `seen` is when the read began. */
+/**
+ * Compares a page with what is known; `seen` is when the read began. What one page says of a record, a later page may put in
+ * another light: before the last page a deletion is held, so that the record can still turn up, under its key or another.
+ */
 export function diffPage(
   records: readonly PolledRecord[],
   known: ReadonlyMap<string, Known>,
   seen: number,
+  isLast = true,
 ): Difference {
-  const difference: Difference = { changes: [], remembered: [], unchanged: [], forgotten: [], kept: 0 };
-  const renamed = new Set(records.flatMap((record) => (record.deleted ? [] : record.previousKeys)));
-  for (const record of lastOfEachKey(records)) {
-    if (record.deleted && renamed.has(record.key)) continue;
-    const renamedFrom = record.previousKeys.find((key) => key !== record.key && known.has(key));
-    const before = known.get(record.key) ?? (renamedFrom === undefined ? undefined : known.get(renamedFrom));
-    if (renamedFrom !== undefined) difference.forgotten.push(renamedFrom);
-    const previous = before?.watched ?? {};
-
+  const difference: Difference = {
+    changes: [],
+    remembered: [],
+    unchanged: [],
+    forgotten: [],
+    kept: 0,
+    holds: false,
+  };
+  const page = lastOfEachKey(records);
+  const heirs = heirsOf(page, known);
+  const remove = (before: Known | undefined, gone: Gone): void => {
+    if (!before) return;
+    const { key } = before;
+    const removed: Known = { ...before, gone: { ...before.gone, ...gone } };
+    if (isLast) {
+      difference.forgotten.push(key);
+      difference.changes.push(deletionOf(removed));
+    } else {
+      difference.remembered.push(removed);
+      difference.holds = true;
+    }
+  };
+  for (const record of page.values()) {
+    const { key, raw, version, watched, former } = record;
+    const itself = known.get(key) ?? known.get(former?.key ?? key);
     if (record.deleted) {
-      if (!before) continue;
-      if (known.has(record.key)) difference.forgotten.push(record.key);
-      difference.changes.push({ kind: "deleted", key: record.key, raw: record.raw, changes: {}, previous });
+      if (heirs.has(key)) continue;
+      remove(itself, { raw });
+      // Renamed and deleted between two reads: it is known by its old key.
+      for (const old of record.previousKeys) if (!heirs.has(old) && !page.has(old)) remove(known.get(old), {});
       continue;
     }
-    const now: Known = { key: record.key, version: record.version, seen, watched: record.watched, item: record.item };
+    const taken = record.previousKeys.filter((old) => heirs.get(old) === key);
+    const renamedFrom = itself ? undefined : taken.shift();
+    for (const old of taken) {
+      const tombstone = page.get(old);
+      remove(known.get(old), { ...(tombstone && { raw: tombstone.raw }), mergedInto: key });
+    }
+    const before = itself ?? (renamedFrom === undefined ? undefined : known.get(renamedFrom));
+    const previous = before?.watched ?? {};
+    const changes = watchedChanges(previous, watched);
+    const now: Known = { key, version, seen, watched, item: record.item };
     if (!before) {
-      const changes = watchedChanges({}, record.watched);
-      difference.changes.push({ kind: "created", key: record.key, raw: record.raw, changes, previous });
+      difference.changes.push({ kind: "created", key, raw, changes, previous });
       difference.remembered.push(now);
       continue;
     }
     difference.kept++;
-    const changes = watchedChanges(previous, record.watched);
-    if (before.version !== record.version || Object.keys(changes).length > 0) {
-      difference.changes.push({ kind: "updated", key: record.key, raw: record.raw, changes, previous });
+    if (before.key !== key) difference.forgotten.push(before.key);
+    const previousKeys = renamedFrom === undefined ? {} : { previousKeys: [renamedFrom] };
+    const isSame = before.version === version || before.version === former?.version?.();
+    if (renamedFrom !== undefined || !isSame || Object.keys(changes).length > 0) {
+      difference.changes.push({ kind: "updated", key, raw, changes, previous, ...previousKeys });
       difference.remembered.push(now);
-    } else if (renamedFrom !== undefined || before.item !== record.item) {
+    } else if (before.gone || before.key !== key || before.version !== version || before.item !== record.item) {
       difference.remembered.push(now);
     } else {
-      difference.unchanged.push(record.key);
+      difference.unchanged.push(key);
     }
   }
   return difference;
 }
 
-/** A page may hold a record twice, when it changed while the list was made: the later one counts. */
-function lastOfEachKey(records: readonly PolledRecord[]): Iterable<PolledRecord> {
-  return new Map(records.map((record) => [record.key, record])).values();
+/** The keys under which a record may be known. */
+export function keysOf({ key, previousKeys, former }: PolledRecord): string[] {
+  return [key, ...previousKeys, ...(former?.key === undefined ? [] : [former.key])];
+}
+
+/** The deletion of a record, with what a page said of it. */
+export function deletionOf({ key, watched, gone }: Known): Change {
+  return { kind: "deleted", key, ...gone, changes: {}, previous: watched ?? {} };
+}
+
+/** Which record of a page has taken the place of a known one: the first that names its key, unless the page shows both alive. */
+function heirsOf(page: ReadonlyMap<string, PolledRecord>, known: ReadonlyMap<string, Known>): Map<string, string> {
+  const heirs = new Map<string, string>();
+  for (const { key, deleted, previousKeys } of page.values()) {
+    if (deleted) continue;
+    for (const old of previousKeys) {
+      const isAlive = page.get(old)?.deleted === false;
+      if (!isAlive && known.has(old) && !heirs.has(old)) heirs.set(old, key);
+    }
+  }
+  return heirs;
+}
+
+/** A page may hold a record twice, when it changed while the list was made: the later one counts, with all keys it had before. */
+function lastOfEachKey(records: readonly PolledRecord[]): Map<string, PolledRecord> {
+  const last = new Map<string, PolledRecord>();
+  for (const record of records) {
+    const earlier = last.get(record.key)?.previousKeys ?? [];
+    const previousKeys =
+      earlier.length === 0 ? record.previousKeys : [...new Set([...earlier, ...record.previousKeys])];
+    last.set(record.key, { ...record, previousKeys });
+  }
+  return last;
 }
 
 function watchedChanges(

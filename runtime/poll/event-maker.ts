@@ -1,10 +1,11 @@
+import type { CompiledStream } from "../manifest/connector.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { Checkpoint } from "../model/streams.ts";
 import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
 import { eventsOf } from "./match.ts";
-import { gapEvent } from "../model/operational.ts";
+import { gapEvent, type Gap } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -22,11 +23,21 @@ export class EventMaker {
     this.sequence = reading.stream.sequence;
   }
 
-  /** Events of changes, for those who subscribed before this read began; a first read is silent. */
+  /**
+   * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
+   * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
+   */
   changes(changes: readonly Change[], at: Checkpoint): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
-    return changes.flatMap((change) => this.#eventsOf(change, recipients, false));
+    const { stream, compiled } = this.#reading;
+    const { timestamp, cursor } = compiled;
+    const isFiltered = cursor.definition.type === "window" || Object.keys(stream.input).length > 0;
+    const createdAt = isFiltered ? compiled.createdAt : undefined;
+    const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change, timestamp)) : changes;
+    return news
+      .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
+      .flatMap((change) => this.#eventsOf(change, recipients, false));
   }
 
   /** Events of records that were there before, for those who asked to begin with them. */
@@ -43,12 +54,18 @@ export class EventMaker {
       });
   }
 
-  /** An expired cursor, without a list of what it has missed, leaves a gap. */
-  gaps(at: Checkpoint): NewEvent[] {
-    if (at.mode === "baseline") return [];
+  /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
+  gaps(at: Checkpoint, reason: Gap["reason"] = at.recovering ? "cursor_expired" : "gone_unread"): NewEvent[] {
+    if (at.mode === "baseline" || (reason === "gone_unread" && !at.lostUnread)) return [];
     const { connector, compiled, stream, now } = this.#reading;
-    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason: "cursor_expired" } as const;
+    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
+  }
+
+  /** Whether a record that is not known is older than the first read: then a filter has left it out until now. */
+  #wasThereBefore({ kind, raw }: Change, timeOf: CompiledStream["createdAt"]): boolean {
+    const time = kind === "created" ? timeMs(timeOf?.(raw)) : null;
+    return time !== null && time < (this.#reading.stream.baselinedAt ?? 0);
   }
 
   #before({ joining }: Checkpoint): Subscriber[] {

@@ -9,7 +9,7 @@ import { isoTime } from "../core/time.ts";
 const fields = {
   state: oneOf(
     ["active", "waiting", "degraded", "paused", "reauth_required"],
-    "waiting: the first poll has not ended yet; degraded: several polls in a row have failed.",
+    "waiting: the first poll has not ended yet; degraded: several polls in a row have failed, or deletions are held back.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),

@@ -52,6 +52,8 @@ export function eventsOf(
         ...(watched || (change.kind === "updated" && Object.keys(change.changes).length > 0)
           ? { changes: change.changes }
           : {}),
+        ...(change.previousKeys && { previousKeys: change.previousKeys }),
+        ...(change.mergedInto !== undefined && { mergedInto: change.mergedInto }),
         backfill,
         resource,
         ...(change.raw === undefined ? {} : { record: change.raw }),

@@ -83,7 +83,7 @@ class Poll {
     this.#loaded = loaded;
     this.#connector = connector;
     this.#compiled = compiled;
-    this.#subscribers = loaded.subscriptions.map((subscription) => toSubscriber(connector, subscription));
+    this.#subscribers = loaded.subscriptions.map((subscription) => toSubscriber(connector, subscription, context.log));
   }
 
   async run(signal: AbortSignal): Promise<Outcome> {

@@ -1,23 +1,23 @@
 import { durationMs } from "../core/duration.ts";
 import type { NewEvent } from "../model/events.ts";
-import { forget, forgetUnseenSince, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { forget, forgetUnseenSince, knownByKeys, knownGone, markSeen, remember } from "../model/known.ts";
 import { raiseSequence, saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { listingOf, pages, type ReadPage } from "../read/pages.ts";
-import { toPolledRecord, type PolledRecord } from "../read/records.ts";
+import type { PolledRecord } from "../read/records.ts";
 import type { Tx } from "../store/database.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { serverTime } from "../vendor/response.ts";
 import { decide, resume, type Decision } from "./decide.ts";
-import { diffPage, type Difference } from "./diff.ts";
+import { deletionOf, diffPage, keysOf, type Difference } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
-import { settleMoves } from "./moves.ts";
+import { withoutMoves } from "./moves.ts";
 import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { enriched, keyed } from "./records.ts";
-import { absentAfter } from "./sweep.ts";
+import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
 import { isForgotten } from "./verify.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
@@ -41,7 +41,7 @@ interface Changes {
 /** Pages of one poll, unless the manifest says otherwise. */
 export const MOST_PAGES = 1000;
 
-const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0 };
+const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0, holds: false };
 
 const NO_CHANGES: Changes = { difference: NO_DIFFERENCE, events: [] };
 
@@ -82,18 +82,20 @@ class StreamRead {
     const { checkpoint } = this.#stream;
     let decision = checkpoint && resume(checkpoint, this.#stream, this.#strategy);
     let expired: unknown = null;
+    let holds = checkpoint?.holds;
     for (const tried = new Set<Remedy>(); ; decision = null) {
       try {
-        decision ??= await this.#decide(expired);
+        decision ??= await this.#decide(expired, holds);
         if (tried.has("replaceRefused")) await this.#proveList(decision);
         return await this.#read(decision);
       } catch (error) {
-        const { id, cursor } = this.#stream;
+        const { id, cursor, checkpoint } = this.#stream;
         const remedy = await this.#remedyFor(error, decision?.checkpoint);
         if (remedy === undefined || tried.has(remedy)) throw error;
         tried.add(remedy);
         this.#reading.log.info({ stream: id, remedy, err: error }, "the vendor refuses the place of the list");
         expired = remedy === "restart" ? null : cursor;
+        holds = checkpoint?.holds;
         this.#stream = { ...this.#stream, cursor: remedy === "restart" ? cursor : null, checkpoint: null };
       }
     }
@@ -122,13 +124,18 @@ class StreamRead {
     if (plan === null && since !== null) await this.#pages(checkpoint, since).next();
   }
 
-  async #decide(expired: unknown = null): Promise<Decision> {
-    return decide(this.#reading, this.#stream, this.#strategy, expired);
+  /** `holds`: whether a read that begins anew has reported deletions that are still held. */
+  async #decide(expired: unknown, holds: Checkpoint["holds"]): Promise<Decision> {
+    const { checkpoint, plan } = await decide(this.#reading, this.#stream, this.#strategy, expired);
+    return { checkpoint: { ...checkpoint, holds }, plan };
   }
 
   async #read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, { difference: NO_DIFFERENCE, events: this.#maker.gaps(checkpoint) });
+      return this.#finish(checkpoint, {
+        difference: NO_DIFFERENCE,
+        events: this.#maker.gaps(checkpoint, "cursor_expired"),
+      });
     }
     const meansNothing = plan.absence === "nothing";
     const most = this.#mostPages(checkpoint);
@@ -138,12 +145,21 @@ class StreamRead {
     let count = 0;
     for await (const page of this.#pages(checkpoint, plan)) {
       const records = await enriched(this.#reading, page.records, at);
+      if (records.length < page.records.length) at = { ...at, lostUnread: true };
       const polled = keyed(this.#reading, records, page.response);
       if (polled.length < records.length) at = { ...at, hasUnkeyed: true };
       const notes = this.#note(at, page, records);
       if (!meansNothing && isOnly(page) && this.#stream.doubt === null) listed = new Set(polled.map(({ key }) => key));
-      const { tombstones, ...changes } = await this.#compare(polled, at, page.next === null, !meansNothing && !listed);
-      at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + changes.difference.kept, tombstones };
+      let changes = await this.#compare(polled, at, !meansNothing && !listed, page.next === null);
+      const { kept, holds } = changes.difference;
+      if (page.next === null && at.holds) changes = await this.#release(at, changes);
+      at = {
+        ...at,
+        ...page.at,
+        notes,
+        kept: (at.kept ?? 0) + kept,
+        holds: holds || (page.next && at.holds) || undefined,
+      };
       if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
       at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
       await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
@@ -178,25 +194,27 @@ class StreamRead {
   }
 
   /** What a page changes, and the events that follow. `marks`: the records that are as they were known are marked as seen. */
-  async #compare(
-    polled: readonly PolledRecord[],
-    at: Checkpoint,
-    isLastPage: boolean,
-    marks: boolean,
-  ): Promise<Changes & Pick<Checkpoint, "tombstones">> {
+  async #compare(page: readonly PolledRecord[], at: Checkpoint, marks: boolean, isLast: boolean): Promise<Changes> {
     const { db, compiled } = this.#reading;
-    const earlier = (at.tombstones ?? []).flatMap((raw) => toPolledRecord(compiled, raw) ?? []);
-    const records = [...earlier, ...polled];
-    const keys = records.flatMap((record) => [record.key, ...record.previousKeys]);
-    const known = await knownByKeys(db, this.#stream.id, keys);
-    const { settled, waiting } = compiled.each
-      ? settleMoves(records, known, isLastPage)
-      : { settled: records, waiting: [] };
-    const { changes: all, ...difference } = diffPage(settled, known, at.startedAt);
+    const known = await knownByKeys(db, this.#stream.id, page.flatMap(keysOf));
+    const polled = compiled.each ? withoutMoves(page, known) : page;
+    const { changes: all, ...difference } = diffPage(polled, known, at.startedAt, isLast);
     const changes = at.complete ? all.filter((change) => !isForgotten(change, compiled, at)) : all;
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
-    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(settled, at)];
-    return { difference, events, ...(waiting.length > 0 && { tombstones: waiting.map(({ raw }) => raw) }) };
+    const events = [...this.#maker.changes(changes, at), ...this.#maker.backfill(polled, at)];
+    if (isLast) events.push(...this.#maker.gaps(at));
+    return { difference, events };
+  }
+
+  /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
+  async #release(at: Checkpoint, last: Changes): Promise<Changes> {
+    for (let changes = last; ;) {
+      await this.#commit(at, changes, undefined);
+      const gone = await knownGone(this.#reading.db, this.#stream.id, SWEEP_BATCH);
+      const difference = { ...NO_DIFFERENCE, forgotten: gone.map(({ key }) => key) };
+      changes = { difference, events: this.#maker.changes(gone.map(deletionOf), at) };
+      if (gone.length < SWEEP_BATCH) return changes;
+    }
   }
 
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
@@ -271,7 +289,7 @@ class StreamRead {
       cursorAt: startedAt,
       verifiedAt: at.complete ? startedAt : before.verifiedAt,
       checkpoint: null,
-      baselinedAt: before.baselinedAt ?? now,
+      baselinedAt: before.baselinedAt ?? startedAt,
       lastPollAt: now,
       lastSuccessAt: now,
       consecutiveErrors: 0,

@@ -19,10 +19,11 @@ export async function enriched(
   if (!enrich) return records;
   if (!enrich.once || backfilling(subscribers, at.joining).length > 0) return enrichAll(source, enrich, records);
   if (at.mode === "baseline") return records;
-  const keys = records.flatMap((record) => compiled.key(record) ?? []);
-  const known = await knownByKeys(db, stream.id, keys);
+  const keysOf = (record: unknown): string[] =>
+    [compiled.key(record) ?? [], compiled.former?.key?.(record) ?? []].flat();
+  const known = await knownByKeys(db, stream.id, records.flatMap(keysOf));
   const { old = [], fresh = [] } = Object.groupBy(records, (record) =>
-    known.has(compiled.key(record) ?? "") ? "old" : "fresh",
+    keysOf(record).some((key) => known.has(key)) ? "old" : "fresh",
   );
   return [...old, ...(await enrichAll(source, enrich, fresh))];
 }

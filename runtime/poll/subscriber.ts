@@ -1,3 +1,4 @@
+import type { Log } from "../core/log.ts";
 import { conditionOf, type Condition } from "../manifest/conditions.ts";
 import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
@@ -12,12 +13,19 @@ export interface Subscriber {
 }
 
 /** A subscription with its trigger and its own condition compiled. */
-export function toSubscriber(connector: Connector, subscription: SubscriptionRecord): Subscriber {
-  const { trigger, where } = subscription;
+export function toSubscriber(
+  connector: Connector,
+  subscription: SubscriptionRecord,
+  log: Pick<Log, "warn">,
+): Subscriber {
+  const { id, trigger, where } = subscription;
+  const warn = (problem: string): void => {
+    log.warn({ subscription: id, where, problem }, "the where of a subscription is as no new one may be; correct it");
+  };
   return {
     subscription,
     trigger: connector.triggers.get(trigger)!,
-    where: where === null ? undefined : conditionOf(where),
+    where: where === null ? undefined : conditionOf(where, warn),
   };
 }
 

@@ -1,7 +1,7 @@
 import { knownAfter } from "../model/known.ts";
 import type { Sql } from "../store/database.ts";
 import type { ReadPlan } from "../read/cursors.ts";
-import type { Change } from "./diff.ts";
+import { deletionOf, type Change } from "./diff.ts";
 
 /** Known records that are looked at in one go. */
 export const SWEEP_BATCH = 1000;
@@ -30,7 +30,7 @@ export async function absentAfter(
   const absent = batch.filter(({ key, seen }) => (listed ? !listed.has(key) : seen < startedAt));
   const deletions = absence === "deleted" ? absent : [];
   return {
-    changes: deletions.map(({ key, watched }) => ({ kind: "deleted", key, changes: {}, previous: watched ?? {} })),
+    changes: deletions.map((known) => deletionOf(known)),
     keys: absent.map(({ key }) => key),
     next: batch.length < SWEEP_BATCH ? null : batch.at(-1)!.key,
   };

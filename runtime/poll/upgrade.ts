@@ -25,7 +25,7 @@ export function requestHashOf(compiled: CompiledStream): string {
       watch,
       enrich,
     } = compiled.definition;
-    const { optional: _, expect: _expect, ...records } = all;
+    const { optional: _, expect: _expect, former: _former, createdAt: _createdAt, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
     const { per: _per, initial: _initial, order: _order, ...cursor } = { ...NO_CHOICES, ...how };
@@ -37,8 +37,9 @@ export function requestHashOf(compiled: CompiledStream): string {
 }
 
 /**
- * A stream that was read by another version of the manifest, made ready for this one. With a declared `resync`, the next read
- * compares everything with what is known; without, it takes a silent baseline, and `stream.gap` reports the time in between.
+ * A stream that was read by another version of the manifest, made ready for this one. With a declared `keep`, the next read goes
+ * on at the cursor, with `resync` it compares everything with what is known; without, it takes a silent baseline, and
+ * `stream.gap` reports the time in between.
  */
 export async function upgraded({
   stream,
@@ -53,11 +54,13 @@ export async function upgraded({
   const { cursorVersion = 1, migrate } = compiled.definition;
   const isSame = stream.requestHash === requestHash && stream.cursorVersion === cursorVersion;
   if (stream.requestHash === null || isSame) return stream;
-  const isResync = migrate === "resync" && cursorVersion > stream.cursorVersion;
-  const fresh: StreamRecord = { ...stream, cursor: null, checkpoint: null, requestHash, cursorVersion };
-  if (!isResync) fresh.baselinedAt = null;
+  const declared = cursorVersion > stream.cursorVersion ? migrate : undefined;
+  const isKnown = declared === "resync" || declared === "keep";
+  const fresh: StreamRecord = { ...stream, checkpoint: null, requestHash, cursorVersion };
+  if (declared !== "keep") fresh.cursor = null;
+  if (!isKnown) fresh.baselinedAt = null;
   await transaction(async (tx) => {
-    if (!isResync) {
+    if (!isKnown) {
       await forgetAll(tx, stream.id);
       const at = now();
       const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;

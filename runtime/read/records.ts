@@ -10,6 +10,8 @@ export interface PolledRecord {
   /** Hash of what counts as its version: the fingerprint, else the vendor's version, else the content. */
   version: string;
   deleted: boolean;
+  /** Key and version by which the version of the manifest before knew it; what is undefined was the same. */
+  former?: { key: string | undefined; version: (() => string) | undefined };
   /** The watched values; null when the stream watches none. */
   watched: Record<string, unknown> | null;
   /** Key of the item in whose list it is, where there are several lists. */
@@ -35,10 +37,18 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
     item: stream.each && isObject(raw) ? stream.each.key(raw[stream.each.into]) : null,
     raw,
+    ...(stream.former && { former: formerOf(stream.former, raw) }),
   };
 }
 
+function formerOf({ key, version }: NonNullable<CompiledStream["former"]>, raw: unknown): PolledRecord["former"] {
+  return { key: key?.(raw), version: version && (() => hashOf(version(raw), raw)) };
+}
+
 function versionOf(stream: CompiledStream, raw: unknown): string {
-  const version = stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw);
+  return hashOf(stream.fingerprint ? stream.fingerprint(raw) : stream.version?.(raw), raw);
+}
+
+function hashOf(version: unknown, raw: unknown): string {
   return shortHash(typeof version === "string" ? version : JSON.stringify(version ?? raw));
 }

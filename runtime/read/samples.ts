@@ -1,6 +1,6 @@
 import type { ClientOf } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
-import { HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
+import { below, HooklineError, notFound, refuseFaults, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { CompiledStream, CompiledTrigger } from "../manifest/connector.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
@@ -53,7 +53,7 @@ export function createSamples(
     trigger: CompiledTrigger,
     given: Record<string, unknown>,
   ): Promise<unknown[] | undefined> => {
-    const faults = trigger.validateInput(given).map((fault) => ({ ...fault, pointer: `/input${fault.pointer}` }));
+    const faults = below("/input", trigger.validateInput(given));
     refuseFaults("sample", faults);
     const client = await clientOf(connection);
     const input = trigger.streamInput({ input: given, connection: client.values });

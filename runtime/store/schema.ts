@@ -204,6 +204,10 @@ export const migrations: readonly Migration[] = [
     `alter table streams add column verified_at ${d.bigint}`,
     `alter table known add column item text`,
   ],
+  () => [
+    `alter table known add column gone text`,
+    `create index known_by_gone on known (stream, key) where gone is not null`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

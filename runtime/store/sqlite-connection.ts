@@ -10,6 +10,8 @@ export class SqliteConnection {
   readonly #name: string;
   readonly #sqlite: DatabaseSync;
   readonly #prepared = new Map<string, StatementSync>();
+  /** Undefined until it is known to be so: a connection begins as the library likes. */
+  #durable: boolean | undefined;
 
   /** `name` is used in error messages. @throws HooklineError `store_unusable` for a file that cannot be opened */
   constructor(path: string, name: string = path) {
@@ -63,7 +65,13 @@ export class SqliteConnection {
 
   /** Whether commits wait for the disk. SQLite obeys this while it parses, so the statement cannot be a prepared one. */
   setDurable(durable: boolean): void {
-    this.#sqlite.exec(`pragma synchronous = ${durable ? "full" : "normal"}`);
+    if (durable === this.#durable) return;
+    try {
+      this.#sqlite.exec(`pragma synchronous = ${durable ? "full" : "normal"}`);
+      this.#durable = durable;
+    } catch (error) {
+      throw fromSqlite(error, this.#name);
+    }
   }
 
   close(): void {

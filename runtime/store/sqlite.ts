@@ -62,7 +62,7 @@ export class SqliteDatabase implements Database {
     const tx = new SqliteTx(this.#connection);
     let result: T;
     try {
-      if (!durable) this.#connection.setDurable(false);
+      this.#connection.setDurable(durable);
       this.#connection.run("begin immediate");
       result = await this.#current.run(tx, work, tx);
       tx.assertOpen();
@@ -73,8 +73,8 @@ export class SqliteDatabase implements Database {
       if (this.#connection.inTransaction) this.#connection.run("rollback");
       throw error;
     } finally {
-      if (!durable) this.#connection.setDurable(true);
       this.#turns.release();
+      this.#connection.setDurable(true);
     }
     for (const callback of tx.committed) this.#call(callback);
     return result;

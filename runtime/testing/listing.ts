@@ -234,14 +234,14 @@ export class Listing {
     return stop ? ((satisfy(stop.when, last) as AnswerPart | undefined) ?? {}) : {};
   }
 
-  /** An empty list is left out altogether, as many vendors do. */
+  /** An empty list is left out altogether where it may be, as many vendors do. */
   #body(records: readonly unknown[]): AnswerPart {
     const { cursor, records: place } = this.#stream.definition;
     const single = cursor.type === "snapshot" && cursor.single === true;
     if (this.#bodyOf) return { body: this.#bodyOf(records) };
     const first = [place.select].flat()[0]!;
-    if (records.length === 0) return first === "$response.body" ? { body: single ? {} : [] } : {};
-    return answerWith(first, single ? records[0] : records) ?? {};
+    if (records.length === 0 && place.optional && !place.expect) return { body: {} };
+    return answerWith(first, single ? (records[0] ?? {}) : records) ?? {};
   }
 
   #enriched(into: string | undefined, { path, query }: Incoming): Reply {

@@ -256,7 +256,7 @@ describe("the address to return to", () => {
     await expect(accounts.create({ connector: "acme", user: "u_2", returnTo })).rejects.toMatchObject({
       code: "invalid_url",
       message:
-        "returnTo must lead to one of https://app.example, https://shop.example; allow its origin in the configuration",
+        "returnTo must lead to one of https://app.example, https://shop.example; add its origin to returnOrigins",
     });
     expect((await accounts.list({ user: "u_2" })).data).toEqual([]);
   });

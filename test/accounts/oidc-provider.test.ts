@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Provider } from "oidc-provider";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { acme, acmeOAuth, harness, later, vendorServer } from "./harness.ts";
 
@@ -11,6 +11,7 @@ beforeAll(() => {
   // It remarks at length that its defaults are for development.
   for (const level of ["info", "warn"] as const) vi.spyOn(console, level).mockImplementation(() => {});
 });
+afterAll(() => void vi.restoreAllMocks());
 
 /** A certified authorization server that rotates refresh tokens and ends the whole grant when an old one comes back. */
 async function authorizationServer() {

@@ -21,8 +21,9 @@ export class CommandLine {
   readonly #waiting = new Set<() => void>();
 
   constructor(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
-    const { PATH } = process.env;
-    this.process = spawn(process.execPath, [main, ...args], { cwd: options.cwd, env: { PATH, ...options.env } });
+    const { PATH, NODE_COMPILE_CACHE } = process.env;
+    const env = { PATH, NODE_COMPILE_CACHE, ...options.env };
+    this.process = spawn(process.execPath, [main, ...args], { cwd: options.cwd, env });
     this.process.stdout!.setEncoding("utf8").on("data", (text: string) => this.#heard(() => (this.stdout += text)));
     this.process.stderr!.setEncoding("utf8").on("data", (text: string) => this.#heard(() => (this.stderr += text)));
     this.finished = new Promise((done) => {

@@ -174,8 +174,13 @@ describe("triggers of Gmail", () => {
     relabel(world, ["STARRED", "INBOX"]);
     mailbox(world).delete(receive(world));
     const kept = receive(world);
-    expect((await world.told(received)).map(({ id }) => id)).toEqual([kept.id]);
+    const told = await world.told(received);
+    expect(told.map(({ type }) => type)).toEqual(["message.received", "stream.gap"]);
+    expect(told[0]!.id).toBe(kept.id);
+    // Of the mail that is gone, nobody can say any more what it was.
+    expect(told[1]!.data).toMatchObject({ stream: "messages", reason: "gone_unread" });
     expect(world.sandbox.requests.get("gmail.users.messages.list")).toBe(0);
+    expect(await world.told(received)).toEqual([]);
   });
 
   it("after history expired tell all mail that came meanwhile, and only that", async () => {
@@ -187,12 +192,60 @@ describe("triggers of Gmail", () => {
     const missed = [receive(world), receive(world)];
     receive(world, {}, ["DRAFT"]);
     mailbox(world).expireHistory();
-    const told = await world.told(received);
+    const reported = await world.told(received);
+    // The search that stands in for the history cannot see imported mail with an old date.
+    expect(reported.filter(({ type }) => type === "stream.gap")).toHaveLength(1);
+    const told = reported.filter(({ type }) => type !== "stream.gap");
     expect(told.map(({ id }) => id).sort()).toEqual(missed.map(({ id }) => id).sort());
     expect(told.map(({ id }) => id)).not.toContain(before.id);
     expect(await world.told(received)).toEqual([]);
     const later = receive(world);
     expect((await world.told(received)).map(({ id }) => id)).toEqual([later.id]);
+  });
+
+  it("tell mail that leaves spam for the inbox, once, and not what comes back there from elsewhere", async () => {
+    await using world = await googleWorld("gmail", { items: true });
+    const received = await world.subscribe("message_received");
+    const anywhere = await world.subscribe("message_received", { anywhere: true });
+    const told = async () => (await world.told(received)).map(({ id, data }) => [id, data.subscription]);
+    const junk = receive(world, {}, ["SPAM", "UNREAD"]);
+    const mail = receive(world);
+    expect(await told()).toEqual([received, anywhere].map((one) => [mail.id, one]));
+    relabel(world, ["INBOX"], ["SPAM"], junk);
+    expect(await told()).toEqual([received, anywhere].map((one) => [junk.id, one]));
+    for (const message of [junk, mail]) {
+      relabel(world, ["SPAM"], ["INBOX"], message);
+      relabel(world, ["INBOX"], ["SPAM"], message);
+    }
+    relabel(world, [], ["INBOX"], mail);
+    expect(await told()).toEqual([]);
+    relabel(world, ["INBOX"], [], mail);
+    expect(await told()).toEqual([]);
+  });
+
+  it("keep apart what one entry of the history says of a message", () => {
+    const { select, key } = connector.streams.get("label_changes")!;
+    const message = { id: "m1", threadId: "t1", labelIds: ["INBOX", "Label_7"] };
+    const entry = {
+      id: "101",
+      messagesAdded: [{ message }],
+      labelsAdded: [
+        { message, labelIds: ["Label_7"] },
+        { message, labelIds: ["Label_8", "Label_7"] },
+      ],
+      labelsRemoved: [{ message, labelIds: ["Label_7"] }],
+    };
+    const changes = select({ status: 200, headers: {}, body: { history: [entry] } }) as {
+      change: string;
+      labels: string[];
+    }[];
+    expect(changes.map(({ change, labels }) => `${change} ${labels.join()}`)).toEqual([
+      "added Label_7",
+      "added Label_8,Label_7",
+      "removed Label_7",
+      "added INBOX",
+    ]);
+    expect(new Set(changes.map((change) => key(change))).size).toBe(4);
   });
 
   it("say that label changes of a time are lost when history expired", async () => {

@@ -89,7 +89,7 @@ describe("a person in common terms", () => {
 describe("the fingerprint of a person", () => {
   const print = (person: Person) => JSON.stringify(contacts.fingerprint!(person));
 
-  it("ignores etags, sources, picture URLs, derived texts and other programs' data", () => {
+  it("ignores etags, sources, sizes and hosts of pictures, derived texts and other programs' data", () => {
     const person = full();
     person["etag"] = "%other";
     person["metadata"] = { sources: [{ type: "CONTACT", etag: "#other", updateTime: "2026-12-01T00:00:00Z" }] };
@@ -105,7 +105,7 @@ describe("the fingerprint of a person", () => {
       }
     }
     person["emailAddresses"] = full()["emailAddresses"];
-    (person["photos"] as { url: string }[])[0]!.url = "https://lh3.googleusercontent.com/contacts/other";
+    (person["photos"] as { url: string }[])[0]!.url = "https://lh6.googleusercontent.com/contacts/ada=s96-c?sz=50";
     (person["memberships"] as object[]).reverse();
     expect(print(person)).toBe(print(full()));
   });
@@ -136,6 +136,10 @@ describe("the fingerprint of a person", () => {
     ["miscKeywords", [{ value: "keyword", type: "OTHER" }]],
     ["memberships", [{ contactGroupMembership: { contactGroupResourceName: "contactGroups/myContacts" } }]],
     ["photos", []],
+    [
+      "photos",
+      [{ metadata: { source: { type: "CONTACT" } }, url: "https://lh3.googleusercontent.com/contacts/other=s100" }],
+    ],
   ];
   it.each(changes)("changes with %s", (field, value) => {
     expect(print({ ...full(), [field]: value })).not.toBe(print(full()));

@@ -75,6 +75,40 @@ describe("the stream of contacts", () => {
     await world.run("create_contact", { firstName: "Emmy", tags: ["vip"] });
     expect(await world.poll(subscription)).toMatchObject([{ data: { resource: { firstName: "Emmy" } } }]);
   });
+
+  it("does not take a contact that comes to meet the filters for a new one", async () => {
+    await using world = await openHighLevel();
+    fill(world, 1);
+    const filters = [{ field: "tags", operator: "contains", value: ["vip"] }];
+    const created = await world.subscribe("contact_created", { filters });
+    await world.subscribe("contact_updated", { filters });
+    const { contacts } = world.sandbox.highLevel.collections;
+    for (const tags of [["vip"], [], ["vip"]]) {
+      world.clock.advance(600_000);
+      contacts.change("old00000", { tags, dateUpdated: new Date(world.clock.now()).toISOString() });
+      world.clock.advance(20_000);
+      expect(await world.poll(created)).toEqual([]);
+    }
+    await world.run("create_contact", { firstName: "Emmy", tags: ["vip"] });
+    expect(await world.poll(created)).toHaveLength(1);
+    const { data: told } = await world.runtime.events.list({ type: "contact.updated" });
+    expect(told.map(({ data }) => (data as { change: string }).change)).toEqual(["updated", "updated"]);
+  });
+
+  it("does not take a task that is given to another user for a new one", async () => {
+    await using world = await openHighLevel();
+    const input = { assignedTo: samples.user.id };
+    const subscription = await world.subscribe("task_created", input);
+    const task = { contactId, title: "Call", dueDate: "2026-12-24T09:00:00Z", completed: false };
+    const { id: taskId } = (await world.run("create_contact_task", { ...task, assignedTo: "another" })) as {
+      id: string;
+    };
+    expect(await world.poll(subscription)).toEqual([]);
+    await world.run("update_contact_task", { contactId, taskId, assignedTo: samples.user.id });
+    expect(await world.poll(subscription)).toEqual([]);
+    await world.run("create_contact_task", { ...task, assignedTo: samples.user.id });
+    expect(await world.poll(subscription)).toHaveLength(1);
+  });
 });
 
 describe("contacts", () => {

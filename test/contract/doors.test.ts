@@ -41,6 +41,54 @@ const CASES: Record<string, Case> = {
     body: { url: "ftp://consumer.example" },
     library: (h) => h.endpoints.create({ url: "ftp://consumer.example" }),
   },
+  "an endpoint with a character that no store keeps": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, user: "u_\0" },
+    library: (h) => h.endpoints.create({ ...endpoint, user: "u_\0" }),
+  },
+  "an endpoint with half a character in a header": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, headers: { a: "\ud83d" } },
+    library: (h) => h.endpoints.create({ ...endpoint, headers: { a: "\ud83d" } }),
+  },
+  "an endpoint whose id cannot be": {
+    http: "GET /v1/endpoints/ep_%00",
+    library: (h) => h.endpoints.get("ep_\0"),
+  },
+  "connections of a user who cannot be": {
+    http: "GET /v1/connections?user=u_%00",
+    library: (h) => h.connections.list({ user: "u_\0" }),
+  },
+  "a variable of a user who cannot be": {
+    http: "PUT /v1/users/u_%00/variables/a",
+    body: { value: 1 },
+    library: (h) => h.variables.set("u_\0", "a", { value: 1 }),
+  },
+  "an endpoint whose where reads what none of its events has": {
+    http: "POST /v1/endpoints",
+    body: { ...endpoint, events: ["note.*"], where: "resource.titel == 'x' && !record.title.x" },
+    library: (h) =>
+      h.endpoints.create({ ...endpoint, events: ["note.*"], where: "resource.titel == 'x' && !record.title.x" }),
+  },
+  "an endpoint whose events have not what its where reads": {
+    http: "PATCH /v1/endpoints/{ep}",
+    body: { events: ["note.*"], where: "recrod.title" },
+    library: (h, { ep }) => h.endpoints.update(ep!, { events: ["note.*"], where: "recrod.title" }),
+  },
+  "a subscription whose where can never hold": {
+    http: "POST /v1/subscriptions",
+    body: {
+      connection: "{con}",
+      trigger: "note_created",
+      where: "recrod.title || input == '5' || length(record) == '3'",
+    },
+    library: (h, { con }) =>
+      h.subscriptions.create({
+        connection: con!,
+        trigger: "note_created",
+        where: "recrod.title || input == '5' || length(record) == '3'",
+      }),
+  },
   "no endpoint at all": {
     http: "POST /v1/endpoints",
     body: {},

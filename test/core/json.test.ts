@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseJson, plainFault, plainJson, repeatedKey } from "../../runtime/core/json.ts";
+import { parseJson, plainFault, plainJson, repeatedKey, shapeFault } from "../../runtime/core/json.ts";
 
 describe("a property named twice", () => {
   it.each([
@@ -54,6 +54,14 @@ describe("what JSON cannot carry", () => {
     ["a bigint", 1n, "", "is a bigint, which JSON cannot carry; give plain data"],
     ["no time", [new Date(NaN)], "/0", "is a Date without a time, which JSON cannot carry; give plain data"],
     ["__proto__", { a: JSON.parse('{"__proto__":1}') }, "/a", 'has a property named "__proto__"; remove it'],
+    ["U+0000", { a: ["b\0"] }, "/a/0", "has the character U+0000, which cannot be stored; remove it"],
+    ["half a character", { a: "\ud83d" }, "/a", "has half of a surrogate pair, which is no character; remove it"],
+    [
+      "U+0000 in a name",
+      { a: { "b\0": 1 } },
+      "/a",
+      "has a property whose name has the character U+0000, which cannot be stored; remove it",
+    ],
     ["65 lists", nested(65), "/0".repeat(64), "is nested more than 64 deep; flatten it"],
   ])("is named where it stands: %s", (_what, value, pointer, message) => {
     expect(plainFault(value)).toEqual({ pointer, message });
@@ -63,8 +71,22 @@ describe("what JSON cannot carry", () => {
     class Named {
       name = "Ada";
     }
-    const plain = [nested(64), { a: undefined }, new Date(0), new URL("https://a.example"), new Named(), -0, null];
+    const plain = [
+      nested(64),
+      { a: undefined },
+      new Date(0),
+      new URL("https://a.example"),
+      new Named(),
+      -0,
+      "😀",
+      null,
+    ];
     expect(plain.map((value) => plainFault(value))).toEqual(plain.map(() => undefined));
+  });
+
+  it("may have any text where it is not stored as it is", () => {
+    expect(shapeFault({ a: "b\0", c: "\ud83d" })).toBeUndefined();
+    expect(shapeFault({ a: NaN })!.pointer).toBe("/a");
   });
 
   it("is a cycle", () => {

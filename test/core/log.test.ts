@@ -1,4 +1,5 @@
 import { pino } from "pino";
+import { loadConnectors } from "../../runtime/connectors.ts";
 import { describe, expect, it } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
@@ -51,12 +52,31 @@ describe("a log", () => {
     ['{"access_token":"unknown-token-value","expires_in":3599}'],
     ["https://app.example/cb?code=4/unknownCode&state=s"],
     ["Basic dXNlcjpwYXNzd29yZA=="],
-    ["key ya29.a0UnknownGoogleToken"],
+    ["key whsec_a0UnknownSigningKey"],
     ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"],
   ])("hides what looks like a secret without having seen it before: %s", (text) => {
     const clean = scrub(text);
     expect(clean).toContain("[secret]");
     expect(clean).not.toMatch(/abc\.DEF|0gUnknown|unknown-token|unknownCode|dXNlcjp|a0Unknown|c2lnbmF0/);
+  });
+
+  it("hides tokens by their beginning once the connector that declares it is loaded", async () => {
+    const text = "key acme+a0UnknownAcmeToken, ya29.a0UnknownGoogleToken";
+    expect(scrub(text)).toBe(text);
+    const authentication = { type: "bearer", tokenPrefixes: ["acme+"] };
+    const server = { url: "https://api.acme.example" };
+    const allowedHosts = ["api.acme.example"];
+    const acme = {
+      manifestVersion: 1,
+      name: "acme",
+      version: "1.0.0",
+      title: "Acme",
+      server,
+      allowedHosts,
+      authentication,
+    };
+    await loadConnectors([acme, "gmail"]);
+    expect(scrub(text)).toBe("key [secret], [secret]");
   });
 
   it("takes little time for what looks like the beginning of many tokens", () => {

@@ -43,7 +43,7 @@ describe("the version of Node", () => {
     for (const version of ["24.12.0", "24.21.0", "25.0.0"]) expect(nodeVersionProblem(version)).toBeUndefined();
   });
 
-  it.skipIf(old === undefined)("is named in one sentence when it is too old", { timeout: 120_000 }, async () => {
+  it.skipIf(old === undefined)("is named in one sentence when it is too old", async () => {
     const { file, version } = old!;
     const runtime = await built();
     const run = promisify(execFile);

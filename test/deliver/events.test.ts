@@ -64,8 +64,8 @@ describe("events", () => {
   it.each([
     ["an unknown property", { typ: "a.b" }, "/typ", 'unknown property "typ"; did you mean "type"?'],
     ["a wrong type", { type: 7 }, "/type", "must be a string, not a number"],
-    ["a limit of 0", { limit: 0 }, "/limit", "must be >= 1"],
-    ["a limit over 200", { limit: 201 }, "/limit", "must be <= 200"],
+    ["a limit of 0", { limit: 0 }, "/limit", "must be at least 1"],
+    ["a limit over 200", { limit: 201 }, "/limit", "must be at most 200"],
     ["a bad cursor", { cursor: "x" }, "/cursor", "is not valid; pass the `nextCursor` of the previous page"],
     ["no time", { since: "yesterday" }, "/since", expect.stringContaining("must be a date and time (RFC 3339)")],
     [

@@ -5,6 +5,7 @@ import { Receiver } from "../fixtures/receiver.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
 import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
 import { startSandbox } from "../fixtures/sandbox-process.ts";
+import { SIZES } from "../fixtures/tier.ts";
 import { until } from "../fixtures/wait.ts";
 import { temporaryFolder, withRuntime } from "./scenes.ts";
 
@@ -57,8 +58,8 @@ async function bigAccount(contacts: number, firstPoll: "baseline" | "emitAll") {
 }
 
 describe("the first read of a large account", () => {
-  it("takes 100,000 contacts in 300 MB when V8 is given 256 of them, and after a kill goes on at the page where it was", async () => {
-    const contacts = 100 * PAGE;
+  it(`takes ${SIZES.contactPages.baseline},000 contacts in 300 MB when V8 is given 256 of them, and after a kill goes on at the page where it was`, async () => {
+    const contacts = SIZES.contactPages.baseline * PAGE;
     const { sandbox, progress, start } = await bigAccount(contacts, "baseline");
     const first = await start();
     await until(() => progress().known >= contacts / 2);
@@ -80,7 +81,7 @@ describe("the first read of a large account", () => {
   });
 
   it("tells every contact once when asked to, in the same memory", async () => {
-    const contacts = 5 * PAGE;
+    const contacts = SIZES.contactPages.emitAll * PAGE;
     const { receiver, start } = await bigAccount(contacts, "emitAll");
     const runtime = await start();
     const told = (): Set<string> =>

@@ -12,8 +12,6 @@ import { DeskVendor, deskManifest } from "../flows/vendor.ts";
 import { NotesVendor, notesManifest } from "../http/notes-vendor.ts";
 import { createTestStore, letTimeRun } from "../postgres.ts";
 
-const PATIENCE = { timeout: 60_000, interval: 20 };
-
 /** A PostgreSQL on which a lease lasts a second, a runtime to look with, and processes that work. */
 async function makeScene(given: Pick<ComposeOptions, "connectors" | "servers">) {
   const { url: store, drop } = await createTestStore();
@@ -35,7 +33,7 @@ const answer = (response: ServerResponse) =>
   void response.writeHead(200, { "content-type": "application/json" }).end("{}");
 
 describe("a process that stands still until another has taken it over", () => {
-  it("does no step of a flow once more, and leaves the run as it is", { timeout: 120_000 }, async () => {
+  it("does no step of a flow once more, and leaves the run as it is", async () => {
     const vendor = await new DeskVendor().start();
     onTestFinished(() => vendor.stop());
     const { own, launch } = await makeScene({ connectors: [deskManifest], servers: { desk: { url: vendor.url } } });
@@ -59,20 +57,20 @@ describe("a process that stands still until another has taken it over", () => {
       return true;
     };
     const run = await own.flows.call(flow.id, { name: "Ada" });
-    await expect.poll(() => held, PATIENCE).toBeDefined();
+    await expect.poll(() => held).toBeDefined();
     const second = await launch();
-    await expect.poll(async () => (await own.runs.get(run!.id)).status, PATIENCE).toBe("waiting");
+    await expect.poll(async () => (await own.runs.get(run!.id)).status).toBe("waiting");
     const before = await own.runs.get(run!.id);
     answer(held!);
     first.thaw();
     await second.stop();
     // Whatever the first went on with lies behind it once it has done this.
     await own.flows.call(flow.id, { name: "Bob" });
-    await expect.poll(() => vendor.done("/note").map(({ text }) => text), PATIENCE).toEqual(["Ada", "Bob"]);
+    await expect.poll(() => vendor.done("/note").map(({ text }) => text)).toEqual(["Ada", "Bob"]);
     expect(await own.runs.get(run!.id)).toEqual(before);
   });
 
-  it("does no item of a batch once more, and moves none of them back", { timeout: 120_000 }, async () => {
+  it("does no item of a batch once more, and moves none of them back", async () => {
     const vendor = new NotesVendor();
     onTestFinished(await vendor.start());
     const { own, launch } = await makeScene({ connectors: [notesManifest], servers: { notes: { url: vendor.url } } });
@@ -93,22 +91,22 @@ describe("a process that stands still until another has taken it over", () => {
     };
     const inputs = Array.from({ length: 12 }, (_, i) => ({ id: `n${i}` }));
     const { id } = await own.batches.create(connection, "rename_note", { inputs });
-    await expect.poll(() => frozen, PATIENCE).toBe(true);
+    await expect.poll(() => frozen).toBe(true);
     const second = await launch();
-    await expect.poll(async () => (await own.batches.get(id, { limit: 1 })).status, PATIENCE).toBe("done");
+    await expect.poll(async () => (await own.batches.get(id, { limit: 1 })).status).toBe("done");
     const requests = vendor.requests.length;
     const before = await own.batches.get(id, { limit: 12 });
     for (const response of held) answer(response);
     first.thaw();
     await second.stop();
     const other = await own.batches.create(connection, "rename_note", { inputs: [{ id: "last" }] });
-    await expect.poll(async () => (await own.batches.get(other.id, { limit: 1 })).status, PATIENCE).toBe("done");
+    await expect.poll(async () => (await own.batches.get(other.id, { limit: 1 })).status).toBe("done");
     expect(vendor.requests.slice(requests)).toEqual(["PUT /notes/last"]);
     expect(await own.batches.get(id, { limit: 12 })).toEqual(before);
     expect(before.results.map(({ status }) => status)).toEqual(Array(12).fill("succeeded"));
   });
 
-  it("writes nothing of a sync to either side, and leaves its links as they are", { timeout: 120_000 }, async () => {
+  it("writes nothing of a sync to either side, and leaves its links as they are", async () => {
     const now = () => Date.now();
     const left = await new ContactsVendor(nested, now).start();
     const right = await new ContactsVendor(flat, now).start();
@@ -135,18 +133,18 @@ describe("a process that stands still until another has taken it over", () => {
       right: await connect(right),
       everySeconds: 30,
     });
-    await expect.poll(() => frozen, PATIENCE).toBe(true);
+    await expect.poll(() => frozen).toBe(true);
     const second = await launch();
     const links = () => own.db.all("select id, left_id, right_id, state from sync_links order by id");
     const synced = async () => (await own.db.all("select id from sync_links where state = 'synced'")).length;
-    await expect.poll(synced, PATIENCE).toBe(1);
+    await expect.poll(synced).toBe(1);
     const before = await links();
     expect(right.cards.size).toBe(1);
     held!.writeHead(503).end();
     first.thaw();
     await second.stop();
     left.add({ first: "Bob", last: "Babbage", emails: [{ value: "bob@example.com" }] });
-    await expect.poll(synced, PATIENCE).toBe(2);
+    await expect.poll(synced).toBe(2);
     expect((await links()).filter((link) => (link as { left_id: string }).left_id === ada)).toEqual(before);
     expect(right.cards.size).toBe(2);
     expect((await own.syncs.get(sync.id)).links).toMatchObject({ synced: 2, failed: 0 });

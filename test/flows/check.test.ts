@@ -84,7 +84,7 @@ describe("what is checked when a flow is saved", () => {
       act("two", c, "put_label", { name: "x" }),
     ];
     expect(await faultsOf(steps)).toEqual([
-      "/steps/0/when: `steps` names no step; write steps.<id>.output, and a negation as !(steps.<id>.output)",
+      "/steps/0/when: ! negates only steps, and nothing lies in true or false; write !(steps.one.output)",
       '/steps/0/input/name: step "two" has not run by then; refer to an earlier step, or change the order',
       '/steps/1/input/name: Step "onne" does not exist; did you mean "one"?',
       '/steps/1/input/name: steps.one has no "result"; the properties are output, input, error, status',

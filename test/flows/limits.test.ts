@@ -99,13 +99,13 @@ describe("limits of a run", () => {
       return data.map(({ status }) => status).sort();
     };
     const running = numbers(8).map(() => "running");
-    await expect.poll(() => states(busy.id), { timeout: 15_000 }).toEqual(["queued", ...running]);
+    await expect.poll(() => states(busy.id)).toEqual(["queued", ...running]);
     await bench.runtime.flows.call(other.id);
-    await expect.poll(() => states(other.id), { timeout: 15_000 }).toEqual(["running"]);
+    await expect.poll(() => states(other.id)).toEqual(["running"]);
     expect(await states(busy.id)).toEqual(["queued", ...running]);
     bench.vendor.intercept = () => false;
     for (const answer of release.splice(0)) answer();
-    await expect.poll(() => states(busy.id), { timeout: 15_000 }).toEqual(numbers(9).map(() => "succeeded"));
+    await expect.poll(() => states(busy.id)).toEqual(numbers(9).map(() => "succeeded"));
   });
 
   it("an HTTP step takes an answer of 1 MB, and refuses one that is a byte longer", async () => {

@@ -1,4 +1,4 @@
-import { compileSchema } from "../../runtime/manifest/validate.ts";
+import { compileSchema, type Validator } from "../../runtime/manifest/validate.ts";
 
 interface Described {
   content?: Record<string, { schema?: object }>;
@@ -10,6 +10,16 @@ export interface OpenApi {
   paths: Record<string, Record<string, { operationId: string; responses: Record<string, Described> }>>;
   webhooks: Record<string, object>;
   components: { schemas: Record<string, object> };
+}
+
+/** By the text of their schema: each runtime has a description of its own, and they hardly differ. */
+const validators = new Map<string, Validator>();
+
+function validatorOf(schema: object): Validator {
+  const text = JSON.stringify(schema);
+  const validator = validators.get(text) ?? compileSchema(schema);
+  validators.set(text, validator);
+  return validator;
 }
 
 /** Checks answers against an OpenAPI description. */
@@ -48,7 +58,7 @@ export class Contract {
     if (!content) throw new Error(`${where}: ${type} is not described`);
     if (!type!.endsWith("json")) return;
     const { components } = document;
-    const faults = compileSchema({ ...content.schema, components })(answer.body);
+    const faults = validatorOf({ ...content.schema, components })(answer.body);
     if (faults.length > 0) throw new Error(`${where}: ${JSON.stringify(faults)} in ${JSON.stringify(answer.body)}`);
   }
 }

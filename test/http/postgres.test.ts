@@ -24,17 +24,4 @@ describe("the API on PostgreSQL", () => {
     expect(failed).toEqual([]);
     expect((await must("GET", "/v1/flows?limit=200")).data).toHaveLength(100);
   });
-
-  it("refuses a character that the store cannot hold, wherever it stands", async () => {
-    const { ask } = await makePostgresApi();
-    const detail = "A text has a character that PostgreSQL cannot store, such as U+0000; remove it";
-    for (const answer of [
-      await ask("GET", "/v1/endpoints/ep_%00"),
-      await ask("GET", "/v1/connections?user=%00"),
-      await ask("POST", "/v1/endpoints", { body: { url: "https://consumer.example", user: "u_\0" } }),
-      await ask("PUT", "/v1/users/u_%00/variables/a", { body: { value: 1 } }),
-    ]) {
-      expect([answer.status, answer.body.code, answer.body.detail]).toEqual([400, "invalid_input", detail]);
-    }
-  });
 });

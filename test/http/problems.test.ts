@@ -256,7 +256,7 @@ describe("a body that its reader leaves unread", () => {
     expect(answered).toBe(answers);
   });
 
-  it("does not hold up the next request of the same connection", { timeout: 20_000 }, async () => {
+  it("does not hold up the next request of the same connection", async () => {
     const { url, connect, vendor } = await makeApi();
     const con = await connect("u_1");
     vendor.write = (request, response) => {

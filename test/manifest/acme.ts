@@ -59,7 +59,7 @@ export function acme() {
         where: "record.vip",
         input: { type: "object", properties: { listId: {}, other: {} } },
         schedule: { default: "*/5 * * * *" },
-        sample: { id: "c1" },
+        sample: { account: "a1", id: "c1", vip: true },
       },
       group_added: {
         title: "Added to group",

@@ -48,6 +48,36 @@ describe("the checker", () => {
 
   const rules: [string, (manifest: Loose) => void, RegExp][] = [
     [
+      "a negation that takes too little",
+      (m) => (m["streams"].contacts.deleted = "!status.active"),
+      /streams\/contacts\/deleted: ! negates only status, and nothing lies in true or false; write !\(status\.active\)/,
+    ],
+    [
+      "a trigger's where that can never hold",
+      (m) => (m["triggers"].contact_created.where = "length(record) == '3'"),
+      /contact_created\/where: length\(record\) == '3' can never hold: .*; write length\(record\) == `3`/,
+    ],
+    [
+      "a trigger's where that reads what its stream does not watch",
+      (m) => (m["triggers"].group_added.where = "previous.gruops"),
+      /group_added\/where: previous has no "gruops"; did you mean "groups"\?/,
+    ],
+    [
+      "a sample that its trigger refuses",
+      (m) => (m["triggers"].contact_created.where = "record.id == 'another'"),
+      /contact_created\/sample: is refused by the trigger's own where; correct the where, or give a sample that it takes/,
+    ],
+    [
+      "a sample without a key",
+      (m) => (m["streams"].contacts.records.primaryKey = "/noKey"),
+      /contact_created\/sample: has no key, so it is passed over; give it a value at \/noKey/,
+    ],
+    [
+      "a sample of a deleted record for a new one",
+      (m) => (m["streams"].contacts.deleted = "id"),
+      /contact_created\/sample: is a deleted record by the stream's deleted, and "created" fires for none/,
+    ],
+    [
       "a server on a port of its own",
       (m) => (m["server"].url = "https://api.acme.example:8443"),
       /server\/url: has port 8443; hosts are called on the usual port of https/,

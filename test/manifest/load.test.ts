@@ -140,6 +140,7 @@ describe("the loader", () => {
   it("finds built-in connectors by name, and names the nearest for another", async () => {
     const names = builtInConnectors();
     for (const name of names) expect((await loadManifest(name)).manifest.name).toBe(name);
+    expect(await loadManifest(names[0]!)).toBe(await loadManifest(names[0]!));
     await expect(loadManifest("google-contcats")).rejects.toMatchObject({
       code: "not_found",
       message: expect.stringMatching(/^Connector "google-contcats" does not exist; /),

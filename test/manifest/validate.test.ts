@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import schema from "../../schemas/manifest.schema.json" with { type: "json" };
 import { checkSchema, compileSchema } from "../../runtime/manifest/validate.ts";
 
@@ -32,8 +33,13 @@ describe("a validator", () => {
     expect(validate({ givenName: "" })).toEqual([{ pointer: "/givenName", message: "must not be empty" }]);
   });
 
-  it("is compiled once for a schema", () => {
+  it("is compiled once for a schema, also when the schema was checked before", () => {
     expect(compileSchema(contact)).toBe(validate);
+    const compile = vi.spyOn(Ajv2020.prototype, "compile");
+    onTestFinished(() => compile.mockRestore());
+    const own = { type: "object", title: "Compiled once" };
+    expect([checkSchema(own), checkSchema(own), compileSchema(own)({})]).toEqual([[], [], []]);
+    expect(compile.mock.calls.filter(([compiled]) => compiled === own)).toHaveLength(1);
   });
 
   it("follows recursion within a schema, and refuses values nested without end", () => {

@@ -41,13 +41,57 @@ describe("a page compared with what is known", () => {
     expect(difference.forgotten).toEqual(["a"]);
   });
 
-  it("takes a record that changed its key as the same record", () => {
-    const renamed = record("new", "1", { previousKeys: ["old"] });
+  const renamed = record("new", "1", { previousKeys: ["old"] });
+  const tombstone = (key: string): PolledRecord => record(key, "", { deleted: true });
+
+  it("takes a record that changed its key as the same record, and says which key it had", () => {
     const difference = diffPage([renamed], known(["old", "1"]), 2);
-    expect(difference.changes).toEqual([]);
+    expect(difference.changes).toMatchObject([{ kind: "updated", key: "new", previousKeys: ["old"] }]);
     expect(difference.forgotten).toEqual(["old"]);
     expect(difference.remembered.map((r) => r.key)).toEqual(["new"]);
-    expect(kinds(diffPage([{ ...renamed, version: "2" }], known(["old", "1"]), 2))).toEqual(["updated new"]);
+  });
+
+  it.each([
+    ["alone", [renamed]],
+    ["after the tombstone", [tombstone("old"), renamed]],
+    ["before the tombstone", [renamed, tombstone("old")]],
+    ["twice", [renamed, record("new", "1")]],
+  ])("tells a rename once, %s", (_, page) => {
+    expect(kinds(diffPage(page, known(["old", "1"]), 2))).toEqual(["updated new"]);
+  });
+
+  it.each([
+    ["alone", [renamed]],
+    ["after the tombstone", [tombstone("old"), renamed]],
+    ["before the tombstone", [renamed, tombstone("old")]],
+  ])("tells the deletion of a record that was merged into a known one, %s", (_, page) => {
+    const { changes, forgotten, unchanged } = diffPage(page, known(["old", "1"], ["new", "1"]), 2);
+    expect(changes).toMatchObject([{ kind: "deleted", key: "old", mergedInto: "new" }]);
+    expect([forgotten, unchanged]).toEqual([["old"], ["new"]]);
+  });
+
+  it("takes a new record that names two known ones for the first, into which the other was merged", () => {
+    const merged = record("new", "1", { previousKeys: ["a", "b"] });
+    expect(diffPage([merged], known(["a", "1"], ["b", "1"]), 2).changes).toMatchObject([
+      { kind: "deleted", key: "b", mergedInto: "new" },
+      { kind: "updated", key: "new", previousKeys: ["a"] },
+    ]);
+  });
+
+  it("takes nothing from a record that the same page shows alive", () => {
+    const swapped = [record("a", "1", { previousKeys: ["b"] }), record("b", "1", { previousKeys: ["a"] })];
+    expect(diffPage(swapped, known(["a", "1"], ["b", "1"]), 2)).toMatchObject({ changes: [], forgotten: [] });
+  });
+
+  it("tells of a record that was renamed and deleted under the key that was known", () => {
+    const gone = { ...tombstone("new"), previousKeys: ["old"] };
+    expect(kinds(diffPage([gone], known(["old", "1"]), 2))).toEqual(["deleted old"]);
+  });
+
+  it("holds a deletion before the last page", () => {
+    const { changes, forgotten, remembered, holds } = diffPage([tombstone("a")], known(["a", "1"]), 2, false);
+    expect([changes, forgotten, holds]).toEqual([[], [], true]);
+    expect(remembered).toMatchObject([{ key: "a", seen: 1, gone: { raw: { key: "a" } } }]);
   });
 
   it("takes the later of two states of a record on one page", () => {

@@ -34,6 +34,23 @@ describe("a stream with a sync token", () => {
     expect(await seen()).toEqual([]);
   });
 
+  it("tells records apart whose keys no store keeps, and goes on with the others", async () => {
+    const { vendor, subscribe, poll, events } = await withItems("a");
+    const subscription = await subscribe("sync_any");
+    const told = async (): Promise<string[]> => {
+      const keys = (await events()).map(({ data }) => (data as { resource: { id: string } }).resource.id);
+      return keys.map((key) => key.slice(0, 4)).toSorted();
+    };
+    for (const id of ["b\0x", "b\ufffdx", "b\ud83dx", "c"]) vendor.put(id);
+    await poll(subscription);
+    expect(await told()).toEqual(["b\0x", "b\ufffdx", "b\ufffdx", "c"]);
+    vendor.remove("b\0x");
+    await poll(subscription);
+    expect(await told()).toEqual(["b\0x"]);
+    await poll(subscription);
+    expect(await told()).toEqual([]);
+  });
+
   it("emits after an expired token exactly what changed meanwhile, deletions included", async () => {
     const { vendor, subscribe, poll, seen } = await withItems("a", "b", "c", "d", "e");
     const subscription = await subscribe("sync_any");

@@ -6,9 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
+import type { Tx } from "../../runtime/store/database.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { SqliteConnection } from "../../runtime/store/sqlite-connection.ts";
+import { SqliteDatabase } from "../../runtime/store/sqlite.ts";
 import { describeStore } from "../contract/store.ts";
 
 const log = createLog({ level: "silent" });
@@ -52,6 +56,23 @@ describe("a SQLite store", () => {
     expect(await db.get("pragma synchronous")).toEqual(flush);
     await expect(db.relaxed!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await db.transaction((tx) => tx.get("pragma synchronous"))).toEqual(flush);
+    await db.close();
+  });
+
+  it("goes on when flushing could not be switched on again, and flushes the next transaction", async () => {
+    const connection = new SqliteConnection(":memory:");
+    const switching = connection.setDurable.bind(connection);
+    let fails = true;
+    connection.setDurable = (durable) => {
+      if (durable && fails) throw new HooklineError("store_unusable", "no");
+      switching(durable);
+    };
+    const db = new SqliteDatabase(connection, log, () => {});
+    const level = (tx: Tx): Promise<unknown> => tx.get("pragma synchronous");
+    await expect(db.relaxed(level)).rejects.toThrow("no");
+    expect(await db.relaxed(level).catch(() => "refused")).toBe("refused");
+    fails = false;
+    expect(await db.transaction(level)).toEqual({ synchronous: 2 });
     await db.close();
   });
 

@@ -1,6 +1,6 @@
 import { array, assert, asyncProperty, constantFrom } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { runs, steadySeed } from "../fixtures/tier.ts";
+import { SIZES, steadySeed } from "../fixtures/tier.ts";
 import { anyEdit, makeEdit } from "./edits.ts";
 import { openBench } from "./harness.ts";
 import { flat, named, nested, type Card } from "./vendors.ts";
@@ -33,7 +33,7 @@ describe("edits on both sides at once, of the same contacts too", () => {
         expect(bench.writes()).toBe(writes);
         expect((await bench.get(sync)).links.failed).toBe(0);
       }),
-      { seed: steadySeed(20_261_122), numRuns: runs(25) },
+      { seed: steadySeed(20_261_122), numRuns: SIZES.convergences },
     );
   });
 });

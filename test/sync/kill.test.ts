@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { array, sample } from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose } from "../../runtime/compose.ts";
@@ -21,8 +20,8 @@ const PER_ROUND = 25;
 const SPEED = 20;
 /** A process is killed in every second round. */
 const KILL_EVERY = 2;
-/** Polls that read back what was written. */
-const REST_MS = 150;
+/** Reads of each side in which what was written comes back. */
+const REST = 2;
 
 describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${SEED}; HOOKLINE_SEED chooses another)`, () => {
   it("end with both sides equal, and as many writes as changes", async () => {
@@ -75,7 +74,8 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
         await replace();
       }
       await equal(vendors);
-      await sleep(REST_MS);
+      const rested = SIDES.map((side) => vendors[side].reads + REST);
+      await until(() => SIDES.every((side, i) => vendors[side].reads >= rested[i]!));
       expect(vendors.left.writes.length + vendors.right.writes.length, `after round ${round}, ${kills.at(-1)}`).toBe(
         expected,
       );
@@ -83,7 +83,7 @@ describe(`${EDITS} edits on both sides, with processes killed meanwhile (seed ${
     await runtime.stop();
 
     expect(kills.length).toBeGreaterThanOrEqual(EDITS / PER_ROUND / KILL_EVERY);
-    expect(new Set(kills).size).toBeGreaterThanOrEqual(4);
+    expect(new Set(kills).size).toBeGreaterThanOrEqual(Math.min(4, kills.length / 2));
     expect(vendors.left.contents(shared)).toEqual(vendors.right.contents(shared));
     const firsts = [...vendors.left.cards.values()].map(({ first }) => first);
     expect(new Set(firsts).size).toBe(firsts.length);

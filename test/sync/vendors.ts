@@ -240,6 +240,8 @@ export class ContactsVendor extends TestServer {
   readonly cards = new Map<string, Kept>();
   /** Successful writes over HTTP, as `POST c1`. */
   readonly writes: string[] = [];
+  /** How often its list was read. */
+  reads = 0;
   pageSize = 50;
   /** Asked before each request is done, and again after it; one that answers true has taken the request over. */
   before: (request: IncomingMessage, response: ServerResponse, body: string) => boolean | void = () => false;
@@ -307,6 +309,7 @@ export class ContactsVendor extends TestServer {
     const asked = url.pathname.split("/")[2];
     const id = asked === undefined ? undefined : (this.#moved.get(asked) ?? asked);
     if (method === "GET" && id === undefined) {
+      this.reads++;
       return { status: 200, answer: url.pathname === "/search" ? this.#search(url) : this.#list(url) };
     }
     const before = id === undefined ? undefined : this.cards.get(id);

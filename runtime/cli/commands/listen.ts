@@ -4,7 +4,8 @@ import { parsePort } from "../options.ts";
 const HELP = `
 Example:
   hookline listen --port 9100 --secret whsec_...
-Then create an endpoint with "url": "http://<this machine>:9100/"; the answer has the secret, shown once.`;
+Then create an endpoint with "url": "http://<this machine>:9100/"; the answer has the secret, shown once.
+On the same machine write "http://127.0.0.1:9100/", and "network": {"allow": ["127.0.0.0/8"]} in the service's configuration.`;
 
 export function addListen(program: Command): void {
   program

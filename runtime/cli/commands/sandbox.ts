@@ -3,7 +3,8 @@ import { parseCount, parsePort } from "../options.ts";
 
 const HELP = `
 It prints what to put under "servers" and "clients" of a configuration. What people do there, and what goes wrong,
-is told to <url>/control.
+is told to <url>/control: POST /control/edits edits contacts, POST /control/faults makes requests fail,
+POST /control/expire-sync-tokens and /control/revoke end tokens and grants, GET /control/state shows everything.
 
 Example:
   hookline sandbox --port 9000

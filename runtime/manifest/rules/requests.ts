@@ -156,7 +156,7 @@ export const raisedVersionsMigrate: Rule = ({ streams }) =>
       ? [
           {
             pointer: `${pointer}/migrate`,
-            message: 'is required when cursorVersion is raised: "rebaseline" or "resync"',
+            message: 'is required when cursorVersion is raised: "rebaseline", "resync" or "keep"',
           },
         ]
       : [],

@@ -1,11 +1,11 @@
-import type { Fault } from "../../core/errors.ts";
+import { below, type Fault } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import { checkSchema, compileSchema } from "../validate.ts";
 import { schemasOf, type Rule } from "./context.ts";
 
 /** Every JSON Schema is one, with patterns that RE2 knows. */
 export const schemasCompile: Rule = (context) =>
-  schemasOf(context).flatMap(({ schema, pointer }) => at(pointer, checkSchema(schema)));
+  schemasOf(context).flatMap(({ schema, pointer }) => below(pointer, checkSchema(schema)));
 
 /** Inputs of actions refuse unknown properties. */
 export const inputsRefuseUnknown: Rule = ({ actions }) =>
@@ -33,9 +33,5 @@ export const samplesValidate: Rule = ({ streams, triggers, actions }) => [
 
 function check(schema: object | undefined, sample: unknown, pointer: string): Fault[] {
   if (!schema || sample === undefined || checkSchema(schema).length > 0) return [];
-  return at(pointer, compileSchema(schema)(sample));
-}
-
-function at(pointer: string, faults: Fault[]): Fault[] {
-  return faults.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
+  return below(pointer, compileSchema(schema)(sample));
 }

@@ -1,15 +1,4 @@
-import appointment from "../../schemas/appointment.schema.json" with { type: "json" };
-import contact from "../../schemas/contact.schema.json" with { type: "json" };
-import event from "../../schemas/event.schema.json" with { type: "json" };
-import message from "../../schemas/message.schema.json" with { type: "json" };
-import note from "../../schemas/note.schema.json" with { type: "json" };
-import opportunity from "../../schemas/opportunity.schema.json" with { type: "json" };
-import task from "../../schemas/task.schema.json" with { type: "json" };
-import type { Connector } from "../manifest/connector.ts";
-import { ANYTHING, merge, schemaAt, type Lookup } from "./schema-path.ts";
-
-const RESOURCES: Readonly<Record<string, object>> = { appointment, contact, message, note, opportunity, task };
-const DATA = event.$defs.recordEventData.properties;
+import { ANYTHING, merge, schemaAt, typesOf, valuesOf, type Lookup } from "./schema-path.ts";
 
 /** The static type of a value: what lies at a path inside it, as far as that is certain before anything has run. */
 export type ValueType = (path: readonly string[]) => Lookup;
@@ -47,15 +36,28 @@ export function oneOf(types: readonly ValueType[]): ValueType {
   return (path) => merge(types.map((type) => type(path)));
 }
 
-/** The data of a trigger's events. */
-export function eventDataOf(connector: Connector, triggerName: string): ValueType {
-  const stream = connector.streams.get(connector.triggers.get(triggerName)!.stream)!;
-  const own = Object.entries(DATA).map(
-    ([name, schema]) => [name, described({ ...schema, $defs: event.$defs })] as const,
-  );
-  return objectOf({
-    ...Object.fromEntries(own),
-    resource: described(stream.resource && RESOURCES[stream.resource.type]),
-    record: described(stream.definition.schema),
-  });
+/** What lies at a name or position. */
+export function inside(type: ValueType, name: string): ValueType {
+  return (path) => type([name, ...path]);
+}
+
+/** A list without the lists in it. */
+export function flattened(list: ValueType): ValueType {
+  const item = inside(list, "0");
+  const types = knownTypes(item);
+  if (!types) return listOf(anything);
+  if (!types.has("array")) return listOf(item);
+  return listOf(types.size === 1 ? inside(item, "0") : anything);
+}
+
+/** The JSON types it can have; undefined when any. */
+export function knownTypes(type: ValueType): ReadonlySet<string> | undefined {
+  const found = type([]);
+  return found.kind === "known" ? typesOf(found.schemas) : undefined;
+}
+
+/** All values it can have, where they are listed. */
+export function knownValues(type: ValueType): readonly unknown[] | undefined {
+  const found = type([]);
+  return found.kind === "known" ? valuesOf(found.schemas) : undefined;
 }

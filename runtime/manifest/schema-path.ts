@@ -1,3 +1,5 @@
+import { isSameWord } from "../core/spelling.ts";
+import { suggestion } from "./remedies.ts";
 import { atPointer, isObject } from "../core/json.ts";
 
 /** A schema, and the document its references point into. */
@@ -6,14 +8,27 @@ interface SchemaIn {
   root: unknown;
 }
 
-/** What is certain of a place: that it has one of these schemas, nothing, or that it cannot exist beside these names. */
+/**
+ * What is certain of a place: that it has one of these schemas; nothing, beside these names, where all are known that are usual
+ * there; or that it cannot exist beside these names.
+ */
 export type Lookup =
   | { kind: "known"; schemas: readonly SchemaIn[] }
-  | { kind: "anything" }
+  | { kind: "anything"; names?: string[] }
   | { kind: "absent"; names: string[] };
 
 /** Nothing is certain. */
 export const ANYTHING: Lookup = { kind: "anything" };
+
+/**
+ * What is wrong with a name that leads to a place, or undefined: it cannot be there, or others may and it nearly is one that is
+ * usual there.
+ */
+export function nameFault(name: string, found: Lookup): string | undefined {
+  if (found.kind === "known" || (found.kind === "anything" && !found.names?.some((usual) => isSameWord(name, usual))))
+    return undefined;
+  return `has no "${name}"${suggestion(name, found.names!)}`;
+}
 
 /** What a schema says of the value at a path. */
 export function schemaAt(schema: unknown, path: readonly string[]): Lookup {
@@ -55,6 +70,24 @@ export function typesOf(schemas: readonly SchemaIn[], seen = new Set<unknown>())
   return types.size === 0 ? undefined : types;
 }
 
+/** All values that these schemas allow, where they list them. */
+export function valuesOf(schemas: readonly SchemaIn[], left = 50): readonly unknown[] | undefined {
+  const values: unknown[] = [];
+  for (const at of schemas) {
+    const { schema, root } = resolve(at);
+    if (!isObject(schema) || left === 0) return undefined;
+    const branches = branchesOf(schema).map((branch) => ({ schema: branch, root }));
+    const own =
+      "const" in schema
+        ? [schema["const"]]
+        : ((schema["enum"] as unknown[] | undefined) ??
+          (branches.length > 0 ? valuesOf(branches, left - 1) : undefined));
+    if (own === undefined) return undefined;
+    values.push(...own);
+  }
+  return values;
+}
+
 /** Whether a value of one of the first types can be one of the second. */
 export function fits(given: ReadonlySet<string>, wanted: ReadonlySet<string>): boolean {
   const isNumber = (type: string) => type === "number" || type === "integer";
@@ -81,15 +114,18 @@ function child(at: SchemaIn, name: string, seen: Set<unknown>): Lookup {
     return { kind: "absent", names: isObject(properties) ? Object.keys(properties) : [] };
   }
   if (types?.size === 1 && types.has("array") && !/^\d+$/.test(name)) return { kind: "absent", names: [] };
-  return ANYTHING;
+  return isObject(properties) ? { kind: "anything", names: Object.keys(properties) } : ANYTHING;
 }
 
 /** A place in one of several values: what one of them has may be there. */
 export function merge(all: readonly Lookup[]): Lookup {
   const schemas = all.flatMap((found) => (found.kind === "known" ? found.schemas : []));
-  if (all.some(({ kind }) => kind === "anything")) return ANYTHING;
-  if (schemas.length > 0) return { kind: "known", schemas };
-  return { kind: "absent", names: all.flatMap((found) => (found.kind === "absent" ? found.names : [])) };
+  const names = all.flatMap((found) => (found.kind === "known" ? [] : (found.names ?? [])));
+  if (all.some(({ kind }) => kind === "anything")) {
+    const areUsual = schemas.length === 0 && all.every((found) => found.kind !== "anything" || found.names);
+    return areUsual ? { kind: "anything", names } : ANYTHING;
+  }
+  return schemas.length > 0 ? { kind: "known", schemas } : { kind: "absent", names };
 }
 
 function branchesOf(schema: Record<string, unknown>): unknown[] {

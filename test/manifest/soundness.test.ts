@@ -1,0 +1,105 @@
+import { describe, expect, it } from "vitest";
+import { expressionFaults } from "../../runtime/manifest/soundness.ts";
+import { described } from "../../runtime/manifest/value-type.ts";
+
+const email = {
+  type: "object",
+  additionalProperties: false,
+  properties: { value: { type: "string" }, self: { type: "boolean" } },
+};
+const record = described({
+  type: "object",
+  additionalProperties: false,
+  properties: {
+    name: { type: "string" },
+    count: { type: "integer" },
+    date: { type: ["string", "null"] },
+    open: { type: "boolean" },
+    status: { enum: ["open", "won", null] },
+    tags: { type: "array", items: { enum: ["a", "b"] } },
+    emails: { type: "array", items: email },
+    custom: {},
+  },
+});
+
+describe("an expression that is not sound", () => {
+  it.each([
+    ["!name.x", "! negates only name, and nothing lies in true or false; write !(name.x)"],
+    ["custom && !custom.a.b", "! negates only custom, and nothing lies in true or false; write !(custom.a.b)"],
+    ["!emails[].value", "! negates only emails, and nothing lies in true or false; write !(emails[].value)"],
+    ["'status' == 'open'", "'status' == 'open' compares two fixed values; a path stands without quotes and backticks"],
+    ["count == '5'", "count == '5' can never hold: count is an integer, and '5' is a string; write count == `5`"],
+    ["name != `5`", "name != `5` always holds: name is a string, and `5` is a number; write name != '5'"],
+    [
+      "open == 'true'",
+      "open == 'true' can never hold: open is a boolean, and 'true' is a string; write open == `true`",
+    ],
+    ["open == true", '"true" is read as a name; write `true` in backticks'],
+    ["name == Ada", "\"Ada\" is read as a name; write the text as 'Ada'"],
+    ["!name == 'x'", "!name == 'x' can never hold: !name is a boolean, and 'x' is a string; write name != 'x'"],
+    ["status == 'opne'", "status == 'opne' can never hold: status is one of \"open\", \"won\"; did you mean 'open'?"],
+    ["status != 'lost'", 'status != \'lost\' always holds: status is one of "open", "won"; compare with one of them'],
+    ["lower(name) == 'ADA'", "lower(name) == 'ADA' can never hold: lower() gives no such text; write 'ada'"],
+    [
+      "length(custom) == '3'",
+      "length(custom) == '3' can never hold: length(custom) is a number, and '3' is a string; write length(custom) == `3`",
+    ],
+    [
+      "date > '2026-01-01'",
+      "date > '2026-01-01' can never hold: > compares numbers, and date is a string; to order text, write sort([date, '2026-01-01'])[-1] == date",
+    ],
+    ["custom < '5'", "custom < '5' can never hold: < compares numbers, and '5' is a string; write the number as `5`"],
+    ["contains(count, 'x')", "contains() takes a string or an array, and count is an integer; write to_string(count)"],
+    [
+      "contains(tags || `[]`, 'c')",
+      "contains(tags || `[]`, 'c') can never hold: each of tags || `[]` is one of \"a\", \"b\"; did you mean 'a'?",
+    ],
+    ["contains(name, `5`)", "contains(name, `5`) can never hold: name is a string, and `5` is a number; write '5'"],
+    ["nmae", 'the record has no "nmae"; did you mean "name"?'],
+    ["emails.value", "emails is a list; write emails[0].value or emails[].value"],
+    ["emails[?self].valeu", 'emails[] has no "valeu"; did you mean "value"?'],
+    ["emails[?vale == 'x']", 'emails[] has no "vale"; did you mean "value"?'],
+    ["let $e = emails[0] in $e.valeu", '$e has no "valeu"; did you mean "value"?'],
+    ["sort_by(emails, &valeu)", '@ has no "valeu"; did you mean "value"?'],
+    ["name[0]", "name is a string, which has no [0]; remove it"],
+  ])("is told with what is right: %s", (expression, message) => {
+    expect(expressionFaults(expression, record, "the record")).toEqual([message]);
+  });
+
+  it.each([
+    "!(name)",
+    "!custom",
+    "!contains(tags, 'a')",
+    "!emails[0]",
+    "emails[?!(self)].value | [0]",
+    "status == `null`",
+    "status == 'open' || count == `5` || open == `true`",
+    "contains(name, 'A') && contains(tags, 'a')",
+    "custom.any.thing[0] == `1` || custom == 'x' || custom > `1`",
+    "(name || count) == 'x'",
+    "sort([date, '2026-01-01'])[-1] == date",
+    "[emails[0].value, name] | [1] == 'x'",
+    "`{}`.a || from_items(items(custom || `{}`)).b",
+    "(emails || `[]`)[].value | join(' ', @) == 'a'",
+  ])("is not seen in %s", (expression) => {
+    expect(expressionFaults(expression, record)).toEqual([]);
+  });
+});
+
+it("is a slip of the pen where other names may be, and any other name is not", () => {
+  const open = described({
+    type: "object",
+    additionalProperties: true,
+    properties: { emailAddresses: {}, status: {} },
+  });
+  expect(expressionFaults("emailAdress || stauts || emailaddresses || email || state || custom", open)).toEqual([
+    'the value has no "emailAdress"; did you mean "emailAddresses"?',
+    'the value has no "stauts"; did you mean "status"?',
+    'the value has no "emailaddresses"; did you mean "emailAddresses"?',
+  ]);
+});
+
+it("is no fault that a type might still have: nothing is known of what is evaluated", () => {
+  expect(expressionFaults("a.b[0].c == 'x' && d > e && contains(f, g)")).toEqual([]);
+  expect(expressionFaults("!a.b")).toEqual(["! negates only a, and nothing lies in true or false; write !(a.b)"]);
+});

@@ -1,0 +1,97 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { knownAfter } from "../../runtime/model/known.ts";
+import { createBench, type Bench } from "./harness.ts";
+import { vendorManifest } from "./vendor.ts";
+
+/** The vendor's manifest, with records that are the same as long as their name is. */
+function named(): object {
+  const manifest = vendorManifest() as { streams: { sync: { records: object } } };
+  manifest.streams.sync.records = { ...manifest.streams.sync.records, versionKey: "/name" };
+  return manifest;
+}
+
+const item = (id: string, more: object = {}): object => ({ id, name: id, tags: [], status: "open", ...more });
+const gone = (id: string): object => ({ id, deleted: true });
+
+describe("renames and merges over the pages of a read", () => {
+  let bench: Bench;
+  let subscription: string;
+  beforeEach(async () => {
+    bench = await createBench({ manifest: named(), before: (vendor) => ["a", "b"].forEach((id) => vendor.put(id)) });
+    subscription = await bench.subscribe("sync_any");
+  });
+  afterEach(() => bench[Symbol.asyncDispose]());
+
+  /** The next poll is answered with these pages; null is an answer that is none. */
+  const answer = (...pages: (object[] | null)[]): void => {
+    for (const [index, items] of pages.entries()) {
+      const isLast = index + 1 === pages.length;
+      bench.vendor.fail(200, items && { items, ...(isLast ? { next: "9" } : { page: `p${index}` }) });
+    }
+  };
+  const told = async (): Promise<string[]> =>
+    (await bench.events()).map(({ data }) => {
+      const { change, resource, previousKeys, mergedInto } = data as unknown as {
+        change: string;
+        resource: { id: string };
+        previousKeys?: string[];
+        mergedInto?: string;
+      };
+      const more = [previousKeys && `was ${previousKeys.join()}`, mergedInto && `into ${mergedInto}`].filter(Boolean);
+      return [change, resource.id, ...more].join(" ");
+    });
+  const known = async (): Promise<string[]> => {
+    const { id } = await bench.streamOf(subscription);
+    return (await knownAfter(bench.runtime.db, id, "", 10)).map(({ key, gone }) => (gone ? `${key} gone` : key));
+  };
+  const polled = async (...pages: (object[] | null)[]): Promise<string[]> => {
+    answer(...pages);
+    await bench.poll(subscription);
+    return told();
+  };
+
+  const renamed = item("c", { name: "a", previousIds: ["a"] });
+  const merged = item("b", { previousIds: ["a"] });
+  it.each([
+    ["a rename, the tombstone first", [[gone("a")], [renamed]], ["updated c was a"]],
+    ["a rename, the tombstone last", [[renamed], [gone("a")]], ["updated c was a"]],
+    ["a rename on two pages", [[renamed], [renamed]], ["updated c was a"]],
+    ["a merge, the tombstone first", [[gone("a")], [merged]], ["deleted a into b"]],
+    ["a merge, the tombstone last", [[merged], [gone("a")]], ["deleted a into b"]],
+    ["a merge on two pages", [[merged], [merged]], ["deleted a into b"]],
+    ["a merge without a tombstone", [[merged], []], ["deleted a into b"]],
+    ["a deletion that a later page takes back", [[gone("a")], [], [item("a", { name: "again" })]], ["updated a"]],
+    ["a merge that a later page takes back", [[merged], [item("a")]], []],
+    ["a deletion on the first of many pages", [[gone("a")], [], []], ["deleted a"]],
+  ] as [string, object[][], string[]][])("tell %s once", async (_, pages, events) => {
+    expect(await polled(...pages)).toEqual(events);
+    const left = await known();
+    expect(left.filter((key) => key.endsWith("gone"))).toEqual([]);
+    expect(left).toHaveLength(events.some((event) => event.startsWith("deleted")) ? 1 : 2);
+    expect(await polled(pages.at(-1)!)).toEqual([]);
+  });
+
+  it("hold a deletion through a failure, and go on at the page that failed", async () => {
+    expect(await polled([gone("a")], null)).toEqual([]);
+    expect(await known()).toEqual(["a gone", "b"]);
+    expect(await polled([renamed])).toEqual(["updated c was a"]);
+    expect(await known()).toEqual(["b", "c"]);
+  });
+
+  it("hold a deletion when the page token is refused and the read begins again", async () => {
+    expect(await polled([gone("a")], null)).toEqual([]);
+    bench.vendor.fail(400);
+    expect(await polled([])).toEqual(["deleted a"]);
+    expect(await known()).toEqual(["b"]);
+  });
+
+  it("believe more than a thousand held deletions in batches", async () => {
+    const many = Array.from({ length: 1100 }, (_, n) => `m${n}`);
+    bench.vendor.pageSize = 5000;
+    expect(await polled(many.map((id) => item(id)))).toHaveLength(1100);
+    const deleted = await polled(many.map(gone), []);
+    expect(new Set(deleted)).toEqual(new Set(many.map((id) => `deleted ${id}`)));
+    expect(deleted).toHaveLength(1100);
+    expect(await known()).toEqual(["a", "b"]);
+  });
+});
