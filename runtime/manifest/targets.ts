@@ -36,7 +36,7 @@ export function targetPath(target: string): [part: string, ...names: string[]] {
 /** A target as a function. What is missing on the way is made. */
 export function compileTarget(target: string): Target {
   const path = targetPath(target);
-  return (request, value) => put(request, path, value) as unknown as RequestParts;
+  return (request, value) => put(request, path, value) as RequestParts;
 }
 
 function put(container: unknown, [name, ...rest]: readonly string[], value: unknown): unknown {

@@ -10,6 +10,7 @@ import type { EventMaker } from "./event-maker.ts";
 import { withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
+import { isForgotten } from "./verify.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 
 /** What part of a page, or a batch of absent records, changes in the store. */
@@ -105,7 +106,8 @@ export class Comparison {
     const page = [...read, ...quarantine.told];
     const known = await knownByKeys(db, stream.id, [...page.flatMap(keysOf), ...quarantine.keys]);
     const polled = compiled.each ? withoutMoves(page, known) : page;
-    const { changes, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
+    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
+    const changes = all.filter((change) => !isForgotten(change, compiled, by));
     const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
     difference.kept += old.length;
     difference.unchanged.push(...old);

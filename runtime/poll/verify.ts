@@ -1,6 +1,9 @@
 import type { Stream } from "../../schemas/manifest.ts";
 import { durationMs } from "../core/duration.ts";
-import type { StreamRecord } from "../model/streams.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import type { Checkpoint, StreamRecord } from "../model/streams.ts";
+import { timeMs } from "../read/cursors.ts";
+import type { Change } from "./diff.ts";
 import { nextRun } from "./schedule.ts";
 
 /** How often streams whose increments show no deletions are compared, unless the manifest says otherwise. */
@@ -26,4 +29,18 @@ function verifyEvery({ verifyEvery: declared, cursor, deleted, records }: Stream
   if (declared !== undefined) return declared;
   const showsChanges = cursor.type === "updatedSince" || cursor.type === "keyset";
   return showsChanges && deleted === undefined && records.remember === undefined ? VERIFY_EVERY : undefined;
+}
+
+/**
+ * Whether a complete read shows a record that seems new only because it was known too long ago. The list in place of an expired
+ * cursor begins after what is forgotten.
+ */
+export function isForgotten(
+  { kind, raw }: Change,
+  { cursor, timestamp, definition: { records } }: CompiledStream,
+  { startedAt, complete, recovering }: Pick<Checkpoint, "startedAt"> & Partial<Checkpoint>,
+): boolean {
+  if (!complete || kind !== "created" || records.remember === undefined || recovering) return false;
+  const time = timeMs((cursor.ofRecord[0] ?? timestamp)?.(raw));
+  return time !== null && time < startedAt - durationMs(records.remember);
 }

@@ -89,6 +89,33 @@ describe("a cursor that is refused in words that are no expiry", () => {
     expect(bench.vendor.requests[0]).toContain("syncToken=");
   });
 
+  it("reports nothing that was forgotten because it is old", async () => {
+    const since = {
+      title: "Items",
+      request: { method: "GET", path: "/since" },
+      records: { select: "$response.body#/items", primaryKey: "/id", remember: "P7D" },
+      pagination: { type: "token", from: "$response.body#/page", to: "query.page" },
+      cursor: { type: "updatedSince", from: "$record#/updated", to: "query.updatedMin" },
+      resource: { type: "item", map: { id: "$record#/id" } },
+    };
+    const bench = await createBench({ manifest: vendorManifest({ streams: { since } }), before: (v) => v.put("a") });
+    onTestFinished(() => bench[Symbol.asyncDispose]());
+    const subscription = await bench.subscribe("since_any", { everySeconds: 86_400 });
+    for (let day = 0; day < 10; day++) {
+      bench.clock.advance(86_400_000);
+      bench.vendor.put("newest", { updated: bench.clock.now() });
+      await bench.settle();
+    }
+    await bench.seen();
+    bench.vendor.put("b", { updated: bench.clock.now() });
+    bench.vendor.refuses = (request, response) => {
+      if (isWithCursor(request)) withStatus(400)(response);
+      return isWithCursor(request);
+    };
+    for (let tries = 0; tries < 3; tries++) await bench.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any b"]);
+  });
+
   it("is kept where a new one is refused too, and nothing but a cursor can be had", async () => {
     const history = {
       title: "History",

@@ -40,8 +40,8 @@ describe("a compared read of everything", () => {
   ])("is due within the interval: %s", (_, more, days) => {
     const until = daysUntil(stream(), definition(more));
     expect(until).toBeGreaterThan(0);
-    if (days === Infinity) expect(until).toBe(Infinity);
-    else expect(until).toBeLessThanOrEqual(days);
+    expect(until === Infinity).toBe(days === Infinity);
+    expect(until).toBeLessThanOrEqual(days);
   });
 
   it("comes at a time of its own for each stream, also where none was ever verified", () => {
