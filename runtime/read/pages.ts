@@ -96,6 +96,8 @@ export async function* pages(
 function idsOf({ pagination, key }: Listing, records: readonly unknown[], input: unknown): string[] {
   const { type } = pagination.definition;
   const isCounted = type === "page" || type === "offset";
+  // A list of changes may name a single record on one page after the other.
+  if (!isCounted && records.length < 2) return [];
   return type === "none" ? [] : records.map((record) => (isCounted && key?.(record, input)) || JSON.stringify(record));
 }
 

@@ -23,7 +23,6 @@ const STILL_FAILING: Record<string, string> = {
   "account-swap-tasks-my-tasks": LABEL,
   "same-account-renamed-cannot-reconnect": LABEL,
   "remove-one-connector-kills-the-other": "connections of one grant are looked for within one connector",
-  "relabelled-connection-does-not-count": LABEL,
   "tasks-grant-never-given-back": LABEL,
   "reconnect-without-refresh-token": "a token answer without a refresh token replaces the one that is there",
 };

@@ -72,10 +72,12 @@ describe("a case", () => {
   });
 
   it("gives the same answers to a read that the runtime repeats by itself without a failure", async () => {
-    const body = { error: { code: 403, errors: [{ domain: "usageLimits", reason: "dailyLimitExceeded" }] } };
-    const limited = withSecond({ answers: [{ path: "/labels$", answer: { status: 403, body } }], expect: [] });
-    const played = await play(limited);
-    expect(differences(limited, played)).toEqual([]);
-    expect(played.map(({ requests }) => requests.length)).toEqual([1, 4]);
+    const emptied = withSecond({
+      answers: [{ path: "/labels$", answer: { status: 200, body: { labels: [] } } }],
+      expect: [],
+    });
+    const played = await play(emptied);
+    expect(differences(emptied, played)).toEqual([]);
+    expect(played.map(({ requests }) => requests.length)).toEqual([1, 2]);
   });
 });

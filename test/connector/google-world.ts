@@ -60,7 +60,10 @@ export async function googleWorld(connector: string, options: { items?: boolean 
     told: async (subscription: string) => {
       world.clock.advance(60_000);
       await world.poll(subscription);
-      const taken = received.filter(({ data }) => "resource" in data || "reason" in data);
+      // A clock that leaps leaves streams behind their schedule, which is reported and is not what is looked at here.
+      const taken = received.filter(({ type, data }) => {
+        return ("resource" in data || "reason" in data) && !type.startsWith("subscription.");
+      });
       received = [];
       return taken.map(({ type, data }) => {
         const id = (data as { resource?: { id: string } }).resource?.id ?? "";

@@ -3,6 +3,7 @@ import { compose, type Composed } from "../../runtime/compose.ts";
 import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
 import type { OAuthClient } from "../../runtime/accounts/oauth.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
+import { streams } from "../../runtime/model/streams.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
 import type { Connector } from "../../runtime/manifest/connector.ts";
 import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/sandbox/index.ts";
@@ -78,7 +79,10 @@ export async function openWorld(options: WorldOptions): Promise<World> {
     await settle();
     const events = received;
     received = [];
-    return events.filter(({ data }) => (data as { subscription?: string }).subscription === subscription);
+    // A clock that leaps leaves streams behind their schedule, which is reported and is not what is looked at here.
+    return events.filter(({ type, data }) => {
+      return (data as { subscription?: string }).subscription === subscription && !type.startsWith("subscription.");
+    });
   };
   const healthy = async (subscription: string): Promise<void> => {
     const { lastError } = await runtime.subscriptions.health(subscription);
@@ -107,7 +111,11 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       await runtime.subscriptions.poll(subscription);
       const events = await taken(subscription);
       await healthy(subscription);
-      return events;
+      // Where everything has vanished, that is read a second time before it is believed.
+      const doubted = await streams.all(runtime.db, "where doubt is not null");
+      if (doubted.length === 0) return events;
+      clock.advance(60_000);
+      return [...events, ...(await taken(subscription))];
     },
     [Symbol.asyncDispose]: async () => {
       await runtime.engine.stop(1000);

@@ -112,8 +112,8 @@ const stalls: Stall[] = [
   },
   {
     cause: "a list that never ends and brings nothing new",
-    code: "endless_read",
-    reason: /brings nothing new/,
+    code: "pagination_loop",
+    reason: /pages in a row without a record/,
     inject: () => always((response) => answers(200, { items: [], page: `t${tokens++}` })(response)),
   },
   {

@@ -110,6 +110,7 @@ describe("subscriptions", () => {
       lagSeconds: 0,
       cause: null,
       quietSince: null,
+      quarantine: { count: 0, records: [] },
       consecutiveErrors: 0,
       lastError: null,
       cursorAge: expect.any(Number),

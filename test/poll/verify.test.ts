@@ -70,7 +70,7 @@ describe("a compared read of everything", () => {
     expect(await bench.seen()).toEqual([]);
     bench.clock.advance(7 * DAY);
     await bench.settle();
-    expect(await bench.seen()).toEqual(["item.any a"]);
+    expect((await bench.seen()).filter((event) => event.startsWith("item."))).toEqual(["item.any a"]);
     bench.vendor.requests.length = 0;
     await bench.poll(subscription);
     expect(bench.vendor.requests.every((request) => request.includes("updatedMin="))).toBe(true);
@@ -163,6 +163,6 @@ describe("a list that begins with the newest", () => {
     bench.vendor.remove("b");
     expect(await poll()).toEqual([1, []]);
     bench.clock.advance(7 * DAY);
-    expect((await poll())[1]).toEqual(["item.any b"]);
+    expect((await poll())[1].filter((event) => event.startsWith("item."))).toEqual(["item.any b"]);
   });
 });
