@@ -35,6 +35,8 @@ export interface ConformanceReport {
 export interface ConformanceOptions {
   /** Names of streams, triggers or actions, or whole areas; default all. */
   only?: readonly string[];
+  /** Titles of cases; default all. */
+  cases?: readonly string[];
   /**
    * What the vendor answers where that cannot be told from the manifest: by stream a function that gives the body holding
    * the records, by action (`create_contact`) or step of it (`update_contact.read`) the body.
@@ -56,7 +58,7 @@ export async function testManifest(
   options: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
   const results: ConformanceResult[] = [];
-  const { only, answers = {}, log = createLog({ level: "silent" }), onResult } = options;
+  const { only, cases: titles, answers = {}, log = createLog({ level: "silent" }), onResult } = options;
   const report = (name: string): ConformanceReport => {
     const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length;
     return { manifest: name, passed: count("passed"), failed: count("failed"), skipped: count("skipped"), results };
@@ -73,7 +75,8 @@ export async function testManifest(
     );
     return report(loaded?.manifest.name ?? String(manifest));
   }
-  const cases = chosen(casesOf({ connector: subjectOf(loaded), answers, log }), only);
+  const areas = chosen(casesOf({ connector: subjectOf(loaded), answers, log }), only);
+  const cases = titles === undefined ? areas : areas.filter(({ name }) => titles.includes(name));
   for (const candidate of cases) {
     const result = await runCase(candidate);
     results.push(result);

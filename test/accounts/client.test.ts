@@ -296,8 +296,8 @@ describe("a vendor's limits", () => {
   });
 
   it("are kept before the vendor has to say so, reads apart from writes", async () => {
-    const rateLimits: RateLimit[] = [{ points: 2, seconds: 60, per: "connection", appliesTo: "read" }];
-    const { client, things } = await connected(() => ({ json: {} }), { rateLimits });
+    const limit: RateLimit = { points: 2, seconds: 60, per: "connection", appliesTo: "read", pollShare: 1 };
+    const { client, things } = await connected(() => ({ json: {} }), { rateLimits: [limit] });
     const once = { max: 0, on: [] };
     await client.send(get, { ...READ, retry: once });
     await client.send(get, { ...READ, retry: once });

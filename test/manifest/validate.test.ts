@@ -54,10 +54,12 @@ describe("a validator", () => {
   });
 
   it("finds every fault of a value of 20,000 parts, and the first of a larger one", () => {
+    const texts = compileSchema({ type: "array", items: { type: "string" } });
+    const numbers = (count: number) => Array.from({ length: count }, () => 1);
+    expect(texts(numbers(19_999))).toHaveLength(19_999);
+    expect(texts(numbers(20_000))).toHaveLength(2);
     const node = { anyOf: [{ type: "string" }, { type: "array", items: { $ref: "#/$defs/node" } }] };
     const faultsOf = compileSchema({ $ref: "#/$defs/node", $defs: { node } });
-    const numbers = (count: number) => Array.from({ length: count }, () => 1);
-    expect(faultsOf(numbers(19_999))).toHaveLength(19_999);
     const message = "matches none of the allowed forms";
     expect(faultsOf(numbers(20_000))).toEqual([
       { pointer: "/0", message },

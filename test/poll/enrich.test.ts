@@ -52,6 +52,7 @@ async function enriched(
   const asked: string[] = [];
   const bench = await createBench({
     ...(store && { store }),
+    random: 0, // Requests are repeated without a pause.
     manifest: JSON.parse(JSON.stringify(manifest)) as object,
     before: (vendor) => {
       vendor.pageSize = 1000;

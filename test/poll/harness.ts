@@ -29,7 +29,7 @@ export interface Bench extends AsyncDisposable {
 }
 
 export async function createBench(
-  options: { manifest?: object; store?: string; before?: (vendor: Vendor) => void } = {},
+  options: { manifest?: object; store?: string; random?: number; before?: (vendor: Vendor) => void } = {},
 ): Promise<Bench> {
   const vendor = await new Vendor().start();
   options.before?.(vendor);
@@ -46,7 +46,7 @@ export async function createBench(
         network: { allowPrivate: false, allow: [] },
         concurrency: { polls: 8, deliveries: 8, perEndpoint: 8 },
         clock,
-        random: () => 0.5,
+        random: () => options.random ?? 0.5,
       }),
     );
     keepInStep(runtime.db, runtime.engine as JobEngine, clock);

@@ -8,13 +8,16 @@ type Refusal = (response: ServerResponse) => void;
 const withStatus =
   (status: number, body: object = { message: "Nope" }): Refusal =>
   (response) =>
-    void response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    void response
+      // Longer than a request waits for.
+      .writeHead(status, { "content-type": "application/json", ...(status === 429 && { "retry-after": "60" }) })
+      .end(JSON.stringify(body));
 
 const isWithCursor = ({ url }: IncomingMessage): boolean => /[?&](syncToken|updatedMin|start)=/.test(url!);
 
 /** A stream whose first poll is over, at a vendor that refuses requests from now on. */
 async function refusing(trigger: string, refuse: Refusal, isRefused = isWithCursor): Promise<[Bench, string]> {
-  const bench = await createBench({ before: (vendor) => vendor.put("a") });
+  const bench = await createBench({ random: 0, before: (vendor) => vendor.put("a") });
   onTestFinished(() => bench[Symbol.asyncDispose]());
   const subscription = await bench.subscribe(trigger, { everySeconds: 600 });
   expect(await bench.seen()).toEqual([]);
