@@ -91,7 +91,8 @@ export async function judgeAbsences(
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
   const verdict = judge({ stream, startedAt, kept, missing, confirmed, absence, releases, now: now() });
   if (verdict.kind !== "believed") {
-    const facts = { stream: id, verdict: verdict.kind, missing, kept };
+    const { connection, stream: name } = stream;
+    const facts = { connection, stream: name, verdict: verdict.kind, missing, kept };
     log.warn(facts, "many records are no longer listed; they are not taken for deleted yet");
   }
   return verdict;
