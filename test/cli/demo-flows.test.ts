@@ -1,3 +1,4 @@
+import { IS_LARGE } from "../fixtures/tier.ts";
 import { describe, expect, it } from "vitest";
 import { CommandLine, run } from "./command-line.ts";
 
@@ -17,7 +18,7 @@ const TEMPLATES: Record<string, string> = {
 };
 
 describe("npm start -- --flow", () => {
-  it("shows each shipped template at work with all", async () => {
+  it.runIf(IS_LARGE)("shows each shipped template at work with all", async () => {
     const demo = new CommandLine(["demo", "--flow", "all", "--port", "0", "--fast", "--for", "80"]);
     for (const name of Object.values(TEMPLATES)) await demo.prints(done(name));
     const { code, stdout, stderr } = await demo.interrupt();
@@ -39,7 +40,7 @@ describe("npm start -- --flow", () => {
     expect(stdout).not.toContain("kept alike");
   });
 
-  it("does at HighLevel what makes a task come back as completed, every time", async () => {
+  it.runIf(IS_LARGE)("does at HighLevel what makes a task come back as completed, every time", async () => {
     const flow = ["--flow", "highlevel-task-completed-to-google"];
     const demo = new CommandLine(["demo", ...flow, "--port", "0", "--fast", "--for", "25"]);
     await demo.prints(/(Completed HighLevel tasks to Google {2}task_completed {2}.+ {2}complete_task ✓\n[^]*){2}/);

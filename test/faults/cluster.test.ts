@@ -8,7 +8,7 @@ import { BookVendor } from "../fixtures/book-vendor.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { Receiver } from "../fixtures/receiver.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
-import { SEED, SIZES } from "../fixtures/tier.ts";
+import { IS_LARGE, SEED, SIZES } from "../fixtures/tier.ts";
 import { until } from "../fixtures/wait.ts";
 import { vendorManifest } from "../poll/vendor.ts";
 import { createTestStore } from "../postgres.ts";
@@ -70,7 +70,7 @@ function watchOverlaps(vendor: BookVendor): { most: number } {
   return seen;
 }
 
-describe(`${PROCESSES} processes on one PostgreSQL (seed ${SEED}; HOOKLINE_SEED repeats it)`, () => {
+describe.runIf(IS_LARGE)(`${PROCESSES} processes on one PostgreSQL (seed ${SEED}; HOOKLINE_SEED repeats it)`, () => {
   it("lose nothing of what changes while one is killed every few seconds, keep the order of each record, and read a stream one at a time", async () => {
     const random = new Random(SEED, "cluster");
     const { vendor, receiver, own, store, endpoint, subscribe, launch } = await makeCluster();

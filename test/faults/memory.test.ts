@@ -5,7 +5,7 @@ import { Receiver } from "../fixtures/receiver.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
 import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
 import { startSandbox } from "../fixtures/sandbox-process.ts";
-import { SIZES } from "../fixtures/tier.ts";
+import { IS_LARGE, SIZES } from "../fixtures/tier.ts";
 import { until } from "../fixtures/wait.ts";
 import { temporaryFolder, withRuntime } from "./scenes.ts";
 
@@ -57,7 +57,7 @@ async function bigAccount(contacts: number, firstPoll: "baseline" | "emitAll") {
   return { sandbox, receiver, progress, start };
 }
 
-describe("the first read of a large account", () => {
+describe.runIf(IS_LARGE)("the first read of a large account", () => {
   it(`takes ${SIZES.contactPages.baseline},000 contacts in 300 MB when V8 is given 256 of them, and after a kill goes on at the page where it was`, async () => {
     const contacts = SIZES.contactPages.baseline * PAGE;
     const { sandbox, progress, start } = await bigAccount(contacts, "baseline");

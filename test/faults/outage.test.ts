@@ -15,7 +15,7 @@ import { RuntimeProcess } from "../fixtures/runtime-process.ts";
 import { TcpProxy } from "../fixtures/tcp-proxy.ts";
 import type { FastTime } from "../fixtures/fast-clock.ts";
 import { FastClock } from "../fixtures/fast-clock.ts";
-import { SIZES } from "../fixtures/tier.ts";
+import { IS_LARGE, SIZES } from "../fixtures/tier.ts";
 import { until } from "../fixtures/wait.ts";
 import { vendorManifest } from "../poll/vendor.ts";
 import { createTestStore, letTimeRun } from "../postgres.ts";
@@ -50,7 +50,7 @@ async function throughProxy(store: string): Promise<{ proxy: TcpProxy; url: stri
   return { proxy, url: url.href };
 }
 
-describe("a PostgreSQL that is stopped under load and comes back", () => {
+describe.runIf(IS_LARGE)("a PostgreSQL that is stopped under load and comes back", () => {
   it("leaves the host alive and not ready meanwhile, and nothing is lost", async () => {
     const { vendor, receiver, options } = await makeBoth();
     const postgres = await startPostgres();
@@ -128,40 +128,43 @@ describe("a PostgreSQL that is stopped under load and comes back", () => {
 });
 
 describe("a connection to PostgreSQL", () => {
-  it("that is half open costs its process the jobs: another has done them within half a minute", async () => {
-    const { vendor, receiver, options } = await makeBoth();
-    const { url: store, drop } = await createTestStore("real");
-    onTestFinished(drop);
-    const { proxy, url } = await throughProxy(store);
-    for (let i = 0; i < 20; i++) vendor.put(`r${i}`, "as it was");
-    const own = await compose(composeOptions({ ...options, store }));
-    onTestFinished(() => own.close());
-    const { secret } = await own.endpoints.create({
-      url: `${receiver.url}/ordered`,
-      events: ["item.*"],
-      ordered: true,
-    });
-    receiver.secrets.set("/ordered", secret);
-    const { id: connection } = await own.accounts.create({ connector: "acme", user: "u_1" });
-    await own.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
-    // Whoever has been sent something, its process cannot tell: the network goes first.
-    receiver.decide = () => ({ status: 204, afterMs: 300 });
-    receiver.onArrival = () => proxy.swallow();
-    await launch({ ...options, store: url });
-    await expect.poll(() => receiver.posts.length).toBeGreaterThan(0);
-    const swallowed = performance.now();
-    await launch({ ...options, store });
-    const done = async () => {
-      const { deliveries } = await StoreState.read(store);
-      return deliveries.filter(({ status }) => status === "delivered").length;
-    };
-    await expect.poll(done, { interval: 200 }).toBe(20);
-    expect(performance.now() - swallowed).toBeLessThan(TAKEOVER_MS * contention());
-    const state = await StoreState.read(store);
-    expect(state.events).toHaveLength(20);
-    expect(state.violations(vendor, 1)).toEqual([]);
-    expect(accepted(receiver).size).toBe(20);
-  });
+  it.runIf(IS_LARGE)(
+    "that is half open costs its process the jobs: another has done them within half a minute",
+    async () => {
+      const { vendor, receiver, options } = await makeBoth();
+      const { url: store, drop } = await createTestStore("real");
+      onTestFinished(drop);
+      const { proxy, url } = await throughProxy(store);
+      for (let i = 0; i < 20; i++) vendor.put(`r${i}`, "as it was");
+      const own = await compose(composeOptions({ ...options, store }));
+      onTestFinished(() => own.close());
+      const { secret } = await own.endpoints.create({
+        url: `${receiver.url}/ordered`,
+        events: ["item.*"],
+        ordered: true,
+      });
+      receiver.secrets.set("/ordered", secret);
+      const { id: connection } = await own.accounts.create({ connector: "acme", user: "u_1" });
+      await own.subscriptions.create({ connection, trigger: "sync_any", everySeconds: 30, firstPoll: "emitAll" });
+      // Whoever has been sent something, its process cannot tell: the network goes first.
+      receiver.decide = () => ({ status: 204, afterMs: 300 });
+      receiver.onArrival = () => proxy.swallow();
+      await launch({ ...options, store: url });
+      await expect.poll(() => receiver.posts.length).toBeGreaterThan(0);
+      const swallowed = performance.now();
+      await launch({ ...options, store });
+      const done = async () => {
+        const { deliveries } = await StoreState.read(store);
+        return deliveries.filter(({ status }) => status === "delivered").length;
+      };
+      await expect.poll(done, { interval: 200 }).toBe(20);
+      expect(performance.now() - swallowed).toBeLessThan(TAKEOVER_MS * contention());
+      const state = await StoreState.read(store);
+      expect(state.events).toHaveLength(20);
+      expect(state.violations(vendor, 1)).toEqual([]);
+      expect(accepted(receiver).size).toBe(20);
+    },
+  );
 
   it("that is cut with all the others, as when a server fails over, is replaced from an empty pool", async () => {
     const { vendor, receiver, options } = await makeBoth();

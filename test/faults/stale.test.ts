@@ -1,5 +1,6 @@
 /** Processes that stand still, are taken over, and go on: what they come back with changes nothing. */
 import type { ServerResponse } from "node:http";
+import { IS_LARGE } from "../fixtures/tier.ts";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import type { ComposeOptions } from "../../runtime/compose.ts";
@@ -70,7 +71,7 @@ describe("a process that stands still until another has taken it over", () => {
     expect(await own.runs.get(run!.id)).toEqual(before);
   });
 
-  it("does no item of a batch once more, and moves none of them back", async () => {
+  it.runIf(IS_LARGE)("does no item of a batch once more, and moves none of them back", async () => {
     const vendor = new NotesVendor();
     onTestFinished(await vendor.start());
     const { own, launch } = await makeScene({ connectors: [notesManifest], servers: { notes: { url: vendor.url } } });
@@ -106,7 +107,7 @@ describe("a process that stands still until another has taken it over", () => {
     expect(before.results.map(({ status }) => status)).toEqual(Array(12).fill("succeeded"));
   });
 
-  it("writes nothing of a sync to either side, and leaves its links as they are", async () => {
+  it.runIf(IS_LARGE)("writes nothing of a sync to either side, and leaves its links as they are", async () => {
     const now = () => Date.now();
     const left = await new ContactsVendor(nested, now).start();
     const right = await new ContactsVendor(flat, now).start();
