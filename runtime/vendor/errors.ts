@@ -55,9 +55,14 @@ export class VendorError extends HooklineError {
   readonly status: number;
   readonly retryAfterMs: number | undefined;
 
-  constructor(where: string, response: ResponseParts, { class: errorClass, retryAfterMs }: Classified) {
+  constructor(
+    where: string,
+    response: ResponseParts & { malformed?: boolean },
+    { class: errorClass, retryAfterMs }: Classified,
+  ) {
     const message = vendorMessage(response.body);
-    const said = message === undefined ? "" : `: ${message}`;
+    const silence = response.malformed ? " with a body that is not JSON" : "";
+    const said = message === undefined ? silence : `: ${message}`;
     super(CODES[errorClass], `${where}: the vendor answered ${response.status}${said}; ${REMEDIES[errorClass]}`, {
       data: {
         vendor: { status: response.status, class: errorClass, message: message ?? null, body: excerpt(response.body) },
