@@ -2,7 +2,7 @@ import { backoff, spreadApart } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
-import { DEGRADED_AFTER, type Pace } from "./pace.ts";
+import type { Pace } from "./pace.ts";
 
 /** Milliseconds before the second try, spread apart. */
 export const SHORTEST_RETRY = 15_000;
@@ -74,7 +74,7 @@ function afterLimit(error: HooklineError, { lastError }: StreamRecord, facts: Fa
   if (asked !== undefined && !isRepeated) return now + asked;
   const least = Math.max(interval, LIMITED_WAIT);
   // The pauses grow from the time on at which the limit is reported; before, a passing one costs no more than its interval.
-  const grown = now - pace.progressAt - (DEGRADED_AFTER - 1) * least;
+  const grown = now - pace.degradedAt + least;
   const wait = Math.min(Math.max(grown, least), Math.max(least, LONGEST_RETRY));
   return Math.max(planned, now + least, now + (asked ?? 0), now + spreadApart(wait, SPREAD, random));
 }

@@ -111,6 +111,25 @@ describe("a failed poll", () => {
     });
   });
 
+  it("of a limit after a night without polls is tried again at the next run: the night is no long limit", () => {
+    const morning = Date.parse("2026-11-21T06:00:00Z");
+    const evening = Date.parse("2026-11-20T18:40:00Z");
+    const current = stream(0, { lastSuccessAt: evening, lastPollAt: morning - 11 * HOUR });
+    const schedules: Schedule[] = [{ cron: "*/10 6-18 * * *" }];
+    const pace = paceOf(current, {
+      subscriptions: [subscription],
+      schedules,
+      now: morning,
+      clock: new ManualClock(morning),
+    });
+    const [interval, planned] = [10 * MINUTE, morning + 10 * MINUTE];
+    const facts = { now: morning, planned, interval, pace, random: () => 0.5 };
+    expect(failureOf(new HooklineError("rate_limited", "slow down"), current, facts)).toMatchObject({
+      isDegraded: false,
+      stream: { nextPollAt: planned },
+    });
+  });
+
   it.each(["rate_limited", "quota_exceeded"] as const)(
     "of %s is reported all the same, and counts as no failure",
     (code) => {
