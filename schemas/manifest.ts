@@ -854,7 +854,7 @@ export interface Records {
    */
   select: ValueExpression | ValueExpression[];
   /**
-   * Whether the vendor leaves the place out when there are no records. The answer is then still an object without an `error`, and `expect` holds for it.
+   * Whether the vendor leaves the place out when there are no records. The answer is then still an object without an `error`, the place is not null, and `expect` holds for it; of an expression, `expect` says of what type its list is.
    */
   optional?: boolean;
   /**

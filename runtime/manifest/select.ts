@@ -31,8 +31,11 @@ export function compileSelect(
     if (failure) throw unexpectedAnswer(response, `an error: ${messageOf(failure)}`, declared);
     const [fault] = validate?.(body) ?? [];
     if (fault) throw unexpectedAnswer(response, `another body (${fault.pointer || "/"}: ${fault.message})`, declared);
-    for (const place of places) {
+    for (const [index, place] of places.entries()) {
       const found = place({ response });
+      // Left out is one thing, null another; an expression gives null for both, which is what `expect` is for.
+      const isNull = found === null && typeof declared[index] === "string";
+      if (isNull && optional && !isSingle) throw unexpectedAnswer(response, "null in place of a list", declared);
       if (found === undefined || found === null) continue;
       if (!Array.isArray(found)) return [found];
       if (isSingle) throw unexpectedAnswer(response, "a list instead of one record", declared);

@@ -50,7 +50,7 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "stalled";
+  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "without_key" | "stalled";
 }
 
 /** `stream.gap`: changes between two times may have been missed. */

@@ -30,8 +30,8 @@ export interface Checkpoint extends Place {
   /** The cursor strategy's own notes on the pages so far. */
   notes: unknown;
   sweepAfter?: string;
-  /** How many of the records listed so far were known before. */
-  kept?: number;
+  /** How many of the records listed so far were not known before. */
+  created?: number;
   /** Of the page: hashes of the records, as listed, that are committed. The next poll goes on with the others. */
   done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */

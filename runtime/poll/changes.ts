@@ -31,7 +31,7 @@ export interface PartChanges extends Changes {
   hasUnkeyed: boolean;
 }
 
-const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], kept: 0, holds: false };
+const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], created: 0, holds: false };
 
 export const NO_CHANGES: Changes = {
   difference: NO_DIFFERENCE,
@@ -109,7 +109,6 @@ export class Comparison {
     const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
     const changes = all.filter((change) => !isForgotten(change, compiled, by));
     const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
-    difference.kept += old.length;
     difference.unchanged.push(...old);
     if (by.mode === "baseline") {
       // Nothing is known of their version, but they were there before the subscription.
@@ -120,17 +119,18 @@ export class Comparison {
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
     if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
+    const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
     return {
       difference,
       events: [
         ...this.#maker.changes(changes, by),
         ...this.#maker.backfill(polled, by),
-        ...(isEnd ? this.#maker.gaps(by) : []),
+        ...(isEnd ? this.#maker.gaps(hasUnkeyed ? { ...by, hasUnkeyed } : by) : []),
       ],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
-      hasUnkeyed: quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length,
+      hasUnkeyed,
     };
   }
 

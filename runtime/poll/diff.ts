@@ -28,8 +28,8 @@ export interface Difference {
   unchanged: string[];
   /** Keys of records that no longer exist, or have another key now. */
   forgotten: string[];
-  /** How many of the records were known before, and still exist. */
-  kept: number;
+  /** How many of the records were not known before. */
+  created: number;
   /** Whether deletions are held until the read ends. */
   holds: boolean;
 }
@@ -49,7 +49,7 @@ export function diffPage(
     remembered: [],
     unchanged: [],
     forgotten: [],
-    kept: 0,
+    created: 0,
     holds: false,
   };
   const page = lastOfEachKey(records);
@@ -87,11 +87,11 @@ export function diffPage(
     const changes = watchedChanges(previous, watched);
     const now: Known = { key, version, seen, watched, item: record.item };
     if (!before) {
+      difference.created++;
       difference.changes.push({ kind: "created", key, raw, changes, previous });
       difference.remembered.push(now);
       continue;
     }
-    difference.kept++;
     if (before.key !== key) difference.forgotten.push(before.key);
     const previousKeys = renamedFrom === undefined ? {} : { previousKeys: [renamedFrom] };
     const isSame = before.version === version || before.version === former?.version?.();

@@ -59,12 +59,14 @@ export function judge(facts: Missing): Verdict {
   });
   if (doubt === null) return again(startedAt);
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
-  // Only what neither read has listed is proved; if more is missing now, that was read once.
-  if (confirmed < doubt.missing || isDoubtful(missing - confirmed)) return again(startedAt);
+  // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
+  // settled by the increments meanwhile.
+  const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
+  if (!isConfirmed || isDoubtful(missing - confirmed)) return again(startedAt);
   if (facts.absence !== "deleted" || !isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
-  return { kind: "held", doubt: { ...doubt, isHeld: true } };
+  return { kind: "held", doubt: { since: doubt.since, missing, known: all, isHeld: true } };
 }
 
 /** Whether a stream has to be read completely now, to settle a doubt. */
@@ -78,7 +80,7 @@ export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now:
 export async function judgeAbsences(
   { db, now, log, compiled, releasesDeletions: releases }: Reading,
   stream: StreamRecord,
-  { startedAt, kept = 0 }: Checkpoint,
+  { startedAt, created = 0 }: Checkpoint,
   { absence }: ReadPlan,
   listed: ReadonlySet<string> | undefined,
 ): Promise<Verdict> {
@@ -87,6 +89,7 @@ export async function judgeAbsences(
   if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
   const except = listed && [...listed];
   const missing = await countUnseen(db, id, except ? Number.MAX_SAFE_INTEGER : startedAt, except);
+  const kept = (await countUnseen(db, id, Number.MAX_SAFE_INTEGER)) - missing - created;
   // A read that settles a doubt marks what it lists.
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
   const verdict = judge({ stream, startedAt, kept, missing, confirmed, absence, releases, now: now() });

@@ -11,7 +11,7 @@ import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Of a read, what its events depend on. */
-type Told = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread">>;
+type Told = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete">>;
 
 /** Makes the events of one read, and counts them. */
 export class EventMaker {
@@ -59,11 +59,19 @@ export class EventMaker {
   }
 
   /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
-  gaps(at: Told, reason: Gap["reason"] = at.recovering ? "cursor_expired" : "gone_unread"): NewEvent[] {
-    if (at.mode === "baseline" || (reason === "gone_unread" && !at.lostUnread)) return [];
+  gaps(at: Told, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
+    if (at.mode === "baseline" || reason === undefined) return [];
     const { connector, compiled, stream, now } = this.#reading;
     const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
+  }
+
+  /** A complete read that could not look for what is gone is the last for long, but for a stream that is always read as a whole. */
+  #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: Told): Gap["reason"] | undefined {
+    if (recovering) return "cursor_expired";
+    if (lostUnread) return "gone_unread";
+    const { type } = this.#reading.compiled.cursor.definition;
+    return hasUnkeyed && complete && type !== "snapshot" && type !== "window" ? "without_key" : undefined;
   }
 
   /** Whether a record that is not known is older than the first read: then a filter has left it out until now. */

@@ -144,10 +144,10 @@ class StreamRead {
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
         if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
         const notes = this.#note(at, page, part.had);
-        const { kept, holds } = compared.difference;
+        const { created, holds } = compared.difference;
         const changes = isEnd && at.holds ? await this.#release(at, compared) : compared;
         const held = holds || (!isEnd && at.holds) || undefined;
-        at = { ...at, ...page.at, notes, kept: (at.kept ?? 0) + kept, holds: held };
+        at = { ...at, ...page.at, notes, created: (at.created ?? 0) + created, holds: held };
         const { stopped } = part;
         if (!part.isLast) {
           at = { ...at, done: [...(at.done ?? []), ...part.done] };

@@ -9,8 +9,8 @@ export const SERVER_ERRORS_MS = 24 * 3_600_000;
 
 /** Refusals of the caller, or of the moment, whatever the request asks for. */
 const ELSEWHERE = new Set(["authExpired", "authRevoked", "scopeMissing", "rateLimited", "quotaExceeded", "timeout"]);
-/** The same by status (RFC 9110 §15.5): credentials, payment, permission, proxy. */
-const OF_CALLER = new Set([401, 402, 403, 407]);
+/** The same by status (RFC 9110 §15.5): credentials, payment, proxy. A 403 may be anything. */
+const OF_CALLER = new Set([401, 402, 407]);
 
 /**
  * Whether an answer to a request with a cursor may mean the cursor, whatever its words: a 4xx that is not about credentials, scopes

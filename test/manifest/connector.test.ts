@@ -46,6 +46,7 @@ describe("a compiled stream", () => {
     expect(() => optional.select(answer({}))).toThrow(/another body \(\/kind: is required/);
     expect(() => optional.select(answer({ kind: "other" }))).toThrow(/another body \(\/kind: /);
     expect(() => optional.select(answer([]))).toThrow("a body without records");
+    expect(() => optional.select(answer({ kind: "list", items: null }))).toThrow("null in place of a list");
   });
 
   it("takes a list for no record where there is one", () => {

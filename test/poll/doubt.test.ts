@@ -98,6 +98,18 @@ describe("the absences of a complete read", () => {
     expect([settles(old, null, false), settles(young, young.since)]).toEqual([false, true]);
   });
 
+  it("that are held stay held, and can be accepted, when some of them were settled meanwhile", () => {
+    const doubt: Doubt = { ...doubted(100, 100), isHeld: true };
+    const given = { missing: 99, confirmed: 99, doubt };
+    expect(judge(facts(given))).toEqual({ kind: "held", doubt: { ...doubt, missing: 99, known: 99 } });
+    expect(judge(facts({ ...given, acceptedAt: doubt.since })).kind).toBe("believed");
+    expect(judge(facts({ kept: 95, missing: 5, confirmed: 5, doubt })).kind).toBe("believed");
+    expect(judge(facts({ ...given, missing: 160, confirmed: 99 }))).toMatchObject({
+      kind: "doubted",
+      doubt: { since: NOW },
+    });
+  });
+
   it("leave a doubt until a complete read settles it", () => {
     const doubt = doubted(3, 3);
     const read = { complete: true } as Parameters<typeof doubtAfter>[1];

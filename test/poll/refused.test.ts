@@ -34,6 +34,7 @@ async function refusing(trigger: string, refuse: Refusal, isRefused = isWithCurs
 describe("a cursor that is refused in words that are no expiry", () => {
   it.each([
     ["400", "sync_any", withStatus(400)],
+    ["403", "sync_any", withStatus(403)],
     ["404", "sync_any", withStatus(404)],
     ["409", "since_any", withStatus(409)],
     ["418", "sync_any", withStatus(418)],
@@ -52,7 +53,7 @@ describe("a cursor that is refused in words that are no expiry", () => {
     expect(stream.cursor).not.toBeNull();
   });
 
-  it.each([401, 403, 429, 408, 500])("is kept when the answer is not about it: %d", async (status) => {
+  it.each([401, 402, 429, 408, 500])("is kept when the answer is not about it: %d", async (status) => {
     const [bench, subscription] = await refusing("sync_any", withStatus(status));
     for (let tries = 0; tries < 4; tries++) {
       bench.clock.advance(3_600_000);
