@@ -72,7 +72,7 @@ describe("a request to a vendor", () => {
     await expect(client.send(get, { ...READ, retry: { max: 0, on: [] } })).rejects.toMatchObject({
       code: "vendor_error",
       class: "serverError",
-      message: "acme /things: the vendor answered 200; try again later",
+      message: "acme /things: the vendor answered 200 with a body that is not JSON; try again later",
     });
   });
 

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { compose, type Composed } from "../../runtime/compose.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { RuntimeProcess } from "../fixtures/runtime-process.ts";
+import { IS_LARGE } from "../fixtures/tier.ts";
 import type { WorkerOptions } from "../fixtures/runtime-worker.ts";
 import { NotesVendor, notesManifest } from "../http/notes-vendor.ts";
 
@@ -71,7 +72,7 @@ async function makeWorld() {
 }
 
 describe("a batch whose processes are killed", () => {
-  it("does every item of an action that may be repeated", async () => {
+  it.runIf(IS_LARGE)("does every item of an action that may be repeated", async () => {
     const { make, work, results, vendor } = await makeWorld();
     const batch = await make(
       "rename_note",

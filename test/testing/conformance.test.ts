@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { testManifest, type ConformanceReport } from "../../runtime/testing.ts";
+import { IS_LARGE } from "../fixtures/tier.ts";
 import { vendorManifest } from "../poll/vendor.ts";
 import { byTime, shopManifest, withoutDeletions, type Change } from "./shop.ts";
 
@@ -20,7 +21,7 @@ async function outcomeOf(change: Change, area: string, situation: string): Promi
 }
 
 describe("the conformance kit", () => {
-  it("passes Google Contacts, with answers for what cannot be told from its manifest", async () => {
+  it.runIf(IS_LARGE)("passes Google Contacts, with answers for what cannot be told from its manifest", async () => {
     const person = { resourceName: "people/c6048977205317676311", etag: "%EgUBAi43PRoEAQIFByIMVGhlT3JpZ2luYWw=" };
     const report = await testManifest("google-contacts", {
       answers: {
