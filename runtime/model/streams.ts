@@ -30,6 +30,8 @@ export interface Checkpoint extends Place {
   /** The cursor strategy's own notes on the pages so far. */
   notes: unknown;
   sweepAfter?: string;
+  /** Sweeping: the absences were judged, and are believed. */
+  isBelieved?: true;
   /** How many of the records listed so far were not known before. */
   created?: number;
   /** Of the page: hashes of the records, as listed, that are committed. The next poll goes on with the others. */

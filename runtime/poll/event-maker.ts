@@ -11,7 +11,7 @@ import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Of a read, what its events depend on. */
-type Told = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete">>;
+type ReadFacts = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete">>;
 
 /** Makes the events of one read, and counts them. */
 export class EventMaker {
@@ -31,7 +31,7 @@ export class EventMaker {
    * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
    * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
    */
-  changes(changes: readonly Change[], at: Told): NewEvent[] {
+  changes(changes: readonly Change[], at: ReadFacts): NewEvent[] {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
     const { stream, compiled } = this.#reading;
@@ -59,7 +59,7 @@ export class EventMaker {
   }
 
   /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
-  gaps(at: Told, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
+  gaps(at: ReadFacts, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
     if (at.mode === "baseline" || reason === undefined) return [];
     const { connector, compiled, stream, now } = this.#reading;
     const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
@@ -67,7 +67,7 @@ export class EventMaker {
   }
 
   /** A complete read that could not look for what is gone is the last for long, but for a stream that is always read as a whole. */
-  #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: Told): Gap["reason"] | undefined {
+  #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: ReadFacts): Gap["reason"] | undefined {
     if (recovering) return "cursor_expired";
     if (lostUnread) return "gone_unread";
     const { type } = this.#reading.compiled.cursor.definition;

@@ -208,18 +208,21 @@ class StreamRead {
   async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
     const { db, source } = this.#reading;
     const { sweepAfter = "", startedAt } = from;
+    let at = from;
     for (let after = sweepAfter; ;) {
       source.signal.throwIfAborted();
       const place = { sweepAfter: after, startedAt };
       const batch = await absentAfter(db, this.#stream.id, place, plan.absence, listed);
-      if (after === "" && batch.keys.length > 0) {
+      if (!at.isBelieved && batch.keys.length > 0) {
         const verdict = await judgeAbsences(this.#reading, this.#stream, from, plan, listed);
         if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
+        // What is left of the sweep after a crash was judged with the rest; a page that is read again was not.
+        if (!listed) at = { ...at, isBelieved: true };
       }
       const changes = absencesOf(batch.keys, this.#maker.changes(batch.changes, from));
       if (batch.next === null) return this.#finish(from, changes);
       after = batch.next;
-      await this.#commit(from, changes, listed ? undefined : after);
+      await this.#commit(at, changes, listed ? undefined : after);
     }
   }
 

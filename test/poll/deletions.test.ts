@@ -108,6 +108,18 @@ describe("records that a complete read no longer lists", () => {
     expect(events).toEqual([["stream.gap", "without_key"]]);
   });
 
+  it.each(["snapshot_any", "sync_any"])("are looked for again wherever their keys lie: %s", async (trigger) => {
+    const { bench, subscription } = await benchWith(1500, trigger);
+    const keys = [...bench.vendor.items.keys()].toSorted();
+    for (const id of keys.slice(1000)) bench.vendor.remove(id);
+    bench.vendor.expiredBelow = Infinity;
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual([]);
+    expect((await bench.streamOf(subscription)).doubt).toMatchObject({ missing: 500, known: 1500 });
+    await secondRead(bench);
+    expect(await seen(bench)).toHaveLength(500);
+  });
+
   it("are held for a day at most, while all reads agree", async () => {
     const { bench, subscription } = await benchWith(30);
     removeAll(bench);
