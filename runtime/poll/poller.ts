@@ -13,12 +13,13 @@ import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { isNotTold, newsOf, type News } from "./news.ts";
 import { paceOf, type Pace } from "./pace.ts";
-import { readStream, type ReadResult } from "./read.ts";
+import { readStream } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { degradedBy, tell, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
 import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { requestHashOf, upgraded } from "./upgrade.ts";
+import type { ReadResult } from "./walk.ts";
 
 type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log" | "random">;
 

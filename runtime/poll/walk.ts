@@ -1,0 +1,249 @@
+import { durationMs } from "../core/duration.ts";
+import { HooklineError } from "../core/errors.ts";
+import { forgetUnseenSince, knownGone, markSeen } from "../model/known.ts";
+import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
+import { finishBackfill } from "../model/subscriptions.ts";
+import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
+import { listingOf, pages, type ReadPage } from "../read/pages.ts";
+import type { Tx } from "../store/database.ts";
+import { serverTime } from "../vendor/response.ts";
+import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
+import type { Decision } from "./decide.ts";
+import { deletionOf } from "./diff.ts";
+import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
+import { EventMaker } from "./event-maker.ts";
+import type { Reading } from "./reading.ts";
+import { partsOf, type Had } from "./records.ts";
+import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
+
+/** What a finished read leaves to be committed together with the plan of the next one. */
+export interface ReadResult {
+  stream: StreamRecord;
+  commit: (tx: Tx) => Promise<void>;
+  /** How many events all of its pages made. */
+  events: number;
+  /** Whether the same read once more would come to the same. */
+  nothingNew: boolean;
+  /** When to read again at the latest, to settle a doubt; milliseconds since the epoch. */
+  again?: number | undefined;
+}
+
+/** Pages of one poll, unless the manifest says otherwise. */
+export const MOST_PAGES = 1000;
+
+/**
+ * The walk of one read through the pages of a list, to its end or to its most pages. Each page but the last is committed with a
+ * checkpoint (known versions, events, place); the last is left to the caller, to be committed with the next poll.
+ */
+export class Walk {
+  readonly strategy: CursorStrategy;
+  /** As it was committed last. */
+  stream: StreamRecord;
+  /** The error that a request for a page ended with, as opposed to one for a record of it. */
+  listError: unknown;
+  readonly #reading: Reading;
+  readonly #maker: EventMaker;
+  readonly #comparison: Comparison;
+
+  constructor(reading: Reading) {
+    this.#reading = reading;
+    this.strategy = cursorStrategy(reading.compiled.cursor, reading.source.scope, reading.compiled.each);
+    this.#maker = new EventMaker(reading);
+    this.#comparison = new Comparison(reading, this.#maker);
+    this.stream = reading.stream;
+  }
+
+  /** @throws VendorError | HooklineError what a request throws; `pagination_loop` when pages without records do not end */
+  async read({ checkpoint, plan }: Decision): Promise<ReadResult> {
+    if (plan === null) {
+      return this.#finish(checkpoint, { ...NO_CHANGES, events: this.#maker.gaps(checkpoint, "cursor_expired") });
+    }
+    const meansNothing = plan.absence === "nothing";
+    const most = this.#mostPages(checkpoint);
+    let at = checkpoint;
+    /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
+    let listed: ReadonlySet<string> | undefined;
+    let count = 0;
+    let isProgress = false;
+    for await (const page of this.pages(checkpoint, plan)) {
+      // The vendor answers, so what could not be had in polls before may be asked for again.
+      if (count === 0) await this.#comparison.retryQuarantined();
+      const { enricher, failedNow } = this.#comparison;
+      for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
+        const isEnd = part.isLast && page.next === null;
+        const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
+        const marks = !meansNothing && !isOnlyPart;
+        if (part.hasGone) at = { ...at, lostUnread: true };
+        const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
+        if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
+        if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
+        const notes = this.#note(at, page, part.had);
+        const { created, holds } = compared.difference;
+        const changes = isEnd && at.holds ? await this.#release(at, compared) : compared;
+        const held = holds || (!isEnd && at.holds) || undefined;
+        at = { ...at, ...page.at, notes, created: (at.created ?? 0) + created, holds: held };
+        const { stopped } = part;
+        if (!part.isLast) {
+          at = { ...at, done: [...(at.done ?? []), ...part.done] };
+          if (part.done.length > 0) await this.#commit(at, changes, undefined);
+          if (stopped) throw stopped;
+          continue;
+        }
+        delete at.done;
+        if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
+        at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
+        await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
+      }
+      isProgress ||= page.records.length > 0;
+      if (page.next === null || ++count < most) continue;
+      if (isProgress) return this.#pause();
+      if (count >= MOST_PAGES) throw endlessPages(count);
+    }
+    if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
+    return await this.#sweep(at, plan, listed);
+  }
+
+  /** The pages that are left: none when the checkpoint lies behind them, or when there is no item to read a list of. */
+  async *pages(checkpoint: Checkpoint, plan: ReadPlan): AsyncGenerator<ReadPage> {
+    if (checkpoint.sweepAfter !== undefined) return;
+    const { source, compiled } = this.#reading;
+    const { recovering } = checkpoint;
+    const scope = { ...source.scope, ...(recovering && { cursor: recovering }) };
+    try {
+      yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+    } catch (error) {
+      this.listError = error;
+      throw error;
+    }
+  }
+
+  #mostPages({ recovering }: Checkpoint): number {
+    const { definition } = listingOf(this.#reading.compiled, recovering !== null).pagination;
+    return ("maxPages" in definition ? definition.maxPages : undefined) ?? MOST_PAGES;
+  }
+
+  #note(at: Checkpoint, { response, at: { each } }: ReadPage, had: readonly Had[]): unknown {
+    const serverNow = serverTime(response, this.#reading.now());
+    const records = had.map(({ record }) => record);
+    return this.strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
+  }
+
+  /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
+  async #release(at: Checkpoint, last: Changes): Promise<Changes> {
+    for (let changes = last; ;) {
+      await this.#commit(at, changes, undefined);
+      const gone = await knownGone(this.#reading.db, this.stream.id, SWEEP_BATCH);
+      const keys = gone.map(({ key }) => key);
+      changes = absencesOf(keys, this.#maker.changes(gone.map(deletionOf), at));
+      if (gone.length < SWEEP_BATCH) return changes;
+    }
+  }
+
+  async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
+    const { db, source } = this.#reading;
+    const { sweepAfter = "", startedAt } = from;
+    let at = from;
+    for (let after = sweepAfter; ;) {
+      source.signal.throwIfAborted();
+      const place = { sweepAfter: after, startedAt };
+      const batch = await absentAfter(db, this.stream.id, place, plan.absence, listed);
+      if (!at.isBelieved && batch.keys.length > 0) {
+        const verdict = await judgeAbsences(this.#reading, this.stream, from, plan, listed);
+        if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
+        // What is left of the sweep after a crash was judged with the rest; a page that is read again was not.
+        if (!listed) at = { ...at, isBelieved: true };
+      }
+      const changes = absencesOf(batch.keys, this.#maker.changes(batch.changes, from));
+      if (batch.next === null) return this.#finish(from, changes);
+      after = batch.next;
+      await this.#commit(at, changes, listed ? undefined : after);
+    }
+  }
+
+  /** An only page leaves no marks to sweep by, so its checkpoint has no `sweepAfter`: after a crash the page is read again. */
+  async #commit(at: Checkpoint, changes: Changes, sweepAfter: string | undefined): Promise<void> {
+    const { isProgress = true } = changes;
+    const progressAt = isProgress ? this.#reading.now() : this.stream.checkpoint?.progressAt;
+    const stream = { ...this.stream, checkpoint: { ...at, sweepAfter, progressAt } };
+    await this.#reading.transaction(async (tx) => {
+      await this.#comparison.write(tx, changes, at.startedAt);
+      await saveStream(tx, stream);
+    });
+    this.stream = stream;
+  }
+
+  /** Enough for one poll: the next continues at the checkpoint. */
+  #pause(): ReadResult {
+    const { doubt } = this.stream;
+    const lastError = doubt?.isHeld ? heldError(doubt) : null;
+    const stream = { ...this.stream, lastPollAt: this.#reading.now(), consecutiveErrors: 0, lastError };
+    return { stream, commit: async () => {}, events: this.#maker.events, nothingNew: false };
+  }
+
+  /** The read has ended; what it did not list stays known. Its marks tell a later read what neither has listed. */
+  #doubt(from: Checkpoint, verdict: Doubted, listed: ReadonlySet<string> | undefined): ReadResult {
+    const result = this.#finish(from, NO_CHANGES, verdict);
+    const commit = async (tx: Tx): Promise<void> => {
+      await result.commit(tx);
+      if (listed) await markSeen(tx, this.stream.id, [...listed], from.startedAt);
+    };
+    return { ...result, commit };
+  }
+
+  #finish(at: Checkpoint, changes: Changes, doubted?: Doubted): ReadResult {
+    const { startedAt, joining, notes } = at;
+    const { compiled, requestHash } = this.#reading;
+    const now = this.#reading.now();
+    const before = this.stream;
+    const doubt = doubtAfter(before.doubt, at, doubted);
+    const stream: StreamRecord = {
+      ...before,
+      requestHash,
+      cursorVersion: compiled.definition.cursorVersion ?? 1,
+      cursor: this.strategy.after(before.cursor, notes),
+      cursorAt: startedAt,
+      verifiedAt: at.complete ? startedAt : before.verifiedAt,
+      checkpoint: null,
+      baselinedAt: before.baselinedAt ?? startedAt,
+      lastPollAt: now,
+      lastSuccessAt: now,
+      consecutiveErrors: 0,
+      refusals: 0,
+      lastError: doubt?.isHeld ? heldError(doubt) : null,
+      doubt,
+    };
+    const { remember: keep } = compiled.definition.records;
+    const commit = async (tx: Tx): Promise<void> => {
+      await this.#comparison.write(tx, changes, startedAt);
+      await finishBackfill(tx, joining);
+      if (keep !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
+        await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
+      }
+    };
+    const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
+    const again = doubted?.kind === "doubted" ? doubted.again : undefined;
+    return {
+      stream,
+      commit,
+      events: this.#maker.events,
+      nothingNew: onlyRead && joining.length === 0 && !isAnything(changes),
+      again,
+    };
+  }
+}
+
+/** Whether a page is the first and the last of the only list of a read. */
+function isOnly({ at, next }: ReadPage): boolean {
+  return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
+}
+
+/** Pages without records may come between others, but not for ever. */
+function endlessPages(count: number): HooklineError {
+  return new HooklineError(
+    "pagination_loop",
+    `The vendor gave ${count} pages in a row without a record, and names a further one; correct the pagination in the manifest, or its stop`,
+  );
+}
+
+/** Days since the epoch, in UTC. */
+const dayOf = (time: number): number => Math.floor(time / 86_400_000);
