@@ -51,10 +51,6 @@ async function claimJobs(tx: Tx, owner: string, which: string, params: readonly 
   }));
 }
 
-/** A job whose claim a power cut undid is claimed again: it need not wait for the disk. */
-const quickly = <T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> =>
-  db.relaxed?.(work) ?? db.transaction(work);
-
 export interface SqliteSourceOptions {
   db: Database;
   owner: string;
@@ -111,7 +107,8 @@ export class SqliteSource implements Source {
     const batch: Claim[] = [];
     const asked = new Set<string>();
     try {
-      await quickly(this.#o.db, (tx) => this.#claim(tx, free, now, batch, asked));
+      // A job whose claim a power cut undid is claimed again.
+      await this.#o.db.relaxed((tx) => this.#claim(tx, free, now, batch, asked));
     } catch (error) {
       for (const claim of batch) this.give(claim);
       for (const group of asked) this.#rotation.offer(group);
@@ -181,7 +178,7 @@ export class SuspectSource implements Source {
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {
-    const claims = await quickly(this.#db, (tx) =>
+    const claims = await this.#db.relaxed((tx) =>
       claimJobs(tx, this.#owner, `${this.#which} and run_at <= ? order by run_at, id limit ?`, [now, free]),
     );
     this.ready = false;

@@ -92,7 +92,7 @@ export class SqliteJobTable implements JobTable {
   }
 
   transaction<T>(work: (tx: Tx) => Promise<T>, relaxed: boolean): Promise<T> {
-    return (relaxed ? this.#db.relaxed?.(work) : undefined) ?? this.#db.transaction(work);
+    return relaxed ? this.#db.relaxed(work) : this.#db.transaction(work);
   }
 
   async held(_tx: Tx, claims: readonly Claim[]): Promise<Set<Claim>> {

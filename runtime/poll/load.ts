@@ -11,16 +11,17 @@ export interface Loaded {
   subscriptions: SubscriptionRecord[];
 }
 
+const PARTS = [streams.columnsOf("s", "s_"), connections.columnsOf("c", "c_"), subscriptions.columnsOf("u", "u_")];
+const SELECT = `select ${PARTS.join(", ")}
+  from streams s
+  join connections c on c.id = s.connection
+  left join subscriptions u on u.stream = s.id and u.status = 'active'`;
+
 /** What the polls of these streams need, by stream, in one statement; a stream that is gone is absent. */
 export async function loadStreams(sql: Sql, ids: readonly number[]): Promise<Map<number, Loaded>> {
-  const rows = await sql.all<Record<string, SqlValue>>(
-    `select ${streams.columnsOf("s", "s_")}, ${connections.columnsOf("c", "c_")}, ${subscriptions.columnsOf("u", "u_")}
-     from streams s
-     join connections c on c.id = s.connection
-     left join subscriptions u on u.stream = s.id and u.status = 'active'
-     where ${sql.oneOf("s.id")} order by u.id`,
-    [JSON.stringify(ids)],
-  );
+  const rows = await sql.all<Record<string, SqlValue>>(`${SELECT} where ${sql.oneOf("s.id")} order by u.id`, [
+    JSON.stringify(ids),
+  ]);
   const loaded = new Map<number, Loaded>();
   for (const row of rows) {
     const id = row["s_id"] as number;

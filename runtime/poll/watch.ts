@@ -36,12 +36,12 @@ export function watchPolls(context: WatchContext): void {
   const startedAt = clock.now();
   engine.cron("watch", WATCH, async () => {
     const ahead = clock.now() + LONGEST_MS + AHEAD_MS;
-    await db.run("update streams set watch_at = 0 where watch_at > ?", [ahead]);
+    await db.relaxed((tx) => tx.run("update streams set watch_at = 0 where watch_at > ?", [ahead]));
     while ((await lookOver({ ...context, startedAt })) === SLICE);
   });
 }
 
-/** Looks at the streams of one slice; returns how many there were. */
+/** Looks at the streams of one slice; returns how many there were. When to look next need not outlive a power failure. */
 async function lookOver(context: Look): Promise<number> {
   const { db, clock } = context;
   const now = clock.now();
@@ -52,17 +52,10 @@ async function lookOver(context: Look): Promise<number> {
   const [fresh, doubtful] = [due.filter(({ at }) => isFresh(at, now)), due.filter(({ at }) => !isFresh(at, now))];
   if (fresh.length > 0) {
     const statement = `update streams set watch_at = last_success_at + ${LEAST_MS} where ${db.oneOf("id")}`;
-    await db.run(statement, [JSON.stringify(fresh.map(({ id }) => id))]);
+    await db.relaxed((tx) => tx.run(statement, [JSON.stringify(fresh.map(({ id }) => id))]));
   }
-  if (doubtful.length > 0)
-    await db.transaction((tx) =>
-      judge(
-        context,
-        tx,
-        doubtful.map(({ id }) => id),
-        now,
-      ),
-    );
+  const ids = doubtful.map(({ id }) => id);
+  if (ids.length > 0) await db.transaction((tx) => judge(context, tx, ids, now));
   return due.length;
 }
 

@@ -11,7 +11,7 @@ import { Paginator, type Assignment } from "./paginate.ts";
 
 /** A list in pages: a stream, or whatever else is listed like one. */
 export type Listing = Pick<CompiledStream, "request" | "pagination" | "select"> &
-  Partial<Pick<CompiledStream, "each" | "accept" | "cursor" | "key">>;
+  Partial<Pick<CompiledStream, "each" | "accept" | "cursor" | "key" | "version">>;
 
 /** The list of a stream's records, or the one that shows what an expired cursor has missed. */
 export function listingOf(stream: CompiledStream, recovering: boolean): Listing {
@@ -91,14 +91,20 @@ export async function* pages(
 
 /**
  * What tells the records of a page from those of another. Where pages are counted, each record is on one of them, whatever else
- * about it changes; a list of changes names a record as often as it changed.
+ * about it changes; a list of changes names a record as often as it changed, in another version each time.
  */
-function idsOf({ pagination, key }: Listing, records: readonly unknown[], input: unknown): string[] {
+function idsOf({ pagination, key, version }: Listing, records: readonly unknown[], input: unknown): string[] {
   const { type } = pagination.definition;
   const isCounted = type === "page" || type === "offset";
   // A list of changes may name a single record on one page after the other.
   if (!isCounted && records.length < 2) return [];
-  return type === "none" ? [] : records.map((record) => (isCounted && key?.(record, input)) || JSON.stringify(record));
+  if (type === "none") return [];
+  return records.map((record) => {
+    const own = key?.(record, input);
+    if (own !== undefined && isCounted) return own;
+    const changed = own === undefined ? undefined : version?.(record);
+    return typeof changed === "string" ? `${own} ${changed}` : JSON.stringify(record);
+  });
 }
 
 /** The last page of a list gives the cursor, where the manifest says that answers have one. */

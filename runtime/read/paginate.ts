@@ -39,7 +39,7 @@ export class Paginator {
    */
   digest(ids: readonly string[]): string | undefined {
     if (ids.length === 0 || !this.#digests) return undefined;
-    const digest = shortHash(JSON.stringify(ids.toSorted(byText)));
+    const digest = shortHash(ids.toSorted(byText).join("\n"));
     if (this.#listed.has(digest)) {
       const place = "to" in this.#pagination ? [this.#pagination.to].flat().join(", ") : "the link to the next page";
       throw new HooklineError(

@@ -35,9 +35,9 @@ export interface Database extends Sql {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
    * A transaction that does not wait for the disk: a killed process loses nothing, but after a power cut it may be as if it
-   * had never happened, unless a durable one came after it. Absent where that would save nothing.
+   * had never happened, unless a durable one came after it. PostgreSQL makes each transaction durable.
    */
-  relaxed?<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  relaxed<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** Finishes what is running and closes; later calls throw `stopped`. */
   close(): Promise<void>;
 }

@@ -70,6 +70,10 @@ export class PostgresDatabase implements Database {
     return oneOf(column);
   }
 
+  relaxed<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.transaction(work);
+  }
+
   transaction<T>(work: (tx: Tx) => Promise<T>, isolation: Isolation = "serializable"): Promise<T> {
     return this.#counted(async () => {
       let isAlone = false;

@@ -145,7 +145,7 @@ describe("the health of an engine", () => {
     const { db, engine } = simulator;
     await simulator.advance(HOUR);
     const gate = Promise.withResolvers<void>();
-    const relaxed = db.relaxed!.bind(db);
+    const relaxed = db.relaxed.bind(db);
     db.relaxed = async (work) => (await gate.promise, relaxed(work));
     await db.transaction((tx) => engine.enqueue(tx, [{ queue: "deliver", data: {} }]));
     await simulator.advance(29_999, "stuck");

@@ -126,7 +126,7 @@ describe("the embedded engine", () => {
   it("claims what it could not while the store was in trouble, once that is over", async () => {
     await engine.start();
     await engine.tick();
-    const relaxed = world.db.relaxed!.bind(world.db);
+    const relaxed = world.db.relaxed.bind(world.db);
     world.db.relaxed = (work) =>
       relaxed(async (tx) => {
         await work(tx);
@@ -221,7 +221,7 @@ describe("the embedded engine", () => {
       }
       return sql;
     };
-    const relaxed = world.db.relaxed!.bind(world.db);
+    const relaxed = world.db.relaxed.bind(world.db);
     listen(world.db).relaxed = (work) => relaxed((tx) => work(listen(tx)));
     await enqueue("a", world.clock.now());
     await engine.start();

@@ -52,9 +52,9 @@ describe("a SQLite store", () => {
   it("does not flush a relaxed transaction, and flushes again after it, also when it threw", async () => {
     const db = await open();
     const flush = { synchronous: 2 };
-    expect(await db.relaxed!((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
+    expect(await db.relaxed((tx) => tx.get("pragma synchronous"))).toEqual({ synchronous: 1 });
     expect(await db.get("pragma synchronous")).toEqual(flush);
-    await expect(db.relaxed!(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    await expect(db.relaxed(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
     expect(await db.transaction((tx) => tx.get("pragma synchronous"))).toEqual(flush);
     await db.close();
   });
