@@ -58,15 +58,24 @@ export class Worker {
     return claims;
   }
 
+  /** What one job needs and cannot be read fails that job alone, unless the store itself is in trouble. */
   async #start(queue: Queue, claims: readonly Claim[]): Promise<void> {
     const work = this.#o.workOf(queue);
+    let loaded: ReadonlyMap<number, unknown> | undefined;
     try {
-      const jobs = claims.map(({ job }) => job);
-      const loaded = await work.load?.(this.#o.db, jobs);
-      for (const claim of claims) this.#run(claim, work, loaded?.get(claim.job.id));
+      loaded = await work.load?.(
+        this.#o.db,
+        claims.map(({ job }) => job),
+      );
     } catch (error) {
-      for (const claim of claims) this.#finish(claim, this.#o.retry(claim, error));
+      if (claims.length > 1 && !(error instanceof HooklineError)) {
+        for (const claim of claims) await this.#start(queue, [claim]);
+      } else {
+        for (const claim of claims) this.#finish(claim, this.#o.retry(claim, error));
+      }
+      return;
     }
+    for (const claim of claims) this.#run(claim, work, loaded?.get(claim.job.id));
   }
 
   /** Tells the handlers that still run to give up. */

@@ -50,7 +50,15 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
   const dryRun = createDryRunner({ ...core, compiled, prepare, variablesOf });
   const { flows, store } = createFlows(core, { triggers, start, dryRun });
   let reading: ReturnType<typeof shippedTemplates> | undefined;
-  const shipped = () => (reading ??= shippedTemplates(core.connectors));
+  const read = async () => {
+    try {
+      return await shippedTemplates(core.connectors);
+    } catch (error) {
+      reading = undefined; // The next caller may have more luck with the files.
+      throw error;
+    }
+  };
+  const shipped = () => (reading ??= read());
   workFlows({ ...core, compiled, start, prepare, variablesOf });
   return {
     services: {

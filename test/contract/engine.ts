@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock, SteadyClock, type Clock } from "../../runtime/core/clock.ts";
-import type { Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
+import type { JobFacts, Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { until } from "../fixtures/wait.ts";
 
@@ -419,6 +419,21 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       await world.pass(2_000);
       await until(() => jobs.length === 1);
       expect(jobs[0]!.attempt).toBe(1);
+    });
+
+    it("tries only the job later whose own data cannot be loaded, and runs the others of its batch", async () => {
+      const { jobs, handler } = recorder();
+      const load = async (_sql: unknown, some: readonly JobFacts[]) => {
+        if (some.some(({ data }) => data["name"] === "unreadable")) throw new SyntaxError("cannot read this one");
+        return new Map<number, undefined>();
+      };
+      const engine = await start((e) => e.work("deliver", { ...WIDE, load }, handler));
+      await enqueue(engine, ...["a", "unreadable", "b"].map((name) => ({ data: { name } })));
+      await until(() => jobs.length === 2);
+      expect(jobs.map(({ data, attempt }) => [data["name"], attempt])).toEqual([
+        ["a", 0],
+        ["b", 0],
+      ]);
     });
 
     it("gives the jobs of a process that died to the next, marked as interrupted, with no attempt counted", async () => {
