@@ -27,7 +27,7 @@ export interface Change<
 
 /** What every event has. */
 export interface EventOf<Type extends string, Data> {
-  /** The same over retries and replays: remember it to do things once. */
+  /** The same over retries, replays and a restored backup: remember it to do things once. */
   id: string;
   type: Type;
   /** When the change was detected, RFC 3339. */

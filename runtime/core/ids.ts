@@ -1,4 +1,4 @@
-import { randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 
 /** Prefixes of the ids that leave Hookline; each names the kind of thing. */
 export type IdPrefix =
@@ -6,6 +6,7 @@ export type IdPrefix =
   | "sub"
   | "ep"
   | "evt"
+  | "pos"
   | "dlv"
   | "flow"
   | "run"
@@ -38,4 +39,12 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
   const low = Buffer.from(random);
   low[0] = (low[0]! & 0x3f) | 0x80;
   return `${prefix}_${high}${middle}${low.toString("hex")}`;
+}
+
+/** One of the facts that tell something apart from everything else of its kind. */
+export type Fact = string | number | null;
+
+/** An id that follows from facts: prefix, underscore, the first 128 bits of their SHA-256 in hex. The same facts give the same id. */
+export function derivedId(prefix: IdPrefix, facts: readonly Fact[]): string {
+  return `${prefix}_${hash("sha256", JSON.stringify(facts), "hex").slice(0, 32)}`;
 }

@@ -7,7 +7,7 @@ import type { Target } from "../engine/module.ts";
 import { conditionOf } from "../manifest/conditions.ts";
 import { insertDeliveries } from "../model/deliveries.ts";
 import { activeEndpoints, endpoints, type EndpointRecord } from "../model/endpoints.ts";
-import { events as stored, type Emit, type EventRecord, type NewEvent } from "../model/events.ts";
+import { storeNewEvents, type Emit, type EventRecord, type NewEvent } from "../model/events.ts";
 import type { Sql } from "../store/database.ts";
 import { parkedEvents, type ParkedEvent } from "../model/parked-events.ts";
 import { dataText } from "./body.ts";
@@ -24,8 +24,8 @@ export interface DispatchOptions extends Pick<Context, "clock"> {
 const MOST_LOGGED = 1000;
 
 /**
- * Stores events and decides, in the same transaction, who gets each: the target or endpoint its subscription names,
- * otherwise every active endpoint of its user and of the workspace that wants events of its type.
+ * Stores events that are not stored yet and decides, in the same transaction, who gets each: the target or endpoint its
+ * subscription names, otherwise every active endpoint of its user and of the workspace that wants events of its type.
  * An endpoint's `where` holds for all of them; data on which it cannot be evaluated does not match, and is logged. An event
  * for a target whose module is left out is parked.
  */
@@ -38,9 +38,11 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
     log.warn({ target }, "the module of a subscription's target is not loaded; its events wait until it is");
   };
 
-  return async (tx, events) => {
-    if (events.length === 0) return;
-    const records = events.map(toRecord);
+  return async (tx, given) => {
+    if (given.length === 0) return;
+    const made = given.map(toRecord);
+    const records = await storeNewEvents(tx, made);
+    const events = records === made ? given : records.map((record) => given[made.indexOf(record)]!);
     const receiversOf = await loadReceivers(tx, events, log);
     const deliveries: { id: string; event: string; endpoint: string }[] = [];
     const jobs: NewJob[] = [];
@@ -51,7 +53,7 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
       if (target !== undefined) {
         const kind = targets.find(({ prefix }) => target.startsWith(prefix));
         if (kind) jobs.push(kind.job(target, event, record.id));
-        else parked.push({ id: record.id, target });
+        else parked.push({ id: record.id, target, position: record.position });
       } else {
         for (const endpoint of receiversOf(event)) {
           const id = newId("dlv");
@@ -60,7 +62,6 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
         }
       }
     }
-    await stored.insert(tx, ...records);
     await parkedEvents.insert(tx, ...parked);
     for (const { target } of parked) logParked(target);
     await insertDeliveries(tx, deliveries, clock.now());
@@ -70,7 +71,8 @@ export function createDispatch({ engine, clock, log, targets }: DispatchOptions)
 
 function toRecord(event: NewEvent): EventRecord {
   return {
-    id: newId("evt"),
+    id: event.id,
+    position: newId("pos"),
     type: event.type,
     connection: event.connection,
     user: event.user,

@@ -32,7 +32,7 @@ export function createEvents({ db }: Pick<Context, "db">): Events {
       const filter = { type, connection, user: ownerIn(scope, user) };
       const where = since === undefined ? [] : [["created_at >= ?", Date.parse(since)] as const];
       const found = await events.page(db, filter, { limit: limit + 1, after, order: "newest", where });
-      return toPage(found, limit, eventView);
+      return toPage(found, limit, eventView, ({ position }) => position);
     },
 
     async get(id, scope = {}) {

@@ -3,6 +3,7 @@ import type { Context } from "../engine/context.ts";
 import { forgetDeliveries } from "../model/deliveries.ts";
 import { forgetEvents } from "../model/events.ts";
 import { forgetParked } from "../model/parked-events.ts";
+import { forgetTellings, type TellingPlace } from "../model/tellings.ts";
 import type { Tx } from "../store/database.ts";
 
 export interface Retention {
@@ -15,7 +16,7 @@ export interface Retention {
 /** Rows per transaction, so that no other work waits long. */
 const BATCH = 1000;
 
-/** Makes the engine delete old deliveries and events every night. */
+/** Makes the engine delete old deliveries, events and counts of them every night. */
 export function workRetention(
   { db, engine, clock }: Pick<Context, "db" | "clock"> & { engine: Pick<Context["engine"], "cron"> },
   { eventsDays, deliveriesDays }: Retention,
@@ -24,9 +25,17 @@ export function workRetention(
     const before = clock.now() - days * DAY;
     while ((await db.transaction((tx) => some(tx, before, BATCH))) === BATCH);
   };
+  const forgetCounts = async () => {
+    const before = clock.now() - eventsDays * DAY;
+    for (let place: TellingPlace | null = [0, ""]; place !== null;) {
+      const after: TellingPlace = place;
+      place = await db.transaction((tx) => forgetTellings(tx, before, after, BATCH));
+    }
+  };
   engine.cron("retention", "17 3 * * *", async () => {
     await forget(forgetDeliveries, deliveriesDays);
     await forget(forgetEvents, eventsDays);
     await forgetParked(db);
+    await forgetCounts();
   });
 }

@@ -126,13 +126,13 @@ async function readStats(sql: Sql, since: number, { user }: Scope): Promise<Stat
   );
   const events = await sql.all<{ day: number; type: string; count: number }>(
     `select created_at / ${DAY} as day, type, count(*) as count from events
-     where id >= ? and ${own} group by created_at / ${DAY}, type order by day, type`,
-    [idAt("evt", since), ...owner],
+     where position >= ? and ${own} group by created_at / ${DAY}, type order by day, type`,
+    [keyAt("pos", since), ...owner],
   );
   const deliveries = await sql.all<{ status: string; count: number }>(
     `select status, count(*) as count from deliveries
      where id >= ? and endpoint in (select id from endpoints where ${own}) group by status`,
-    [idAt("dlv", since), ...owner],
+    [keyAt("dlv", since), ...owner],
   );
   const polls = await sql.get<{ streams: number; failing: number; last: number | null }>(
     `select count(*) as streams, count(case when consecutive_errors > 0 then 1 end) as failing, max(last_poll_at) as last
@@ -148,8 +148,8 @@ async function readStats(sql: Sql, since: number, { user }: Scope): Promise<Stat
   };
 }
 
-/** Ids begin with the time they were made: a range of them needs no index of its own. */
-function idAt(prefix: string, time: number): string {
+/** Positions and ids of deliveries begin with the time they were made: a range of them needs no index of its own. */
+function keyAt(prefix: string, time: number): string {
   return `${prefix}_${Math.max(0, time).toString(16).padStart(12, "0")}`;
 }
 

@@ -150,7 +150,7 @@ function describeProblem(status: number): object {
 }
 
 const WEBHOOK_HEADERS: Record<string, string> = {
-  "webhook-id": "Stable over retries and replays: the idempotency key.",
+  "webhook-id": "Stable over retries, replays and a restored backup: the idempotency key.",
   "webhook-timestamp": "Of this attempt, seconds since the epoch.",
   "webhook-signature":
     "`v1,` and the base64 HMAC-SHA256 of id.timestamp.body; several, space-separated, while a secret rotates.",

@@ -1,3 +1,4 @@
+import { derivedId, newId, type Fact } from "../core/ids.ts";
 import { scrub } from "../core/secrets.ts";
 import { isoTime } from "../core/time.ts";
 import type { StatusChange } from "./connections.ts";
@@ -27,12 +28,16 @@ interface News extends Partial<Pick<NewEvent, "connection" | "subscription" | "t
   at: number;
   /** What consumers are told beside the user: ids of what it concerns, and a `reason`. */
   facts: Record<string, unknown>;
+  /** What tells it apart from every other of its type; without, its id is random. */
+  identity?: readonly Fact[];
 }
 
 /** The one form of an operational event: it concerns no record, and has no place in the order of a stream. */
-function operational({ type, user, at, facts, connection = null, subscription = null, target = {} }: News): NewEvent {
+function operational(news: News): NewEvent {
+  const { type, user, at, facts, identity, connection = null, subscription = null, target = {} } = news;
+  const id = identity === undefined ? newId("evt") : derivedId("evt", [type, ...identity]);
   const place = { stream: null, recordKey: null, sequence: null };
-  return { type, connection, user, subscription, ...place, at, data: { user, ...facts }, target };
+  return { id, type, connection, user, subscription, ...place, at, data: { user, ...facts }, target };
 }
 
 /** `connection.active` and `connection.reauth_required`. */
@@ -53,10 +58,10 @@ export interface Gap {
   reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "without_key" | "stalled";
 }
 
-/** `stream.gap`: changes between two times may have been missed. */
+/** `stream.gap`: changes between two times may have been missed. A read that is repeated after a crash reports the same gap. */
 export function gapEvent(connector: string, stream: string, s: SubscriptionRecord, gap: Gap, at: number): NewEvent {
   const facts = { from: isoTime(gap.from), to: isoTime(gap.to), reason: gap.reason };
-  return aboutSubscription("stream.gap", connector, stream, s, at, facts);
+  return aboutSubscription("stream.gap", connector, stream, s, at, facts, [s.id, gap.reason, gap.from, gap.to]);
 }
 
 /** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, or deletions are held back. */
@@ -84,10 +89,11 @@ function aboutSubscription(
   { id: subscription, connection, user, trigger, endpoint }: SubscriptionRecord,
   at: number,
   facts: Record<string, unknown>,
+  identity?: readonly Fact[],
 ): NewEvent {
   const target = { endpoint: endpoint ?? undefined };
   const about = { connector, connection, subscription, trigger, stream };
-  return operational({ type, connection, subscription, user, at, facts: { ...about, ...facts }, target });
+  return operational({ type, connection, subscription, user, at, facts: { ...about, ...facts }, identity, target });
 }
 
 /** `endpoint.disabled`. */
@@ -104,7 +110,7 @@ export function deliveryExhausted(
   if (message.stream === null) return [];
   const reason = `All ${attempts} attempts failed; retry the delivery once its receiver works again.`;
   const facts = { delivery: id, endpoint, event: message.id, type: message.type, attempts, reason };
-  return [operational({ type: "delivery.exhausted", user, at, facts })];
+  return [operational({ type: "delivery.exhausted", user, at, facts, identity: [id, attempts] })];
 }
 
 /** `flow.failed`: a run has failed for good. */
@@ -117,7 +123,7 @@ export function runFailed(
   const reason = `${scrub(message)}; replay the run once it is fixed`;
   const details = step === null ? {} : { details: { step } };
   const facts = { flow, run: id, ...(connection !== null && { connection }), reason, code, ...details };
-  return operational({ type: "flow.failed", user, at, facts });
+  return operational({ type: "flow.failed", user, at, facts, identity: [id] });
 }
 
 /** `flow.failed`: a flow has been disabled because a connection it needs does not work. */

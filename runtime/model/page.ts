@@ -21,29 +21,28 @@ export interface Page<Item> {
 const MOST = 200;
 const DEFAULT_LIMIT = 50;
 
-const CURSOR = /^[a-z]+_[0-9a-f]{32}$/;
 const BAD_CURSOR = { pointer: "", message: "is not valid; pass the `nextCursor` of the previous page" };
 
-const paging = {
-  limit: count("Most items in the answer.", { schema: { minimum: 1, maximum: MOST, default: DEFAULT_LIMIT } }),
-  cursor: checked(
-    text("`nextCursor` of the previous page; left out for the first page.", { schema: { maxLength: 200 } }),
-    (cursor) => (CURSOR.test(decode(cursor)) ? [] : [BAD_CURSOR]),
-  ),
-};
+const limit = count("Most items in the answer.", { schema: { minimum: 1, maximum: MOST, default: DEFAULT_LIMIT } });
+const cursorField = text("`nextCursor` of the previous page; left out for the first page.", {
+  schema: { maxLength: 200 },
+});
 
 /** What a list can be asked: `limit`, `cursor`, and the noun's own filters. */
 export type ListQuery<Filters> = Input<PageQuery & Filters>;
 
-/** Declares the query of a list; `what` names the list in messages: "endpoints". */
+/** Declares the query of a list; `what` names the list in messages: "endpoints". `places`: what begins the keys that its cursors hold. */
 export function listQuery<const O extends Fields>(
   what: string,
   filters: O,
+  places = "[a-z]+",
 ): ListQuery<{ -readonly [Name in keyof O]?: JsonOf<O[Name]> }> {
-  return input(what, `Which ${what}.`, {}, { ...filters, ...paging });
+  const form = new RegExp(`^${places}_[0-9a-f]{32}$`);
+  const cursor = checked(cursorField, (given) => (form.test(decode(given)) ? [] : [BAD_CURSOR]));
+  return input(what, `Which ${what}.`, {}, { ...filters, limit, cursor });
 }
 
-/** Limit and place of a page. A cursor is an id in disguise, so that nobody comes to rely on what is in it. */
+/** Limit and place of a page. A cursor is a key of the list in disguise, so that nobody comes to rely on what is in it. */
 export function readPage({ limit = DEFAULT_LIMIT, cursor }: PageQuery): { limit: number; after?: string } {
   return cursor === undefined ? { limit } : { limit, after: decode(cursor) };
 }
@@ -66,13 +65,14 @@ export async function pageOf<F extends Fields, View>(
   return toPage(found as (RecordOf<F> & { id: string })[], limit, view);
 }
 
-/** A page out of records that were read one too far. */
+/** A page out of records that were read one too far. `keyOf`: what they are ordered by. */
 export function toPage<Item extends { id: string }, View>(
   found: readonly Item[],
   limit: number,
   view: (item: Item) => View,
+  keyOf: (item: Item) => string = ({ id }) => id,
 ): Page<View> {
   const items = found.slice(0, limit);
   const more = found.length > limit;
-  return { data: items.map(view), nextCursor: more ? Buffer.from(items.at(-1)!.id).toString("base64url") : null };
+  return { data: items.map(view), nextCursor: more ? Buffer.from(keyOf(items.at(-1)!)).toString("base64url") : null };
 }

@@ -6,6 +6,7 @@ import { Table, type RecordOf } from "./table.ts";
 export const parkedEvents = new Table("parked_events", {
   id: text("Id of the event."),
   target: text("Id of the flow or sync."),
+  position: text("Position of the event."),
 });
 
 export type ParkedEvent = RecordOf<typeof parkedEvents.fields>;
@@ -15,7 +16,7 @@ export async function takeParked(tx: Tx, prefixes: readonly string[], limit: num
   if (prefixes.length === 0) return [];
   const ours = prefixes.map(() => "substr(target, 1, ?) = ?").join(" or ");
   const params = prefixes.flatMap((prefix): SqlValue[] => [prefix.length, prefix]);
-  const taken = await parkedEvents.all(tx, `where ${ours} order by id limit ?`, [...params, limit]);
+  const taken = await parkedEvents.all(tx, `where ${ours} order by position limit ?`, [...params, limit]);
   const ids = JSON.stringify(taken.map(({ id }) => id));
   await tx.run(`delete from parked_events where ${tx.oneOf("id")}`, [ids]);
   return taken;

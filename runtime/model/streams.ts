@@ -2,6 +2,7 @@ import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
 import { forgetAll } from "./known.ts";
 import { clearQuarantine } from "./quarantine.ts";
+import { clearTellings } from "./tellings.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
@@ -179,9 +180,10 @@ export async function raiseSequence(tx: Tx, id: number, sequence: number): Promi
   await tx.run("update streams set sequence = ? where id = ? and sequence < ?", [sequence, id, sequence]);
 }
 
-/** Forgets a stream and everything known of its records. */
+/** Forgets a stream, everything known of its records, and how often they were told of. */
 export async function deleteStream(tx: Tx, id: number): Promise<void> {
   await forgetAll(tx, id);
   await clearQuarantine(tx, id);
+  await clearTellings(tx, id);
   await streams.delete(tx, id);
 }

@@ -48,6 +48,7 @@ export const subscriptions = new Table("subscriptions", {
     ],
   }),
   backfill: hidden(oneOf(["pending", "done"], "Whether its first complete read has ended.")),
+  moves: hidden(count("How often a new input has led it to another stream.")),
   endpoint: nullable(
     text("The endpoint that gets the events; every endpoint that takes them when left out.", {
       example: "ep_019a1f2e4c7b7d1a8b1c2d3e4f506172",

@@ -17,9 +17,9 @@ export type FilterOf<F> = { [Name in keyof F]?: ValueOf<F[Name]> | undefined };
 export interface PageOptions {
   /** Most records. */
   limit: number;
-  /** Id after which the page starts, in the direction of the order. */
+  /** What the last record before the page is ordered by: an id, unless the table says otherwise. */
   after?: string;
-  /** By id; default "oldest" first. */
+  /** Default "oldest" first. */
   order?: "oldest" | "newest";
   /** Further conditions and their parameters. */
   where?: readonly (readonly [condition: string, ...params: SqlValue[]])[];
@@ -39,12 +39,14 @@ export class Table<F extends Fields> {
   /** JSON Schemas of what is shown, by property. */
   readonly shown: Record<string, JsonSchema>;
   readonly #key: string;
+  readonly #order: string;
   readonly #entries: { property: string; column: string; field: Field<never> }[];
   readonly #insert: string;
+  readonly #insertNew: string;
   readonly #save: string;
 
-  /** `key`: columns of the primary key. */
-  constructor(name: string, fields: F, key: readonly string[] = ["id"]) {
+  /** `key`: columns of the primary key. `order`: the unique column that pages are ordered by. */
+  constructor(name: string, fields: F, key: readonly string[] = ["id"], order = "id") {
     this.name = name;
     this.fields = fields;
     this.#entries = Object.entries(fields).map(([property, field]) => {
@@ -56,10 +58,13 @@ export class Table<F extends Fields> {
       this.#entries.filter(({ field }) => !field.hidden).map(({ property, field }) => [property, field.schema]),
     );
     this.#key = key.map((column) => `${column} = ?`).join(" and ");
+    this.#order = order;
     this.#insert = `insert into ${name} (${this.columns}) values (${columns.map(() => "?").join(", ")})`;
+    const onConflict = ` on conflict (${key.join(", ")}) do`;
+    this.#insertNew = `${this.#insert}${onConflict} nothing`;
     const changing = this.#entries.filter(({ column, field }) => !field.fixed && !key.includes(column));
     const changes = changing.map(({ column }) => `${column} = excluded.${column}`).join(", ");
-    this.#save = `${this.#insert} on conflict (${key.join(", ")}) do ${changes === "" ? "nothing" : `update set ${changes}`}`;
+    this.#save = changes === "" ? this.#insertNew : `${this.#insert}${onConflict} update set ${changes}`;
   }
 
   /** The columns with a table's alias before each, for a join; with `prefix`, each is named so in the rows. */
@@ -99,6 +104,15 @@ export class Table<F extends Fields> {
         this.#insert,
         records.map((record) => this.#values(record)),
       );
+  }
+
+  /** Inserts the records whose primary key is new, and passes over the others; returns how many were inserted. */
+  async insertNew(sql: Sql, ...records: readonly RecordOf<F>[]): Promise<number> {
+    if (records.length === 0) return 0;
+    return sql.many(
+      this.#insertNew,
+      records.map((record) => this.#values(record)),
+    );
   }
 
   /** Inserts records, or replaces all of them but their fixed fields. */
@@ -164,7 +178,7 @@ export class Table<F extends Fields> {
     return (await tx.run(`delete from ${this.name} where ${this.#key}`, key)) > 0;
   }
 
-  /** One page in the order of ids. */
+  /** One page, in the order of the table. */
   async page(sql: Sql, filter: FilterOf<F>, options: PageOptions): Promise<RecordOf<F>[]> {
     const { limit, after, order = "oldest", where = [] } = options;
     const conditions: string[] = [];
@@ -173,7 +187,7 @@ export class Table<F extends Fields> {
       conditions.push(condition);
       params.push(...values);
     };
-    if (after !== undefined) add(order === "oldest" ? "id > ?" : "id < ?", after);
+    if (after !== undefined) add(`${this.#order} ${order === "oldest" ? ">" : "<"} ?`, after);
     for (const { property, column, field } of this.#entries) {
       const wanted = filter[property];
       if (wanted === null) add(`${column} is null`);
@@ -181,7 +195,10 @@ export class Table<F extends Fields> {
     }
     for (const [condition, ...values] of where) add(condition, ...values);
     const all = conditions.length === 0 ? "" : `where ${conditions.join(" and ")} `;
-    return this.all(sql, `${all}order by id ${order === "oldest" ? "asc" : "desc"} limit ?`, [...params, limit]);
+    return this.all(sql, `${all}order by ${this.#order} ${order === "oldest" ? "asc" : "desc"} limit ?`, [
+      ...params,
+      limit,
+    ]);
   }
 
   #values(record: RecordOf<F>): SqlValue[] {

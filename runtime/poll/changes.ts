@@ -1,12 +1,12 @@
-import type { NewEvent } from "../model/events.ts";
 import { forget, knownByKeys, markSeen, remember } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
 import { raiseSequence } from "../model/streams.ts";
+import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { diffPage, keysOf, type Difference } from "./diff.ts";
-import type { EventMaker } from "./event-maker.ts";
+import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
@@ -16,7 +16,7 @@ import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 /** What part of a page, or a batch of absent records, changes in the store. */
 export interface Changes {
   difference: Omit<Difference, "changes">;
-  events: readonly NewEvent[];
+  events: readonly MadeEvent[];
   quarantine: Pick<Settled, "held" | "released">;
   /** Whether something came that this read had not seen yet; default true. */
   isProgress?: boolean;
@@ -40,7 +40,7 @@ export const NO_CHANGES: Changes = {
 };
 
 /** Records that are no longer there, and the events of that. */
-export const absencesOf = (forgotten: string[], events: readonly NewEvent[]): Changes => ({
+export const absencesOf = (forgotten: string[], events: readonly MadeEvent[]): Changes => ({
   ...NO_CHANGES,
   difference: { ...NO_DIFFERENCE, forgotten },
   events,
@@ -123,7 +123,7 @@ export class Comparison {
     return {
       difference,
       events: [
-        ...this.#maker.changes(changes, by),
+        ...(await this.#maker.changes(changes, by)),
         ...this.#maker.backfill(polled, by),
         ...(isEnd ? this.#maker.gaps(hasUnkeyed ? { ...by, hasUnkeyed } : by) : []),
       ],
@@ -144,6 +144,7 @@ export class Comparison {
     if (quarantine.held.length + quarantine.released.length > 0) await saveQuarantine(tx, stream.id, quarantine);
     if (events.length === 0) return;
     await emit(tx, events);
+    await saveTellings(tx, stream.id, tellingsOf(events));
     await raiseSequence(tx, stream.id, this.#maker.sequence);
   }
 }

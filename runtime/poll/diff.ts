@@ -8,6 +8,8 @@ export type WatchedChange = { added: unknown[]; removed: unknown[] } | { from: u
 export interface Change {
   kind: "created" | "updated" | "deleted";
   key: string;
+  /** Hash of the record's version; of a deleted one, as it was known last. */
+  version: string;
   /** Absent when the vendor does not describe the deletion. */
   raw?: unknown;
   /** Watched values that differ, by name. */
@@ -88,7 +90,7 @@ export function diffPage(
     const now: Known = { key, version, seen, watched, item: record.item };
     if (!before) {
       difference.created++;
-      difference.changes.push({ kind: "created", key, raw, changes, previous });
+      difference.changes.push({ kind: "created", key, version, raw, changes, previous });
       difference.remembered.push(now);
       continue;
     }
@@ -96,7 +98,7 @@ export function diffPage(
     const previousKeys = renamedFrom === undefined ? {} : { previousKeys: [renamedFrom] };
     const isSame = before.version === version || before.version === former?.version?.();
     if (renamedFrom !== undefined || !isSame || Object.keys(changes).length > 0) {
-      difference.changes.push({ kind: "updated", key, raw, changes, previous, ...previousKeys });
+      difference.changes.push({ kind: "updated", key, version, raw, changes, previous, ...previousKeys });
       difference.remembered.push(now);
     } else if (before.gone || before.key !== key || before.version !== version || before.item !== record.item) {
       difference.remembered.push(now);
@@ -113,8 +115,8 @@ export function keysOf({ key, previousKeys, former }: PolledRecord): string[] {
 }
 
 /** The deletion of a record, with what a page said of it. */
-export function deletionOf({ key, watched, gone }: Known): Change {
-  return { kind: "deleted", key, ...gone, changes: {}, previous: watched ?? {} };
+export function deletionOf({ key, version, watched, gone }: Known): Change {
+  return { kind: "deleted", key, version, ...gone, changes: {}, previous: watched ?? {} };
 }
 
 /** Which record of a page has taken the place of a known one: the first that names its key, unless the page shows both alive. */

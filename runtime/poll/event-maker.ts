@@ -1,11 +1,13 @@
+import { derivedId } from "../core/ids.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { ListedBy } from "../model/quarantine.ts";
 import type { Checkpoint } from "../model/streams.ts";
+import { tellingsByKeys, type Telling } from "../model/tellings.ts";
 import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
-import { eventsOf } from "./match.ts";
+import { eventsOf, type Draft } from "./match.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -13,14 +15,26 @@ import type { Subscriber } from "./subscriber.ts";
 /** Of a read, what its events depend on. */
 type ReadFacts = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete">>;
 
+/** An event; `told`: of a change, how many changes of its record had events, this one included. */
+export interface MadeEvent extends NewEvent {
+  told?: number;
+}
+
+/** How often the records of these events were told of, once they are stored. */
+export function tellingsOf(events: readonly MadeEvent[]): Iterable<Telling> {
+  const tellings = new Map<string, Telling>();
+  for (const { recordKey: key, told, at } of events) {
+    if (key !== null && told !== undefined) tellings.set(key, { key, count: told, toldAt: at });
+  }
+  return tellings.values();
+}
+
 /** Makes the events of one read, and counts them. */
 export class EventMaker {
   readonly #reading: Reading;
   /** Of the newest change that has an event. */
   sequence: number;
   events = 0;
-  /** Keys of backfilled records: a list that moves while it is read shows some twice. */
-  readonly #backfilled = new Set<string>();
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -31,7 +45,7 @@ export class EventMaker {
    * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
    * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
    */
-  changes(changes: readonly Change[], at: ReadFacts): NewEvent[] {
+  async changes(changes: readonly Change[], at: ReadFacts): Promise<MadeEvent[]> {
     if (at.mode === "baseline") return [];
     const recipients = this.#before(at);
     const { stream, compiled } = this.#reading;
@@ -39,23 +53,43 @@ export class EventMaker {
     const isFiltered = cursor.definition.type === "window" || Object.keys(stream.input).length > 0;
     const createdAt = isFiltered ? compiled.createdAt : undefined;
     const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change, timestamp)) : changes;
-    return news
+    const told = news
       .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
-      .flatMap((change) => this.#eventsOf(change, recipients, false));
+      .map((change) => ({ change, drafts: this.#draftsOf(change, recipients, false) }))
+      .filter(({ drafts }) => drafts.length > 0);
+    return this.#counted(told);
   }
 
-  /** Events of records that were there before, for those who asked to begin with them. */
-  backfill(polled: readonly PolledRecord[], at: ListedBy): NewEvent[] {
+  /** Each change is told apart by how many of its record were told before; a record with a new key counts on from the old one. */
+  async #counted(told: readonly { change: Change; drafts: readonly Draft[] }[]): Promise<MadeEvent[]> {
+    const { db, stream } = this.#reading;
+    const keysOf = ({ key, previousKeys = [] }: Change): string[] => [key, ...previousKeys];
+    const keys = told.flatMap(({ change }) => keysOf(change));
+    const counts = await tellingsByKeys(db, stream.id, keys);
+    return told.flatMap(({ change, drafts }) => {
+      const before = Math.max(...keysOf(change).map((key) => counts.get(key) ?? 0));
+      counts.set(change.key, before + 1);
+      return drafts.map(({ facts, ...event }) => {
+        return { ...event, id: derivedId("evt", [...facts, before]), told: before + 1 };
+      });
+    });
+  }
+
+  /**
+   * Events of records that were there before, for those who asked to begin with them. A record that is listed again, by a list
+   * that moves or is read from its beginning, gives the same event, which is stored once.
+   */
+  backfill(polled: readonly PolledRecord[], at: ListedBy): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
     return polled
-      .filter((record) => !record.deleted && !this.#backfilled.has(record.key))
+      .filter((record) => !record.deleted)
       .flatMap((record) => {
-        this.#backfilled.add(record.key);
         const wanted = joining.filter((subscriber) => this.#isWanted(subscriber, record));
-        const { key, raw } = record;
-        return this.#eventsOf({ kind: "created", key, raw, changes: {}, previous: {} }, wanted, true);
-      });
+        const { key, version, raw } = record;
+        return this.#draftsOf({ kind: "created", key, version, raw, changes: {}, previous: {} }, wanted, true);
+      })
+      .map(({ facts, ...event }) => ({ ...event, id: derivedId("evt", facts) }));
   }
 
   /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
@@ -90,7 +124,7 @@ export class EventMaker {
     return time === null || time >= Date.parse(firstPoll.since);
   }
 
-  #eventsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): NewEvent[] {
+  #draftsOf(change: Change, subscribers: readonly Subscriber[], backfill: boolean): Draft[] {
     const events = eventsOf(change, this.sequence + 1, subscribers, this.#reading, backfill);
     if (events.length > 0) this.sequence++;
     this.events += events.length;

@@ -1,4 +1,5 @@
 import type { Change as TriggerChange } from "../../schemas/manifest.ts";
+import type { Fact } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
@@ -7,6 +8,11 @@ import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Change } from "./diff.ts";
 import type { Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
+
+/** An event that has no id yet, and what tells it apart from the other events of its subscription. */
+export interface Draft extends Omit<NewEvent, "id"> {
+  facts: readonly Fact[];
+}
 
 /**
  * The events of one change: one for each subscription it concerns, all with the same sequence number.
@@ -18,12 +24,12 @@ export function eventsOf(
   subscribers: readonly Subscriber[],
   reading: Reading,
   backfill: boolean,
-): NewEvent[] {
+): Draft[] {
   const { connector, user, compiled, log } = reading;
   const { id, connection } = reading.stream;
   const at = reading.now();
   let resource: unknown;
-  const events: NewEvent[] = [];
+  const events: Draft[] = [];
   for (const { subscription, trigger, where } of subscribers) {
     if (!concerns(trigger.on, change, backfill)) continue;
     resource ??= resourceOf(change, compiled);
@@ -32,7 +38,11 @@ export function eventsOf(
       if (!holds(trigger.where, scope, subscription, log) || !holds(where, scope, subscription, log)) continue;
     }
     const watched = typeof trigger.on === "object";
+    const reader = [subscription.id, subscription.moves];
     events.push({
+      facts: backfill
+        ? ["backfill", ...reader, change.key]
+        : ["change", ...reader, change.kind, change.key, change.version],
       type: trigger.event,
       connection,
       user,

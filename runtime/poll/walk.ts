@@ -134,7 +134,7 @@ export class Walk {
       await this.#commit(at, changes, undefined);
       const gone = await knownGone(this.#reading.db, this.stream.id, SWEEP_BATCH);
       const keys = gone.map(({ key }) => key);
-      changes = absencesOf(keys, this.#maker.changes(gone.map(deletionOf), at));
+      changes = absencesOf(keys, await this.#maker.changes(gone.map(deletionOf), at));
       if (gone.length < SWEEP_BATCH) return changes;
     }
   }
@@ -153,7 +153,7 @@ export class Walk {
         // What is left of the sweep after a crash was judged with the rest; a page that is read again was not.
         if (!listed) at = { ...at, isBelieved: true };
       }
-      const changes = absencesOf(batch.keys, this.#maker.changes(batch.changes, from));
+      const changes = absencesOf(batch.keys, await this.#maker.changes(batch.changes, from));
       if (batch.next === null) return this.#finish(from, changes);
       after = batch.next;
       await this.#commit(at, changes, listed ? undefined : after);

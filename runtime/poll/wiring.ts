@@ -110,6 +110,7 @@ export function createWiring({
         input,
         firstPoll,
         backfill: "pending",
+        moves: 0,
         flow: flow ?? null,
         status: "active",
         degraded: false,
@@ -137,6 +138,7 @@ export function createWiring({
       const isMoved = after.stream !== before.stream;
       if (isMoved) {
         after.backfill = "pending";
+        after.moves++;
         await continueSequence(tx, after.stream, before.id);
       }
       await subscriptions.save(tx, after);

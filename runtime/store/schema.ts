@@ -19,6 +19,8 @@ export interface Dialect {
   jobs: readonly string[];
   /** Makes a rate that is not whole fit into its column, where the first schema gave it too narrow a type. */
   fractions: readonly string[];
+  /** Has events that a process of an earlier version stores meanwhile placed by time. */
+  positions: readonly string[];
   /** The tables that only processes which share a database need. */
   shared: readonly string[];
   /** What fences the claims of jobs, and counts how often a process died over one. */
@@ -230,6 +232,29 @@ export const migrations: readonly Migration[] = [
     `create index streams_by_watch on streams (watch_at)`,
     `alter table streams add column last_event_at ${d.bigint}`,
     `alter table streams add column longest_quiet_ms ${d.bigint} not null default 0`,
+  ],
+  (d) => [
+    `create table tellings (
+       stream ${d.bigint} not null,
+       key text not null,
+       count ${d.bigint} not null,
+       told_at ${d.bigint} not null,
+       primary key (stream, key)
+     ) ${d.clustered}`,
+    ...d.partitions("tellings"),
+    `alter table subscriptions add column moves ${d.bigint} not null default 0`,
+    // The ids so far grew with time, and stay.
+    `alter table events add column position text not null default ''`,
+    `update events set position = 'pos_' || substr(id, 5)`,
+    ...d.positions,
+    `create unique index events_by_position on events (position)`,
+    `drop index events_by_record`,
+    `drop index events_by_connection`,
+    `create index events_by_record on events (stream, record_key, position)`,
+    `create index events_by_connection on events (connection, position)`,
+    `alter table parked_events add column position text not null default ''`,
+    `update parked_events set position = 'pos_' || substr(id, 5)`,
+    `create index parked_events_by_position on parked_events (position)`,
   ],
 ];
 

@@ -50,6 +50,8 @@ export class Bench implements AsyncDisposable {
   db!: Database;
   /** Events since they were last taken. */
   events: NewEvent[] = [];
+  /** Ids of all events so far: of two with one id, a store keeps the first. */
+  readonly #told = new Set<string>();
   #engine = new StepEngine();
   readonly #store: string;
   readonly #key = randomBytes(32).toString("base64");
@@ -141,7 +143,12 @@ export class Bench implements AsyncDisposable {
     const engine = (this.#engine = new StepEngine());
     const connectors = new Map([[connector.name, connector]]);
     const emit = async (tx: Parameters<StepEngine["enqueue"]>[0], events: readonly NewEvent[]): Promise<void> =>
-      tx.afterCommit(() => void this.events.push(...events));
+      tx.afterCommit(() => {
+        for (const event of events) {
+          if (!this.#told.has(event.id)) this.events.push(event);
+          this.#told.add(event.id);
+        }
+      });
     const context = { db, engine, connectors, vault: createVault([this.#key]), emit, clock, log, random: Math.random };
     this.subscriptions = createSubscriptions(context, { wiring: createWiring(context) });
     this.accounts = createAccounts(context, {

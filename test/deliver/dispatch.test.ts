@@ -1,7 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { compilePatterns } from "../../runtime/core/event-patterns.ts";
 import { changeJob } from "../../runtime/sync/jobs.ts";
+import { derivedId } from "../../runtime/core/ids.ts";
+import { dispatchParked } from "../../runtime/deliver/parked.ts";
+import type { NewJob } from "../../runtime/engine/engine.ts";
+import type { Target } from "../../runtime/engine/module.ts";
 import { makeHarness, quietLog, type Harness } from "./harness.ts";
+
+const flowJob: Target["job"] = (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow });
 
 /** Whom each event was given to, as the names of endpoints in the order of the events. */
 async function receivers(harness: Harness, names: Record<string, string>): Promise<string[][]> {
@@ -81,6 +87,47 @@ describe("an event", () => {
     expect(await harness.made()).toEqual([]);
     expect(await harness.database.all("select queue from jobs")).toEqual([{ queue: "sync" }]);
     expect(lines).toEqual([{ target: "flow_1" }, { target: "flow_2" }]);
+  });
+
+  it("that was stored before is told no more: no second delivery, run or place among those that wait", async () => {
+    const harness = await makeHarness({ targets: [{ prefix: "flow_", job: flowJob }] });
+    const { id: endpoint } = await harness.endpoints.create({ url });
+    const ids = ["1", "2", "3", "4"].map((n) => derivedId("evt", [n]));
+    const [posted, run, parked, fresh] = [
+      { id: ids[0], target: { endpoint } },
+      { id: ids[1], target: { flow: "flow_1" } },
+      { id: ids[2], target: { flow: "sync_1" } },
+      { id: ids[3], target: { endpoint } },
+    ];
+    const made = async () => [
+      (await harness.stored()).map(({ id }) => id),
+      (await harness.made()).map(({ event }) => event),
+      (await harness.database.all<{ queue: string }>("select queue from jobs order by queue")).map(
+        ({ queue }) => queue,
+      ),
+      (await harness.database.all<{ id: string }>("select id from parked_events")).map(({ id }) => id),
+    ];
+    await harness.emit(posted, run, parked, posted, run, parked);
+    const once = [ids.slice(0, 3), [ids[0]], ["deliver", "flow"], [ids[2]]];
+    expect(await made()).toEqual(once);
+    await harness.emit(posted, run, parked);
+    expect(await made()).toEqual(once);
+    await harness.emit(run, fresh, posted);
+    const [stored, deliveries, jobs] = await made();
+    expect([stored, deliveries, jobs!.length]).toEqual([ids, [ids[0], ids[3]], 3]);
+  });
+
+  it("that waited for its module starts it in the order in which the events came", async () => {
+    const harness = await makeHarness({ targets: [] });
+    await harness.emit(...Array.from({ length: 20 }, () => ({ target: { flow: "flow_1" } })));
+    const targets = [{ prefix: "flow_", job: flowJob }];
+    const started: unknown[] = [];
+    const engine = {
+      enqueue: async (_tx: unknown, jobs: readonly NewJob[]) =>
+        void started.push(...jobs.map(({ data }) => data["event"])),
+    };
+    expect(await dispatchParked({ db: harness.database, engine }, targets)).toBe(20);
+    expect(started).toEqual((await harness.stored()).map(({ id }) => id));
   });
 
   it("goes only where the condition of the endpoint holds, and nowhere it cannot be evaluated", async () => {

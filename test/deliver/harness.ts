@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
+import { derivedId, newId } from "../../runtime/core/ids.ts";
 import { createLog, type Log } from "../../runtime/core/log.ts";
 import { createNetwork, type Network } from "../../runtime/core/network.ts";
 import { createConsumers } from "../../runtime/deliver/consumers.ts";
@@ -101,7 +102,7 @@ export async function makeHarness(options: HarnessOptions = {}) {
       clock.advance(milliseconds);
       await engine.tick();
     },
-    stored: (): Promise<EventRecord[]> => events.all(database, "order by id"),
+    stored: (): Promise<EventRecord[]> => events.all(database, "order by position"),
     made: (): Promise<DeliveryRecord[]> => deliveries.all(database, "order by id"),
     stop: stopOnce(async () => {
       await engine.stop(0);
@@ -125,6 +126,7 @@ let sequence = 0;
 export function change(): NewEvent {
   sequence++;
   return {
+    id: derivedId("evt", [newId("evt")]),
     type: "contact.created",
     connection: "con_1",
     user: "u_1",

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { workRetention } from "../../runtime/deliver/retention.ts";
+import { saveTellings } from "../../runtime/model/tellings.ts";
 import { makeHarness, receiver, soon } from "./harness.ts";
 
 const DAY = 24 * 60 * 60_000;
@@ -32,4 +33,23 @@ describe("retention", () => {
     await night!();
     expect(await kept()).toEqual([["task.created"], 1]);
   });
+
+  it.each([1000, 1001])(
+    "deletes counts of %d records when they are older than events are kept, and none before",
+    async (records) => {
+      const { database, clock } = await makeHarness();
+      let night = async (): Promise<void> => {};
+      const engine = { cron: (_name: string, _expression: string, task: () => Promise<void>) => void (night = task) };
+      workRetention({ db: database, engine, clock }, { eventsDays: 30, deliveriesDays: 7 });
+      const told = Array.from({ length: records }, (_, i) => ({ key: `k${i}`, count: 1, toldAt: clock.now() }));
+      await database.transaction((tx) => saveTellings(tx, 1, told));
+      const left = async () => (await database.get<{ n: number }>("select count(*) as n from tellings"))!.n;
+      clock.advance(30 * DAY);
+      await night();
+      expect(await left()).toBe(records);
+      clock.advance(1);
+      await night();
+      expect(await left()).toBe(0);
+    },
+  );
 });

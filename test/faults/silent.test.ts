@@ -76,7 +76,7 @@ const health = (subscription: string): Promise<SubscriptionHealth> => bench.runt
 
 const told = async (): Promise<{ type: string; data: { code?: string; reason: string } }[]> => {
   const rows = await bench.runtime.db.all<{ type: string; data: string }>(
-    "select type, data from events where type like 'subscription.%' or type like 'connection.%' order by id",
+    "select type, data from events where type like 'subscription.%' or type like 'connection.%' order by position",
   );
   return rows
     .map(({ type, data }) => ({ type, data: JSON.parse(data) as { code?: string; reason: string } }))

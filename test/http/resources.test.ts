@@ -145,17 +145,17 @@ describe("events and deliveries", () => {
     await soon(() => expect(hook.requests).toHaveLength(5));
   });
 
-  it.each(["/v1/events?type=note.created", "/v1/deliveries?status=delivered"])(
-    "come newest first from %s",
-    async (path) => {
-      const { must } = await makeDelivered();
-      const first = await must("GET", `${path}&limit=3`);
-      const second = await must("GET", `${path}&limit=3&cursor=${first.nextCursor}`);
-      const ids = [...first.data, ...second.data].map(({ id }: { id: string }) => id);
-      expect([new Set(ids).size, second.nextCursor]).toEqual([4, null]);
-      expect(ids).toEqual([...ids].sort().toReversed());
-    },
-  );
+  it.each([
+    ["/v1/events?type=note.created", "position"],
+    ["/v1/deliveries?status=delivered", "id"],
+  ] as const)("come newest first from %s, by their %s", async (path, key) => {
+    const { must } = await makeDelivered();
+    const first = await must("GET", `${path}&limit=3`);
+    const second = await must("GET", `${path}&limit=3&cursor=${first.nextCursor}`);
+    const keys = [...first.data, ...second.data].map((one: Record<typeof key, string>) => one[key]);
+    expect([new Set(keys).size, second.nextCursor]).toEqual([4, null]);
+    expect(keys).toEqual([...keys].sort().toReversed());
+  });
 
   it("explain what became of a record", async () => {
     const { must, connection } = await makeDelivered();

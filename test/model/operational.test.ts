@@ -57,6 +57,26 @@ describe("an operational event", () => {
     expect(event).toMatchObject({ at, stream: null, recordKey: null, sequence: null, data: { user: event.user } });
   });
 
+  it("has the same id when it tells the same of a gap, a delivery or a run, and another one otherwise", () => {
+    const gap = (from: number | null, to: number, reason: "paused" | "stalled", now = at) =>
+      operational.gapEvent("acme", "contacts", subscription, { from, to, reason }, now).id;
+    expect(gap(1, 2, "paused", at + 1)).toBe(gap(1, 2, "paused"));
+    expect(new Set([gap(1, 2, "paused"), gap(null, 2, "paused"), gap(1, 3, "paused"), gap(1, 2, "stalled")]).size).toBe(
+      4,
+    );
+    const exhausted = () => operational.deliveryExhausted(delivery(1), endpoint, at)[0]!.id;
+    expect(exhausted()).toBe(exhausted());
+    const failed = (id: string) =>
+      operational.runFailed(
+        { id, flow: "flow_1", user: null, connection: null },
+        { code: "timeout", message: "It took too long", step: null },
+        at,
+      ).id;
+    expect([failed("run_1") === failed("run_1"), failed("run_1") === failed("run_2")]).toEqual([true, false]);
+    const recovered = () => operational.recoveredEvent("acme", "contacts", subscription, at).id;
+    expect(recovered()).not.toBe(recovered());
+  });
+
   it("exists of every type there is, and the schema knows no other but the test of an endpoint", () => {
     const types = eventSchema.$defs.operationalEvent.properties.type.enum;
     expect(new Set(made.map(({ type }) => type))).toEqual(new Set(operational.OPERATIONAL_TYPES));

@@ -24,8 +24,8 @@ export interface Bench extends AsyncDisposable {
   /** Lets a subscription's next poll come, and everything it leads to. */
   poll(subscription: string): Promise<void>;
   settle(): Promise<void>;
-  /** The same store with another manifest. */
-  restart(manifest?: object): Promise<void>;
+  /** The same store with another manifest; `stopped` is called while nobody uses it. */
+  restart(manifest?: object, stopped?: () => void): Promise<void>;
 }
 
 export async function createBench(
@@ -104,9 +104,10 @@ export async function createBench(
       await runtime.subscriptions.poll(subscription);
       await settle();
     },
-    restart: async (manifest = options.manifest ?? vendorManifest()) => {
+    restart: async (manifest = options.manifest ?? vendorManifest(), stopped = () => {}) => {
       await runtime.engine.stop();
       await runtime.close();
+      stopped();
       runtime = await open(manifest);
     },
     [Symbol.asyncDispose]: async () => {

@@ -48,7 +48,7 @@ describe("a sweep", () => {
   it("makes deletions of a list of all there is, with what was watched, and none of a window", async () => {
     const db = await withKnown(1);
     expect((await absentAfter(db, STREAM, from, "deleted", undefined)).changes).toEqual([
-      { kind: "deleted", key: keyOf(0), changes: {}, previous: { tag: "x" } },
+      { kind: "deleted", key: keyOf(0), version: "v", changes: {}, previous: { tag: "x" } },
     ]);
     const { changes, keys } = await absentAfter(db, STREAM, from, "forgotten", undefined);
     expect([changes, keys]).toEqual([[], [keyOf(0)]]);

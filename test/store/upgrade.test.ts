@@ -189,7 +189,12 @@ describe.each(fixtures)("a $kind store of version $version", (fixture) => {
     for (const subscription of [orders, created, tagged, papers]) await poll(subscription);
     await settled();
     const known = new Set(facts.nouns["/v1/events"]);
-    const fresh = (await all("/v1/events")).filter(({ id }) => !known.has(id));
+    const listed = await all("/v1/events");
+    const fresh = listed.filter(({ id }) => !known.has(id));
+    // Newest first, also of events whose ids have an order and of those whose ids have none.
+    expect(listed.slice(0, fresh.length)).toEqual(fresh);
+    const before = listed.slice(fresh.length).map(({ id }) => id as string);
+    expect(before).toEqual(before.toSorted().toReversed());
     const of = (subscription: string) => fresh.filter((event) => event.subscription === subscription);
     const told = (subscription: string) =>
       of(subscription)

@@ -1,4 +1,5 @@
 import { systemClock as clock } from "../../../runtime/core/clock.ts";
+import { newId } from "../../../runtime/core/ids.ts";
 import { createLog } from "../../../runtime/core/log.ts";
 import { createDispatch } from "../../../runtime/deliver/dispatch.ts";
 import type { Engine, JobFacts, Outcome } from "../../../runtime/engine/engine.ts";
@@ -138,6 +139,7 @@ async function loadPolls(sql: Sql, jobs: readonly JobFacts[]): Promise<Map<numbe
 
 function changeOf({ id, connection }: StreamRecord, key: string, sequence: number): NewEvent {
   return {
+    id: newId("evt"),
     type: "contact.updated",
     connection,
     user: "u_1",

@@ -1,6 +1,7 @@
 /** Fills a store, in a process of its own so that what it takes is not counted as the runtime's. */
 import type { Composed } from "../../../runtime/compose.ts";
 import { sealCredentials } from "../../../runtime/accounts/credentials.ts";
+import { newId } from "../../../runtime/core/ids.ts";
 import { createDispatch } from "../../../runtime/deliver/dispatch.ts";
 import { pollJob } from "../../../runtime/poll/jobs.ts";
 import { nextRun } from "../../../runtime/poll/schedule.ts";
@@ -116,6 +117,7 @@ async function addDeliveries(runtime: Composed, { deliveries, vendor }: Seed): P
     const events = numbers.map((i): NewEvent => {
       const record = contact(i);
       return {
+        id: newId("evt"),
         type: "contact.created",
         connection,
         user: "u_1",
