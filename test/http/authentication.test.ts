@@ -24,7 +24,7 @@ describe("authentication", () => {
     expect((await ask("GET", "/v1/connections", { token: made.key })).status).toBe(200);
     const { data } = await must("GET", "/v1/api-keys");
     expect(data).toEqual([expect.objectContaining({ id: made.id, name: "ci", revokedAt: null })]);
-    expect(JSON.stringify(data)).not.toContain(made.key.split("_")[2]);
+    expect(JSON.stringify(data)).not.toContain(made.key.slice(-43));
     expect((await ask("DELETE", `/v1/api-keys/${made.id}`)).status).toBe(204);
     expect((await ask("GET", "/v1/connections", { token: made.key })).status).toBe(401);
     expect((await ask("DELETE", `/v1/api-keys/${made.id}`)).status).toBe(404);
