@@ -1,0 +1,58 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, it, onTestFinished } from "vitest";
+import { SIZES } from "../fixtures/tier.ts";
+import { createBench } from "./harness.ts";
+
+const MB = 2 ** 20;
+const PAGE = 500;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Bytes in use once what nobody needs is gone. */
+function inUse(): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+const keyOf = (n: number): string => `k${String(n).padStart(6, "0")}`;
+
+it("an audit of a large account names a hundred keys of each kind and counts all, in little memory", async () => {
+  const all = SIZES.audited;
+  const bench = await createBench({
+    before: (vendor) => {
+      vendor.pageSize = PAGE;
+      for (let n = 0; n < all; n++) vendor.put(keyOf(n));
+    },
+  });
+  onTestFinished(() => bench[Symbol.asyncDispose]());
+  const subscription = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+  const { db } = bench.runtime;
+  await db.run("delete from known where key < ?", [keyOf(100)]);
+  await db.run("update known set version = 'another' where key >= ?", [keyOf(all - 101)]);
+  bench.vendor.requests.length = 0;
+  const progress: [number, number][] = [];
+  const before = inUse();
+  let most = 0;
+  const onProgress = (read: number, expected: number): void => {
+    progress.push([read, expected]);
+    if (progress.length % 10 === 0) most = Math.max(most, inUse() - before);
+  };
+  const found = await bench.runtime.audits.audit(subscription, { timeoutSeconds: 3600 }, {}, { onProgress });
+  expect(found).toMatchObject({
+    verdict: "different",
+    read: all,
+    known: all - 100,
+    missing: { count: 100 },
+    stale: { count: 101 },
+    extra: { count: 0, keys: [] },
+  });
+  expect(found.missing!.keys).toEqual(Array.from({ length: 100 }, (_, n) => keyOf(n)));
+  expect(found.stale!.keys).toEqual(Array.from({ length: 100 }, (_, n) => keyOf(all - 101 + n)));
+  const pages = Array.from({ length: all / PAGE }, (_, n) => (n + 1) * PAGE);
+  expect(progress).toEqual([...pages, ...pages].map((read) => [read, Math.max(read, all - 100)]));
+  expect(most).toBeGreaterThan(0);
+  expect(most).toBeLessThan(16 * MB);
+});
