@@ -165,6 +165,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
+  const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,
     accounts,
@@ -172,7 +173,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     apiKeys: createApiKeys(context),
     userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     subscriptions: createSubscriptions(context, { wiring }),
-    audits: createAudits(context, { ...reading, releasesDeletions }),
+    audits,
     wiring,
     samples: createSamples(context, reading),
     endpoints: createEndpoints(context),
@@ -183,6 +184,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     metrics,
     retention,
     close: async () => {
+      audits.close();
       await Promise.all([accounts.close(), network.close()]);
       await db.close();
     },

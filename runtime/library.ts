@@ -34,7 +34,7 @@ export interface Connections extends Pick<Accounts, "create" | "list" | "update"
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
 export interface Library {
   readonly connections: Connections;
-  readonly subscriptions: Subscriptions & Audits;
+  readonly subscriptions: Subscriptions & Pick<Audits, "audit">;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
   readonly events: Events;

@@ -22,6 +22,8 @@ export interface ConnectionAuditOptions {
   timeoutSeconds: number;
   /** Called as records of a stream are read: how many so far, and how many are expected. Both are 0 in the end. */
   onProgress?: ((read: number, expected: number) => void) | undefined;
+  /** Called before a wait of so many milliseconds. */
+  onWait?: ((milliseconds: number) => void) | undefined;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function auditConnection(options: ConnectionAuditOptions): Promise<
 
 async function auditAll(
   hookline: Runtime,
-  { connection, timeoutSeconds, onProgress }: ConnectionAuditOptions,
+  { connection, timeoutSeconds, onProgress, onWait }: ConnectionAuditOptions,
   signal: AbortSignal,
 ): Promise<(SubscriptionAudit | FailedAudit)[]> {
   const audits: (SubscriptionAudit | FailedAudit)[] = [];
@@ -55,7 +57,7 @@ async function auditAll(
   for await (const subscription of subscriptionsOf(hookline, connection)) {
     if (audited.has(subscription)) continue;
     try {
-      const options = { signal, ...(onProgress && { onProgress }) };
+      const options = { signal, ...(onProgress && { onProgress }), ...(onWait && { onWait }) };
       const audit = await hookline.subscriptions.audit(subscription, { timeoutSeconds }, {}, options);
       for (const id of audit.subscriptions) audited.add(id);
       audits.push(audit);

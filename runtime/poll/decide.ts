@@ -21,7 +21,7 @@ export interface Decision {
  * How far before the last success a recovery looks, in seconds: for what the vendor had not indexed yet, and for a vendor's
  * clock that is behind ours.
  */
-const RECOVERY_OVERLAP = 600;
+export const RECOVERY_OVERLAP = 600;
 
 /**
  * Decides what kind of read begins: of everything or of what changed, with events or silent. `expired` is a cursor that the vendor

@@ -24,7 +24,7 @@ it("an audit of a large account names a hundred keys of each kind and counts all
   const bench = await createBench({
     before: (vendor) => {
       vendor.pageSize = PAGE;
-      for (let n = 0; n < all; n++) vendor.put(keyOf(n));
+      for (let n = 0; n < all; n++) vendor.put(keyOf(n), { updated: vendor.now - 3_600_000 * 48 });
     },
   });
   onTestFinished(() => bench[Symbol.asyncDispose]());

@@ -1,13 +1,15 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { KeySet } from "../../runtime/poll/audit/key-set.ts";
-import { createAudits } from "../../runtime/poll/audit/audits.ts";
+import { createAudits, type Audits } from "../../runtime/poll/audit/audits.ts";
 import type { SubscriptionAudit } from "../../runtime/poll/audit/view.ts";
 import type { SqlValue } from "../../runtime/store/database.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest, type Vendor } from "./vendor.ts";
 
 const DAY = 86_400_000;
+/** Milliseconds for which a change may be missing from the increments. */
+const LATE = 600_000;
 const IDS = ["a", "b", "c", "d", "e"];
 const NONE = { count: 0, keys: [] };
 
@@ -22,8 +24,27 @@ async function polled(
   onTestFinished(() => bench[Symbol.asyncDispose]());
   const subscription = await bench.subscribe(trigger, { everySeconds: 86_400 });
   await bench.events();
-  bench.clock.advance(1000);
+  // What was there then is older than what increments may show late.
+  bench.clock.advance(LATE + 60_000);
   return { bench, subscription, audit: () => bench.runtime.audits.audit(subscription) };
+}
+
+/** Audits whose waits move the clock, and take no time. */
+function patientAudits({ runtime, clock }: Bench): { audits: Audits; waits: number[] } {
+  const waits: number[] = [];
+  const audits = createAudits(runtime, {
+    clientOf: runtime.accounts.client,
+    variablesOf: runtime.variables.valuesOf,
+    releasesDeletions: true,
+    time: {
+      monotonic: () => 0,
+      sleep: async (milliseconds) => {
+        waits.push(milliseconds);
+        clock.advance(milliseconds);
+      },
+    },
+  });
+  return { audits, waits };
 }
 
 /** Changes what is known, behind the product's back. */
@@ -69,6 +90,7 @@ describe("an audit of what is known", () => {
       pending: NONE,
       unverified: NONE,
       verifiesAt,
+      unsettled: NONE,
       held: NONE,
       quarantined: NONE,
       unread: NONE,
@@ -83,19 +105,62 @@ describe("an audit of what is known", () => {
     await tamper(bench, "delete from known where key = 'a'");
     await tamper(bench, "update known set version = 'another' where key = 'c'");
     await tamper(bench, "update known set key = 'z' where key = 'e'");
+    const losses = { missing: { count: 2, keys: ["a", "e"] }, stale: one("c"), pending: NONE };
     const found = await audit();
+    // Nothing says when z went.
     expect(found).toMatchObject({
       verdict: "different",
       read: 5,
       known: 4,
-      missing: { count: 2, keys: ["a", "e"] },
-      extra: one("z"),
-      stale: one("c"),
-      pending: NONE,
+      ...losses,
+      extra: NONE,
+      unsettled: one("z"),
     });
+    const { audits, waits } = patientAudits(bench);
+    const all = { verdict: "different", ...losses, extra: one("z"), unsettled: NONE };
+    const told: number[] = [];
+    const onWait = (milliseconds: number): void => void told.push(milliseconds);
+    expect(await audits.audit(subscription, { timeoutSeconds: 601 }, {}, { onWait })).toMatchObject(all);
+    expect([waits, told]).toEqual([[LATE], [LATE]]);
     await bench.poll(subscription);
     expect(await bench.seen()).toEqual([]);
-    expect(await audit()).toMatchObject({ verdict: "different", missing: { count: 2 }, extra: { count: 1 } });
+    expect(await audits.audit(subscription, { timeoutSeconds: 601 })).toMatchObject(all);
+  });
+
+  it("settles nothing in ten minutes that increments may show in that time, and waits no longer than it may", async () => {
+    const { bench, subscription } = await polled("sync_any");
+    const { audits, waits } = patientAudits(bench);
+    const old = bench.clock.now() - LATE;
+    bench.vendor.put("old", { updated: old });
+    bench.vendor.put("young", { updated: old + 1 });
+    await bench.runtime.subscriptions.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any old", "item.any young"]);
+    await tamper(bench, "delete from known where key in ('old', 'young')");
+    const given = { timeoutSeconds: 600 };
+    expect(await audits.audit(subscription, given)).toMatchObject({ missing: one("old"), unsettled: one("young") });
+    expect(waits).toEqual([]);
+    // The vendor shows it among the increments at last.
+    const shown = bench.vendor.items.get("young")!;
+    bench.vendor.instead = (url, response) => {
+      if (waits.length === 0 || !url.searchParams.has("syncToken")) return false;
+      response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify({ items: [shown], next: "99" }));
+      return true;
+    };
+    const waited = await audits.audit(subscription, { timeoutSeconds: 601 });
+    expect(waited).toMatchObject({ missing: one("old"), pending: one("young"), unsettled: NONE });
+    expect(waits).toEqual([LATE]);
+  });
+
+  it("calls a view that is filtered unsettled: what comes into it need not have changed", async () => {
+    const { bench, subscription, audit } = await polled("sync_any");
+    await tamper(bench, "delete from known where key = 'a'");
+    expect(await audit()).toMatchObject({ missing: one("a"), unsettled: NONE });
+    await tamper(bench, `update streams set input = '{"tag":"vip"}' where stream = 'sync'`);
+    expect(await audit()).toMatchObject({ verdict: "partial", missing: NONE, unsettled: one("a") });
+    const { audits } = patientAudits(bench);
+    expect(await audits.audit(subscription, { timeoutSeconds: 601 })).toMatchObject({ missing: one("a") });
   });
 
   it("sees what is watched and known otherwise", async () => {
@@ -200,7 +265,51 @@ describe("an audit of what is known", () => {
     const { bench, audit } = await polled("sync_any");
     await bench.runtime.engine.stop();
     bench.clock.advance(2 * DAY);
-    expect((await audit()).lagSeconds).toBe(86_401);
+    expect((await audit()).lagSeconds).toBe(DAY / 1000 + 660);
+  });
+});
+
+describe("an audit of a stream with several lists", () => {
+  it("tells losses of each list from changes of each, and from moves between them", async () => {
+    const lists = {
+      title: "Items of lists",
+      each: { request: { method: "GET", path: "/lists" }, select: "$response.body#/lists", into: "list", key: "/name" },
+      request: { method: "GET", path: "/items", query: { list: "$item#/name" } },
+      records: { select: "$response.body#/items", primaryKey: "/id", timestamp: "$record#/at" },
+      cursor: { type: "syncToken", from: "$response.body#/next", to: "query.token", per: "item" },
+      deleted: "deleted",
+      resource: { type: "item", map: { id: "$record#/id" } },
+    };
+    type Entry = { id: string; at: number; deleted?: boolean };
+    const at = Date.parse("2026-01-01T00:00:00Z");
+    const log: Record<string, Entry[]> = { x: [1, 2, 3].map((n) => ({ id: `x${n}`, at })), y: [{ id: "y1", at }] };
+    const { bench, subscription, audit } = await polled("lists_any", {
+      manifest: vendorManifest({ streams: { lists } }),
+      before: (vendor) => {
+        vendor.instead = ({ pathname, searchParams }, response) => {
+          const entries = log[searchParams.get("list")!] ?? [];
+          const token = searchParams.get("token");
+          const latest = new Map(entries.slice(Number(token)).map((entry) => [entry.id, entry]));
+          const items = [...latest.values()].filter(({ deleted }) => token !== null || !deleted);
+          const all = { lists: Object.keys(log).map((name) => ({ name })) };
+          const body = pathname === "/lists" ? all : { items, next: String(entries.length) };
+          response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+          return true;
+        };
+      },
+    });
+    expect(await audit()).toMatchObject({ verdict: "proved", read: 4, known: 4 });
+    await tamper(bench, "delete from known where key = 'x1'");
+    log["y"]!.push({ id: "y2", at });
+    log["x"]!.push({ id: "x2", at, deleted: true });
+    log["y"]!.push({ id: "x2", at });
+    log["x"]!.push({ id: "x3", at, deleted: true });
+    const found = await audit();
+    expect(found).toMatchObject({ verdict: "different", read: 4, missing: one("x1"), extra: NONE, stale: NONE });
+    expect(found.pending.keys.toSorted()).toEqual(["x2", "x3", "y2"]);
+    await bench.poll(subscription);
+    expect((await bench.seen()).toSorted()).toEqual(["item.any x2", "item.any x3", "item.any y2"]);
+    expect(await audit()).toMatchObject({ verdict: "different", missing: one("x1"), pending: NONE });
   });
 });
 
@@ -259,19 +368,7 @@ describe("an audit of a vendor that changes meanwhile", () => {
 
   it("waits for a limit, and goes on at the page", async () => {
     const { bench, subscription } = await polled("sync_any");
-    const waits: number[] = [];
-    const audits = createAudits(bench.runtime, {
-      clientOf: bench.runtime.accounts.client,
-      variablesOf: bench.runtime.variables.valuesOf,
-      releasesDeletions: true,
-      time: {
-        monotonic: () => 0,
-        sleep: async (milliseconds) => {
-          waits.push(milliseconds);
-          bench.clock.advance(milliseconds);
-        },
-      },
-    });
+    const { audits, waits } = patientAudits(bench);
     let limited = 0;
     bench.vendor.instead = (url, response) => {
       if (limited > 0 || url.searchParams.get("page") !== "2") return false;
@@ -420,6 +517,27 @@ describe("an audit that cannot look at everything", () => {
     expect(await audit()).toMatchObject({ verdict: "proved", quarantined: NONE });
   });
 
+  it("reports as unread what could not be confirmed because it could no longer be read", async () => {
+    const enrich = { request: { method: "GET", path: "/one", query: { id: "$record#/id" } }, into: "full" };
+    const { bench, audit } = await polled("sync_any", { manifest: changed("sync", { enrich }) });
+    await tamper(bench, "delete from known where key = 'b'");
+    let asked = 0;
+    bench.vendor.instead = ({ pathname, searchParams }, response) => {
+      if (pathname !== "/one" || searchParams.get("id") !== "b" || ++asked === 1) return false;
+      response.writeHead(400, { "content-type": "application/json" }).end("{}");
+      return true;
+    };
+    expect(await audit()).toMatchObject({ verdict: "partial", missing: NONE, unread: one("b") });
+  });
+
+  it("looks for nothing extra that a second read cannot confirm, for want of keys", async () => {
+    const { bench, audit } = await polled("sync_any");
+    await tamper(bench, "update known set key = 'z' where key = 'e'");
+    const isIncrement = (url: URL): boolean => url.searchParams.has("syncToken");
+    onRequest(bench, isIncrement, () => bench.vendor.items.set("a", { name: "without" } as never));
+    expect(await audit()).toMatchObject({ verdict: "different", missing: one("e"), extra: null, unsettled: NONE });
+  });
+
   it("fails as a poll does with an answer without its declared shape, and reports nothing", async () => {
     const { bench, audit } = await polled("sync_any");
     for (const page of [null, "4"]) {
@@ -475,6 +593,19 @@ describe("an audit of a vendor that does not answer", () => {
     await expect(left).rejects.toThrow("left");
     bench.vendor.instead = () => false;
     expect(await audit()).toMatchObject({ verdict: "proved" });
+  });
+
+  it("ends with the runtime", async () => {
+    const { bench, audit } = await polled("sync_any");
+    const hanging: ServerResponse[] = [];
+    bench.vendor.instead = (_url, response) => hanging.push(response) > 0;
+    const ended = audit().catch((error: unknown) => error);
+    await expect.poll(() => hanging.length).toBe(1);
+    await bench.restart();
+    expect(await ended).toMatchObject({
+      code: "stopped",
+      message: "The runtime is stopping; the audit reports nothing",
+    });
   });
 
   it.each([

@@ -8,7 +8,7 @@ const HELP = `
 Reads everything of each stream of the connection from the vendor, within the vendor's limits, and compares it with what Hookline
 knows: nothing missing, extra or stale proves that every change is reported, or will be by the next poll ("pending"). Nothing is
 changed: no cursor moves, and no event is made. A minus stands for what could not be looked at. The exit code is 1 when anything is
-missing, extra or stale, or when an audit failed.
+missing, extra or stale, or when an audit failed. What may be a change of the last minutes makes an audit wait for up to ten.
 
 A service on a SQLite file is its only user: stop it first, or ask it by POST /v1/subscriptions/{id}/audit.
 
@@ -41,12 +41,30 @@ export function addAudit(program: Command): void {
 async function runAudit({ connection, config, timeout, json }: Options): Promise<void> {
   const [{ auditConnection }, { progressBar }] = await Promise.all([import("../audit.ts"), import("../progress.ts")]);
   const onProgress = progressBar("records read");
-  const audits = await auditConnection({ connection, config, timeoutSeconds: Math.ceil(timeout), onProgress });
+  const timeoutSeconds = Math.ceil(timeout);
+  const audits = await auditConnection({ connection, config, timeoutSeconds, onProgress, onWait: waitLine() });
   console.log(json ? JSON.stringify({ connection, audits }, null, 2) : formatAudits(audits));
   if (audits.some((audit) => "error" in audit || audit.verdict === "different")) process.exitCode = 1;
 }
 
-const COUNTS = ["missing", "extra", "stale", "pending", "unverified", "held", "quarantined", "unread"] as const;
+/** Says on standard error what nothing happens for; undefined where no terminal shows it. The next bar takes its place. */
+function waitLine(): ((milliseconds: number) => void) | undefined {
+  const { stderr } = process;
+  if (!stderr.isTTY) return undefined;
+  return (milliseconds) => void stderr.write(`\r\u001B[Kwaiting for ${Math.ceil(milliseconds / 1000)} s`);
+}
+
+const COUNTS = [
+  "missing",
+  "extra",
+  "stale",
+  "pending",
+  "unverified",
+  "unsettled",
+  "held",
+  "quarantined",
+  "unread",
+] as const;
 
 /** A row for each stream, then what is behind the numbers. */
 function formatAudits(audits: readonly (SubscriptionAudit | FailedAudit)[]): string {

@@ -35,6 +35,8 @@ export interface AuditOptions {
   signal?: AbortSignal;
   /** Called as records are read: how many so far, and how many are expected. */
   onProgress?: (read: number, expected: number) => void;
+  /** Called before a wait, for a limit or until differences are old enough to be told apart: its milliseconds. */
+  onWait?: (milliseconds: number) => void;
 }
 
 /** Compares what Hookline knows with what the vendors have. */
@@ -53,6 +55,8 @@ export interface Audits {
     scope?: Scope,
     options?: AuditOptions,
   ): Promise<SubscriptionAudit>;
+  /** Ends the audits that run, with `stopped`. */
+  close(): void;
 }
 
 export interface AuditsNeeds {
@@ -72,8 +76,11 @@ export function createAudits(context: AuditsContext, needs: AuditsNeeds): Audits
   const { time = realTime } = needs;
   /** Numbers of the streams that this process audits now. */
   const running = new Set<number>();
+  const closing = new AbortController();
   return {
-    async audit(id, given = {}, scope = {}, { signal, onProgress = () => {} } = {}) {
+    close: () => closing.abort(new HooklineError("stopped", "The runtime is stopping; the audit reports nothing")),
+
+    async audit(id, given = {}, scope = {}, { signal, onProgress = () => {}, onWait } = {}) {
       const { timeoutSeconds = TIMEOUT_SECONDS } = subscriptionAudit.check(given);
       const subscription = await subscriptions.find(context.db, id);
       if (!subscription || !isVisible(subscription.user, scope)) throw notFound("subscription", id);
@@ -83,14 +90,19 @@ export function createAudits(context: AuditsContext, needs: AuditsNeeds): Audits
       }
       const limit = AbortSignal.timeout(timeoutSeconds * 1000);
       const patience: Patience = {
-        ...time,
+        monotonic: time.monotonic,
+        sleep: async (milliseconds, signal) => {
+          onWait?.(milliseconds);
+          await time.sleep(milliseconds, signal);
+        },
         until: time.monotonic() + timeoutSeconds * 1000,
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+        signal: AbortSignal.any([closing.signal, limit, ...(signal ? [signal] : [])]),
       };
       running.add(stream);
       try {
         return await new Audit(context, needs, subscription, patience, onProgress).run();
       } catch (error) {
+        if (closing.signal.aborted) throw closing.signal.reason;
         if (!limit.aborted || signal?.aborted) throw error;
         const remedy = "Give a larger timeoutSeconds, or run hookline audit on the command line";
         const message = `The audit of subscription ${id} did not end within ${timeoutSeconds} s, so it reports nothing. ${remedy}`;
@@ -153,7 +165,7 @@ class Audit {
     const judged = await judge(first, { fresh, patience: this.#patience, onRead });
     const { stream: current } = await fresh();
     const subject = await this.#subject({ ...loaded, stream: current }, connector);
-    return auditView(subject, compiled, first, { ...judged, verifiesAt: verifiesAt(current, compiled.definition) });
+    return auditView(subject, compiled, { ...judged, verifiesAt: verifiesAt(current, compiled.definition) });
   }
 
   /** Without a first read, or after one of another request, what is known is not what this manifest would know. */

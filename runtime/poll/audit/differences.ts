@@ -20,6 +20,8 @@ export interface Difference {
   kind: "missing" | "extra" | "stale";
   /** Version at the vendor; undefined for a record that is gone. */
   version: string | undefined;
+  /** When it changed, as far as the record says, milliseconds since the epoch; null where that is not known. */
+  time: number | null;
   /** What is known of it, be it under a key it had before; undefined for a record that is not known. */
   before: Pick<Known, "key" | "version" | "seen"> | undefined;
 }
@@ -41,6 +43,8 @@ export interface Comparison {
   /** Listed, and not to be read: quarantined by polls, or failed in this read. */
   quarantined: Tally;
   unread: Tally;
+  /** Whether a record was listed and not to be read. */
+  couldNotRead(key: string): boolean;
   /** Listed records without a key. */
   unkeyed: number;
   /** Listed records that may have been known and forgotten, as the stream declares. */
@@ -79,6 +83,8 @@ class WholeRead {
   /** Keys that were listed, and those that their records had before. */
   readonly #seen = new KeySet();
   readonly #differences: Differences = new Map();
+  /** Keys of records that were listed and not to be read. */
+  readonly #failed = new KeySet();
   readonly #unread = new Tally();
   readonly #quarantined = new Tally();
   #read = 0;
@@ -110,6 +116,7 @@ class WholeRead {
       hasExtra,
       quarantined: this.#quarantined,
       unread: this.#unread,
+      couldNotRead: (key) => this.#failed.has(key),
       unkeyed: this.#unkeyed,
       forgotten: this.#forgotten,
     };
@@ -137,28 +144,32 @@ class WholeRead {
     const fresh = unread.filter((key) => this.#seen.add(key));
     this.#read += fresh.length;
     const held = await quarantinedByKeys(db, stream.id, fresh);
-    for (const key of fresh) (held.has(key) ? this.#quarantined : this.#unread).add(key);
+    for (const key of fresh) {
+      this.#failed.add(key);
+      (held.has(key) ? this.#quarantined : this.#unread).add(key);
+    }
     this.#unkeyed += unkeyed;
   }
 
   #note(change: Change, before: Known | undefined): void {
     const { kind, key, raw } = change;
-    if (kind === "created" && this.#mayBeForgotten(raw)) {
+    const { compiled, stream } = this.#reading;
+    const recorded = timeMs((compiled.cursor.ofRecord[0] ?? compiled.timestamp)?.(raw));
+    if (kind === "created" && this.#mayBeForgotten(recorded)) {
       this.#forgotten++;
       return;
     }
-    const { compiled, stream } = this.#reading;
+    // What comes into a filtered view need not have changed.
+    const time = kind === "deleted" || Object.keys(stream.input).length > 0 ? null : recorded;
     const version = kind === "deleted" ? undefined : toPolledRecord(compiled, raw, stream.input)?.version;
     const kinds = { created: "missing", updated: "stale", deleted: "extra" } as const;
-    this.#add(key, { kind: kinds[kind], version, before });
+    this.#add(key, { kind: kinds[kind], version, time, before });
   }
 
   /** Whether what is not known may have been forgotten, as the stream declares: the record is that old, or does not say how old. */
-  #mayBeForgotten(raw: unknown): boolean {
-    const { cursor, timestamp, definition } = this.#reading.compiled;
-    const { remember } = definition.records;
+  #mayBeForgotten(time: number | null): boolean {
+    const { remember } = this.#reading.compiled.definition.records;
     if (remember === undefined) return false;
-    const time = timeMs((cursor.ofRecord[0] ?? timestamp)?.(raw));
     return time === null || time < this.#startedAt - durationMs(remember) + CLOCKS;
   }
 
@@ -168,7 +179,8 @@ class WholeRead {
       this.#patience.signal.throwIfAborted();
       const batch = await knownAfter(db, stream.id, after, SWEEP_BATCH);
       for (const before of batch) {
-        if (!this.#seen.has(before.key)) this.#add(before.key, { kind: "extra", version: undefined, before });
+        if (!this.#seen.has(before.key))
+          this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
       }
       if (batch.length < SWEEP_BATCH) return;
       after = batch.at(-1)!.key;

@@ -28,7 +28,7 @@ const fields = {
   stream: text("Key of the stream in the manifest."),
   verdict: oneOf(
     ["proved", "different", "partial", "notAudited"],
-    "proved: every record at the vendor was compared, and nothing is missing, extra or stale. different: something is. partial: nothing is, but not everything is proved; see `held`, `quarantined`, `unread` and `notAudited`. notAudited: nothing could be compared.",
+    "proved: every record at the vendor was compared, and nothing is missing, extra or stale. different: something is. partial: nothing is, but not everything is proved; see `unsettled`, `held`, `quarantined`, `unread` and `notAudited`. notAudited: nothing could be compared.",
   ),
   beganAt: time("When the read of everything began."),
   endedAt: time("When it ended, or the second read that confirmed what the first had found."),
@@ -55,6 +55,9 @@ const fields = {
     "Known records that the vendor no longer lists, on a stream whose increments do not show all deletions: the comparison of everything at `verifiesAt` reports them.",
   ),
   verifiesAt: nullable(time("When polls compare everything next; null for a stream that needs no such comparison.")),
+  unsettled: records(
+    "Differences that may be changes of the last ten minutes, which the vendor's increments may not show yet. An audit that may take longer than that (`timeoutSeconds`) waits and tells what they are.",
+  ),
   held: records("Deletions that are held back because so much is no longer listed; see the health."),
   quarantined: records("Listed records that polls could not read; see the health."),
   unread: records("Listed records that this audit could not read."),
@@ -98,6 +101,7 @@ export function notAudited(subject: Subject, { name }: CompiledStream, now: numb
     pending: none,
     unverified: none,
     verifiesAt: null,
+    unsettled: none,
     held: none,
     quarantined: none,
     unread: none,
@@ -111,18 +115,17 @@ export function notAudited(subject: Subject, { name }: CompiledStream, now: numb
 export function auditView(
   subject: Subject,
   stream: CompiledStream,
-  found: Comparison,
-  { verdicts, endedAt, verifiesAt }: { verdicts: Verdicts; endedAt: number; verifiesAt: number | undefined },
+  { found, verdicts, verifiesAt }: { found: Comparison; verdicts: Verdicts; verifiesAt: number | undefined },
 ): SubscriptionAudit {
-  const { missing, extra, stale, pending, unverified, held, quarantined } = verdicts;
+  const { missing, extra, stale, pending, unverified, unsettled, held, quarantined } = verdicts;
   const blind = blindSpots(stream, found);
-  const unproved = held.count + found.unread.count + found.quarantined.count + quarantined.count;
+  const unproved = unsettled.count + held.count + found.unread.count + found.quarantined.count + quarantined.count;
   const isDifferent = missing.count + extra.count + stale.count > 0;
   return {
     ...subject,
     verdict: isDifferent ? "different" : blind.length + unproved > 0 ? "partial" : "proved",
     beganAt: isoTime(found.beganAt),
-    endedAt: isoTime(endedAt),
+    endedAt: isoTime(found.endedAt),
     read: found.read,
     known: found.known,
     missing: shown(missing),
@@ -131,6 +134,7 @@ export function auditView(
     pending: shown(pending),
     unverified: shown(unverified),
     verifiesAt: isoTime(verifiesAt ?? null),
+    unsettled: shown(unsettled),
     held: shown(held),
     quarantined: shown(found.quarantined, quarantined),
     unread: shown(found.unread),
