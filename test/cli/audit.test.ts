@@ -129,6 +129,10 @@ describe("hookline audit", () => {
     expect(none.stderr).toContain(
       `Connection ${connection} has no subscription, so no stream of it is read [conflict]`,
     );
+    const longest = await audit("--timeout", "86400");
+    expect(longest.stderr).toContain("[conflict]");
+    const longer = await audit("--timeout", "86401");
+    expect([longer.code, longer.stderr]).toEqual([2, expect.stringContaining("Give at most 86400 seconds.")]);
     const absent = await audit("--connection", "con_none");
     expect([absent.code, absent.stdout]).toEqual([2, ""]);
     expect(absent.stderr).toContain("[not_found]");

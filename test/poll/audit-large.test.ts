@@ -1,8 +1,9 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, it, onTestFinished } from "vitest";
-import { SIZES } from "../fixtures/tier.ts";
-import { createBench } from "./harness.ts";
+import { MOST_DIFFERENCES } from "../../runtime/poll/audit/differences.ts";
+import { IS_LARGE, SIZES } from "../fixtures/tier.ts";
+import { createBench, type Bench } from "./harness.ts";
 
 const MB = 2 ** 20;
 const PAGE = 500;
@@ -19,16 +20,21 @@ function inUse(): number {
 
 const keyOf = (n: number): string => `k${String(n).padStart(6, "0")}`;
 
-it("an audit of a large account names a hundred keys of each kind and counts all, in little memory", async () => {
-  const all = SIZES.audited;
+/** A subscription of an account with so many records, older than what increments may show late; its first poll is over. */
+async function accountOf(count: number): Promise<{ bench: Bench; subscription: string }> {
   const bench = await createBench({
     before: (vendor) => {
       vendor.pageSize = PAGE;
-      for (let n = 0; n < all; n++) vendor.put(keyOf(n), { updated: vendor.now - 3_600_000 * 48 });
+      for (let n = 0; n < count; n++) vendor.put(keyOf(n), { updated: vendor.now - 3_600_000 * 48 });
     },
   });
   onTestFinished(() => bench[Symbol.asyncDispose]());
-  const subscription = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+  return { bench, subscription: await bench.subscribe("sync_any", { everySeconds: 86_400 }) };
+}
+
+it("an audit of a large account names a hundred keys of each kind and counts all, in little memory", async () => {
+  const all = SIZES.audited;
+  const { bench, subscription } = await accountOf(all);
   const { db } = bench.runtime;
   await db.run("delete from known where key < ?", [keyOf(100)]);
   await db.run("update known set version = 'another' where key >= ?", [keyOf(all - 101)]);
@@ -55,4 +61,17 @@ it("an audit of a large account names a hundred keys of each kind and counts all
   expect(progress).toEqual([...pages, ...pages].map((read) => [read, Math.max(read, all - 100)]));
   expect(most).toBeGreaterThan(0);
   expect(most).toBeLessThan(16 * MB);
+});
+
+it.runIf(IS_LARGE)("an audit counts a hundred thousand losses, and reports nothing when there are more", async () => {
+  expect(MOST_DIFFERENCES).toBe(100_000);
+  const { bench, subscription } = await accountOf(MOST_DIFFERENCES);
+  await bench.runtime.db.run("delete from known");
+  const audit = () => bench.runtime.audits.audit(subscription, { timeoutSeconds: 3600 });
+  expect(await audit()).toMatchObject({ verdict: "different", missing: { count: MOST_DIFFERENCES } });
+  bench.vendor.put("more");
+  await expect(audit()).rejects.toMatchObject({
+    code: "conflict",
+    message: `More than 100000 records of sync differ from what is known, too many to name the cause of each; nothing is reported. Check that connection ${bench.connection} still is the account that was polled`,
+  });
 });

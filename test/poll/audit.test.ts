@@ -282,7 +282,13 @@ describe("an audit of a stream with several lists", () => {
     };
     type Entry = { id: string; at: number; deleted?: boolean };
     const at = Date.parse("2026-01-01T00:00:00Z");
-    const log: Record<string, Entry[]> = { x: [1, 2, 3].map((n) => ({ id: `x${n}`, at })), y: [{ id: "y1", at }] };
+    const log: Record<string, Entry[]> = {
+      x: ["x1", "x2", "x3", "moved"].map((id) => ({ id, at })),
+      y: [
+        { id: "y1", at },
+        { id: "moved", at, deleted: true },
+      ],
+    };
     const { bench, subscription, audit } = await polled("lists_any", {
       manifest: vendorManifest({ streams: { lists } }),
       before: (vendor) => {
@@ -290,7 +296,7 @@ describe("an audit of a stream with several lists", () => {
           const entries = log[searchParams.get("list")!] ?? [];
           const token = searchParams.get("token");
           const latest = new Map(entries.slice(Number(token)).map((entry) => [entry.id, entry]));
-          const items = [...latest.values()].filter(({ deleted }) => token !== null || !deleted);
+          const items = [...latest.values()];
           const all = { lists: Object.keys(log).map((name) => ({ name })) };
           const body = pathname === "/lists" ? all : { items, next: String(entries.length) };
           response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
@@ -298,14 +304,14 @@ describe("an audit of a stream with several lists", () => {
         };
       },
     });
-    expect(await audit()).toMatchObject({ verdict: "proved", read: 4, known: 4 });
+    expect(await audit()).toMatchObject({ verdict: "proved", read: 5, known: 5 });
     await tamper(bench, "delete from known where key = 'x1'");
     log["y"]!.push({ id: "y2", at });
     log["x"]!.push({ id: "x2", at, deleted: true });
     log["y"]!.push({ id: "x2", at });
     log["x"]!.push({ id: "x3", at, deleted: true });
     const found = await audit();
-    expect(found).toMatchObject({ verdict: "different", read: 4, missing: one("x1"), extra: NONE, stale: NONE });
+    expect(found).toMatchObject({ verdict: "different", read: 5, missing: one("x1"), extra: NONE, stale: NONE });
     expect(found.pending.keys.toSorted()).toEqual(["x2", "x3", "y2"]);
     await bench.poll(subscription);
     expect((await bench.seen()).toSorted()).toEqual(["item.any x2", "item.any x3", "item.any y2"]);
@@ -338,6 +344,7 @@ describe("an audit of a vendor that changes meanwhile", () => {
   it("does not count what a poll tells of beside it", async () => {
     const { bench, subscription, audit } = await polled("sync_any");
     bench.vendor.put("b", { name: "changed" });
+    bench.vendor.requests.length = 0;
     let isHeld = false;
     bench.vendor.instead = (url, response) => {
       if (isHeld || !url.searchParams.has("syncToken")) return false;
@@ -350,7 +357,37 @@ describe("an audit of a vendor that changes meanwhile", () => {
     };
     expect(await audit()).toMatchObject({ verdict: "proved", pending: NONE, stale: NONE, missing: NONE });
     expect(isHeld).toBe(true);
+    expect(bench.vendor.requests.filter((request) => request === "GET /sync")).toHaveLength(1);
     expect(await bench.seen()).toEqual(["item.any b"]);
+  });
+
+  it("believes the later page of what two pages say of a record", async () => {
+    const { bench, audit } = await polled("sync_any");
+    const { items } = bench.vendor;
+    const [d, e] = [items.get("d")!, items.get("e")!];
+    items.delete("d");
+    items.delete("e");
+    items.set("a tombstone", { id: "e", deleted: true } as never);
+    items.set("d", d).set("e", e);
+    expect(await audit()).toMatchObject({ verdict: "proved", extra: NONE, unsettled: NONE });
+  });
+
+  it("reports nothing when what is known was replaced meanwhile", async () => {
+    const { bench, subscription, audit } = await polled("sync_any");
+    let isHeld = false;
+    bench.vendor.instead = (url, response) => {
+      if (isHeld || url.searchParams.get("page") !== "2") return false;
+      isHeld = true;
+      void (async () => {
+        await tamper(bench, "update streams set baselined_at = baselined_at + 1");
+        await pipe(url, response);
+      })();
+      return true;
+    };
+    await expect(audit()).rejects.toMatchObject({
+      code: "conflict",
+      message: `What is known of subscription ${subscription}'s stream was replaced while it was audited; audit it again`,
+    });
   });
 
   it("begins a list again whose pages the vendor no longer knows", async () => {
@@ -387,6 +424,28 @@ describe("an audit of a vendor that changes meanwhile", () => {
 });
 
 describe("an audit of a vendor with limits", () => {
+  it("asks for no record twice after it has waited at one", async () => {
+    const enrich = {
+      request: { method: "GET", path: "/one", query: { id: "$record#/id" } },
+      into: "full",
+      concurrency: 1,
+    };
+    const { bench, subscription } = await polled("sync_any", { manifest: changed("sync", { enrich }) });
+    const { audits, waits } = patientAudits(bench);
+    bench.vendor.pageSize = 1000;
+    const asked: string[] = [];
+    bench.vendor.instead = ({ pathname, searchParams }, response) => {
+      if (pathname !== "/one") return false;
+      asked.push(searchParams.get("id")!);
+      if (asked.length !== 3) return false;
+      response.writeHead(429, { "content-type": "application/json", "retry-after": "45" }).end("{}");
+      return true;
+    };
+    expect(await audits.audit(subscription)).toMatchObject({ verdict: "proved", read: 5 });
+    expect(waits).toEqual([45_000]);
+    expect(asked).toEqual(["a", "b", "c", "c", "d", "e"]);
+  });
+
   it("uses no more of them than polls may", async () => {
     const manifest = {
       ...vendorManifest(),

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { InvalidArgumentError, type Command } from "commander";
 import type { SubscriptionAudit } from "../../poll/audit/view.ts";
 import type { FailedAudit } from "../audit.ts";
 import { printable } from "../event-lines.ts";
@@ -16,7 +16,7 @@ Examples:
   hookline audit --connection con_019a1f2e4c7b7d1a8b1c2d3e4f506172
   hookline audit --connection con_019a1f2e4c7b7d1a8b1c2d3e4f506172 --config hookline.config.json --json`;
 
-/** Seconds that the audit of one stream may take: a day. */
+/** Seconds that the audit of one stream may take, and does when nothing is said: a day. */
 const TIMEOUT = 86_400;
 
 interface Options {
@@ -32,17 +32,22 @@ export function addAudit(program: Command): void {
     .description("Compare what Hookline knows of a connection with what the vendor has.")
     .requiredOption("--connection <id>", "the connection whose streams are audited")
     .option("--config <file>", "configuration file (default: hookline.config.json, if there is one)")
-    .option("--timeout <seconds>", "what the audit of one stream may take", parseSeconds, TIMEOUT)
+    .option("--timeout <seconds>", "what the audit of one stream may take", parseTimeout, TIMEOUT)
     .option("--json", "print {connection, audits} for programs")
     .addHelpText("after", HELP)
     .action(runAudit);
 }
 
+function parseTimeout(text: string): number {
+  const seconds = Math.ceil(parseSeconds(text));
+  if (seconds <= TIMEOUT) return seconds;
+  throw new InvalidArgumentError(`Give at most ${TIMEOUT} seconds.`);
+}
+
 async function runAudit({ connection, config, timeout, json }: Options): Promise<void> {
   const [{ auditConnection }, { progressBar }] = await Promise.all([import("../audit.ts"), import("../progress.ts")]);
   const onProgress = progressBar("records read");
-  const timeoutSeconds = Math.ceil(timeout);
-  const audits = await auditConnection({ connection, config, timeoutSeconds, onProgress, onWait: waitLine() });
+  const audits = await auditConnection({ connection, config, timeoutSeconds: timeout, onProgress, onWait: waitLine() });
   console.log(json ? JSON.stringify({ connection, audits }, null, 2) : formatAudits(audits));
   if (audits.some((audit) => "error" in audit || audit.verdict === "different")) process.exitCode = 1;
 }

@@ -80,14 +80,15 @@ class WholeRead {
   readonly #patience: Patience;
   readonly #onRead: (records: number) => void;
   readonly #startedAt: number;
-  /** Keys that were listed, and those that their records had before. */
-  readonly #seen = new KeySet();
+  /** Keys of records that were listed. */
+  readonly #living = new KeySet();
+  /** Keys that records had before, and of records that were listed as deleted. */
+  readonly #former = new KeySet();
   readonly #differences: Differences = new Map();
   /** Keys of records that were listed and not to be read. */
   readonly #failed = new KeySet();
   readonly #unread = new Tally();
   readonly #quarantined = new Tally();
-  #read = 0;
   #unkeyed = 0;
   #forgotten = 0;
 
@@ -103,14 +104,14 @@ class WholeRead {
     const plan = cursorStrategy(compiled.cursor, source.scope, compiled.each).everything(this.#startedAt);
     for await (const part of listed(this.#reading, { checkpoint: this.#checkpoint(), plan }, this.#patience)) {
       await this.#take(part);
-      this.#onRead(this.#read);
+      this.#onRead(this.#living.size);
     }
     const hasExtra = canShowExtra(plan) && this.#unkeyed === 0;
     if (hasExtra) await this.#sweep();
     return {
       beganAt: this.#startedAt,
       endedAt: now(),
-      read: this.#read,
+      read: this.#living.size,
       known: await countUnseen(db, stream.id, Number.MAX_SAFE_INTEGER),
       differences: this.#differences,
       hasExtra,
@@ -130,9 +131,8 @@ class WholeRead {
   async #take({ records, changes, known, unread, unkeyed }: Listed): Promise<void> {
     const { db, stream } = this.#reading;
     for (const record of records) {
-      const isNew = this.#seen.add(record.key);
-      if (isNew && !record.deleted) this.#read++;
-      for (const key of keysOf(record)) this.#seen.add(key);
+      if (!record.deleted) this.#living.add(record.key);
+      for (const key of keysOf(record)) if (!this.#living.has(key)) this.#former.add(key);
       // A later page knows better: the list moves while it is read.
       this.#differences.delete(record.key);
     }
@@ -141,8 +141,7 @@ class WholeRead {
       const knownAs = [change.key, ...(keys.get(change.key) ?? [])].find((key) => known.has(key));
       this.#note(change, known.get(knownAs ?? change.key));
     }
-    const fresh = unread.filter((key) => this.#seen.add(key));
-    this.#read += fresh.length;
+    const fresh = unread.filter((key) => this.#living.add(key));
     const held = await quarantinedByKeys(db, stream.id, fresh);
     for (const key of fresh) {
       this.#failed.add(key);
@@ -179,8 +178,8 @@ class WholeRead {
       this.#patience.signal.throwIfAborted();
       const batch = await knownAfter(db, stream.id, after, SWEEP_BATCH);
       for (const before of batch) {
-        if (!this.#seen.has(before.key))
-          this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
+        const isListed = this.#living.has(before.key) || this.#former.has(before.key);
+        if (!isListed) this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
       }
       if (batch.length < SWEEP_BATCH) return;
       after = batch.at(-1)!.key;
@@ -194,7 +193,7 @@ class WholeRead {
     if (this.#differences.size <= MOST_DIFFERENCES) return;
     const { compiled, stream } = this.#reading;
     const message = `More than ${MOST_DIFFERENCES} records of ${compiled.name} differ from what is known, too many to name the cause of each; nothing is reported. Check that connection ${stream.connection} still is the account that was polled`;
-    throw new HooklineError("conflict", message, { data: { read: this.#read } });
+    throw new HooklineError("conflict", message, { data: { read: this.#living.size } });
   }
 }
 

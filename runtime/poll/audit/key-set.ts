@@ -14,6 +14,10 @@ export class KeySet {
   #slots = FIRST_SLOTS;
   #words = new Uint32Array(FIRST_SLOTS * WORDS);
 
+  get size(): number {
+    return this.#size;
+  }
+
   /** Adds a text; false when it was there. */
   add(text: string): boolean {
     const digest = digestOf(text);

@@ -38,9 +38,7 @@ async function readNext(reading: ReadOnlyReading, differences: Differences, pati
   if (plan === null || plan.absence !== "nothing" || checkpoint.complete) return () => true;
   const told = new Set<string>();
   for await (const { changes } of listed(reading, { checkpoint, plan }, patience)) {
-    for (const { key, previousKeys = [] } of changes) {
-      for (const one of [key, ...previousKeys]) if (differences.has(one)) told.add(one);
-    }
+    for (const { key } of changes) if (differences.has(key)) told.add(key);
   }
   return (key) => told.has(key);
 }
