@@ -59,7 +59,6 @@ it("an audit of a large account names a hundred keys of each kind and counts all
   expect(found.stale!.keys).toEqual(Array.from({ length: 100 }, (_, n) => keyOf(all - 101 + n)));
   const pages = Array.from({ length: all / PAGE }, (_, n) => (n + 1) * PAGE);
   expect(progress).toEqual([...pages, ...pages].map((read) => [read, Math.max(read, all - 100)]));
-  expect(most).toBeGreaterThan(0);
   expect(most).toBeLessThan(16 * MB);
 });
 
