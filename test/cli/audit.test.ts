@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { createLog } from "../../runtime/core/log.ts";
 import { createRuntime } from "../../runtime/runtime.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
+import { createTestDatabase } from "../postgres.ts";
 import { Vendor, vendorManifest } from "../poll/vendor.ts";
 import { CommandLine, temporaryFolder, type Finished } from "./command-line.ts";
 
@@ -21,15 +22,15 @@ interface Service {
   audit(...args: string[]): Promise<Finished>;
 }
 
-/** A stopped service with subscriptions whose first polls are over. */
-async function stoppedService(triggers: readonly string[]): Promise<Service> {
+/** A service with subscriptions whose first polls are over; it is stopped, or runs beside on PostgreSQL. */
+async function serviceOf(triggers: readonly string[], { postgres }: { postgres?: string } = {}): Promise<Service> {
   const vendor = await new Vendor().start();
   onTestFinished(() => vendor.stop());
   for (const id of ["a", "b", "c", "d"]) vendor.put(id, { updated: Date.now() - HOUR });
   const folder = await temporaryFolder();
   const manifest = join(folder, "manifest.json");
   await writeFile(manifest, JSON.stringify(vendorManifest()));
-  const store = `sqlite:${join(folder, "hookline.db")}`;
+  const store = postgres ?? `sqlite:${join(folder, "hookline.db")}`;
   const options = {
     store,
     connectors: [manifest],
@@ -47,7 +48,8 @@ async function stoppedService(triggers: readonly string[]): Promise<Service> {
     subscriptions.push(id);
     await expect.poll(async () => (await hookline.subscriptions.health(id)).state).toBe("active");
   }
-  await hookline.stop();
+  if (postgres === undefined) await hookline.stop();
+  else onTestFinished(() => hookline.stop(0));
   const start = (...args: string[]): CommandLine =>
     new CommandLine(["audit", "--connection", connection, ...args], { cwd: folder });
   return {
@@ -69,7 +71,7 @@ const rows = (stdout: string): string[] => stdout.split("\n").map((line) => line
 
 describe("hookline audit", () => {
   it("reads each stream once, prints a row for it, and ends with 0 when nothing is lost", async () => {
-    const { vendor, subscriptions, audit } = await stoppedService(["sync_created", "sync_deleted", "history_any"]);
+    const { vendor, subscriptions, audit } = await serviceOf(["sync_created", "sync_deleted", "history_any"]);
     vendor.put("e");
     vendor.requests.length = 0;
     const { code, stdout, stderr } = await audit();
@@ -87,7 +89,7 @@ describe("hookline audit", () => {
   });
 
   it("names the keys of what is lost, and ends with 1", async () => {
-    const { tamper, audit, connection, subscriptions } = await stoppedService(["sync_any"]);
+    const { tamper, audit, connection, subscriptions } = await serviceOf(["sync_any"]);
     await tamper("delete from known where key = 'b'");
     await tamper("update known set version = 'another' where key = 'c'");
     await tamper("update known set key = 'z' || char(27) where key = 'd'");
@@ -104,8 +106,28 @@ describe("hookline audit", () => {
     });
   });
 
+  it("audits beside a service that runs on PostgreSQL", async () => {
+    const { url, drop } = await createTestDatabase();
+    onTestFinished(drop);
+    const { tamper, audit, subscriptions } = await serviceOf(["sync_any", "snapshot_any"], { postgres: url });
+    await tamper("delete from known where key = 'b'");
+    const { code, stdout, stderr } = await audit("--json");
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      audits: [
+        { subscription: subscriptions[0], verdict: "different", missing: { count: 1, keys: ["b"] } },
+        {
+          subscription: subscriptions[1],
+          verdict: "proved",
+          missing: { count: 0 },
+          pending: { count: 1, keys: ["b"] },
+        },
+      ],
+    });
+  });
+
   it("says which audit failed and why, goes on with the others, and ends with 1", async () => {
-    const { vendor, audit, subscriptions } = await stoppedService(["snapshot_any", "sync_any"]);
+    const { vendor, audit, subscriptions } = await serviceOf(["snapshot_any", "sync_any"]);
     vendor.instead = ({ pathname }, response) => {
       if (pathname !== "/snapshot") return false;
       response.writeHead(200, { "content-type": "application/json" }).end("{}");
@@ -123,7 +145,7 @@ describe("hookline audit", () => {
   });
 
   it("ends with 2 for a connection that is not there, or has no subscription", async () => {
-    const { vendor, connection, audit } = await stoppedService([]);
+    const { vendor, connection, audit } = await serviceOf([]);
     const none = await audit();
     expect([none.code, none.stdout]).toEqual([2, ""]);
     expect(none.stderr).toContain(
@@ -140,7 +162,7 @@ describe("hookline audit", () => {
   });
 
   it("reports nothing when it is interrupted", async () => {
-    const { vendor, start } = await stoppedService(["sync_any"]);
+    const { vendor, start } = await serviceOf(["sync_any"]);
     let isAsked = false;
     vendor.instead = () => (isAsked = true);
     const command = start();
