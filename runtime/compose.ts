@@ -26,6 +26,7 @@ import type { Connector } from "./manifest/connector.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
 import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { createAudits, type Audits } from "./poll/audit/audits.ts";
 import { createConnectionFollower } from "./poll/follow.ts";
 import { workPolls } from "./poll/poller.ts";
 import { watchPolls } from "./poll/watch.ts";
@@ -46,6 +47,7 @@ export interface Core extends Context {
   apiKeys: ApiKeys;
   userTokens: UserTokens;
   subscriptions: Subscriptions;
+  audits: Audits;
   /** Subscriptions, as modules make and change them inside their own transactions. */
   wiring: Wiring;
   samples: Samples;
@@ -142,9 +144,10 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const consumers = createConsumers(context);
   const { polls, deliveries, perEndpoint } = options.concurrency;
   const reading = { clientOf: accounts.client, variablesOf: variables.valuesOf };
+  const releasesDeletions = options.unusualDeletions === "release";
   workPolls(context, {
     ...reading,
-    releasesDeletions: options.unusualDeletions === "release",
+    releasesDeletions,
     concurrency: polls,
     onPoll: (poll) => metrics.polled(poll),
   });
@@ -162,6 +165,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
+  const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,
     accounts,
@@ -169,6 +173,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     apiKeys: createApiKeys(context),
     userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
     subscriptions: createSubscriptions(context, { wiring }),
+    audits,
     wiring,
     samples: createSamples(context, reading),
     endpoints: createEndpoints(context),
@@ -179,6 +184,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     metrics,
     retention,
     close: async () => {
+      audits.close();
       await Promise.all([accounts.close(), network.close()]);
       await db.close();
     },

@@ -14,6 +14,7 @@ import type { Runs } from "./flows/runs.ts";
 import type { Templates } from "./flows/templates.ts";
 import { assertArguments } from "./library-arguments.ts";
 import type { ModuleName } from "./modules.ts";
+import type { Audits } from "./poll/audit/audits.ts";
 import type { Subscriptions } from "./poll/subscriptions.ts";
 import type { Syncs } from "./sync/syncs.ts";
 
@@ -33,7 +34,7 @@ export interface Connections extends Pick<Accounts, "create" | "list" | "update"
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
 export interface Library {
   readonly connections: Connections;
-  readonly subscriptions: Subscriptions;
+  readonly subscriptions: Subscriptions & Pick<Audits, "audit">;
   readonly endpoints: Endpoints;
   readonly deliveries: Deliveries;
   readonly events: Events;
@@ -56,6 +57,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const accounts = service("connections", async () => (await open()).accounts);
   const actions = service("connections", async () => ({ runAction: present("act", (await open()).actions).run }));
   const subscriptions = service("subscriptions", async () => (await open()).subscriptions);
+  const audits = service("subscriptions", async () => (await open()).audits);
   const endpoints = service("endpoints", async () => (await open()).endpoints);
   const deliveries = service("deliveries", async () => (await open()).deliveries);
   const events = service("events", async () => (await open()).events);
@@ -92,6 +94,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       resume: call(subscriptions, "resume", 1, 2),
       poll: call(subscriptions, "poll", 1, 1),
       health: call(subscriptions, "health", 1, 1),
+      audit: call(audits, "audit", 1, 2),
     },
     endpoints: {
       create: call(endpoints, "create", 0, 1),

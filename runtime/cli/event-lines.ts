@@ -100,7 +100,7 @@ function text(value: unknown): string {
 }
 
 /** Records hold what strangers typed: nothing in it may steer the terminal. */
-function printable(value: string): string {
+export function printable(value: string): string {
   return value.replaceAll(/\p{C}+/gu, " ").trim();
 }
 

@@ -4,6 +4,7 @@ import * as nodeModule from "node:module";
 import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError } from "commander";
 import { HooklineError } from "../core/errors.ts";
+import { addAudit } from "./commands/audit.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addListen } from "./commands/listen.ts";
 import { addMigrate } from "./commands/migrate.ts";
@@ -28,7 +29,8 @@ const program = new Command("hookline")
   .version(packageVersion())
   .showHelpAfterError("Run with --help to see what is possible.")
   .exitOverride();
-for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen, addMigrate, addMove]) add(program);
+for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen, addMigrate, addMove, addAudit])
+  add(program);
 
 // The reader of a pipe may leave early (`| head`): that is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

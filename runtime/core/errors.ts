@@ -46,7 +46,7 @@ export const ERROR_CODES = {
     status: 502,
     meaning: "The vendor's pages do not end: it gave the same page twice, or pages without records.",
   },
-  timeout: { status: 504, meaning: "The vendor did not answer in time." },
+  timeout: { status: 504, meaning: "The vendor did not answer in time, or the time that was given is over." },
   decryption_failed: { status: 500, meaning: "Stored credentials cannot be read with the given encryption keys." },
   encryption_key: {
     status: 500,

@@ -8,6 +8,7 @@ import type { Endpoints } from "../deliver/endpoints.ts";
 import type { Events } from "../deliver/events.ts";
 import type { ReadStats } from "../deliver/stats.ts";
 import type { Context } from "../engine/context.ts";
+import type { Audits } from "../poll/audit/audits.ts";
 import type { Subscriptions } from "../poll/subscriptions.ts";
 import type { Samples } from "../read/samples.ts";
 
@@ -18,6 +19,7 @@ export interface Services extends Context {
   apiKeys: ApiKeys;
   userTokens: UserTokens;
   subscriptions: Subscriptions;
+  audits: Audits;
   samples: Samples;
   endpoints: Endpoints;
   deliveries: Deliveries;

@@ -92,6 +92,13 @@ export const ok = (body: unknown): Reply => ({ status: 200, body });
 export const created = (location: string, body: unknown): Reply => ({ status: 201, body, headers: { location } });
 export const noContent: Reply = { status: 204 };
 
+/** Aborts when nobody waits for the answer any more. */
+export function goneSignal(request: Request): AbortSignal {
+  const gone = new AbortController();
+  request.res!.once("close", () => gone.abort());
+  return gone.signal;
+}
+
 type Handled<C> = Operation & { handler(call: C): Promise<Reply> | Reply };
 
 /** The ways to declare routes whose handlers get these services. */

@@ -102,6 +102,21 @@ export const subscriptionResume = input(
 );
 export type SubscriptionResume = InputOf<typeof subscriptionResume>;
 
+/** Seconds that an audit may be given: a day at most. */
+const AUDIT_SECONDS = { minimum: 1, maximum: 86_400 };
+
+export const subscriptionAudit = input(
+  "audit",
+  "How long the audit may take.",
+  {},
+  {
+    timeoutSeconds: count(
+      "Seconds after which an audit that has not ended is given up and reports nothing; default 60. It waits for the vendor's limits within that time.",
+      { schema: AUDIT_SECONDS, example: 300 },
+    ),
+  },
+);
+
 export const subscriptionQuery = listQuery("subscriptions", {
   user: name("Only this user's."),
   connection: name("Only of this connection."),
@@ -117,6 +132,11 @@ export const subscriptionSchemas = {
 export async function activeSubscriptions(sql: Sql, streams: readonly number[]): Promise<SubscriptionRecord[]> {
   const active = `where status = 'active' and ${sql.oneOf("stream")} order by id`;
   return streams.length === 0 ? [] : subscriptions.all(sql, active, [JSON.stringify(streams)]);
+}
+
+/** All subscriptions of a stream, paused ones too, oldest first. */
+export async function subscriptionsOfStream(sql: Sql, stream: number): Promise<SubscriptionRecord[]> {
+  return subscriptions.all(sql, "where stream = ? order by id", [stream]);
 }
 
 /** Whether any subscription reads a stream, a paused one too. */

@@ -7,7 +7,7 @@ import { larger, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { ask } from "../read/fetch.ts";
 import { itemsOf } from "../read/pages.ts";
 import { isToBeSettled } from "./doubt.ts";
-import { backfilling, type Reading } from "./reading.ts";
+import { backfilling, type ReadOnlyReading } from "./reading.ts";
 import { isToBeVerified } from "./verify.ts";
 
 /** What a read is going to do. */
@@ -21,7 +21,7 @@ export interface Decision {
  * How far before the last success a recovery looks, in seconds: for what the vendor had not indexed yet, and for a vendor's
  * clock that is behind ours.
  */
-const RECOVERY_OVERLAP = 600;
+export const RECOVERY_OVERLAP = 600;
 
 /**
  * Decides what kind of read begins: of everything or of what changed, with events or silent. `expired` is a cursor that the vendor
@@ -30,7 +30,7 @@ const RECOVERY_OVERLAP = 600;
  * @throws HooklineError `not_found` when the input names an item that does not exist
  */
 export async function decide(
-  reading: Reading,
+  reading: ReadOnlyReading,
   stream: StreamRecord,
   strategy: CursorStrategy,
   expired: unknown = null,
@@ -80,7 +80,7 @@ export function resume(checkpoint: Checkpoint, stream: StreamRecord, strategy: C
 
 /** An input that leads to no item is refused once nothing is left of its records: such a subscription would be silent for ever. */
 async function currentItems(
-  { source, compiled, db }: Reading,
+  { source, compiled, db }: ReadOnlyReading,
   { id, input }: StreamRecord,
   each: CompiledEach,
 ): Promise<unknown[]> {

@@ -50,7 +50,7 @@ export function failureOf(error: unknown, current: StreamRecord, facts: FailureF
     message: error instanceof Error ? error.message : String(error),
     at: now,
   };
-  const nextPollAt = isLimit ? afterLimit(error as HooklineError, current, facts) : retryAt();
+  const nextPollAt = isLimit ? afterLimit(error, current, facts) : retryAt();
   return {
     stream: { ...current, lastPollAt: now, consecutiveErrors, lastError, nextPollAt: isRevoked ? null : nextPollAt },
     error: lastError,
@@ -61,7 +61,9 @@ export function failureOf(error: unknown, current: StreamRecord, facts: FailureF
 
 const LIMITS = new Set(["rate_limited", "quota_exceeded"]);
 
-const isLimited = (error: unknown): boolean => error instanceof HooklineError && LIMITS.has(error.code);
+/** Whether the vendor, or a limit that this side keeps to, only asks to wait. */
+export const isLimited = (error: unknown): error is HooklineError =>
+  error instanceof HooklineError && LIMITS.has(error.code);
 
 /**
  * When a limited poll is tried again: once as soon as the vendor says, then no more often than the schedule and less and less

@@ -15,7 +15,7 @@ import type { JsonOf } from "../model/field.ts";
 import type { Clock } from "../core/clock.ts";
 import { DAY, isoTime } from "../core/time.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { causeOf, paceOf } from "./pace.ts";
+import { causeOf, paceOf, type Pace } from "./pace.ts";
 import { schedulesOf } from "./subscriber.ts";
 
 interface Failure {
@@ -153,7 +153,7 @@ export function healthOf({
     lastPollAt: isoTime(lastPollAt),
     lastSuccessAt: isoTime(lastSuccessAt),
     nextPollAt: isoTime(isPolled ? nextPollAt : null),
-    lagSeconds: isWanted ? Math.max(0, Math.round((now - pace.dueAt) / 1000)) : 0,
+    lagSeconds: isWanted ? lagSeconds(pace, now) : 0,
     consecutiveErrors,
     lastError: show(lastError),
     cause: show(cause()),
@@ -162,6 +162,21 @@ export function healthOf({
     quarantine: { count: stream.quarantined, records: quarantined.map(view) },
   };
 }
+
+/** Seconds that a stream is behind its schedule; 0 while the subscription is paused. */
+export function lagSecondsOf(
+  stream: StreamRecord,
+  { subscription, readers, connector, clock }: Pick<HealthFacts, "subscription" | "readers" | "connector" | "clock">,
+): number {
+  if (subscription.status !== "active") return 0;
+  const now = clock.now();
+  return lagSeconds(
+    paceOf(stream, { subscriptions: readers, schedules: schedulesOf(connector, readers), now, clock }),
+    now,
+  );
+}
+
+const lagSeconds = ({ dueAt }: Pace, now: number): number => Math.max(0, Math.round((now - dueAt) / 1000));
 
 function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {
   return { key, state: setAside ? "setAside" : "retrying", tries, error, failedAt: isoTime(failedAt) };

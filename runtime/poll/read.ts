@@ -6,7 +6,7 @@ import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { Walk, type ReadResult } from "./walk.ts";
 
 /** Answers that say a place in a list is not known, where the list itself is fine. */
-const STALE = new Set(["invalidInput", "notFound", "unknown"]);
+export const STALE: ReadonlySet<string> = new Set(["invalidInput", "notFound", "unknown"]);
 
 /** What a read does about a refused place in a list: begin again, or begin without the cursor. */
 type Remedy = "restart" | "replaceExpired" | "replaceRefused";

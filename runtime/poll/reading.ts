@@ -9,11 +9,9 @@ import type { Subscriber } from "./subscriber.ts";
 /** Commits work of a read, unless another process has taken the stream over: then it throws, and nothing is written. */
 export type Transaction = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
 
-/** What one read of a stream works with. */
-export interface Reading {
+/** What one read of a stream works with that changes nothing of what is known. */
+export interface ReadOnlyReading {
   db: Database;
-  transaction: Transaction;
-  emit: Emit;
   log: Log;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -27,6 +25,12 @@ export interface Reading {
   source: Source;
   /** Whether held deletions are believed after a day in which all reads agreed. */
   releasesDeletions: boolean;
+}
+
+/** What one poll of a stream works with. */
+export interface Reading extends ReadOnlyReading {
+  transaction: Transaction;
+  emit: Emit;
 }
 
 /** The subscribers of a read that ask for records that were there before them. */

@@ -4,7 +4,7 @@ import type { Checkpoint } from "../model/streams.ts";
 import type { Enricher } from "../read/enrich.ts";
 import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import { backfilling, type Reading } from "./reading.ts";
+import { backfilling, type ReadOnlyReading } from "./reading.ts";
 
 /** A record as it was listed, and as one more request for it has made it. */
 export interface Had {
@@ -43,7 +43,7 @@ export const hashOf = (listed: unknown): string => shortHash(JSON.stringify(list
  * checkpoint says is done is left out; so are records that failed in this poll before (`failedNow`), which fail again at once.
  */
 export async function* partsOf(
-  reading: Reading,
+  reading: ReadOnlyReading,
   enricher: Enricher | undefined,
   records: readonly unknown[],
   at: Checkpoint,
@@ -99,7 +99,7 @@ export function isUnanswered(enricher: Enricher | undefined, failed: readonly Fa
 
 /** Whether a record is asked for: where a stream enriches once, only what becomes an event. */
 async function wantedOf(
-  { compiled, db, stream, subscribers }: Reading,
+  { compiled, db, stream, subscribers }: ReadOnlyReading,
   records: readonly unknown[],
   at: Checkpoint,
 ): Promise<(listed: unknown) => boolean> {
@@ -116,7 +116,7 @@ async function wantedOf(
  * @throws HooklineError `unexpected_answer` when no record has a key
  */
 export function keyed(
-  { compiled, stream, log }: Reading,
+  { compiled, stream, log }: ReadOnlyReading,
   had: readonly Had[],
   failed: Failed[],
   response: VendorResponse,

@@ -15,13 +15,18 @@ export const VERIFY_EVERY = "P7D";
  * compared, in a store of an earlier version, waits for that time too.
  */
 export function isToBeVerified(stream: StreamRecord, definition: Stream, now: number): boolean {
-  const { id, lastSuccessAt, verifiedAt } = stream;
+  const { lastSuccessAt } = stream;
   if (lastSuccessAt === null) return false;
   const { tombstones } = definition;
   if (tombstones !== undefined && now - lastSuccessAt >= durationMs(tombstones)) return true;
+  return (verifiesAt(stream, definition) ?? Infinity) <= now;
+}
+
+/** When everything is compared next, for a stream whose increments do not show all that is gone; milliseconds since the epoch. */
+export function verifiesAt({ id, lastSuccessAt, verifiedAt }: StreamRecord, definition: Stream): number | undefined {
   const every = verifyEvery(definition);
-  if (every === undefined) return false;
-  return nextRun({ everySeconds: durationMs(every) / 1000 }, id, verifiedAt ?? lastSuccessAt) <= now;
+  if (every === undefined) return undefined;
+  return nextRun({ everySeconds: durationMs(every) / 1000 }, id, verifiedAt ?? lastSuccessAt ?? 0);
 }
 
 /** What is forgotten after a time cannot be compared: it would be reported as created. */

@@ -238,7 +238,7 @@ function isOnly({ at, next }: ReadPage): boolean {
 }
 
 /** Pages without records may come between others, but not for ever. */
-function endlessPages(count: number): HooklineError {
+export function endlessPages(count: number): HooklineError {
   return new HooklineError(
     "pagination_loop",
     `The vendor gave ${count} pages in a row without a record, and names a further one; correct the pagination in the manifest, or its stop`,

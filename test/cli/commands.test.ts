@@ -16,7 +16,7 @@ async function takenPort(): Promise<number> {
 
 describe("hookline", () => {
   it("explains every command with an example", async () => {
-    for (const command of ["start", "demo", "sandbox", "validate", "test", "listen", "migrate", "move"]) {
+    for (const command of ["start", "demo", "sandbox", "validate", "test", "listen", "migrate", "move", "audit"]) {
       const { code, stdout } = await run(command, "--help");
       expect({ command, code }).toEqual({ command, code: 0 });
       expect(stdout).toContain(`Usage: hookline ${command}`);

@@ -226,6 +226,15 @@ const CASES: Record<string, Case> = {
     http: "POST /v1/subscriptions/sub_1/poll",
     library: (h) => h.subscriptions.poll("sub_1"),
   },
+  "an audit of a subscription that is not there": {
+    http: "POST /v1/subscriptions/sub_1/audit",
+    library: (h) => h.subscriptions.audit("sub_1"),
+  },
+  "an audit with no time, and a misspelt property": {
+    http: "POST /v1/subscriptions/sub_1/audit",
+    body: { timeoutSeconds: 0, timeout: 5 },
+    library: (h) => h.subscriptions.audit("sub_1", { timeoutSeconds: 0, timeout: 5 } as never),
+  },
   "a flow without steps": {
     http: "POST /v1/flows",
     body: { name: "a", triggers: [], step: [] },

@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import { HooklineError } from "../../core/errors.ts";
-import type { Call, Reply, Route } from "../../model/route.ts";
+import { goneSignal, type Call, type Reply, type Route } from "../../model/route.ts";
 import { FORWARD_PREFIX } from "../passthrough-headers.ts";
 import { MAX_PASSTHROUGH_BYTES, type PassthroughRequest } from "../passthrough.ts";
 import { userRoute, vendorProblems, type ActServices } from "./services.ts";
@@ -68,11 +68,4 @@ function bodyOf(request: Request): PassthroughRequest["body"] {
     "invalid_input",
     "Body: the host's parser has read the body already, and its result cannot be forwarded; mount Hookline before that parser",
   );
-}
-
-/** Aborts when nobody waits for the answer any more. */
-function goneSignal(request: Request): AbortSignal {
-  const gone = new AbortController();
-  request.res!.once("close", () => gone.abort());
-  return gone.signal;
 }

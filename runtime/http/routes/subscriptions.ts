@@ -1,7 +1,8 @@
-import { routesOf, type Route } from "../../model/route.ts";
+import { goneSignal, routesOf, type Route } from "../../model/route.ts";
 import { object, ref, text } from "../../model/schema.ts";
 import {
   newSubscription,
+  subscriptionAudit,
   subscriptionChanges,
   subscriptionQuery,
   subscriptionResume,
@@ -66,6 +67,17 @@ export const subscriptionRoutes: Route[] = [
       body: subscriptionResume,
     },
     ({ services, body, scope }, id) => services.subscriptions.resume(id, body, scope),
+  ),
+  subscription.post(
+    "audit",
+    "auditSubscription",
+    {
+      summary: "Compares everything the vendor has of its stream with what is known; changes nothing",
+      body: subscriptionAudit,
+      answers: { description: "What it found.", schema: ref("SubscriptionAudit") },
+      problems: [409, 424, 429, 502, 504],
+    },
+    ({ services, body, scope, request }, id) => services.audits.audit(id, body, scope, { signal: goneSignal(request) }),
   ),
   subscription.part(
     "health",

@@ -10,6 +10,7 @@ import { endpointSchemas } from "../../model/endpoints.ts";
 import { eventSchemas } from "../../model/events.ts";
 import { subscriptionSchemas } from "../../model/subscriptions.ts";
 import { variableSchemas } from "../../model/variables.ts";
+import { subscriptionAuditSchema } from "../../poll/audit/view.ts";
 import { subscriptionHealthSchema } from "../../poll/health.ts";
 import { connectorSchemas } from "./connections.ts";
 import { systemSchemas } from "./system.ts";
@@ -20,6 +21,7 @@ export const components: Record<string, JsonSchema> = {
   ...connectorSchemas,
   ...subscriptionSchemas,
   SubscriptionHealth: subscriptionHealthSchema,
+  SubscriptionAudit: subscriptionAuditSchema,
   ...endpointSchemas,
   ...eventSchemas,
   ...eventDetailsSchemas,

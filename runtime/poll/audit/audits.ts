@@ -1,0 +1,226 @@
+import type { ClientOf } from "../../accounts/client.ts";
+import { connectionValues } from "../../accounts/credentials.ts";
+import type { VariablesOf } from "../../accounts/variables.ts";
+import { HooklineError, notFound } from "../../core/errors.ts";
+import type { Context } from "../../engine/context.ts";
+import type { CompiledStream, Connector } from "../../manifest/connector.ts";
+import type { InputOf } from "../../model/input.ts";
+import { isVisible, type Scope } from "../../model/principal.ts";
+import { countUnseen } from "../../model/known.ts";
+import { streamsByIds, type StreamRecord } from "../../model/streams.ts";
+import {
+  subscriptionAudit,
+  subscriptions,
+  subscriptionsOfStream,
+  type SubscriptionRecord,
+} from "../../model/subscriptions.ts";
+import { connectorOf } from "../../read/connector.ts";
+import type { Source } from "../../read/fetch.ts";
+import { lagSecondsOf } from "../health.ts";
+import { loadStreams, type Loaded } from "../load.ts";
+import type { ReadOnlyReading } from "../reading.ts";
+import { toSubscriber } from "../subscriber.ts";
+import { requestHashOf } from "../upgrade.ts";
+import { verifiesAt } from "../verify.ts";
+import { compareAll } from "./differences.ts";
+import { realTime, type Patience } from "./patience.ts";
+import { judge } from "./verdicts.ts";
+import { auditView, canReadAll, notAudited, type Subject, type SubscriptionAudit } from "./view.ts";
+
+/** Seconds that an audit may take, unless the caller says otherwise. */
+const TIMEOUT_SECONDS = 60;
+
+export interface AuditOptions {
+  /** Ends the audit, which then throws the signal's reason. */
+  signal?: AbortSignal;
+  /** Called as records are read: how many so far, and how many are expected. */
+  onProgress?: (read: number, expected: number) => void;
+  /** Called before a wait, for a limit or until differences are old enough to be told apart: its milliseconds. */
+  onWait?: (milliseconds: number) => void;
+}
+
+/** Compares what Hookline knows with what the vendors have. */
+export interface Audits {
+  /**
+   * Reads everything of a subscription's stream from the vendor, as a poll would, and compares it with what is known. The cursor,
+   * what is known and events stay as they are; polls go on meanwhile. What differs is told from what the next poll will report: see
+   * {@link SubscriptionAudit}. An audit that does not end in time reports nothing.
+   * Memory: see `compareAll`; 100,000 records that are known take 4 MB.
+   * @throws HooklineError `not_found`, `invalid_input`; `conflict` before the first read of the stream has ended, while another audit
+   *   of it runs, and when more differs than can be told apart; `timeout`; what a poll would fail with
+   */
+  audit(
+    id: string,
+    given?: InputOf<typeof subscriptionAudit>,
+    scope?: Scope,
+    options?: AuditOptions,
+  ): Promise<SubscriptionAudit>;
+  /** Ends the audits that run, with `stopped`. */
+  close(): void;
+}
+
+export interface AuditsNeeds {
+  /** The conversation of a connection with its vendor. */
+  clientOf: ClientOf;
+  variablesOf: VariablesOf;
+  /** Whether held deletions are believed after a day in which all reads agreed. */
+  releasesDeletions: boolean;
+  /** How an audit waits for limits. */
+  time?: Pick<Patience, "monotonic" | "sleep">;
+}
+
+type AuditsContext = Pick<Context, "db" | "connectors" | "clock" | "log">;
+
+/** Makes the service of audits. */
+export function createAudits(context: AuditsContext, needs: AuditsNeeds): Audits {
+  const { time = realTime } = needs;
+  /** Numbers of the streams that this process audits now. */
+  const running = new Set<number>();
+  const closing = new AbortController();
+  return {
+    close: () => closing.abort(new HooklineError("stopped", "The runtime is stopping; the audit reports nothing")),
+
+    async audit(id, given = {}, scope = {}, { signal, onProgress = () => {}, onWait } = {}) {
+      const { timeoutSeconds = TIMEOUT_SECONDS } = subscriptionAudit.check(given);
+      const subscription = await subscriptions.find(context.db, id);
+      if (!subscription || !isVisible(subscription.user, scope)) throw notFound("subscription", id);
+      const { stream } = subscription;
+      if (running.has(stream)) {
+        throw new HooklineError("conflict", `An audit of subscription ${id}'s stream is running; wait for its end`);
+      }
+      const limit = AbortSignal.timeout(timeoutSeconds * 1000);
+      const patience: Patience = {
+        monotonic: time.monotonic,
+        sleep: async (milliseconds, signal) => {
+          onWait?.(milliseconds);
+          await time.sleep(milliseconds, signal);
+        },
+        until: time.monotonic() + timeoutSeconds * 1000,
+        signal: AbortSignal.any([closing.signal, limit, ...(signal ? [signal] : [])]),
+      };
+      running.add(stream);
+      try {
+        return await new Audit(context, needs, subscription, patience, onProgress).run();
+      } catch (error) {
+        if (closing.signal.aborted) throw closing.signal.reason;
+        if (!limit.aborted || signal?.aborted) throw error;
+        const remedy = "Give a larger timeoutSeconds, or run hookline audit on the command line";
+        const message = `The audit of subscription ${id} did not end within ${timeoutSeconds} s, so it reports nothing. ${remedy}`;
+        throw new HooklineError("timeout", message, { cause: error });
+      } finally {
+        running.delete(stream);
+      }
+    },
+  };
+}
+
+/** One audit of one stream. */
+class Audit {
+  readonly #context: AuditsContext;
+  readonly #needs: AuditsNeeds;
+  readonly #subscription: SubscriptionRecord;
+  readonly #patience: Patience;
+  readonly #onProgress: (read: number, expected: number) => void;
+
+  constructor(
+    context: AuditsContext,
+    needs: AuditsNeeds,
+    subscription: SubscriptionRecord,
+    patience: Patience,
+    onProgress: (read: number, expected: number) => void,
+  ) {
+    this.#context = context;
+    this.#needs = needs;
+    this.#subscription = subscription;
+    this.#patience = patience;
+    this.#onProgress = onProgress;
+  }
+
+  async run(): Promise<SubscriptionAudit> {
+    const { db, connectors, clock } = this.#context;
+    const { id, stream } = this.#subscription;
+    const loaded = (await loadStreams(db, [stream])).get(stream);
+    if (!loaded) throw notFound("subscription", id);
+    const connector = connectorOf(loaded.connection, connectors);
+    const compiled = connector.streams.get(loaded.stream.stream);
+    if (!compiled) {
+      const message = `Subscription ${id} reads ${loaded.stream.stream}, which its connector no longer has; remove it`;
+      throw new HooklineError("conflict", message);
+    }
+    this.#assertComparable(loaded.stream, compiled);
+    if (!canReadAll(compiled)) return notAudited(await this.#subject(loaded, connector), compiled, clock.now());
+    const reading = await this.#readingOf(loaded, connector, compiled);
+    const expected = await countUnseen(db, stream, Number.MAX_SAFE_INTEGER);
+    const onRead = (read: number): void => this.#onProgress(read, Math.max(read, expected));
+    const first = await compareAll(reading, this.#patience, onRead);
+    const fresh = async (): Promise<ReadOnlyReading> => {
+      const [current] = await streamsByIds(db, [stream]);
+      if (current?.baselinedAt === loaded.stream.baselinedAt) {
+        this.#assertComparable(current, compiled);
+        return { ...reading, stream: current };
+      }
+      const message = `What is known of subscription ${id}'s stream was replaced while it was audited; audit it again`;
+      throw new HooklineError("conflict", message);
+    };
+    const judged = await judge(first, { fresh, patience: this.#patience, onRead });
+    const { stream: current } = await fresh();
+    const subject = await this.#subject({ ...loaded, stream: current }, connector);
+    return auditView(subject, compiled, { ...judged, verifiesAt: verifiesAt(current, compiled.definition) });
+  }
+
+  /** Without a first read, or after one of another request, what is known is not what this manifest would know. */
+  #assertComparable({ baselinedAt, requestHash, cursorVersion }: StreamRecord, compiled: CompiledStream): void {
+    const { id } = this.#subscription;
+    if (baselinedAt === null) {
+      const message = `The first read of subscription ${id}'s stream has not ended, so there is nothing to compare with; audit it once its health is active`;
+      throw new HooklineError("conflict", message);
+    }
+    const { cursorVersion: version = 1 } = compiled.definition;
+    if (requestHash === requestHashOf(compiled) && cursorVersion === version) return;
+    const message = `Subscription ${id}'s stream was last read by another version of the manifest; audit it after the next poll`;
+    throw new HooklineError("conflict", message);
+  }
+
+  async #readingOf(loaded: Loaded, connector: Connector, compiled: CompiledStream): Promise<ReadOnlyReading> {
+    const { db, log, clock } = this.#context;
+    const { stream, connection } = loaded;
+    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
+    const source: Source = {
+      client: await this.#needs.clientOf(connection),
+      scope: {
+        input: stream.input,
+        connection: connectionValues(connection),
+        workspace: { vars: workspace },
+        user: { vars: user },
+      },
+      scopes: compiled.scopes,
+      signal: this.#patience.signal,
+    };
+    return {
+      db,
+      log,
+      now: () => clock.now(),
+      connector: connector.name,
+      user: connection.user,
+      stream,
+      compiled,
+      requestHash: requestHashOf(compiled),
+      subscribers: loaded.subscriptions.map((one) => toSubscriber(connector, one, log)),
+      source,
+      releasesDeletions: this.#needs.releasesDeletions,
+    };
+  }
+
+  async #subject({ stream, subscriptions: readers }: Loaded, connector: Connector): Promise<Subject> {
+    const { db, clock } = this.#context;
+    const subscription = this.#subscription;
+    const all = await subscriptionsOfStream(db, stream.id);
+    return {
+      subscription: subscription.id,
+      subscriptions: all.map(({ id }) => id),
+      connection: stream.connection,
+      stream: stream.stream,
+      lagSeconds: lagSecondsOf(stream, { subscription, readers, connector, clock }),
+    };
+  }
+}

@@ -1,0 +1,217 @@
+import { durationMs } from "../../core/duration.ts";
+import { HooklineError } from "../../core/errors.ts";
+import { HOUR } from "../../core/time.ts";
+import { countUnseen, knownAfter, knownByKeys, type Known } from "../../model/known.ts";
+import { quarantinedByKeys } from "../../model/quarantine.ts";
+import type { Checkpoint } from "../../model/streams.ts";
+import { cursorStrategy, timeMs, type ReadPlan } from "../../read/cursors.ts";
+import { toPolledRecord } from "../../read/records.ts";
+import { keysOf, type Change } from "../diff.ts";
+import type { ReadOnlyReading } from "../reading.ts";
+import { SWEEP_BATCH } from "../sweep.ts";
+import { KeySet } from "./key-set.ts";
+import { isPlaceLost, listed, type Listed } from "./listing.ts";
+import type { Patience } from "./patience.ts";
+import { Tally } from "./tally.ts";
+
+/** How a record at the vendor and what is known of it differ. */
+export interface Difference {
+  /** missing: listed, not known; extra: known, not listed; stale: known in another version. */
+  kind: "missing" | "extra" | "stale";
+  /** Version at the vendor; undefined for a record that is gone. */
+  version: string | undefined;
+  /** When it changed, as far as the record says, milliseconds since the epoch; null where that is not known. */
+  time: number | null;
+  /** What is known of it, be it under a key it had before; undefined for a record that is not known. */
+  before: Pick<Known, "key" | "version" | "seen"> | undefined;
+}
+
+/** Differences by key. */
+export type Differences = Map<string, Difference>;
+
+/** What one read of everything has shown. */
+export interface Comparison {
+  beganAt: number;
+  endedAt: number;
+  /** Records that were listed, each counted once. */
+  read: number;
+  /** Records that are known. */
+  known: number;
+  differences: Differences;
+  /** Whether what is known and was not listed is among the differences. */
+  hasExtra: boolean;
+  /** Listed, and not to be read: quarantined by polls, or failed in this read. */
+  quarantined: Tally;
+  unread: Tally;
+  /** Whether a record was listed and not to be read. */
+  couldNotRead(key: string): boolean;
+  /** Listed records without a key. */
+  unkeyed: number;
+  /** Listed records that may have been known and forgotten, as the stream declares. */
+  forgotten: number;
+}
+
+/** More differences than these are no longer told apart one by one. */
+export const MOST_DIFFERENCES = 100_000;
+/** By so much the clocks of vendor and process may differ, milliseconds. */
+const CLOCKS = HOUR;
+
+/**
+ * Reads everything once and compares it with what is known. A list whose pages the vendor gives up is begun again, once.
+ * Memory: one page, 64 bytes for each record at most, and some 300 bytes for each difference, of which there are
+ * {@link MOST_DIFFERENCES} at most; 100,000 records that are all known take 4 MB.
+ * @throws HooklineError `conflict` when there are more; else as a poll
+ */
+export async function compareAll(
+  reading: ReadOnlyReading,
+  patience: Patience,
+  onRead: (records: number) => void,
+): Promise<Comparison> {
+  try {
+    return await new WholeRead(reading, patience, onRead).run();
+  } catch (error) {
+    if (!isPlaceLost(error)) throw error;
+    return new WholeRead(reading, patience, onRead).run();
+  }
+}
+
+class WholeRead {
+  readonly #reading: ReadOnlyReading;
+  readonly #patience: Patience;
+  readonly #onRead: (records: number) => void;
+  readonly #startedAt: number;
+  /** Keys of records that were listed. */
+  readonly #living = new KeySet();
+  /** Keys that records had before, and of records that were listed as deleted. */
+  readonly #former = new KeySet();
+  readonly #differences: Differences = new Map();
+  /** Keys of records that were listed and not to be read. */
+  readonly #failed = new KeySet();
+  readonly #unread = new Tally();
+  readonly #quarantined = new Tally();
+  #unkeyed = 0;
+  #forgotten = 0;
+
+  constructor(reading: ReadOnlyReading, patience: Patience, onRead: (records: number) => void) {
+    this.#reading = reading;
+    this.#patience = patience;
+    this.#onRead = onRead;
+    this.#startedAt = reading.now();
+  }
+
+  async run(): Promise<Comparison> {
+    const { db, stream, now, compiled, source } = this.#reading;
+    const plan = cursorStrategy(compiled.cursor, source.scope, compiled.each).everything(this.#startedAt);
+    for await (const part of listed(this.#reading, { checkpoint: this.#checkpoint(), plan }, this.#patience)) {
+      await this.#take(part);
+      this.#onRead(this.#living.size);
+    }
+    const hasExtra = canShowExtra(plan) && this.#unkeyed === 0;
+    if (hasExtra) await this.#sweep();
+    return {
+      beganAt: this.#startedAt,
+      endedAt: now(),
+      read: this.#living.size,
+      known: await countUnseen(db, stream.id, Number.MAX_SAFE_INTEGER),
+      differences: this.#differences,
+      hasExtra,
+      quarantined: this.#quarantined,
+      unread: this.#unread,
+      couldNotRead: (key) => this.#failed.has(key),
+      unkeyed: this.#unkeyed,
+      forgotten: this.#forgotten,
+    };
+  }
+
+  #checkpoint(): Checkpoint {
+    const startedAt = this.#startedAt;
+    return { complete: true, startedAt, mode: "diff", page: null, notes: null, joining: [], recovering: null };
+  }
+
+  async #take({ records, changes, known, unread, unkeyed }: Listed): Promise<void> {
+    const { db, stream } = this.#reading;
+    for (const record of records) {
+      if (!record.deleted) this.#living.add(record.key);
+      for (const key of keysOf(record)) if (!this.#living.has(key)) this.#former.add(key);
+      // A later page knows better: the list moves while it is read.
+      this.#differences.delete(record.key);
+    }
+    const keys = new Map(records.map((record) => [record.key, keysOf(record)]));
+    for (const change of changes) {
+      const knownAs = [change.key, ...(keys.get(change.key) ?? [])].find((key) => known.has(key));
+      this.#note(change, known.get(knownAs ?? change.key));
+    }
+    const fresh = unread.filter((key) => this.#living.add(key));
+    const held = await quarantinedByKeys(db, stream.id, fresh);
+    for (const key of fresh) {
+      this.#failed.add(key);
+      (held.has(key) ? this.#quarantined : this.#unread).add(key);
+    }
+    this.#unkeyed += unkeyed;
+  }
+
+  #note(change: Change, before: Known | undefined): void {
+    const { kind, key, raw } = change;
+    const { compiled, stream } = this.#reading;
+    const recorded = timeMs((compiled.cursor.ofRecord[0] ?? compiled.timestamp)?.(raw));
+    if (kind === "created" && this.#mayBeForgotten(recorded)) {
+      this.#forgotten++;
+      return;
+    }
+    // What comes into a filtered view need not have changed.
+    const time = kind === "deleted" || Object.keys(stream.input).length > 0 ? null : recorded;
+    const version = kind === "deleted" ? undefined : toPolledRecord(compiled, raw, stream.input)?.version;
+    const kinds = { created: "missing", updated: "stale", deleted: "extra" } as const;
+    this.#add(key, { kind: kinds[kind], version, time, before });
+  }
+
+  /** Whether what is not known may have been forgotten, as the stream declares: the record is that old, or does not say how old. */
+  #mayBeForgotten(time: number | null): boolean {
+    const { remember } = this.#reading.compiled.definition.records;
+    if (remember === undefined) return false;
+    return time === null || time < this.#startedAt - durationMs(remember) + CLOCKS;
+  }
+
+  async #sweep(): Promise<void> {
+    const { db, stream } = this.#reading;
+    for (let after = ""; ;) {
+      this.#patience.signal.throwIfAborted();
+      const batch = await knownAfter(db, stream.id, after, SWEEP_BATCH);
+      for (const before of batch) {
+        const isListed = this.#living.has(before.key) || this.#former.has(before.key);
+        if (!isListed) this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
+      }
+      if (batch.length < SWEEP_BATCH) return;
+      after = batch.at(-1)!.key;
+    }
+  }
+
+  /** Keeps no more than the comparison needs: what is watched of a record may be large. */
+  #add(key: string, { before, ...difference }: Omit<Difference, "before"> & { before: Known | undefined }): void {
+    const kept = before && { key: before.key, version: before.version, seen: before.seen };
+    this.#differences.set(key, { ...difference, before: kept });
+    if (this.#differences.size <= MOST_DIFFERENCES) return;
+    const { compiled, stream } = this.#reading;
+    const message = `More than ${MOST_DIFFERENCES} records of ${compiled.name} differ from what is known, too many to name the cause of each; nothing is reported. Check that connection ${stream.connection} still is the account that was polled`;
+    throw new HooklineError("conflict", message, { data: { read: this.#living.size } });
+  }
+}
+
+/** Whether a record that is known and not listed must be gone. */
+const canShowExtra = ({ absence }: ReadPlan): boolean => absence === "deleted";
+
+/** The differences whose known side is as it was: of the others, a poll has told meanwhile. */
+export async function stillOpen({ db, stream }: ReadOnlyReading, differences: Differences): Promise<Differences> {
+  const open: Differences = new Map();
+  const entries = [...differences];
+  for (let from = 0; from < entries.length; from += SWEEP_BATCH) {
+    const batch = entries.slice(from, from + SWEEP_BATCH);
+    const keyOf = ([key, { before }]: (typeof batch)[number]): string => before?.key ?? key;
+    const known = await knownByKeys(db, stream.id, batch.map(keyOf));
+    for (const entry of batch) {
+      const [key, difference] = entry;
+      if (known.get(keyOf(entry))?.version === difference.before?.version) open.set(key, difference);
+    }
+  }
+  return open;
+}
