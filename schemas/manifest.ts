@@ -804,7 +804,7 @@ export interface Enrich {
    */
   when?: Jmespath;
   /**
-   * Only records that are not known yet, and not in a silent first poll; what is compared must then not depend on the answer.
+   * Only records that are not known yet, or whose watched values differ, and not in a silent first poll; what is compared must then not depend on the answer.
    */
   once?: boolean;
   /**

@@ -144,7 +144,8 @@ function lastOfEachKey(records: readonly PolledRecord[]): Map<string, PolledReco
   return last;
 }
 
-function watchedChanges(
+/** Watched values that differ. */
+export function watchedChanges(
   before: Record<string, unknown>,
   after: Record<string, unknown> | null,
 ): Record<string, WatchedChange> {
