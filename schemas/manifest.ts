@@ -618,6 +618,10 @@ export interface Stream {
     [k: string]: Jmespath;
   };
   /**
+   * JMESPath on the watched values: true when a record is over, and a complete read may list it or not. That one leaves it out is no deletion, and it stays known.
+   */
+  ended?: Jmespath;
+  /**
    * A record as the vendor sends it.
    */
   schema?: JsonSchema;

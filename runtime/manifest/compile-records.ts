@@ -34,6 +34,8 @@ export interface CompiledRecords {
   readonly deleted: ((record: unknown) => boolean) | undefined;
   /** The watched values by name; null where the record has none. */
   readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
+  /** Whether a record with these watched values is over. */
+  readonly ended: ((watched: Record<string, unknown>) => boolean) | undefined;
   /** When the record last changed, as the vendor writes it. */
   readonly timestamp: ((record: unknown) => unknown) | undefined;
   /** When the record was created, as the vendor writes it. */
@@ -56,6 +58,7 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
     deleted: undefined,
     watch: undefined,
+    ended: undefined,
     timestamp: timeOf("timestamp"),
     createdAt: timeOf("createdAt"),
   };

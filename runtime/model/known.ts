@@ -25,6 +25,9 @@ const knownRecords = new Table(
   ["stream", "key"],
 );
 
+/** In place of the time a record was last seen: of one that no read has to list any more. */
+export const SEEN_ALWAYS = Number.MAX_SAFE_INTEGER;
+
 /** What is known of one record of a stream. */
 export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream" | "gone"> & { gone?: Gone | null };
 

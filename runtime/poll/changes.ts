@@ -1,4 +1,5 @@
-import { forget, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { DAY } from "../core/time.ts";
+import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
 import { raiseSequence } from "../model/streams.ts";
 import { saveTellings } from "../model/tellings.ts";
@@ -51,6 +52,9 @@ export function isAnything({ difference, events, quarantine: { held, released } 
   const { remembered, forgotten } = difference;
   return remembered.length + forgotten.length + events.length + held.length + released.length > 0;
 }
+
+/** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
+const MARKED_EVERY_MS = DAY / 2;
 
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
@@ -118,7 +122,7 @@ export class Comparison {
     const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
-    if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
+    if (!marks) difference.unchanged = difference.unchanged.filter((key) => this.#isToMark(known.get(key), by));
     const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
     return {
       difference,
@@ -132,6 +136,13 @@ export class Comparison {
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
       hasUnkeyed,
     };
+  }
+
+  /** Whether a record that is as it was is marked all the same, so as not to be forgotten. */
+  #isToMark(known: Known | undefined, { startedAt }: ListedBy): boolean {
+    const { definition, cursor } = this.#reading.compiled;
+    if (definition.records.remember !== undefined) return true;
+    return cursor.definition.type === "window" && (known?.seen ?? 0) < startedAt - MARKED_EVERY_MS;
   }
 
   /** `seen`: when the read began that listed the records. */

@@ -1,7 +1,6 @@
 import type { Cursor } from "../../schemas/manifest.ts";
-import { countUnseen } from "../model/known.ts";
+import { countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
-import type { ReadPlan } from "../read/cursors.ts";
 import type { Reading } from "./reading.ts";
 
 /** Up to so many missing records are believed at once, as long as one record is left. */
@@ -29,7 +28,6 @@ export interface Missing {
   /** When the read began. */
   startedAt: number;
   now: number;
-  absence: ReadPlan["absence"];
   /** Records that were known before and are listed. */
   kept: number;
   /** Records that were known before and are not. */
@@ -63,7 +61,7 @@ export function judge(facts: Missing): Verdict {
   // settled by the increments meanwhile.
   const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
   if (!isConfirmed || isDoubtful(missing - confirmed)) return again(startedAt);
-  if (facts.absence !== "deleted" || !isMuch(missing, HELD_SHARE)) return { kind: "believed" };
+  if (!isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
   return { kind: "held", doubt: { since: doubt.since, missing, known: all, isHeld: true } };
@@ -81,18 +79,17 @@ export async function judgeAbsences(
   { db, now, log, compiled, releasesDeletions: releases }: Reading,
   stream: StreamRecord,
   { startedAt, created = 0 }: Checkpoint,
-  { absence }: ReadPlan,
   listed: ReadonlySet<string> | undefined,
 ): Promise<Verdict> {
   const { id, doubt } = stream;
   // A record asked for by its id is absent only when the vendor has said so.
   if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
   const except = listed && [...listed];
-  const missing = await countUnseen(db, id, except ? Number.MAX_SAFE_INTEGER : startedAt, except);
-  const kept = (await countUnseen(db, id, Number.MAX_SAFE_INTEGER)) - missing - created;
+  const missing = await countUnseen(db, id, except ? SEEN_ALWAYS : startedAt, except);
+  const kept = (await countUnseen(db, id, SEEN_ALWAYS)) - missing - created;
   // A read that settles a doubt marks what it lists.
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
-  const verdict = judge({ stream, startedAt, kept, missing, confirmed, absence, releases, now: now() });
+  const verdict = judge({ stream, startedAt, kept, missing, confirmed, releases, now: now() });
   if (verdict.kind !== "believed") {
     const { connection, stream: name } = stream;
     const facts = { connection, stream: name, verdict: verdict.kind, missing, kept };

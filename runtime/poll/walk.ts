@@ -14,7 +14,7 @@ import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
-import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
+import { absentAfter, keepEnded, SWEEP_BATCH } from "./sweep.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -100,7 +100,7 @@ export class Walk {
       if (count >= MOST_PAGES) throw endlessPages(count);
     }
     if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
-    return await this.#sweep(at, plan, listed);
+    return await this.#sweep(at, listed);
   }
 
   /** The pages that are left: none when the checkpoint lies behind them, or when there is no item to read a list of. */
@@ -139,16 +139,17 @@ export class Walk {
     }
   }
 
-  async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
+  async #sweep(from: Checkpoint, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
     const { db, source } = this.#reading;
     const { sweepAfter = "", startedAt } = from;
     let at = from;
+    await keepEnded(this.#reading, this.stream.id, { sweepAfter, startedAt }, listed);
     for (let after = sweepAfter; ;) {
       source.signal.throwIfAborted();
       const place = { sweepAfter: after, startedAt };
-      const batch = await absentAfter(db, this.stream.id, place, plan.absence, listed);
+      const batch = await absentAfter(db, this.stream.id, place, listed);
       if (!at.isBelieved && batch.keys.length > 0) {
-        const verdict = await judgeAbsences(this.#reading, this.stream, from, plan, listed);
+        const verdict = await judgeAbsences(this.#reading, this.stream, from, listed);
         if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
         // What is left of the sweep after a crash was judged with the rest; a page that is read again was not.
         if (!listed) at = { ...at, isBelieved: true };
@@ -213,11 +214,12 @@ export class Walk {
       doubt,
     };
     const { remember: keep } = compiled.definition.records;
+    const keepMs = keep === undefined ? this.strategy.returnsWithinMs : durationMs(keep);
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
-      if (keep !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
-        await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
+      if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
+        await forgetUnseenSince(tx, stream.id, now - keepMs);
       }
     };
     const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;

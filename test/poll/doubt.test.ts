@@ -19,7 +19,6 @@ function facts(given: Partial<Missing> & { doubt?: Doubt; acceptedAt?: number })
     stream,
     startedAt: NOW,
     now: NOW,
-    absence: "deleted",
     kept: 0,
     missing: 0,
     confirmed: 0,
@@ -75,12 +74,6 @@ describe("the absences of a complete read", () => {
     expect(others).toMatchObject({ kind: "doubted", doubt: { since: NOW, missing: 40 } });
     expect(judge(facts({ kept: 60, missing: 40, confirmed: 25, doubt: doubted(25, 100) })).kind).toBe("believed");
     expect(judge(facts({ kept: 99, missing: 1, confirmed: 1, doubt })).kind).toBe("believed");
-  });
-
-  it("are never held where they only left the span that is looked at", () => {
-    const absence = "forgotten";
-    expect(judge(facts({ missing: 100, absence })).kind).toBe("doubted");
-    expect(judge(facts({ missing: 100, confirmed: 100, absence, doubt: doubted(100, 100) })).kind).toBe("believed");
   });
 
   it("that are held are believed once a person accepts them, or a day later", () => {
