@@ -81,6 +81,22 @@ export async function countUnseen(
   return counted!.n;
 }
 
+/** Of how many lists records are known that a read since `since` (milliseconds since the epoch) has seen, or that have these keys. */
+export async function countLists(
+  sql: Sql,
+  stream: number,
+  since: number,
+  listed: readonly string[] = [],
+): Promise<number> {
+  const keys = listed.length === 0 ? "" : ` or ${sql.oneOf("key")}`;
+  const params: SqlValue[] = [stream, since, ...(listed.length === 0 ? [] : [JSON.stringify(listed)])];
+  const counted = await sql.get<{ n: number }>(
+    `select count(distinct item) as n from known where stream = ? and (seen >= ?${keys})`,
+    params,
+  );
+  return counted!.n;
+}
+
 /** Forgets silently what no read since `before` (milliseconds since the epoch) has seen. */
 export async function forgetUnseenSince(tx: Tx, stream: number, before: number): Promise<void> {
   await tx.run("delete from known where stream = ? and seen < ?", [stream, before]);

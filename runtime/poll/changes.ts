@@ -8,7 +8,7 @@ import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { diffPage, keysOf, type Difference } from "./diff.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
-import { withoutMoves } from "./moves.ts";
+import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
 import { isForgotten } from "./verify.ts";
@@ -30,6 +30,8 @@ export interface PartChanges extends Changes {
   keys: string[];
   /** One of them has no key. */
   hasUnkeyed: boolean;
+  /** Whether only a complete read tells what became of one of them. */
+  isToVerify: boolean;
 }
 
 const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], created: 0, holds: false };
@@ -135,6 +137,7 @@ export class Comparison {
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
       hasUnkeyed,
+      isToVerify: compiled.each !== undefined && mayBeGone(page, known, compiled),
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Cursor } from "../../schemas/manifest.ts";
-import { countUnseen, SEEN_ALWAYS } from "../model/known.ts";
+import { countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
 import type { Reading } from "./reading.ts";
 
@@ -34,22 +34,26 @@ export interface Missing {
   missing: number;
   /** Of these, how many the doubted read before did not list either. */
   confirmed: number;
+  /** Lists of which records were known, and none is listed; 0 where a stream is one list. */
+  emptied: number;
+  /** Of these, how many the doubted read before did not list anything of either. */
+  confirmedEmptied: number;
   /** Whether held deletions are believed in the end. */
   releases: boolean;
 }
 
 /**
  * Judges the absences of a complete read. An empty or halved answer is more often a fault of the vendor than of the account: what
- * would take away everything, or much, is read twice; what would take away most is held.
+ * would take away everything, all of one of several lists, or much, is read twice; what would take away most is held.
  */
 export function judge(facts: Missing): Verdict {
-  const { stream, missing, confirmed, kept, now, startedAt } = facts;
+  const { stream, missing, confirmed, kept, emptied, now, startedAt } = facts;
   const { doubt, deletionsAcceptedAt } = stream;
   const all = kept + missing;
   const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
   const isDoubtful = (count: number): boolean =>
     count > 0 && ((count === missing && kept === 0) || isMuch(count, DOUBTED_SHARE));
-  if (!isDoubtful(missing)) return { kind: "believed" };
+  if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
   const again = (since: number): Verdict => ({
     kind: "doubted",
     doubt: { since, missing, known: all, isHeld: false },
@@ -60,7 +64,8 @@ export function judge(facts: Missing): Verdict {
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
   const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
-  if (!isConfirmed || isDoubtful(missing - confirmed)) return again(startedAt);
+  const isNew = isDoubtful(missing - confirmed) || emptied > facts.confirmedEmptied;
+  if (!isConfirmed || isNew) return again(startedAt);
   if (!isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
@@ -89,7 +94,11 @@ export async function judgeAbsences(
   const kept = (await countUnseen(db, id, SEEN_ALWAYS)) - missing - created;
   // A read that settles a doubt marks what it lists.
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
-  const verdict = judge({ stream, startedAt, kept, missing, confirmed, releases, now: now() });
+  const lists = compiled.each ? await countLists(db, id, 0) : 0;
+  const emptied = lists === 0 ? 0 : lists - (await countLists(db, id, except ? SEEN_ALWAYS : startedAt, except));
+  const confirmedEmptied = emptied === 0 || doubt === null ? 0 : lists - (await countLists(db, id, doubt.since));
+  const counts = { kept, missing, confirmed, emptied, confirmedEmptied };
+  const verdict = judge({ stream, startedAt, ...counts, releases, now: now() });
   if (verdict.kind !== "believed") {
     const { connection, stream: name } = stream;
     const facts = { connection, stream: name, verdict: verdict.kind, missing, kept };

@@ -17,6 +17,7 @@ export const VERIFY_EVERY = "P7D";
 export function isToBeVerified(stream: StreamRecord, definition: Stream, now: number): boolean {
   const { lastSuccessAt } = stream;
   if (lastSuccessAt === null) return false;
+  if (verifiedAt === 0) return true;
   const { tombstones } = definition;
   if (tombstones !== undefined && now - lastSuccessAt >= durationMs(tombstones)) return true;
   return (verifiesAt(stream, definition) ?? Infinity) <= now;

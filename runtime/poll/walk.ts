@@ -10,7 +10,7 @@ import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
 import { deletionOf } from "./diff.ts";
-import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
+import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import type { Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
@@ -76,6 +76,7 @@ export class Walk {
         if (part.hasGone) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
+        if (compared.isToVerify && !at.complete) at = { ...at, isToVerify: true };
         if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
         const notes = this.#note(at, page, part.had);
         const { created, holds } = compared.difference;
@@ -203,7 +204,7 @@ export class Walk {
       cursorVersion: compiled.definition.cursorVersion ?? 1,
       cursor: this.strategy.after(before.cursor, notes),
       cursorAt: startedAt,
-      verifiedAt: at.complete ? startedAt : before.verifiedAt,
+      verifiedAt: at.complete ? startedAt : at.isToVerify ? 0 : before.verifiedAt,
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? startedAt,
       lastPollAt: now,
@@ -223,7 +224,7 @@ export class Walk {
       }
     };
     const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
-    const again = doubted?.kind === "doubted" ? doubted.again : undefined;
+    const again = doubted?.kind === "doubted" ? doubted.again : at.isToVerify && now + SECOND_READ_MS;
     return {
       stream,
       commit,

@@ -122,7 +122,12 @@ describe("a sync token for each of several lists", () => {
       ["item.any x/3", "item.any z/1"],
     ]);
     delete contents["y"];
-    expect(await poll()).toEqual([["lists", "items?list=x", "items?list=z"], ["item.any y|1"]]);
+    const whole = ["lists", "items?list=x", "items?list=z"];
+    expect(await poll()).toEqual([whole, []]);
+    bench.vendor.requests.length = 0;
+    bench.clock.advance(60_000);
+    expect(await bench.seen()).toEqual(["item.any y|1"]);
+    expect(bench.vendor.requests.map((line) => line.replace("GET /", ""))).toEqual(whole);
     expect(await poll()).toEqual([["lists", "items?list=x&token=3", "items?list=z&token=1"], []]);
   });
 });
