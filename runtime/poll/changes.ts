@@ -1,7 +1,7 @@
 import { DAY } from "../core/time.ts";
 import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
-import { raiseSequence } from "../model/streams.ts";
+import { raiseSequence, type Checkpoint } from "../model/streams.ts";
 import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
@@ -94,25 +94,25 @@ export class Comparison {
 
   /**
    * What records change, and the events that follow. `marks`: those that are as they were known are marked as seen; `isEnd`: no
-   * later page can take back what they say.
+   * later page can take back what they say. Where pages before hold something, all of it is settled together.
    */
   async of(
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy,
+    by: ListedBy & Pick<Checkpoint, "holds">,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
-    const { db, compiled, stream } = this.#reading;
+    const { compiled } = this.#reading;
     const failed = [...notHad];
     const read = keyed(this.#reading, had, failed, response);
     const isOffline = isUnanswered(this.enricher, notHad);
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
     const page = [...read, ...quarantine.told];
-    const known = await knownByKeys(db, stream.id, [...page.flatMap(keysOf), ...quarantine.keys]);
+    const known = await this.#known([...page.flatMap(keysOf), ...quarantine.keys]);
     const polled = compiled.each ? withoutMoves(page, known) : page;
-    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
+    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd && !by.holds);
     const changes = all.filter((change) => !isForgotten(change, compiled, by));
     const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
     difference.unchanged.push(...old);
@@ -139,6 +139,15 @@ export class Comparison {
       hasUnkeyed,
       isToVerify: compiled.each !== undefined && mayBeGone(page, known, compiled),
     };
+  }
+
+  /** What is known of these keys, and of those that they seem to have had before. */
+  async #known(keys: readonly string[]): Promise<Map<string, Known>> {
+    const { db, stream } = this.#reading;
+    const known = await knownByKeys(db, stream.id, keys);
+    const before = [...known.values()].flatMap(({ gone }) => gone?.renamedFrom ?? []);
+    for (const [key, one] of await knownByKeys(db, stream.id, before)) known.set(key, one);
+    return known;
   }
 
   /** Whether a record that is as it was is marked all the same, so as not to be forgotten. */

@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
-import { forgetUnseenSince, knownGone, markSeen } from "../model/known.ts";
+import { forgetUnseenSince, markSeen } from "../model/known.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -9,12 +9,12 @@ import type { Tx } from "../store/database.ts";
 import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
-import { deletionOf } from "./diff.ts";
 import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
+import { releaseHeld } from "./held.ts";
 import type { Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
-import { absentAfter, keepEnded, SWEEP_BATCH } from "./sweep.ts";
+import { absentAfter, keepEnded } from "./sweep.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -72,7 +72,9 @@ export class Walk {
       for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
         const isEnd = part.isLast && page.next === null;
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
-        const marks = !meansNothing && !isOnlyPart;
+        // A later page may name the key of what this one shows alive as one that a record had before.
+        const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
+        const marks = (!meansNothing && !isOnlyPart) || isNamed;
         if (part.hasGone) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
@@ -129,15 +131,9 @@ export class Walk {
     return this.strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
   }
 
-  /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
   async #release(at: Checkpoint, last: Changes): Promise<Changes> {
-    for (let changes = last; ;) {
-      await this.#commit(at, changes, undefined);
-      const gone = await knownGone(this.#reading.db, this.stream.id, SWEEP_BATCH);
-      const keys = gone.map(({ key }) => key);
-      changes = absencesOf(keys, await this.#maker.changes(gone.map(deletionOf), at));
-      if (gone.length < SWEEP_BATCH) return changes;
-    }
+    await this.#commit(at, last, undefined);
+    return releaseHeld(this.#reading, this.#maker, at, (changes) => this.#commit(at, changes, undefined));
   }
 
   async #sweep(from: Checkpoint, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
