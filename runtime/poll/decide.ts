@@ -8,7 +8,7 @@ import { ask } from "../read/fetch.ts";
 import { itemsOf } from "../read/pages.ts";
 import { isToBeSettled } from "./doubt.ts";
 import { backfilling, type ReadOnlyReading } from "./reading.ts";
-import { isToBeVerified } from "./verify.ts";
+import { isOutdated, isToBeVerified } from "./verify.ts";
 
 /** What a read is going to do. */
 export interface Decision {
@@ -70,9 +70,18 @@ export async function decide(
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };
 }
 
-/** A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more. */
-export function resume(checkpoint: Checkpoint, stream: StreamRecord, strategy: CursorStrategy): Decision | null {
+/**
+ * A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more, or too much
+ * time has passed.
+ */
+export function resume(
+  checkpoint: Checkpoint,
+  stream: StreamRecord,
+  strategy: CursorStrategy,
+  { compiled, now }: Pick<ReadOnlyReading, "compiled" | "now">,
+): Decision | null {
   const { complete, startedAt, each } = checkpoint;
+  if (isOutdated(checkpoint, stream, compiled.definition, now())) return null;
   if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
   const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
   return plan && { checkpoint, plan };
