@@ -47,7 +47,14 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
   const timeOf = (name: "timestamp" | "createdAt"): CompiledRecords["timestamp"] => {
     if (records[name] === undefined) return undefined;
     const get = at.at(name).value(records[name], ROOTS.record, "record");
-    return (record) => get({ record });
+    // A record whose time cannot be read has none, and stops no other.
+    return (record) => {
+      try {
+        return get({ record });
+      } catch {
+        return undefined;
+      }
+    };
   };
   return {
     select: compileSelect({ ...records, isSingle }, at),

@@ -109,9 +109,17 @@ async function wantedOf(
   const keysOf = (listed: unknown): string[] =>
     [compiled.key(listed, stream.input) ?? [], compiled.former?.key?.(listed) ?? []].flat();
   const known = await knownByKeys(db, stream.id, records.flatMap(keysOf));
+  /** What cannot be watched is no change: it fails where it is compared. */
+  const watchedOf = (listed: unknown): Record<string, unknown> | null => {
+    try {
+      return compiled.watch?.(listed) ?? null;
+    } catch {
+      return null;
+    }
+  };
   return (listed) => {
     const before = keysOf(listed).flatMap((key) => known.get(key) ?? [])[0];
-    return !before || Object.keys(watchedChanges(before.watched ?? {}, compiled.watch?.(listed) ?? null)).length > 0;
+    return !before || Object.keys(watchedChanges(before.watched ?? {}, watchedOf(listed))).length > 0;
   };
 }
 
