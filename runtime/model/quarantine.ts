@@ -15,6 +15,8 @@ export interface ListedBy {
   startedAt: number;
   /** Subscriptions whose first read it was. */
   joining: string[];
+  /** Since when requests for it have got no answer at all, as those for others beside it; milliseconds since the epoch. */
+  unansweredSince?: number | undefined;
 }
 
 /** Records that were listed and could not be had: they are tried again, or set aside, while the others go on. */

@@ -1,3 +1,4 @@
+import { DAY } from "../core/time.ts";
 import { quarantinedByKeys, quarantinedToRetry, type ListedBy, type QuarantinedRecord } from "../model/quarantine.ts";
 import { concernsAll, describeFailure, withoutEnrichment, type Enricher } from "../read/enrich.ts";
 import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
@@ -30,6 +31,11 @@ export interface Retried {
 
 /** Quarantined records that one poll tries again. */
 const MOST_RETRIED = 50;
+/**
+ * Failures without any answer are no tries of a record, since it may be the vendor that is down; unless they have gone on for so long,
+ * milliseconds, while the list did answer.
+ */
+export const UNANSWERED_MS = DAY;
 /** For records that cannot be read, where nothing is asked for that they could be told without. */
 const UNREADABLE = { tries: 3, isTold: false };
 
@@ -89,7 +95,9 @@ export class Quarantine {
       const key = rowKeyOf(listed);
       const before = rows.get(key);
       const hash = hashOf(listed);
-      const isCounted = counts && !this.failedNow.has(hash);
+      const unansweredSince = counts ? undefined : (before?.listedBy.unansweredSince ?? now());
+      const isDown = unansweredSince !== undefined && now() - unansweredSince < UNANSWERED_MS;
+      const isCounted = !isDown && !this.failedNow.has(hash);
       this.failedNow.set(hash, error);
       const failure = describeFailure(error);
       const tries = (before?.tries ?? 0) + (isCounted ? 1 : 0);
@@ -109,7 +117,7 @@ export class Quarantine {
         stream: stream.id,
         key,
         record: listed,
-        listedBy: listedAgain(before, hash, by),
+        listedBy: { ...listedAgain(before, hash, by), unansweredSince },
         tries,
         setAside: isOver || (before?.setAside ?? false),
         error: failure,

@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { onPostgres } from "../postgres.ts";
 import { soon } from "../fixtures/wait.ts";
 import { OUTAGE_AFTER } from "../../runtime/read/enrich.ts";
+import { UNANSWERED_MS } from "../../runtime/poll/quarantine.ts";
 import { PART } from "../../runtime/poll/records.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
@@ -301,6 +302,41 @@ describe("errors that are no record's fault", () => {
       "created a",
       "created b",
     ]);
+  });
+
+  it("count as tries once no request for a record has got an answer for a day, while its list did", async () => {
+    expect(UNANSWERED_MS).toBe(86_400_000);
+    const { bench, subscription, wrong } = await enriched("history", once);
+    const told = async () => (await changes(bench)).filter((event) => event.includes(" "));
+    const triesNow = async () => {
+      const { quarantine } = await bench.runtime.subscriptions.health(subscription);
+      return quarantine.records.map(({ tries }) => tries);
+    };
+    for (const id of ["a", "b"]) {
+      wrong.set(id, () => ({ status: 0 }));
+      bench.vendor.put(id);
+    }
+    await bench.poll(subscription);
+    const begun = bench.clock.now();
+    bench.clock.set(begun + UNANSWERED_MS - 2000);
+    await bench.poll(subscription);
+    expect(await triesNow()).toEqual([0, 0]);
+    // The vendor is down as a whole: nobody asks for records.
+    bench.vendor.refuses = (_, response) => {
+      response.destroy();
+      return true;
+    };
+    bench.clock.set(begun + 3 * UNANSWERED_MS);
+    for (let poll = 0; poll < 8; poll++) await bench.poll(subscription);
+    expect(await triesNow()).toEqual([0, 0]);
+    bench.vendor.refuses = () => false;
+    for (let poll = 1; poll < 5; poll++) {
+      await bench.poll(subscription);
+      expect(await triesNow()).toEqual([poll, poll]);
+    }
+    expect(await told()).toEqual([]);
+    await bench.poll(subscription);
+    expect((await told()).toSorted()).toEqual(["created a without: network", "created b without: network"]);
   });
 
   it.each([
