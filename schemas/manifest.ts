@@ -1047,6 +1047,10 @@ export interface SnapshotCursor {
    * The answer holds some of the records, such as the newest: what is not in it is not deleted. records.remember says for how long it is known.
    */
   partial?: boolean;
+  /**
+   * Of a partial answer: how old its records are at most. A longer time without a poll is reported as a gap.
+   */
+  reachesBack?: Duration;
 }
 /**
  * The same record in common terms.

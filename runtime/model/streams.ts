@@ -47,8 +47,11 @@ export interface Checkpoint extends Place {
   holds?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
-  /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
-  recovering: { value: unknown; sinceSeconds: number } | null;
+  /**
+   * When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds).
+   * `isBackfill`: no cursor has expired, and the list is read for who asked for what is there; increments go on where they were.
+   */
+  recovering: { value: unknown; sinceSeconds: number; isBackfill?: true } | null;
 }
 
 /** A page of a list: plain data. Null is the first. */

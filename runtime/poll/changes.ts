@@ -82,11 +82,23 @@ export class Comparison {
     return this.#quarantine.failedNow;
   }
 
+  /**
+   * Whether a record that was gone before it could be had leaves a gap: of facts such as a mail that came, no other read shows it,
+   * while a list of what there is shows the deletion of what is known.
+   */
+  isLost(hasGone: boolean): boolean {
+    const { definition } = this.#reading.compiled.cursor;
+    return (
+      hasGone && (definition.type === "sequence" || (definition.type === "snapshot" && definition.partial === true))
+    );
+  }
+
   /** Asks once more for records that could not be had in polls before, and commits what came of it. */
   async retryQuarantined(): Promise<void> {
-    for (const { listedBy, had, failed, released } of await this.#quarantine.retry(this.enricher)) {
+    for (const { listedBy, had, failed, released, hasGone } of await this.#quarantine.retry(this.enricher)) {
       // They are told as they would have been by the read that listed them.
-      const changes = await this.of(had, failed, RETRIED, listedBy, true, true);
+      const by = this.isLost(hasGone) ? { ...listedBy, lostUnread: true as const } : listedBy;
+      const changes = await this.of(had, failed, RETRIED, by, true, true);
       changes.quarantine.released.push(...released);
       await this.#reading.transaction((tx) => this.write(tx, changes, listedBy.startedAt));
     }
@@ -100,7 +112,7 @@ export class Comparison {
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy & Pick<Checkpoint, "holds">,
+    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread">>,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {

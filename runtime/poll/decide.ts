@@ -43,12 +43,14 @@ export async function decide(
   const tellsAll = backfilling(subscribers, joining).length > 0;
   const startedAt = now();
   const items = compiled.each && (await currentItems(reading, stream, compiled.each));
-  const isComplete =
-    isFirst ||
-    tellsAll ||
-    isToBeSettled(stream, startedAt, releasesDeletions) ||
-    isToBeVerified(stream, compiled.definition, startedAt);
-  const since = isComplete ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items);
+  const { baseline, recover } = compiled.cursor;
+  const goesOn =
+    !isFirst &&
+    !isToBeSettled(stream, startedAt, releasesDeletions) &&
+    !isToBeVerified(stream, compiled.definition, startedAt);
+  const increment = goesOn ? strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items) : null;
+  // Changes that only come one by one have no list of all there is, or one beside them.
+  const since = tellsAll && (!baseline || recover) ? null : increment;
   const checkpoint: Checkpoint = {
     complete: since === null,
     startedAt,
@@ -59,8 +61,11 @@ export async function decide(
     joining,
     recovering: null,
   };
-  const { baseline, recover } = compiled.cursor;
   if (since !== null || !baseline) return { checkpoint, plan: since ?? strategy.everything(startedAt) };
+  if (increment !== null) {
+    const recovering = { value: null, sinceSeconds: 0, isBackfill: true } as const;
+    return { checkpoint: { ...checkpoint, recovering }, plan: strategy.everything(startedAt) };
+  }
   // The number is taken before anything is listed: what arrives while the list is read is then read again, not missed.
   const response = await ask(source, baseline.request(source.scope));
   const notes = larger(null, baseline.from(response));

@@ -27,6 +27,8 @@ export interface Retried {
   failed: Failed[];
   /** Keys in the quarantine of what was had, or is gone. */
   released: string[];
+  /** Of one that is gone, nobody can tell any more what it was. */
+  hasGone: boolean;
 }
 
 /** Quarantined records that one poll tries again. */
@@ -67,10 +69,11 @@ export class Quarantine {
     for (const [i, { key, record: listed, listedBy }] of rows.entries()) {
       const outcome = outcomes[i];
       const id = JSON.stringify(listedBy);
-      const one = retried.get(id) ?? { listedBy, had: [], failed: [], released: [] };
+      const one = retried.get(id) ?? { listedBy, had: [], failed: [], released: [], hasGone: false };
       retried.set(id, one);
       if (outcome?.kind === "failed") one.failed.push({ listed, error: outcome.error });
       else if (outcome) one.released.push(key);
+      if (outcome?.kind === "gone") one.hasGone = true;
       if (outcome?.kind === "had") one.had.push({ listed, record: outcome.record });
     }
     return [...retried.values()];
@@ -117,7 +120,11 @@ export class Quarantine {
         stream: stream.id,
         key,
         record: listed,
-        listedBy: { ...listedAgain(before, hash, by), unansweredSince },
+        listedBy: {
+          ...listedAgain(before, hash, by),
+          unansweredSince,
+          after: (before?.listedBy ?? by).after ?? stream.lastSuccessAt,
+        },
         tries,
         setAside: isOver || (before?.setAside ?? false),
         error: failure,

@@ -61,7 +61,8 @@ export function isForgotten(
   { cursor, timestamp, definition: { records } }: CompiledStream,
   { startedAt, complete, recovering }: Pick<Checkpoint, "startedAt"> & Partial<Checkpoint>,
 ): boolean {
-  if (!complete || kind !== "created" || records.remember === undefined || recovering) return false;
+  const isRecent = recovering && !recovering.isBackfill;
+  if (!complete || kind !== "created" || records.remember === undefined || isRecent) return false;
   const time = timeMs((cursor.ofRecord[0] ?? timestamp)?.(raw));
   return time !== null && time < startedAt - durationMs(records.remember);
 }

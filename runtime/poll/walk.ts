@@ -75,7 +75,7 @@ export class Walk {
         // A later page may name the key of what this one shows alive as one that a record had before.
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
         const marks = (!meansNothing && !isOnlyPart) || isNamed;
-        if (part.hasGone) at = { ...at, lostUnread: true };
+        if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
         if (compared.isToVerify && !at.complete) at = { ...at, isToVerify: true };

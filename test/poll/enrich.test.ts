@@ -287,6 +287,40 @@ describe("a record that cannot be had", () => {
   });
 });
 
+describe("a record that is gone before it can be had", () => {
+  const gapsOf = async (bench: Bench) =>
+    (await bench.events()).flatMap(({ type, data }) => {
+      const { reason, from, to } = data as Record<string, string>;
+      return type === "stream.gap" ? [{ reason, from, to }] : [];
+    });
+
+  it("leaves a gap where nothing else shows it, also after it could not be had for a while", async () => {
+    const { bench, subscription, wrong } = await enriched("history", once);
+    const from = new Date(bench.clock.now()).toISOString();
+    wrong.set("a", SERVER_ERROR);
+    bench.vendor.put("a");
+    await bench.poll(subscription);
+    const to = new Date(bench.clock.now()).toISOString();
+    expect(await gapsOf(bench)).toEqual([]);
+    await bench.poll(subscription);
+    wrong.clear();
+    bench.vendor.items.delete("a");
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([{ reason: "gone_unread", from, to }]);
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([]);
+  });
+
+  it("leaves none where a list shows what is there: it was deleted, and so much is told", async () => {
+    const { bench, subscription, wrong } = await enriched("snapshot", {}, { before: ["a", "b"] });
+    wrong.set("a", () => ({ status: 404 }));
+    wrong.set("c", () => ({ status: 404 }));
+    bench.vendor.put("c");
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([]);
+  });
+});
+
 describe("errors that are no record's fault", () => {
   it("are no try of a record: with no connection the poll fails, and nothing is told for lack of it", async () => {
     const { bench, subscription, wrong } = await enriched("history", once);
