@@ -23,7 +23,11 @@ export function isToBeVerified(stream: StreamRecord, definition: Stream, now: nu
 }
 
 /** When everything is compared next, for a stream whose increments do not show all that is gone; milliseconds since the epoch. */
-export function verifiesAt({ id, lastSuccessAt, verifiedAt }: StreamRecord, definition: Stream): number | undefined {
+export function verifiesAt(
+  { id, lastSuccessAt, verifiedAt, nextPollAt }: StreamRecord,
+  definition: Stream,
+): number | undefined {
+  if (verifiedAt === 0) return nextPollAt ?? undefined;
   const every = verifyEvery(definition);
   if (every === undefined) return undefined;
   return nextRun({ everySeconds: durationMs(every) / 1000 }, id, verifiedAt ?? lastSuccessAt ?? 0);
