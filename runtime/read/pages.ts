@@ -127,14 +127,17 @@ async function answer(
   url: string | undefined,
   isFirst: boolean,
 ): Promise<VendorResponse | undefined> {
-  try {
-    return await ask(source, request, assignments, url);
-  } catch (error) {
-    if (!(error instanceof VendorError)) throw error;
-    // The list of an item that is deleted meanwhile is not found; in the middle of one, its page is not.
-    const isGone = each !== undefined && error.class === "notFound" && isFirst;
-    if (!isGone && !accept.includes(error.class)) throw error;
-    return undefined;
+  // The list of an item that is deleted meanwhile is not found, twice; in the middle of one, its page is not.
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      return await ask(source, request, assignments, url);
+    } catch (error) {
+      if (!(error instanceof VendorError)) throw error;
+      if (accept.includes(error.class)) return undefined;
+      const mayBeGone = each !== undefined && error.class === "notFound" && isFirst;
+      if (!mayBeGone) throw error;
+      if (isAgain) return undefined;
+    }
   }
 }
 

@@ -146,6 +146,7 @@ describe("Google Tasks", () => {
 
   it.each([
     ["answers that it is not found", "404"],
+    ["answers so when it is asked again, too", "404 twice"],
     ["is missing among the lists", "missing"],
     ["answers that a page of it is not found", "page"],
   ])("keeps the tasks of a list that once %s", async (_, fault) => {
@@ -155,6 +156,7 @@ describe("Google Tasks", () => {
     const notFound = { status: 404, body: { error: { code: 404, message: "Not found." } } };
     const faulty = {
       404: [{ path: "/lists/L2/tasks$", answer: notFound, times: 1 }],
+      "404 twice": [{ path: "/lists/L2/tasks$", answer: notFound, times: 2 }],
       missing: [
         { path: "/users/@me/lists$", answer: { status: 200, body: { items: [{ id: "L1", title: "L1" }] } }, times: 1 },
       ],
@@ -166,6 +168,16 @@ describe("Google Tasks", () => {
     const { faults } = await played([
       { answers: given, expect: [] },
       { answers: [...faulty, ...given], forwardSeconds: 8 * 86_400, expect: [] },
+      { answers: given, expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("knows the tasks of a list that once was not found in the first poll", async () => {
+    const given = answers({ L1: [{ id: "a" }], L2: [{ id: "b" }] });
+    const notFound = { status: 404, body: { error: { code: 404, message: "Not found." } } };
+    const { faults } = await played([
+      { answers: [{ path: "/lists/L2/tasks$", answer: notFound, times: 1 }, ...given], expect: [] },
       { answers: given, expect: [] },
     ]);
     expect(faults).toEqual([]);
