@@ -173,6 +173,26 @@ describe("Google Tasks", () => {
     expect(faults).toEqual([]);
   });
 
+  it("misses nothing that changed in a list while it was missing", async () => {
+    const changed = {
+      L1: [{ id: "a" }],
+      L2: [
+        { id: "b", minute: 10, title: "B" },
+        { id: "new", minute: 10 },
+      ],
+    };
+    const missing = { status: 200, body: { items: [{ id: "L1", title: "L1" }] } };
+    const { faults } = await played([
+      { answers: answers({ L1: [{ id: "a" }], L2: [{ id: "b" }, { id: "c" }] }), expect: [] },
+      {
+        answers: [{ path: "/users/@me/lists$", answer: missing, times: 1 }, ...answers(changed)],
+        expect: ["task.updated b", "task.created new", "task.deleted c"],
+      },
+      { answers: answers(changed), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
   it("knows the tasks of a list that once was not found in the first poll", async () => {
     const given = answers({ L1: [{ id: "a" }], L2: [{ id: "b" }] });
     const notFound = { status: 404, body: { error: { code: 404, message: "Not found." } } };
