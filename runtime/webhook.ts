@@ -21,6 +21,8 @@ export interface Change<
   backfill: boolean;
   /** The record in common terms. */
   resource?: Resource;
+  /** Why the record could not be put into common terms: then its resource has only type and id. */
+  resourceError?: { code: string; message: string };
   /** The record exactly as the vendor sent it; absent for a deletion the vendor does not describe. */
   record?: unknown;
 }

@@ -190,6 +190,19 @@ export interface RecordEventData {
   backfill: boolean;
   resource: EventResource;
   /**
+   * Why the record could not be put into common terms: resource then has only type and id, and record has everything.
+   */
+  resourceError?: {
+    /**
+     * Stable code.
+     */
+    code: string;
+    /**
+     * The reason, for people.
+     */
+    message: string;
+  };
+  /**
    * Exactly what the vendor sent; absent for a deletion the vendor does not describe.
    */
   record?: unknown;

@@ -618,6 +618,10 @@ export interface Stream {
     [k: string]: Jmespath;
   };
   /**
+   * JMESPath on the watched values: true when a record is over, and a complete read may list it or not. That one leaves it out is no deletion, and it stays known.
+   */
+  ended?: Jmespath;
+  /**
    * A record as the vendor sends it.
    */
   schema?: JsonSchema;
@@ -804,7 +808,7 @@ export interface Enrich {
    */
   when?: Jmespath;
   /**
-   * Only records that are not known yet, and not in a silent first poll; what is compared must then not depend on the answer.
+   * Only records that are not known yet, or whose watched values differ, and not in a silent first poll; what is compared must then not depend on the answer.
    */
   once?: boolean;
   /**
@@ -1043,6 +1047,10 @@ export interface SnapshotCursor {
    * The answer holds some of the records, such as the newest: what is not in it is not deleted. records.remember says for how long it is known.
    */
   partial?: boolean;
+  /**
+   * Of a partial answer: how old its records are at most. A longer time without a poll is reported as a gap.
+   */
+  reachesBack?: Duration;
 }
 /**
  * The same record in common terms.

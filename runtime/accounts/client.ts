@@ -22,7 +22,10 @@ export interface SendOptions {
   scopes?: readonly NeededScope[];
   /** Default "natural" for reads, "none" for writes. */
   idempotency?: Idempotency;
-  /** Default three more tries on `rateLimited`, `serverError`, `network` and `timeout`. */
+  /**
+   * Default three more tries on `rateLimited`, `serverError`, `network` and `timeout`; two for polls, which wait for a limit only
+   * when the vendor says for how long: the schedule tries again.
+   */
   retry?: { max: number; on: readonly ErrorClass[] };
   /** Milliseconds in which the last try begins; default 30 s. */
   withinMs?: number;
@@ -69,6 +72,7 @@ const codecs = () => import("../vendor/codecs/codecs.ts");
 
 const RETRIED: readonly ErrorClass[] = ["rateLimited", "serverError", "network", "timeout"];
 const DEFAULT_RETRY = { max: 3, on: RETRIED };
+const RETRY_OF_POLLS = { max: 2, on: RETRIED, namedLimits: true };
 const DEFAULT_WITHIN_MS = 30_000;
 /** For so long a row that was read is taken for the newest; milliseconds. */
 const FRESH_MS = 1_000;
@@ -105,7 +109,7 @@ export async function openClient(
       requireScopes(options.scopes ?? []);
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
       const response = await withRetry(() => conversation.attempt(encoded, options), {
-        ...(options.retry ?? DEFAULT_RETRY),
+        ...(options.retry ?? (options.scope === "action" ? DEFAULT_RETRY : RETRY_OF_POLLS)),
         idempotency: options.idempotency ?? (options.kind === "read" ? "natural" : "none"),
         withinMs: options.withinMs ?? DEFAULT_WITHIN_MS,
         baseMs: needs.retryBaseMs,

@@ -34,6 +34,8 @@ export interface CompiledRecords {
   readonly deleted: ((record: unknown) => boolean) | undefined;
   /** The watched values by name; null where the record has none. */
   readonly watch: ((record: unknown) => Record<string, unknown>) | undefined;
+  /** Whether a record with these watched values is over. */
+  readonly ended: ((watched: Record<string, unknown>) => boolean) | undefined;
   /** When the record last changed, as the vendor writes it. */
   readonly timestamp: ((record: unknown) => unknown) | undefined;
   /** When the record was created, as the vendor writes it. */
@@ -45,7 +47,14 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
   const timeOf = (name: "timestamp" | "createdAt"): CompiledRecords["timestamp"] => {
     if (records[name] === undefined) return undefined;
     const get = at.at(name).value(records[name], ROOTS.record, "record");
-    return (record) => get({ record });
+    // A record whose time cannot be read has none, and stops no other.
+    return (record) => {
+      try {
+        return get({ record });
+      } catch {
+        return undefined;
+      }
+    };
   };
   return {
     select: compileSelect({ ...records, isSingle }, at),
@@ -56,6 +65,7 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
     previousKeys: records.previousKeys === undefined ? undefined : compilePreviousKeys(records.previousKeys),
     deleted: undefined,
     watch: undefined,
+    ended: undefined,
     timestamp: timeOf("timestamp"),
     createdAt: timeOf("createdAt"),
   };

@@ -75,7 +75,7 @@ export function compileConnector(loaded: LoadedManifest): Connector {
 
 /** @throws HooklineError `invalid_expression` */
 export function compileStream(name: string, stream: Stream, at: Site): CompiledStream {
-  const { each, enrich, deleted, watch, resource } = stream;
+  const { each, enrich, deleted, watch, ended, resource } = stream;
   return {
     name,
     definition: stream,
@@ -87,6 +87,7 @@ export function compileStream(name: string, stream: Stream, at: Site): CompiledS
     requires: stream.requires && compileRequirement(stream.requires, at.at("requires")),
     deleted: deleted === undefined ? undefined : at.at("deleted").condition(deleted),
     watch: watch && compileWatch(watch, at.at("watch")),
+    ended: ended === undefined ? undefined : at.at("ended").condition(ended),
     resource: resource && compileResourceMap(resource, at.at("resource", "map")),
     enrich: enrich && compileEnrich(enrich, at.at("enrich")),
     ...compileReads(stream.cursor, stream.pagination, at),

@@ -2,12 +2,14 @@ import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import { count, nullable, text, time, value } from "./field.ts";
 import { Table, type RecordOf } from "./table.ts";
 
-/** A deletion that a page of an unfinished read reports. A later page may take it back. */
+/** A deletion or a rename that a page of an unfinished read reports. A later page may take it back. */
 export interface Gone {
-  /** What the vendor says of the deletion, where it says something. */
+  /** What the vendor says of the deletion, where it says something; of a rename, the record under its new key. */
   raw?: unknown;
   /** Key of the record it was merged into. */
   mergedInto?: string;
+  /** It is not gone, but has taken the place of the record with this key, unless that one still lives. */
+  renamedFrom?: string;
 }
 
 /** What is remembered of the records of a stream: enough to tell created from updated from deleted, and no more. */
@@ -20,10 +22,15 @@ const knownRecords = new Table(
     seen: time("When the read began that last saw it."),
     watched: nullable(value<Record<string, unknown>>({ description: "The watched values, by name." })),
     item: nullable(text("Key of the item in whose list it was last, where there are several lists.")),
-    gone: nullable(value<Gone>({ description: "What a page said of its deletion, until the read ends." })),
+    gone: nullable(
+      value<Gone>({ description: "What a page said of its deletion or its former key, until the read ends." }),
+    ),
   },
   ["stream", "key"],
 );
+
+/** In place of the time a record was last seen: of one that no read has to list any more. */
+export const SEEN_ALWAYS = Number.MAX_SAFE_INTEGER;
 
 /** What is known of one record of a stream. */
 export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream" | "gone"> & { gone?: Gone | null };
@@ -57,9 +64,13 @@ export async function knownAfter(sql: Sql, stream: number, afterKey: string, lim
   return knownRecords.all(sql, "where stream = ? and key > ? order by key limit ?", [stream, afterKey, limit]);
 }
 
-/** Up to `limit` records that a page of an unfinished read reports as deleted, and no later page as living. */
-export async function knownGone(sql: Sql, stream: number, limit: number): Promise<Known[]> {
-  return knownRecords.all(sql, "where stream = ? and gone is not null order by key limit ?", [stream, limit]);
+/**
+ * Up to `limit` records after a key, in the order of their keys, that a page of an unfinished read reports as deleted or renamed, and
+ * no later page as living.
+ */
+export async function knownGone(sql: Sql, stream: number, afterKey: string, limit: number): Promise<Known[]> {
+  const place = [stream, afterKey, limit];
+  return knownRecords.all(sql, "where stream = ? and key > ? and gone is not null order by key limit ?", place);
 }
 
 /** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from these keys. */
@@ -73,6 +84,22 @@ export async function countUnseen(
   const params: SqlValue[] = [stream, before, ...(except.length === 0 ? [] : [JSON.stringify(except)])];
   const counted = await sql.get<{ n: number }>(
     `select count(*) as n from known where stream = ? and seen < ?${others}`,
+    params,
+  );
+  return counted!.n;
+}
+
+/** Of how many lists records are known that a read since `since` (milliseconds since the epoch) has seen, or that have these keys. */
+export async function countLists(
+  sql: Sql,
+  stream: number,
+  since: number,
+  listed: readonly string[] = [],
+): Promise<number> {
+  const keys = listed.length === 0 ? "" : ` or ${sql.oneOf("key")}`;
+  const params: SqlValue[] = [stream, since, ...(listed.length === 0 ? [] : [JSON.stringify(listed)])];
+  const counted = await sql.get<{ n: number }>(
+    `select count(distinct item) as n from known where stream = ? and (seen >= ?${keys})`,
     params,
   );
   return counted!.n;

@@ -15,6 +15,10 @@ export interface ListedBy {
   startedAt: number;
   /** Subscriptions whose first read it was. */
   joining: string[];
+  /** When the read before it had succeeded last; null for the first, milliseconds since the epoch. */
+  after?: number | null | undefined;
+  /** Since when requests for it have got no answer at all, as those for others beside it; milliseconds since the epoch. */
+  unansweredSince?: number | undefined;
 }
 
 /** Records that were listed and could not be had: they are tried again, or set aside, while the others go on. */

@@ -39,14 +39,19 @@ export interface Checkpoint extends Place {
   done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** Only a complete read tells what became of a record that a page reports as deleted. */
+  isToVerify?: true;
   /** A record was listed, and gone before the request that would have told what it was. */
   lostUnread?: true;
   /** Pages so far reported deletions; they count once the last page has not taken them back. */
   holds?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
-  /** When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds). */
-  recovering: { value: unknown; sinceSeconds: number } | null;
+  /**
+   * When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds).
+   * `isBackfill`: no cursor has expired, and the list is read for who asked for what is there; increments go on where they were.
+   */
+  recovering: { value: unknown; sinceSeconds: number; isBackfill?: true } | null;
 }
 
 /** A page of a list: plain data. Null is the first. */
@@ -112,7 +117,9 @@ export const streams = new Table("streams", {
   quarantined: count("How many of its records could not be had, and are tried again or set aside."),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
   refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),
-  verifiedAt: nullable(time("When the last complete read began that was compared with what was known.")),
+  verifiedAt: nullable(
+    time("When the last complete read began that was compared with what was known; 0 when the next read is to be one."),
+  ),
   expectedSince: time(
     "Since when it is to be read: it has a subscription, which is not paused, and its connection works.",
   ),

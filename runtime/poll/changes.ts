@@ -1,13 +1,14 @@
-import { forget, knownByKeys, markSeen, remember } from "../model/known.ts";
+import { DAY } from "../core/time.ts";
+import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
-import { raiseSequence } from "../model/streams.ts";
+import { raiseSequence, type Checkpoint } from "../model/streams.ts";
 import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { diffPage, keysOf, type Difference } from "./diff.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
-import { withoutMoves } from "./moves.ts";
+import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
 import { isForgotten } from "./verify.ts";
@@ -29,6 +30,8 @@ export interface PartChanges extends Changes {
   keys: string[];
   /** One of them has no key. */
   hasUnkeyed: boolean;
+  /** Whether only a complete read tells what became of one of them. */
+  isToVerify: boolean;
 }
 
 const NO_DIFFERENCE: Changes["difference"] = { remembered: [], unchanged: [], forgotten: [], created: 0, holds: false };
@@ -51,6 +54,9 @@ export function isAnything({ difference, events, quarantine: { held, released } 
   const { remembered, forgotten } = difference;
   return remembered.length + forgotten.length + events.length + held.length + released.length > 0;
 }
+
+/** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
+const MARKED_EVERY_MS = DAY / 2;
 
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
@@ -76,11 +82,23 @@ export class Comparison {
     return this.#quarantine.failedNow;
   }
 
+  /**
+   * Whether a record that was gone before it could be had leaves a gap: of facts such as a mail that came, no other read shows it,
+   * while a list of what there is shows the deletion of what is known.
+   */
+  isLost(hasGone: boolean): boolean {
+    const { definition } = this.#reading.compiled.cursor;
+    return (
+      hasGone && (definition.type === "sequence" || (definition.type === "snapshot" && definition.partial === true))
+    );
+  }
+
   /** Asks once more for records that could not be had in polls before, and commits what came of it. */
   async retryQuarantined(): Promise<void> {
-    for (const { listedBy, had, failed, released } of await this.#quarantine.retry(this.enricher)) {
+    for (const { listedBy, had, failed, released, hasGone } of await this.#quarantine.retry(this.enricher)) {
       // They are told as they would have been by the read that listed them.
-      const changes = await this.of(had, failed, RETRIED, listedBy, true, true);
+      const by = this.isLost(hasGone) ? { ...listedBy, lostUnread: true as const } : listedBy;
+      const changes = await this.of(had, failed, RETRIED, by, true, true);
       changes.quarantine.released.push(...released);
       await this.#reading.transaction((tx) => this.write(tx, changes, listedBy.startedAt));
     }
@@ -88,25 +106,25 @@ export class Comparison {
 
   /**
    * What records change, and the events that follow. `marks`: those that are as they were known are marked as seen; `isEnd`: no
-   * later page can take back what they say.
+   * later page can take back what they say. Where pages before hold something, all of it is settled together.
    */
   async of(
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy,
+    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread">>,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
-    const { db, compiled, stream } = this.#reading;
+    const { compiled } = this.#reading;
     const failed = [...notHad];
     const read = keyed(this.#reading, had, failed, response);
     const isOffline = isUnanswered(this.enricher, notHad);
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
     const page = [...read, ...quarantine.told];
-    const known = await knownByKeys(db, stream.id, [...page.flatMap(keysOf), ...quarantine.keys]);
+    const known = await this.#known([...page.flatMap(keysOf), ...quarantine.keys]);
     const polled = compiled.each ? withoutMoves(page, known) : page;
-    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd);
+    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd && !by.holds);
     const changes = all.filter((change) => !isForgotten(change, compiled, by));
     const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
     difference.unchanged.push(...old);
@@ -118,7 +136,7 @@ export class Comparison {
     const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
-    if (!marks && compiled.definition.records.remember === undefined) difference.unchanged = [];
+    if (!marks) difference.unchanged = difference.unchanged.filter((key) => this.#isToMark(known.get(key), by));
     const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
     return {
       difference,
@@ -131,7 +149,24 @@ export class Comparison {
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
       hasUnkeyed,
+      isToVerify: compiled.each !== undefined && mayBeGone(page, known, compiled),
     };
+  }
+
+  /** What is known of these keys, and of those that they seem to have had before. */
+  async #known(keys: readonly string[]): Promise<Map<string, Known>> {
+    const { db, stream } = this.#reading;
+    const known = await knownByKeys(db, stream.id, keys);
+    const before = [...known.values()].flatMap(({ gone }) => gone?.renamedFrom ?? []);
+    for (const [key, one] of await knownByKeys(db, stream.id, before)) known.set(key, one);
+    return known;
+  }
+
+  /** Whether a record that is as it was is marked all the same, so as not to be forgotten. */
+  #isToMark(known: Known | undefined, { startedAt }: ListedBy): boolean {
+    const { definition, cursor } = this.#reading.compiled;
+    if (definition.records.remember !== undefined) return true;
+    return cursor.definition.type === "window" && (known?.seen ?? 0) < startedAt - MARKED_EVERY_MS;
   }
 
   /** `seen`: when the read began that listed the records. */

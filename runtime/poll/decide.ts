@@ -8,7 +8,7 @@ import { ask } from "../read/fetch.ts";
 import { itemsOf } from "../read/pages.ts";
 import { isToBeSettled } from "./doubt.ts";
 import { backfilling, type ReadOnlyReading } from "./reading.ts";
-import { isToBeVerified } from "./verify.ts";
+import { isOutdated, isToBeVerified } from "./verify.ts";
 
 /** What a read is going to do. */
 export interface Decision {
@@ -43,12 +43,14 @@ export async function decide(
   const tellsAll = backfilling(subscribers, joining).length > 0;
   const startedAt = now();
   const items = compiled.each && (await currentItems(reading, stream, compiled.each));
-  const isComplete =
-    isFirst ||
-    tellsAll ||
-    isToBeSettled(stream, startedAt, releasesDeletions) ||
-    isToBeVerified(stream, compiled.definition, startedAt);
-  const since = isComplete ? null : strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items);
+  const { baseline, recover } = compiled.cursor;
+  const goesOn =
+    !isFirst &&
+    !isToBeSettled(stream, startedAt, releasesDeletions) &&
+    !isToBeVerified(stream, compiled.definition, startedAt);
+  const increment = goesOn ? strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items) : null;
+  // Changes that only come one by one have no list of all there is, or one beside them.
+  const since = tellsAll && (!baseline || recover) ? null : increment;
   const checkpoint: Checkpoint = {
     complete: since === null,
     startedAt,
@@ -59,8 +61,11 @@ export async function decide(
     joining,
     recovering: null,
   };
-  const { baseline, recover } = compiled.cursor;
   if (since !== null || !baseline) return { checkpoint, plan: since ?? strategy.everything(startedAt) };
+  if (increment !== null) {
+    const recovering = { value: null, sinceSeconds: 0, isBackfill: true } as const;
+    return { checkpoint: { ...checkpoint, recovering }, plan: strategy.everything(startedAt) };
+  }
   // The number is taken before anything is listed: what arrives while the list is read is then read again, not missed.
   const response = await ask(source, baseline.request(source.scope));
   const notes = larger(null, baseline.from(response));
@@ -70,9 +75,18 @@ export async function decide(
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };
 }
 
-/** A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more. */
-export function resume(checkpoint: Checkpoint, stream: StreamRecord, strategy: CursorStrategy): Decision | null {
+/**
+ * A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more, or too much
+ * time has passed.
+ */
+export function resume(
+  checkpoint: Checkpoint,
+  stream: StreamRecord,
+  strategy: CursorStrategy,
+  { compiled, now }: Pick<ReadOnlyReading, "compiled" | "now">,
+): Decision | null {
   const { complete, startedAt, each } = checkpoint;
+  if (isOutdated(checkpoint, stream, compiled.definition, now())) return null;
   if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
   const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
   return plan && { checkpoint, plan };

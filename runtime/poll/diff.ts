@@ -38,7 +38,8 @@ export interface Difference {
 
 /**
  * Compares a page with what is known; `seen` is when the read began. What one page says of a record, a later page may put in
- * another light: before the last page a deletion is held, so that the record can still turn up, under its key or another.
+ * another light: before the last page a deletion is held, so that the record can still turn up, under its key or another, and so is
+ * a rename, since the old key can still turn up as well.
  */
 export function diffPage(
   records: readonly PolledRecord[],
@@ -54,8 +55,8 @@ export function diffPage(
     created: 0,
     holds: false,
   };
-  const page = lastOfEachKey(records);
-  const heirs = heirsOf(page, known);
+  const page = lastOfEachKey(records, known);
+  const heirs = heirsOf(page, known, seen);
   const remove = (before: Known | undefined, gone: Gone): void => {
     if (!before) return;
     const { key } = before;
@@ -70,9 +71,11 @@ export function diffPage(
   };
   for (const record of page.values()) {
     const { key, raw, version, watched, former } = record;
-    const itself = known.get(key) ?? known.get(former?.key ?? key);
+    const found = known.get(key) ?? known.get(former?.key ?? key);
+    const itself = isRenamed(found) ? undefined : found;
     if (record.deleted) {
       if (heirs.has(key)) continue;
+      if (isRenamed(found)) difference.forgotten.push(found.key);
       remove(itself, { raw });
       // Renamed and deleted between two reads: it is known by its old key.
       for (const old of record.previousKeys) if (!heirs.has(old) && !page.has(old)) remove(known.get(old), {});
@@ -88,6 +91,11 @@ export function diffPage(
     const previous = before?.watched ?? {};
     const changes = watchedChanges(previous, watched);
     const now: Known = { key, version, seen, watched, item: record.item };
+    if (renamedFrom !== undefined && !isLast) {
+      difference.remembered.push({ ...now, gone: { raw, renamedFrom } });
+      difference.holds = true;
+      continue;
+    }
     if (!before) {
       difference.created++;
       difference.changes.push({ kind: "created", key, version, raw, changes, previous });
@@ -119,32 +127,77 @@ export function deletionOf({ key, version, watched, gone }: Known): Change {
   return { kind: "deleted", key, version, ...gone, changes: {}, previous: watched ?? {} };
 }
 
-/** Which record of a page has taken the place of a known one: the first that names its key, unless the page shows both alive. */
-function heirsOf(page: ReadonlyMap<string, PolledRecord>, known: ReadonlyMap<string, Known>): Map<string, string> {
+/** The changes of records whose rename was held, now that the read that began at `seen` has shown which old keys still live. */
+export function settleRenames(
+  held: readonly Known[],
+  known: ReadonlyMap<string, Known>,
+  seen: number,
+): Pick<Difference, "changes" | "remembered" | "forgotten"> {
+  const settled: Pick<Difference, "changes" | "remembered" | "forgotten"> = {
+    changes: [],
+    remembered: [],
+    forgotten: [],
+  };
+  const taken = new Set<string>();
+  for (const record of held) {
+    const { key, version, watched, gone } = record;
+    const { raw, renamedFrom: old } = gone!;
+    const before = taken.has(old!) || livesOn(known.get(old!), seen) ? undefined : known.get(old!);
+    const previous = before?.watched ?? {};
+    const change = { key, version, raw, changes: watchedChanges(previous, watched), previous };
+    settled.remembered.push({ ...record, gone: null });
+    if (before) {
+      taken.add(before.key);
+      settled.forgotten.push(before.key);
+      settled.changes.push({ kind: "updated", ...change, previousKeys: [before.key] });
+    } else settled.changes.push({ kind: "created", ...change });
+  }
+  return settled;
+}
+
+/** Whether a rename of a record is held until the read ends. */
+export function isRenamed(known: Known | undefined): known is Known {
+  return known?.gone?.renamedFrom !== undefined;
+}
+
+/** Whether the read that began at `seen` has shown a record alive, on a page before. */
+const livesOn = (known: Known | undefined, seen: number): boolean => known?.seen === seen && !known.gone;
+
+/** Which record has taken the place of a known one: the first that names its key, unless both are shown alive. */
+function heirsOf(
+  page: ReadonlyMap<string, PolledRecord>,
+  known: ReadonlyMap<string, Known>,
+  seen: number,
+): Map<string, string> {
   const heirs = new Map<string, string>();
   for (const { key, deleted, previousKeys } of page.values()) {
     if (deleted) continue;
     for (const old of previousKeys) {
-      const isAlive = page.get(old)?.deleted === false;
+      const shown = page.get(old);
+      const isAlive = shown ? !shown.deleted : livesOn(known.get(old), seen);
       if (!isAlive && known.has(old) && !heirs.has(old)) heirs.set(old, key);
     }
   }
   return heirs;
 }
 
-/** A page may hold a record twice, when it changed while the list was made: the later one counts, with all keys it had before. */
-function lastOfEachKey(records: readonly PolledRecord[]): Map<string, PolledRecord> {
+/**
+ * A record may be there twice, when it changed while the list was made: the later one counts, with all keys it had before, those of a
+ * rename that is held included.
+ */
+function lastOfEachKey(records: readonly PolledRecord[], known: ReadonlyMap<string, Known>): Map<string, PolledRecord> {
   const last = new Map<string, PolledRecord>();
   for (const record of records) {
-    const earlier = last.get(record.key)?.previousKeys ?? [];
+    const earlier = last.get(record.key)?.previousKeys ?? known.get(record.key)?.gone?.renamedFrom ?? [];
     const previousKeys =
-      earlier.length === 0 ? record.previousKeys : [...new Set([...earlier, ...record.previousKeys])];
+      earlier.length === 0 ? record.previousKeys : [...new Set([earlier, record.previousKeys].flat())];
     last.set(record.key, { ...record, previousKeys });
   }
   return last;
 }
 
-function watchedChanges(
+/** Watched values that differ. */
+export function watchedChanges(
   before: Record<string, unknown>,
   after: Record<string, unknown> | null,
 ): Record<string, WatchedChange> {

@@ -1,7 +1,6 @@
 import type { Cursor } from "../../schemas/manifest.ts";
-import { countUnseen } from "../model/known.ts";
+import { countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
-import type { ReadPlan } from "../read/cursors.ts";
 import type { Reading } from "./reading.ts";
 
 /** Up to so many missing records are believed at once, as long as one record is left. */
@@ -29,29 +28,32 @@ export interface Missing {
   /** When the read began. */
   startedAt: number;
   now: number;
-  absence: ReadPlan["absence"];
   /** Records that were known before and are listed. */
   kept: number;
   /** Records that were known before and are not. */
   missing: number;
   /** Of these, how many the doubted read before did not list either. */
   confirmed: number;
+  /** Lists of which records were known, and none is listed; 0 where a stream is one list. */
+  emptied: number;
+  /** Of these, how many the doubted read before did not list anything of either. */
+  confirmedEmptied: number;
   /** Whether held deletions are believed in the end. */
   releases: boolean;
 }
 
 /**
  * Judges the absences of a complete read. An empty or halved answer is more often a fault of the vendor than of the account: what
- * would take away everything, or much, is read twice; what would take away most is held.
+ * would take away everything, all of one of several lists, or much, is read twice; what would take away most is held.
  */
 export function judge(facts: Missing): Verdict {
-  const { stream, missing, confirmed, kept, now, startedAt } = facts;
+  const { stream, missing, confirmed, kept, emptied, now, startedAt } = facts;
   const { doubt, deletionsAcceptedAt } = stream;
   const all = kept + missing;
   const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
   const isDoubtful = (count: number): boolean =>
     count > 0 && ((count === missing && kept === 0) || isMuch(count, DOUBTED_SHARE));
-  if (!isDoubtful(missing)) return { kind: "believed" };
+  if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
   const again = (since: number): Verdict => ({
     kind: "doubted",
     doubt: { since, missing, known: all, isHeld: false },
@@ -62,8 +64,9 @@ export function judge(facts: Missing): Verdict {
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
   const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
-  if (!isConfirmed || isDoubtful(missing - confirmed)) return again(startedAt);
-  if (facts.absence !== "deleted" || !isMuch(missing, HELD_SHARE)) return { kind: "believed" };
+  const isNew = isDoubtful(missing - confirmed) || emptied > facts.confirmedEmptied;
+  if (!isConfirmed || isNew) return again(startedAt);
+  if (!isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
   return { kind: "held", doubt: { since: doubt.since, missing, known: all, isHeld: true } };
@@ -81,18 +84,21 @@ export async function judgeAbsences(
   { db, now, log, compiled, releasesDeletions: releases }: Reading,
   stream: StreamRecord,
   { startedAt, created = 0 }: Checkpoint,
-  { absence }: ReadPlan,
   listed: ReadonlySet<string> | undefined,
 ): Promise<Verdict> {
   const { id, doubt } = stream;
   // A record asked for by its id is absent only when the vendor has said so.
   if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
   const except = listed && [...listed];
-  const missing = await countUnseen(db, id, except ? Number.MAX_SAFE_INTEGER : startedAt, except);
-  const kept = (await countUnseen(db, id, Number.MAX_SAFE_INTEGER)) - missing - created;
+  const missing = await countUnseen(db, id, except ? SEEN_ALWAYS : startedAt, except);
+  const kept = (await countUnseen(db, id, SEEN_ALWAYS)) - missing - created;
   // A read that settles a doubt marks what it lists.
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
-  const verdict = judge({ stream, startedAt, kept, missing, confirmed, absence, releases, now: now() });
+  const lists = compiled.each ? await countLists(db, id, 0) : 0;
+  const emptied = lists === 0 ? 0 : lists - (await countLists(db, id, except ? SEEN_ALWAYS : startedAt, except));
+  const confirmedEmptied = emptied === 0 || doubt === null ? 0 : lists - (await countLists(db, id, doubt.since));
+  const counts = { kept, missing, confirmed, emptied, confirmedEmptied };
+  const verdict = judge({ stream, startedAt, ...counts, releases, now: now() });
   if (verdict.kind !== "believed") {
     const { connection, stream: name } = stream;
     const facts = { connection, stream: name, verdict: verdict.kind, missing, kept };

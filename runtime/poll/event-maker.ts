@@ -96,13 +96,14 @@ export class EventMaker {
   gaps(at: ReadFacts, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
     if (at.mode === "baseline" || reason === undefined) return [];
     const { connector, compiled, stream, now } = this.#reading;
-    const gap = { from: stream.lastSuccessAt, to: at.startedAt, reason };
+    const { after: from = stream.lastSuccessAt, startedAt: to } = at;
+    const gap = { from: from && Math.min(from, to), to, reason };
     return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 
   /** A complete read that could not look for what is gone is the last for long, but for a stream that is always read as a whole. */
   #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: ReadFacts): Gap["reason"] | undefined {
-    if (recovering) return "cursor_expired";
+    if (recovering && !recovering.isBackfill) return "cursor_expired";
     if (lostUnread) return "gone_unread";
     const { type } = this.#reading.compiled.cursor.definition;
     return hasUnkeyed && complete && type !== "snapshot" && type !== "window" ? "without_key" : undefined;

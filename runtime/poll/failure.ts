@@ -4,7 +4,7 @@ import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { Pace } from "./pace.ts";
 
-/** Milliseconds before the second try, spread apart. */
+/** Milliseconds before the second try at least, spread apart; the schedule is what counts where it asks later. */
 export const SHORTEST_RETRY = 15_000;
 /** Milliseconds that no pause exceeds, spread apart, unless the schedule's own interval is longer. */
 export const LONGEST_RETRY = 3_600_000;
@@ -35,7 +35,10 @@ export interface FailureFacts {
   random: () => number;
 }
 
-/** What a poll that threw an error leaves of the stream, and when it is tried again. */
+/**
+ * What a poll that threw an error leaves of the stream, and when it is tried again: no earlier than the schedule asks for it, and less
+ * and less often.
+ */
 export function failureOf(error: unknown, current: StreamRecord, facts: FailureFacts): Failure {
   const { now, planned, pace, random } = facts;
   const isLimit = isLimited(error);
@@ -43,7 +46,7 @@ export function failureOf(error: unknown, current: StreamRecord, facts: FailureF
   const consecutiveErrors = (hasProgressed ? 0 : current.consecutiveErrors) + (isLimit ? 0 : 1);
   const longestMs = Math.max(planned - now, LONGEST_RETRY);
   const retryAt = (): number =>
-    now + backoff(consecutiveErrors, { firstMs: SHORTEST_RETRY, longestMs, spread: SPREAD, random });
+    Math.max(planned, now + backoff(consecutiveErrors, { firstMs: SHORTEST_RETRY, longestMs, spread: SPREAD, random }));
   const isRevoked = error instanceof HooklineError && error.code === "reauth_required";
   const lastError: StreamError = {
     code: error instanceof HooklineError ? error.code : "internal",

@@ -15,6 +15,7 @@ import type { JsonOf } from "../model/field.ts";
 import type { Clock } from "../core/clock.ts";
 import { DAY, isoTime } from "../core/time.ts";
 import type { Connector } from "../manifest/connector.ts";
+import { heldError } from "./doubt.ts";
 import { causeOf, paceOf, type Pace } from "./pace.ts";
 import { schedulesOf } from "./subscriber.ts";
 
@@ -47,6 +48,15 @@ const quarantinedFields = {
   }),
   failedAt: timeSchema("When it was last asked for."),
 };
+
+/** Records that are missing, and not believed to be deleted yet. */
+interface MissingView {
+  state: "readAgain" | "held";
+  missing: number;
+  known: number;
+  since: string;
+  message: string;
+}
 
 interface QuarantinedView {
   key: string;
@@ -85,6 +95,23 @@ const fields = {
         `Those that failed last, ${MOST_QUARANTINED} at most.`,
       ),
     }),
+  ),
+  missing: nullable(
+    value<MissingView>(
+      object(
+        "Records that a complete read no longer lists, and that are not reported as deleted yet; null while there are none.",
+        {
+          state: oneOfSchema(
+            ["readAgain", "held"],
+            "readAgain: another read, a minute later at the earliest, is to agree first; held: that it did, and so much is missing that a person decides.",
+          ),
+          missing: countSchema("How many records are missing."),
+          known: countSchema("Of how many."),
+          since: timeSchema("When the read began that missed them first."),
+          message: textSchema("What comes next, for people."),
+        },
+      ),
+    ),
   ),
   quietSince: nullable(
     time(
@@ -158,6 +185,7 @@ export function healthOf({
     lastError: show(lastError),
     cause: show(cause()),
     cursorAge: cursorAt === null ? null : Math.max(0, Math.round((now - cursorAt) / 1000)),
+    missing: isWanted ? missingOf(stream) : null,
     quietSince: isPolled && now < pace.namedAt ? isoTime(quietSince(stream, now)) : null,
     quarantine: { count: stream.quarantined, records: quarantined.map(view) },
   };
@@ -177,6 +205,14 @@ export function lagSecondsOf(
 }
 
 const lagSeconds = ({ dueAt }: Pace, now: number): number => Math.max(0, Math.round((now - dueAt) / 1000));
+
+function missingOf({ doubt }: StreamRecord): MissingView | null {
+  if (doubt === null) return null;
+  const { missing, known, since, isHeld } = doubt;
+  const again = `${missing} of ${known} records are no longer listed. They are reported as deleted once another read agrees`;
+  const message = isHeld ? heldError(doubt).message : again;
+  return { state: isHeld ? "held" : "readAgain", missing, known, since: isoTime(since), message };
+}
 
 function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {
   return { key, state: setAside ? "setAside" : "retrying", tries, error, failedAt: isoTime(failedAt) };

@@ -1,10 +1,11 @@
 import type { Change as TriggerChange } from "../../schemas/manifest.ts";
 import type { Fact } from "../core/ids.ts";
 import type { Log } from "../core/log.ts";
-import type { CompiledStream } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import type { NewEvent } from "../model/events.ts";
+import type { RecordFailure } from "../model/quarantine.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
+import { describeFailure } from "../read/enrich.ts";
 import type { Change } from "./diff.ts";
 import type { Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -25,14 +26,15 @@ export function eventsOf(
   reading: Reading,
   backfill: boolean,
 ): Draft[] {
-  const { connector, user, compiled, log } = reading;
+  const { connector, user, log } = reading;
   const { id, connection } = reading.stream;
   const at = reading.now();
-  let resource: unknown;
+  let told: Told | undefined;
   const events: Draft[] = [];
   for (const { subscription, trigger, where } of subscribers) {
     if (!concerns(trigger.on, change, backfill)) continue;
-    resource ??= resourceOf(change, compiled);
+    told ??= toldOf(change, reading);
+    const { resource } = told;
     if (trigger.where ?? where) {
       const scope = { record: change.raw ?? null, resource, previous: change.previous, input: subscription.input };
       if (!holds(trigger.where, scope, subscription, log) || !holds(where, scope, subscription, log)) continue;
@@ -65,7 +67,7 @@ export function eventsOf(
         ...(change.previousKeys && { previousKeys: change.previousKeys }),
         ...(change.mergedInto !== undefined && { mergedInto: change.mergedInto }),
         backfill,
-        resource,
+        ...told,
         ...(change.raw === undefined ? {} : { record: change.raw }),
       },
       target: { endpoint: subscription.endpoint ?? undefined, flow: subscription.flow ?? undefined },
@@ -103,8 +105,20 @@ function concerns(on: TriggerChange, change: Change, backfill: boolean): boolean
   return ("added" in on ? watched.added : watched.removed).length > 0;
 }
 
-function resourceOf(change: Change, stream: CompiledStream): unknown {
-  const mapped = change.raw === undefined ? undefined : stream.resource?.map(change.raw);
-  if (mapped !== undefined) return mapped;
-  return { type: stream.resource?.type ?? "record", id: change.key };
+/** The common terms of a record, as an event has them. */
+interface Told {
+  resource: unknown;
+  /** Why the record could not be put into them; then its resource has only type and id. */
+  resourceError?: RecordFailure;
+}
+
+/** One record that the manifest's mapping cannot read is told all the same, and stops no other. */
+function toldOf({ key, raw }: Change, { compiled: { resource: mapping }, stream, log }: Reading): Told {
+  const bare = { type: mapping?.type ?? "record", id: key };
+  try {
+    return { resource: (raw === undefined ? undefined : mapping?.map(raw)) ?? bare };
+  } catch (error) {
+    log.warn({ stream: stream.id, key, err: error }, "a record cannot be put into common terms; it is told without");
+    return { resource: bare, resourceError: describeFailure(error as Error) };
+  }
 }

@@ -4,9 +4,9 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { recoveredEvent } from "../model/operational.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
-import { causeOf, LATE_MS, LEAST_MS, paceOf } from "./pace.ts";
+import { causeOf, LATE_MS, LEAST_MS, NAMED_AFTER, paceOf } from "./pace.ts";
 import { degradedBy, gapOf, type Report } from "./report.ts";
-import type { Schedule } from "./schedule.ts";
+import { runAfter, type Schedule } from "./schedule.ts";
 
 /** What is reported, and to whom. */
 export interface News {
@@ -53,19 +53,27 @@ function stallOf({ before, subscriptions, schedules, begunAt: now, startedAt, cl
 }
 
 /** After a stall that was longer than the vendor keeps changes, some may have come and gone. */
-function gapsOf({ before, read, subscriptions, compiled, begunAt }: ReadFacts): News[] {
+function gapsOf({ before, read, subscriptions, compiled, schedules, begunAt }: ReadFacts): News[] {
   const from = before.lastSuccessAt;
   const to = read.cursorAt ?? begunAt;
-  const isLost = from !== null && to - from >= keptFor(compiled);
+  const isLost = from !== null && (to - from >= keptFor(compiled) || isPassed(from, to));
+  /** Whether a window has moved past things that no read has seen; one that its schedule is too slow for is no stall. */
+  function isPassed(from: number, to: number): boolean {
+    const span = compiled.cursor.span?.({ input: before.input });
+    if (!span || schedules.length === 0) return false;
+    return to - from > (span.ahead + span.behind) * 1000 && to > runAfter(schedules, before.id, from, NAMED_AFTER);
+  }
   // A new baseline has been reported already.
   if (!isLost || read.baselinedAt !== before.baselinedAt) return [];
   const recipients = subscriptions.filter(({ backfill }) => backfill === "done");
   return news(recipients, gapOf({ from, to, reason: "stalled" }));
 }
 
-/** Milliseconds for which the vendor keeps what has changed, where the stream says so. */
+/** Milliseconds for which the vendor keeps, or lists, what has changed, where the stream says so. */
 function keptFor({ definition: { cursor, tombstones } }: CompiledStream): number {
-  const spans = [cursor.type === "syncToken" ? cursor.maxAge : undefined, tombstones];
+  const kept =
+    cursor.type === "syncToken" ? cursor.maxAge : cursor.type === "snapshot" ? cursor.reachesBack : undefined;
+  const spans = [kept, tombstones];
   return Math.min(...spans.flatMap((span) => (span === undefined ? [] : [durationMs(span)])));
 }
 

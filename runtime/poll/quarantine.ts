@@ -1,3 +1,4 @@
+import { DAY } from "../core/time.ts";
 import { quarantinedByKeys, quarantinedToRetry, type ListedBy, type QuarantinedRecord } from "../model/quarantine.ts";
 import { concernsAll, describeFailure, withoutEnrichment, type Enricher } from "../read/enrich.ts";
 import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
@@ -26,10 +27,17 @@ export interface Retried {
   failed: Failed[];
   /** Keys in the quarantine of what was had, or is gone. */
   released: string[];
+  /** Of one that is gone, nobody can tell any more what it was. */
+  hasGone: boolean;
 }
 
 /** Quarantined records that one poll tries again. */
 const MOST_RETRIED = 50;
+/**
+ * Failures without any answer are no tries of a record, since it may be the vendor that is down; unless they have gone on for so long,
+ * milliseconds, while the list did answer.
+ */
+export const UNANSWERED_MS = DAY;
 /** For records that cannot be read, where nothing is asked for that they could be told without. */
 const UNREADABLE = { tries: 3, isTold: false };
 
@@ -61,10 +69,11 @@ export class Quarantine {
     for (const [i, { key, record: listed, listedBy }] of rows.entries()) {
       const outcome = outcomes[i];
       const id = JSON.stringify(listedBy);
-      const one = retried.get(id) ?? { listedBy, had: [], failed: [], released: [] };
+      const one = retried.get(id) ?? { listedBy, had: [], failed: [], released: [], hasGone: false };
       retried.set(id, one);
       if (outcome?.kind === "failed") one.failed.push({ listed, error: outcome.error });
       else if (outcome) one.released.push(key);
+      if (outcome?.kind === "gone") one.hasGone = true;
       if (outcome?.kind === "had") one.had.push({ listed, record: outcome.record });
     }
     return [...retried.values()];
@@ -89,7 +98,9 @@ export class Quarantine {
       const key = rowKeyOf(listed);
       const before = rows.get(key);
       const hash = hashOf(listed);
-      const isCounted = counts && !this.failedNow.has(hash);
+      const unansweredSince = counts ? undefined : (before?.listedBy.unansweredSince ?? now());
+      const isDown = unansweredSince !== undefined && now() - unansweredSince < UNANSWERED_MS;
+      const isCounted = !isDown && !this.failedNow.has(hash);
       this.failedNow.set(hash, error);
       const failure = describeFailure(error);
       const tries = (before?.tries ?? 0) + (isCounted ? 1 : 0);
@@ -109,7 +120,11 @@ export class Quarantine {
         stream: stream.id,
         key,
         record: listed,
-        listedBy: listedAgain(before, hash, by),
+        listedBy: {
+          ...listedAgain(before, hash, by),
+          unansweredSince,
+          after: (before?.listedBy ?? by).after ?? stream.lastSuccessAt,
+        },
         tries,
         setAside: isOver || (before?.setAside ?? false),
         error: failure,

@@ -20,7 +20,7 @@ type Remedy = "restart" | "replaceExpired" | "replaceRefused";
 export async function readStream(reading: Reading): Promise<ReadResult> {
   const walk = new Walk(reading);
   const { checkpoint } = walk.stream;
-  let decision = checkpoint && resume(checkpoint, walk.stream, walk.strategy);
+  let decision = checkpoint && resume(checkpoint, walk.stream, walk.strategy, reading);
   let expired: unknown = null;
   /** Whether a read that begins again has reported deletions that are still held. */
   let holds = checkpoint?.holds;

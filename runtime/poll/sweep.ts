@@ -1,6 +1,7 @@
-import { knownAfter } from "../model/known.ts";
-import type { Sql } from "../store/database.ts";
-import type { ReadPlan } from "../read/cursors.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import { knownAfter, remember, SEEN_ALWAYS, type Known } from "../model/known.ts";
+import type { Database, Sql } from "../store/database.ts";
+import type { Transaction } from "./reading.ts";
 import { deletionOf, type Change } from "./diff.ts";
 
 /** Known records that are looked at in one go. */
@@ -8,7 +9,6 @@ export const SWEEP_BATCH = 1000;
 
 /** Records that were known and are no longer listed, of one batch. */
 interface Absences {
-  /** Deletions, when the list was of all there is. */
   changes: Change[];
   keys: string[];
   /** The key after which the next batch starts; null after the last. */
@@ -22,16 +22,48 @@ interface Absences {
 export async function absentAfter(
   sql: Sql,
   stream: number,
-  { sweepAfter, startedAt }: { sweepAfter: string; startedAt: number },
-  absence: ReadPlan["absence"],
+  place: Place,
   listed: ReadonlySet<string> | undefined,
 ): Promise<Absences> {
+  const { absent, next } = await batchAfter(sql, stream, place, listed);
+  return { changes: absent.map((known) => deletionOf(known)), keys: absent.map(({ key }) => key), next };
+}
+
+/**
+ * Has records that are over stay known, whether a list has them or not: else one that leaves them out and one that has them again
+ * would report their end twice. They do not count as missing either.
+ */
+export async function keepEnded(
+  { db, transaction, compiled: { ended } }: { db: Database; transaction: Transaction; compiled: CompiledStream },
+  stream: number,
+  { startedAt, sweepAfter }: Place,
+  listed: ReadonlySet<string> | undefined,
+): Promise<void> {
+  if (!ended) return;
+  for (let after: string | null = sweepAfter; after !== null;) {
+    const { absent, next } = await batchAfter(db, stream, { sweepAfter: after, startedAt }, listed);
+    const over = absent.filter(({ watched }) => ended(watched ?? {}));
+    const kept = over.map((known) => ({ ...known, seen: SEEN_ALWAYS }));
+    if (kept.length > 0) await transaction((tx) => remember(tx, stream, kept));
+    after = next;
+  }
+}
+
+/** Where a sweep stands, and when its read began. */
+interface Place {
+  sweepAfter: string;
+  startedAt: number;
+}
+
+async function batchAfter(
+  sql: Sql,
+  stream: number,
+  { sweepAfter, startedAt }: Place,
+  listed: ReadonlySet<string> | undefined,
+): Promise<{ absent: Known[]; next: string | null }> {
   const batch = await knownAfter(sql, stream, sweepAfter, SWEEP_BATCH);
-  const absent = batch.filter(({ key, seen }) => (listed ? !listed.has(key) : seen < startedAt));
-  const deletions = absence === "deleted" ? absent : [];
-  return {
-    changes: deletions.map((known) => deletionOf(known)),
-    keys: absent.map(({ key }) => key),
-    next: batch.length < SWEEP_BATCH ? null : batch.at(-1)!.key,
+  const isAbsent = ({ key, seen }: Known): boolean => {
+    return listed ? !listed.has(key) && seen !== SEEN_ALWAYS : seen < startedAt;
   };
+  return { absent: batch.filter(isAbsent), next: batch.length < SWEEP_BATCH ? null : batch.at(-1)!.key };
 }

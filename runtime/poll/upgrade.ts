@@ -10,7 +10,7 @@ import type { Reading } from "./reading.ts";
 const hashes = new WeakMap<CompiledStream, string>();
 
 /** Of a cursor, what does not change the meaning of one that is stored. */
-const NO_CHOICES = { per: undefined, initial: undefined, order: undefined };
+const NO_CHOICES = { per: undefined, initial: undefined, order: undefined, reachesBack: undefined };
 
 /** Hash of everything in a manifest that the cursor of a stream depends on; not what an answer has to look like, or what is done without one. */
 export function requestHashOf(compiled: CompiledStream): string {
@@ -29,7 +29,7 @@ export function requestHashOf(compiled: CompiledStream): string {
     const { optional: _, expect: _expect, former: _former, createdAt: _createdAt, ...records } = all;
     const { optional: _items, ...each } = ofItems ?? {};
     // A state of all lists together is no cursor of any of them: such a stream is read as a whole and compared.
-    const { per: _per, initial: _initial, order: _order, ...cursor } = { ...NO_CHOICES, ...how };
+    const { per: _per, initial: _initial, order: _order, reachesBack: _reach, ...cursor } = { ...NO_CHOICES, ...how };
     const { onError: _onError, ...enrich } = further ?? {};
     const read = {
       request,

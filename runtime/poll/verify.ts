@@ -15,19 +15,39 @@ export const VERIFY_EVERY = "P7D";
  * compared, in a store of an earlier version, waits for that time too.
  */
 export function isToBeVerified(stream: StreamRecord, definition: Stream, now: number): boolean {
-  const { lastSuccessAt } = stream;
+  const { lastSuccessAt, verifiedAt } = stream;
   if (lastSuccessAt === null) return false;
-  const { tombstones } = definition;
-  if (tombstones !== undefined && now - lastSuccessAt >= durationMs(tombstones)) return true;
+  if (verifiedAt === 0) return true;
+  if (isBehindTombstones(lastSuccessAt, definition, now)) return true;
   return (verifiesAt(stream, definition) ?? Infinity) <= now;
 }
 
 /** When everything is compared next, for a stream whose increments do not show all that is gone; milliseconds since the epoch. */
-export function verifiesAt({ id, lastSuccessAt, verifiedAt }: StreamRecord, definition: Stream): number | undefined {
+export function verifiesAt(
+  { id, lastSuccessAt, verifiedAt, nextPollAt }: StreamRecord,
+  definition: Stream,
+): number | undefined {
+  if (verifiedAt === 0) return nextPollAt ?? undefined;
   const every = verifyEvery(definition);
   if (every === undefined) return undefined;
   return nextRun({ everySeconds: durationMs(every) / 1000 }, id, verifiedAt ?? lastSuccessAt ?? 0);
 }
+
+/**
+ * Whether a read that stopped on its way has no use any more: the vendor has forgotten deletions that the pages left, or the
+ * increments after it, would have shown.
+ */
+export function isOutdated(
+  { complete, startedAt }: Pick<Checkpoint, "complete" | "startedAt">,
+  { lastSuccessAt }: StreamRecord,
+  definition: Stream,
+  now: number,
+): boolean {
+  return isBehindTombstones(complete ? startedAt : (lastSuccessAt ?? startedAt), definition, now);
+}
+
+const isBehindTombstones = (since: number, { tombstones }: Stream, now: number): boolean =>
+  tombstones !== undefined && now - since >= durationMs(tombstones);
 
 /** What is forgotten after a time cannot be compared: it would be reported as created. */
 function verifyEvery({ verifyEvery: declared, cursor, deleted, records }: Stream): string | undefined {
@@ -45,7 +65,8 @@ export function isForgotten(
   { cursor, timestamp, definition: { records } }: CompiledStream,
   { startedAt, complete, recovering }: Pick<Checkpoint, "startedAt"> & Partial<Checkpoint>,
 ): boolean {
-  if (!complete || kind !== "created" || records.remember === undefined || recovering) return false;
+  const isRecent = recovering && !recovering.isBackfill;
+  if (!complete || kind !== "created" || records.remember === undefined || isRecent) return false;
   const time = timeMs((cursor.ofRecord[0] ?? timestamp)?.(raw));
   return time !== null && time < startedAt - durationMs(records.remember);
 }

@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
-import { forgetUnseenSince, knownGone, markSeen } from "../model/known.ts";
+import { forgetUnseenSince, markSeen } from "../model/known.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -9,12 +9,12 @@ import type { Tx } from "../store/database.ts";
 import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
-import { deletionOf } from "./diff.ts";
-import { doubtAfter, heldError, judgeAbsences, type Doubted } from "./doubt.ts";
+import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
+import { releaseHeld } from "./held.ts";
 import type { Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
-import { absentAfter, SWEEP_BATCH } from "./sweep.ts";
+import { absentAfter, keepEnded } from "./sweep.ts";
 
 /** What a finished read leaves to be committed together with the plan of the next one. */
 export interface ReadResult {
@@ -72,10 +72,13 @@ export class Walk {
       for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
         const isEnd = part.isLast && page.next === null;
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
-        const marks = !meansNothing && !isOnlyPart;
-        if (part.hasGone) at = { ...at, lostUnread: true };
+        // A later page may name the key of what this one shows alive as one that a record had before.
+        const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
+        const marks = (!meansNothing && !isOnlyPart) || isNamed;
+        if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
+        if (compared.isToVerify && !at.complete) at = { ...at, isToVerify: true };
         if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
         const notes = this.#note(at, page, part.had);
         const { created, holds } = compared.difference;
@@ -100,7 +103,7 @@ export class Walk {
       if (count >= MOST_PAGES) throw endlessPages(count);
     }
     if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
-    return await this.#sweep(at, plan, listed);
+    return await this.#sweep(at, listed);
   }
 
   /** The pages that are left: none when the checkpoint lies behind them, or when there is no item to read a list of. */
@@ -128,27 +131,22 @@ export class Walk {
     return this.strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
   }
 
-  /** Believes the deletions that no page has taken back. The last of them are left to the caller; until then a crash leads back to the last page. */
   async #release(at: Checkpoint, last: Changes): Promise<Changes> {
-    for (let changes = last; ;) {
-      await this.#commit(at, changes, undefined);
-      const gone = await knownGone(this.#reading.db, this.stream.id, SWEEP_BATCH);
-      const keys = gone.map(({ key }) => key);
-      changes = absencesOf(keys, await this.#maker.changes(gone.map(deletionOf), at));
-      if (gone.length < SWEEP_BATCH) return changes;
-    }
+    await this.#commit(at, last, undefined);
+    return releaseHeld(this.#reading, this.#maker, at, (changes) => this.#commit(at, changes, undefined));
   }
 
-  async #sweep(from: Checkpoint, plan: ReadPlan, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
+  async #sweep(from: Checkpoint, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
     const { db, source } = this.#reading;
     const { sweepAfter = "", startedAt } = from;
     let at = from;
+    await keepEnded(this.#reading, this.stream.id, { sweepAfter, startedAt }, listed);
     for (let after = sweepAfter; ;) {
       source.signal.throwIfAborted();
       const place = { sweepAfter: after, startedAt };
-      const batch = await absentAfter(db, this.stream.id, place, plan.absence, listed);
+      const batch = await absentAfter(db, this.stream.id, place, listed);
       if (!at.isBelieved && batch.keys.length > 0) {
-        const verdict = await judgeAbsences(this.#reading, this.stream, from, plan, listed);
+        const verdict = await judgeAbsences(this.#reading, this.stream, from, listed);
         if (verdict.kind !== "believed") return this.#doubt(from, verdict, listed);
         // What is left of the sweep after a crash was judged with the rest; a page that is read again was not.
         if (!listed) at = { ...at, isBelieved: true };
@@ -202,7 +200,7 @@ export class Walk {
       cursorVersion: compiled.definition.cursorVersion ?? 1,
       cursor: this.strategy.after(before.cursor, notes),
       cursorAt: startedAt,
-      verifiedAt: at.complete ? startedAt : before.verifiedAt,
+      verifiedAt: at.complete ? startedAt : at.isToVerify ? 0 : before.verifiedAt,
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? startedAt,
       lastPollAt: now,
@@ -213,15 +211,16 @@ export class Walk {
       doubt,
     };
     const { remember: keep } = compiled.definition.records;
+    const keepMs = keep === undefined ? this.strategy.returnsWithinMs : durationMs(keep);
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
-      if (keep !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
-        await forgetUnseenSince(tx, stream.id, now - durationMs(keep));
+      if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
+        await forgetUnseenSince(tx, stream.id, now - keepMs);
       }
     };
     const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
-    const again = doubted?.kind === "doubted" ? doubted.again : undefined;
+    const again = doubted?.kind === "doubted" ? doubted.again : at.isToVerify && now + SECOND_READ_MS;
     return {
       stream,
       commit,

@@ -80,6 +80,17 @@ export function createWiring({
     await poll(tx, subscription);
   };
 
+  /** Changes that another subscription of its stream got while one was paused. */
+  const reportPause = async (tx: Tx, before: SubscriptionRecord, now: number): Promise<void> => {
+    const [stream] = await streamsByIds(tx, [before.stream]);
+    const lastSuccessAt = stream!.lastSuccessAt ?? 0;
+    if (lastSuccessAt <= before.updatedAt || before.backfill !== "done") return;
+    const connection = (await findConnection(tx, before.connection))!;
+    const { name } = connectorOf(connection, connectors);
+    const gap = { from: before.updatedAt, to: lastSuccessAt, reason: "paused" } as const;
+    await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
+  };
+
   return {
     poll,
 
@@ -141,6 +152,8 @@ export function createWiring({
         after.moves++;
         await continueSequence(tx, after.stream, before.id);
       }
+      // The pause counts from the last change on: what it has cost so far is reported now.
+      else if (before.status === "paused") await reportPause(tx, before, after.updatedAt);
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
@@ -163,14 +176,7 @@ export function createWiring({
       const after: SubscriptionRecord = { ...before, status, updatedAt: now };
       await subscriptions.save(tx, after);
       if (status === "paused") return after;
-      const [stream] = await streamsByIds(tx, [before.stream]);
-      const lastSuccessAt = stream!.lastSuccessAt ?? 0;
-      if (lastSuccessAt > before.updatedAt && before.backfill === "done") {
-        const connection = (await findConnection(tx, before.connection))!;
-        const { name } = connectorOf(connection, connectors);
-        const gap = { from: before.updatedAt, to: lastSuccessAt, reason: "paused" } as const;
-        await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
-      }
+      await reportPause(tx, before, now);
       await begin(tx, after);
       return after;
     },

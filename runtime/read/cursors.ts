@@ -2,6 +2,7 @@ import type { Cursor, Target, TimeFormat } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
 import { isObject } from "../core/json.ts";
+import { DAY } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
 import type { Scope } from "../manifest/expressions.ts";
@@ -16,11 +17,8 @@ export interface ReadPlan {
   isBefore?: (record: unknown) => boolean;
   /** The same of the list of one item, where these differ. */
   ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor" | "isBefore">;
-  /**
-   * What it means when a remembered record is not in the answer: it was deleted (everything was listed),
-   * it left the span that is looked at, or nothing (only changes were listed).
-   */
-  absence: "deleted" | "forgotten" | "nothing";
+  /** What it means when a remembered record is not in the answer: it was deleted (everything was listed), or nothing. */
+  absence: "deleted" | "nothing";
 }
 
 export interface CursorPage {
@@ -44,6 +42,8 @@ export interface CursorStrategy {
   note(notes: unknown, page: CursorPage): unknown;
   /** The state after a read whose last page has been noted. */
   after(state: unknown, notes: unknown): unknown;
+  /** For how long a record that is no longer listed can be listed again as it was, milliseconds; for ever when not given. */
+  readonly returnsWithinMs?: number;
 }
 
 /**
@@ -219,16 +219,23 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
   };
 }
 
-/** A span around now, on a time that is not the time of change. */
+/** What is under way may be listed until it ends: so much longer than its time lies in the span. */
+const LONGEST_RUN_MS = DAY;
+
+/**
+ * A span around now, on a time that is not the time of change. A list that leaves a record out for once says nothing of it: it
+ * stays known until its time has left the span.
+ */
 function windowed(cursor: Of<"window">, { ahead, behind }: { ahead: number; behind: number }): CursorStrategy {
   const plan = (now: number): ReadPlan => ({
     assignments: [
       [cursor.from, formatTime(now - behind * 1000, cursor.format)],
       [cursor.to, formatTime(now + ahead * 1000, cursor.format)],
     ],
-    absence: "forgotten",
+    absence: "nothing",
   });
-  return { ...stateless, since: (_state, now) => plan(now), everything: plan };
+  const returnsWithinMs = (ahead + behind) * 1000 + LONGEST_RUN_MS;
+  return { ...stateless, since: (_state, now) => plan(now), everything: plan, returnsWithinMs };
 }
 
 /** Milliseconds since the epoch of a time as vendors write it: RFC 3339, epoch seconds or epoch milliseconds. */

@@ -1,6 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { CompiledEnrich } from "../manifest/connector.ts";
+import type { RecordFailure } from "../model/quarantine.ts";
 import { unexpectedAnswer } from "../manifest/select.ts";
 import type { ErrorClass } from "../../schemas/manifest.ts";
 import { errorClass } from "../vendor/errors.ts";
@@ -131,7 +132,7 @@ export function withoutEnrichment(record: unknown, { code, message }: { code: st
 }
 
 /** How an error is told: its code, and its message where that is for people. */
-export function describeFailure(error: Error): { code: string; message: string } {
+export function describeFailure(error: Error): RecordFailure {
   if (error instanceof HooklineError) return { code: error.code, message: error.message };
   return { code: "internal", message: "The record could not be read" };
 }

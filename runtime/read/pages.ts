@@ -69,7 +69,8 @@ export async function* pages(
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url);
+      const isFirst = state === null;
+      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url, isFirst);
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
       const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
@@ -124,14 +125,19 @@ async function answer(
   request: RequestParts,
   assignments: readonly Assignment[],
   url: string | undefined,
+  isFirst: boolean,
 ): Promise<VendorResponse | undefined> {
-  try {
-    return await ask(source, request, assignments, url);
-  } catch (error) {
-    if (!(error instanceof VendorError)) throw error;
-    const isGone = each !== undefined && error.class === "notFound";
-    if (!isGone && !accept.includes(error.class)) throw error;
-    return undefined;
+  // The list of an item that is deleted meanwhile is not found, twice; in the middle of one, its page is not.
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      return await ask(source, request, assignments, url);
+    } catch (error) {
+      if (!(error instanceof VendorError)) throw error;
+      if (accept.includes(error.class)) return undefined;
+      const mayBeGone = each !== undefined && error.class === "notFound" && isFirst;
+      if (!mayBeGone) throw error;
+      if (isAgain) return undefined;
+    }
   }
 }
 

@@ -24,6 +24,16 @@ export interface Snapshot {
   changedAt: number | undefined;
 }
 
+/** What the last event of a record tells. */
+interface LastEvent {
+  /** Undefined when the record was deleted. */
+  snapshot: Snapshot | undefined;
+  /** Id of the record that a deleted one was merged into. */
+  mergedInto: string | undefined;
+  /** When the read began that found the change. */
+  readAt: number;
+}
+
 /** Reading and writing the records of one side of a sync, in common fields. */
 export interface Access {
   /** Whether the connector has the action. */
@@ -31,14 +41,14 @@ export interface Access {
   /** Whether the vendor can be asked for one record; if not, what is known of it may be older than our last write. */
   readonly canRead: boolean;
   /**
-   * A record as it is now, under its new id when the vendor has given it one; undefined when it does not exist. Where the
-   * vendor cannot be asked, as in the last event that was read after our own last write, else as it is known.
+   * A record as it is now, under its new id when the vendor has given it one or merged it into another; undefined when it does not
+   * exist. Where the vendor cannot be asked, as in the last event that was read after our own last write, else as it is known.
    */
   read(known: LinkSide & { id: string }): Promise<Snapshot | undefined>;
   /** Ids it had before, where the vendor says so. */
   previousIds(snapshot: Snapshot): readonly string[];
-  /** The last event of a record: without a snapshot when it was deleted, and when the read began that found the change. */
-  lastEvent(id: string): Promise<{ snapshot: Snapshot | undefined; readAt: number } | undefined>;
+  /** The last event of a record. */
+  lastEvent(id: string): Promise<LastEvent | undefined>;
   /** What the vendor finds by the resource's key. */
   find(keys: readonly string[]): Promise<Snapshot[]>;
   /** Every record of the side. */
@@ -121,18 +131,31 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
     read: async ({ id, fields, writtenAt }) => {
       if (reader) return read(id);
       const keys = fields === null ? [] : keysOf(fields);
-      const found = (await access.find(keys)).find((one) => one.id === id);
-      if (found) return found;
+      const found = await access.find(keys);
+      const asKnown = (id: string): Snapshot => {
+        return { id, record: undefined, fields: fields ?? {}, keys, changedAt: undefined };
+      };
+      const foundAs = (id: string): Snapshot | undefined => found.find((one) => one.id === id);
+      const itself = foundAs(id);
+      if (itself) return itself;
       const event = await access.lastEvent(id);
-      if (event && event.readAt > (writtenAt ?? 0)) return event.snapshot;
-      return { id, record: undefined, fields: fields ?? {}, keys, changedAt: undefined };
+      if (!event || event.readAt <= (writtenAt ?? 0)) return asKnown(id);
+      const { snapshot, mergedInto: into } = event;
+      if (snapshot || into === undefined) return snapshot;
+      const survivor = await access.lastEvent(into);
+      return survivor ? survivor.snapshot : (foundAs(into) ?? asKnown(into));
     },
 
     lastEvent: async (id) => {
       const last = await lastEvent(core.db, sync.id, connection, id);
       if (last === undefined) return undefined;
-      const { change, record } = JSON.parse(last.data) as { change: string; record?: unknown };
-      return { snapshot: change === "deleted" ? undefined : snapshotOf(record), readAt: last.readAt };
+      const { change, record, mergedInto } = JSON.parse(last.data) as {
+        change: string;
+        record?: unknown;
+        mergedInto?: string;
+      };
+      const snapshot = change === "deleted" ? undefined : snapshotOf(record);
+      return { snapshot, mergedInto, readAt: last.readAt };
     },
 
     find: async (keys) => {

@@ -1,6 +1,7 @@
 import { awaitSides, otherSide, SIDES, winnerOf, writesTo, type Fields, type Side } from "./sides.ts";
 import type { Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
+import { current } from "./current.ts";
 import { DONE, finish, recordReconciled, waitForTurn, type Step, type Work } from "./context.ts";
 import { linkJob } from "./jobs.ts";
 import { merge } from "./merge.ts";
@@ -39,9 +40,12 @@ export async function reconcilePair(work: Work, link: LinkRecord): Promise<Step>
   }
   const renamed = SIDES.filter((side) => now[side].id !== link.sides[side].id);
   const merges = (await Promise.all(renamed.map((side) => linksBefore(work, side, now[side])))).flat();
+  const survivors = await Promise.all(renamed.map((side) => linksOf(work.db, sync.id, side, [now[side].id])));
   const { conflicts } = merged;
   const conflict = sync.direction === "both" && conflicts.length > 0 ? { fields: conflicts, winner } : undefined;
   return finish(work, async (tx) => {
+    // What had no counterpart has this one now.
+    for (const alone of survivors.flat()) if (alone.id !== link.id) await deleteLink(tx, alone.id);
     await saveLink(tx, { ...next, updatedAt: clock.now() });
     const others = merges.filter(({ id }) => id !== link.id);
     await engine.enqueue(
@@ -55,15 +59,6 @@ export async function reconcilePair(work: Work, link: LinkRecord): Promise<Step>
 /** The links of ids that a record had before: several when it was merged from several. */
 export function linksBefore({ db, sync, sides }: Work, side: Side, snapshot: Snapshot): Promise<LinkRecord[]> {
   return linksOf(db, sync.id, side, sides[side].previousIds(snapshot));
-}
-
-/** A side's record as it is now. One that was merged into another, which is linked itself, is gone. */
-async function current({ db, sync, sides }: Work, link: LinkRecord, side: Side): Promise<Snapshot | undefined> {
-  const known = link.sides[side];
-  const id = known.id!;
-  const snapshot = await sides[side].read({ ...known, id });
-  if (!snapshot || snapshot.id === id) return snapshot;
-  return (await linksOf(db, sync.id, side, [snapshot.id])).length > 0 ? undefined : snapshot;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Outcome } from "../engine/engine.ts";
 import { errorClass } from "../vendor/errors.ts";
 import type { Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
+import { current } from "./current.ts";
 import { finish, recordReconciled, waitForTurn, type Step, type Work } from "./context.ts";
 import { keysOf, pairUp } from "./keys.ts";
 import { baselineOf } from "./merge.ts";
@@ -43,12 +44,12 @@ export async function reconcileUnpaired(work: Work, link: LinkRecord, given?: Sn
 }
 
 /** The record that needs a counterpart: as it was listed or reported, or as it is now. */
-async function snapshotOf({ sides }: Work, link: LinkRecord, side: Side): Promise<Snapshot | undefined> {
+async function snapshotOf(work: Work, link: LinkRecord, side: Side): Promise<Snapshot | undefined> {
   const known = link.sides[side];
   const [id, { fields }] = [known.id!, known];
   if (link.state === "new" && fields)
     return { id, record: undefined, fields, keys: keysOf(fields), changedAt: undefined };
-  return sides[side].read({ ...known, id });
+  return current(work, link, side);
 }
 
 /** Undefined when there is no counterpart and it may be created now. */

@@ -30,6 +30,13 @@ export interface Limits {
   learn(subject: LimitSubject, headers: Record<string, string>): void;
 }
 
+/** Until when nothing is sent, milliseconds since the epoch. */
+interface Hold {
+  until: number;
+  /** Whether the vendor has said for how long. */
+  isNamed: boolean;
+}
+
 interface Limiter {
   limit: RateLimit;
   counter: Counter;
@@ -49,6 +56,7 @@ const POLL_SHARE = 0.5;
 const LONGEST_WAIT_MS = 5_000;
 /** When a vendor limits without saying for how long. */
 const DEFAULT_HOLD_MS = 10_000;
+const NO_HOLD: Hold = { until: 0, isNamed: true };
 /** Holds that are remembered; those not asked for the longest make room. */
 const MOST_HOLDS = 10_000;
 
@@ -59,7 +67,7 @@ export function createLimits(
   clock: Clock,
   counterOf: CounterOf = memoryCounter,
 ): Limits {
-  const holds = new Lru<string, number>(MOST_HOLDS);
+  const holds = new Lru<string, Hold>(MOST_HOLDS);
   const limiters: Limiter[] = rateLimits.map((limit, index) => {
     const name = `${connector}:${index}`;
     return { limit, counter: counterOf(name, limit), polls: pollShareOf(`${name}:polls`, limit, clock, counterOf) };
@@ -70,10 +78,22 @@ export function createLimits(
     ...rateLimits.filter(({ per }) => per.startsWith("$")).map((limit) => keyOf(limit, subject)),
   ];
 
+  /** The hold of a connection that lasts longest. */
+  const heldUntil = (subject: LimitSubject): Hold =>
+    heldKeys(subject)
+      .map((key) => holds.get(key) ?? NO_HOLD)
+      .reduce((longest, hold) => (hold.until > longest.until ? hold : longest));
+
+  /** Whether a wait is one that was asked for. */
+  const isNamed = (subject: LimitSubject): boolean => {
+    const { until, isNamed } = heldUntil(subject);
+    return isNamed || until <= clock.now();
+  };
+
   /** Milliseconds until there is room; 0 when a place was taken. */
   const tryTake = async (subject: LimitSubject, use: Use): Promise<number> => {
     const now = clock.now();
-    const held = Math.max(...heldKeys(subject).map((key) => (holds.get(key) ?? 0) - now));
+    const held = heldUntil(subject).until - now;
     if (held > 0) return held;
     const taken: (() => Promise<unknown>)[] = [];
     const giveBack = async (wait: number): Promise<number> => {
@@ -95,13 +115,14 @@ export function createLimits(
     return 0;
   };
 
-  const holdKey = (key: string, forMs: number): void => {
-    holds.set(key, Math.max(holds.get(key) ?? 0, clock.now() + forMs));
+  const holdKey = (key: string, forMs: number, isNamed: boolean): void => {
+    const until = clock.now() + forMs;
+    if (until > (holds.get(key) ?? NO_HOLD).until) holds.set(key, { until, isNamed });
   };
 
   return {
-    hold: (subject, forMs = DEFAULT_HOLD_MS) => {
-      for (const key of heldKeys(subject)) holdKey(key, forMs);
+    hold: (subject, forMs) => {
+      for (const key of heldKeys(subject)) holdKey(key, forMs ?? DEFAULT_HOLD_MS, forMs !== undefined);
     },
     take: async (subject, use, signal) => {
       let patience = LONGEST_WAIT_MS;
@@ -114,7 +135,7 @@ export function createLimits(
             `${subject.connection}: the limit of ${connector} is reached; try again in ${Math.ceil(wait / 1000)} s`,
             {
               retry: { after: wait },
-              data: { sent: false },
+              data: { sent: false, ...(!isNamed(subject) && { isNamed: false }) },
             },
           );
         }
@@ -131,7 +152,7 @@ export function createLimits(
         const key = keyOf(limit, subject);
         const wait = untilReset(limit, headers, clock.now());
         polls?.reserve.learn(key, left, wait);
-        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? subject.connection : key, wait);
+        if (left === 0 && wait > 0) holdKey(limit.per === "client" ? subject.connection : key, wait, true);
       }
     },
   };

@@ -15,6 +15,8 @@ export interface RetryOptions {
   idempotency: Idempotency;
   /** Milliseconds in which the last try begins. */
   withinMs: number;
+  /** Whether a limit is waited for only when the vendor says for how long; default false. */
+  namedLimits?: boolean;
   /** Milliseconds the first pause lasts at most; each further one twice as long, up to 20 s. */
   baseMs: number;
   /** From 0 up to 1; default `Math.random`. */
@@ -36,6 +38,7 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
     } catch (error) {
       if (tries >= options.max || options.signal?.aborted) throw error;
       if (!options.on.includes(errorClass(error)) || !mayRepeat(error, options.idempotency)) throw error;
+      if (options.namedLimits && isUnnamedLimit(error)) throw error;
       const jitter = backoff(tries + 1, {
         firstMs: options.baseMs / 2,
         longestMs: LONGEST_PAUSE_MS / 2,
@@ -53,6 +56,12 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
 
 function retryAfter(error: unknown): number | undefined {
   return error instanceof HooklineError && error.retry ? error.retry.after : undefined;
+}
+
+/** A limit that the vendor has set without saying for how long: on this request, or on one before it. */
+function isUnnamedLimit(error: unknown): boolean {
+  if (errorClass(error) !== "rateLimited" || !(error instanceof HooklineError)) return false;
+  return retryAfter(error) === undefined || error.data.isNamed === false;
 }
 
 /** Without idempotency only what proves that nothing was done: never sent, or turned away at the door. */

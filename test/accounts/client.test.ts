@@ -227,10 +227,28 @@ describe("trying again", () => {
     expect(things()).toHaveLength(3);
   });
 
-  it("stops after the tries it has", async () => {
+  it.each([
+    ["three of an action", "action", 4],
+    ["two of a poll", "stream", 3],
+    ["two of a poll that asks for a record", "enrich", 3],
+  ] as const)("stops after the tries it has: %s", async (_, scope, times) => {
     const { client, things } = await connected(() => ({ status: 500 }));
-    await expect(client.send(get, READ)).rejects.toMatchObject({ class: "serverError" });
-    expect(things()).toHaveLength(4);
+    await expect(client.send(get, { ...READ, scope })).rejects.toMatchObject({ class: "serverError" });
+    expect(things()).toHaveLength(times);
+  });
+
+  it("of a poll waits for a limit for which the vendor names the time", async () => {
+    const limited = { status: 429, headers: { "retry-after": "0" } };
+    const { client, things } = await connected((_r, n) => (n === 1 ? limited : { json: {} }));
+    await client.send(get, READ);
+    expect(things()).toHaveLength(2);
+  });
+
+  it("of a poll waits for no limit for which the vendor names none, and neither does its next request", async () => {
+    const { client, things } = await connected((_r, n) => (n === 1 ? { status: 429 } : { json: {} }));
+    await expect(client.send(get, READ)).rejects.toMatchObject({ code: "rate_limited", retry: { after: undefined } });
+    await expect(client.send(get, READ)).rejects.toMatchObject({ code: "rate_limited", data: { isNamed: false } });
+    expect(things()).toHaveLength(1);
   });
 
   it.each<[string, Reply, number]>([

@@ -90,10 +90,10 @@ describe("tasks read by the version before", () => {
         return (await newEvents()).toSorted();
       };
       const before = await streamNow();
-      expect(before.requestHash).toBe(HASH_BEFORE);
       await runtime.db.transaction(async (tx) => {
-        const row = [SHARED_CURSOR, checkpoint && JSON.stringify(checkpoint), before.id];
-        await tx.run("update streams set cursor = ?, checkpoint = ?, verified_at = null where id = ?", row);
+        const row = [HASH_BEFORE, SHARED_CURSOR, checkpoint && JSON.stringify(checkpoint), before.id];
+        const changes = "request_hash = ?, cursor_version = 1, cursor = ?, checkpoint = ?, verified_at = null";
+        await tx.run(`update streams set ${changes} where id = ?`, row);
         await tx.run("update known set item = null where stream = ?", [before.id]);
       });
       vendor.give(answers({ L1: [task("a"), { ...task("b", 10), title: "B" }, task("new", 10)], L2: [task("c")] }));

@@ -6,10 +6,14 @@ interface Task {
   minute?: number;
   deleted?: boolean;
   title?: string;
+  more?: object;
 }
 
+/** The time of the second poll: what changed shortly before the first has an earlier one. */
+const MINUTES_OF_POLL = 9 * 60 + 40;
+
 /** A task as Google lists it, last changed so many minutes after midnight. */
-const task = ({ id, minute = 0, deleted, title = id }: Task) => ({
+const task = ({ id, minute = 0, deleted, title = id, more }: Task) => ({
   kind: "tasks#task",
   id,
   etag: `${id}${minute}${deleted}`,
@@ -17,6 +21,7 @@ const task = ({ id, minute = 0, deleted, title = id }: Task) => ({
   status: "needsAction",
   updated: new Date(Date.parse("2026-11-30T00:00:00Z") + minute * 60_000).toISOString(),
   ...(deleted && { deleted }),
+  ...more,
 });
 
 type Lists = Record<string, Task[]>;
@@ -109,6 +114,107 @@ describe("Google Tasks", () => {
     );
     expect(second).toEqual([true, false]);
     expect(third).toEqual([true, true]);
+  });
+
+  it.each([
+    ["with nothing left in the old list", undefined],
+    ["with others left in the old list", { id: "c" }],
+    ["while the old list shows it has left", { id: "a", minute: 10, deleted: true }],
+  ])("reports a task that is moved and then deleted in its new list at the next poll, %s", async (_, left) => {
+    const after = { L1: left ? [left] : [], L2: [{ id: "a", minute: MINUTES_OF_POLL, deleted: true }, { id: "b" }] };
+    const L1 = [{ id: "a" }, ...(left && left.id !== "a" ? [left] : [])];
+    const { faults } = await played([
+      { answers: answers({ L1, L2: [{ id: "b" }] }), expect: [] },
+      { answers: answers(after), expect: ["task.deleted a"] },
+      { answers: answers(after), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("reads everything once, and tells nothing, for a mark of a move that comes late", async () => {
+    const before = { L1: [{ id: "a" }], L2: [{ id: "b" }] };
+    const late = { L1: [{ id: "a" }], L2: [{ id: "a", minute: MINUTES_OF_POLL, deleted: true }, { id: "b" }] };
+    const { faults, polls } = await played([
+      { answers: answers(before), expect: [] },
+      { answers: answers(late, { L1: [], L2: late.L2 }), expect: [] },
+      { answers: answers(late, { L1: [], L2: late.L2 }), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+    const complete = polls.map(({ requests }) => requests.filter((line) => /L\d\/tasks(?!.*updatedMin)/.test(line)));
+    expect(complete.map(({ length }) => length)).toEqual([2, 2, 0]);
+  });
+
+  it.each([
+    ["answers that it is not found", "404"],
+    ["answers so when it is asked again, too", "404 twice"],
+    ["is missing among the lists", "missing"],
+    ["answers that a page of it is not found", "page"],
+  ])("keeps the tasks of a list that once %s", async (_, fault) => {
+    const lists = { L1: [{ id: "a" }], L2: [{ id: "b" }, { id: "c" }] };
+    const given = answers(lists);
+    const page = { kind: "tasks#tasks", items: [task({ id: "b" })], nextPageToken: "2" };
+    const notFound = { status: 404, body: { error: { code: 404, message: "Not found." } } };
+    const faulty = {
+      404: [{ path: "/lists/L2/tasks$", answer: notFound, times: 1 }],
+      "404 twice": [{ path: "/lists/L2/tasks$", answer: notFound, times: 2 }],
+      missing: [
+        { path: "/users/@me/lists$", answer: { status: 200, body: { items: [{ id: "L1", title: "L1" }] } }, times: 1 },
+      ],
+      page: [
+        { path: "/lists/L2/tasks$", query: { pageToken: "2" }, answer: notFound, times: 1 },
+        { path: "/lists/L2/tasks$", query: { pageToken: null }, answer: { status: 200, body: page }, times: 1 },
+      ],
+    }[fault]!;
+    const { faults } = await played([
+      { answers: given, expect: [] },
+      { answers: [...faulty, ...given], forwardSeconds: 8 * 86_400, expect: [] },
+      { answers: given, expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("misses nothing that changed in a list while it was missing", async () => {
+    const changed = {
+      L1: [{ id: "a" }],
+      L2: [
+        { id: "b", minute: 10, title: "B" },
+        { id: "new", minute: 10 },
+      ],
+    };
+    const missing = { status: 200, body: { items: [{ id: "L1", title: "L1" }] } };
+    const { faults } = await played([
+      { answers: answers({ L1: [{ id: "a" }], L2: [{ id: "b" }, { id: "c" }] }), expect: [] },
+      {
+        answers: [{ path: "/users/@me/lists$", answer: missing, times: 1 }, ...answers(changed)],
+        expect: ["task.updated b", "task.created new", "task.deleted c"],
+      },
+      { answers: answers(changed), expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("knows the tasks of a list that once was not found in the first poll", async () => {
+    const given = answers({ L1: [{ id: "a" }], L2: [{ id: "b" }] });
+    const notFound = { status: 404, body: { error: { code: 404, message: "Not found." } } };
+    const { faults } = await played([
+      { answers: [{ path: "/lists/L2/tasks$", answer: notFound, times: 1 }, ...given], expect: [] },
+      { answers: given, expect: [] },
+    ]);
+    expect(faults).toEqual([]);
+  });
+
+  it("takes a due day and a time in another notation for what they are", async () => {
+    const due = (day: string, completed: string): Task => {
+      return { id: "a", minute: ++minutes, more: { due: day, status: "completed", completed } };
+    };
+    let minutes = 0;
+    const { faults } = await played([
+      { answers: answers({ L1: [due("2026-01-01T00:00:00.000Z", "2026-01-01T10:00:00.000Z")] }), expect: [] },
+      { answers: answers({ L1: [due("2026-01-01T00:00:00Z", "2026-01-01T11:00:00+01:00")] }), expect: [] },
+      { answers: answers({ L1: [due("2026-01-01", "2026-01-01T10:00:00Z")] }), expect: [] },
+      { answers: answers({ L1: [due("2026-01-02T00:00:00Z", "2026-01-01T10:00:00Z")] }), expect: ["task.updated a"] },
+    ]);
+    expect(faults).toEqual([]);
   });
 
   it("reports deletions whose tombstones are gone within a week", async () => {

@@ -13,6 +13,8 @@ export interface Answer {
   token?: string;
   /** `raw` is sent as it stands in place of a `body`; with neither, nothing is. */
   answer: { status: number; body?: unknown; raw?: string };
+  /** To so many requests; to all when not given. */
+  times?: number;
 }
 
 /** A request as it arrived. */
@@ -43,6 +45,7 @@ export async function scriptedVendor(clock: Clock): Promise<ScriptedVendor> {
     const path = decodeURIComponent(url.pathname);
     const { authorization, "content-type": type = "" } = request.headers;
     const found = answers.find((answer) => fits(answer, path, url.searchParams, authorization));
+    if (found?.times !== undefined && --found.times === 0) answers = answers.filter((answer) => answer !== found);
     const line = `${request.method} ${path}${decodeURIComponent(url.search)}`;
     received.push({ line, body: type.includes("json") ? JSON.parse(sent) : undefined });
     if (!found) unmatched.push(line);
@@ -56,7 +59,7 @@ export async function scriptedVendor(clock: Clock): Promise<ScriptedVendor> {
       if (unmatched.length > 0) throw new Error(`no answer fits ${unmatched.splice(0).join(", ")}`);
       return received.splice(0);
     },
-    give: (given) => void (answers = given),
+    give: (given) => void (answers = given.map((answer) => ({ ...answer }))),
     [Symbol.asyncDispose]: stop,
   };
 }

@@ -223,6 +223,53 @@ describe("triggers of Gmail", () => {
     expect(await told()).toEqual([]);
   });
 
+  it.each([
+    ["in one poll", false],
+    ["in two polls", true],
+  ])("tell mail that leaves spam in two entries of the history, once: %s", async (_, isPolledBetween) => {
+    await using world = await googleWorld("gmail");
+    const received = await world.subscribe("message_received");
+    const ids = async () => (await world.told(received)).map(({ id }) => id);
+    const [first, second] = [receive(world, {}, ["SPAM", "UNREAD"]), receive(world, {}, ["SPAM", "UNREAD"])];
+    expect(await ids()).toEqual([]);
+    const told: string[] = [];
+    relabel(world, [], ["SPAM"], first);
+    relabel(world, ["INBOX"], [], second);
+    if (isPolledBetween) told.push(...(await ids()));
+    relabel(world, ["INBOX"], [], first);
+    relabel(world, [], ["SPAM"], second);
+    told.push(...(await ids()));
+    expect(told.toSorted()).toEqual([first.id, second.id].toSorted());
+    for (const message of [first, second]) relabel(world, [], ["INBOX"], message);
+    for (const message of [first, second]) relabel(world, ["INBOX"], [], message);
+    expect(await ids()).toEqual([]);
+  });
+
+  it.each([
+    ["spam", ["SPAM"], ["INBOX"]],
+    ["the bin", ["TRASH"], ["INBOX"]],
+    ["the archive", [], ["INBOX"]],
+  ])("do not take old mail that comes back from %s for new mail", async (_, there, here) => {
+    await using world = await googleWorld("gmail", { items: true });
+    const [before, junk] = [anyMessage(world), receive(world, {}, ["SPAM"])];
+    const received = await world.subscribe("message_received");
+    const forgotten = receive(world);
+    expect((await world.told(received)).map(({ id }) => id)).toEqual([forgotten.id]);
+    world.clock.advance(31 * 86_400_000);
+    const fresh = receive(world);
+    expect((await world.told(received)).map(({ id }) => id)).toContain(fresh.id);
+    const all = [before, junk, forgotten, fresh];
+    for (const message of all) relabel(world, there, here, message);
+    expect(await world.told(received)).toEqual([]);
+    for (const message of all) relabel(world, here, there, message);
+    expect(await world.told(received)).toEqual([]);
+    for (const message of all) {
+      relabel(world, there, here, message);
+      relabel(world, here, there, message);
+    }
+    expect(await world.told(received)).toEqual([]);
+  });
+
   it("keep apart what one entry of the history says of a message", () => {
     const { select, key } = connector.streams.get("label_changes")!;
     const message = { id: "m1", threadId: "t1", labelIds: ["INBOX", "Label_7"] };

@@ -42,6 +42,23 @@ describe("what the streams of 0.1.0 remembered is known, and makes no event:", a
     expect([told, toldAgain, toldOfChange]).toEqual([[], [], ["updated"]]);
   });
 
+  it("tasks", async () => {
+    const tasks = compileConnector(await loadManifest("google-tasks"));
+    const task = tasks.triggers.get("task_created")!.definition.sample as { id: string };
+    const known = { key: task.id, version: "0PmP5_FWx3l" };
+    const change = { due: "2026-12-01T00:00:00.000Z" };
+    const { told, toldAgain, toldOfChange } = upgraded(tasks.streams.get("tasks")!, known, task, change);
+    expect([told, toldAgain, toldOfChange]).toEqual([[], [], ["updated"]]);
+  });
+
+  it("messages", async () => {
+    const stream = compileConnector(await loadManifest("gmail")).streams.get("messages")!;
+    for (const more of [{}, { moved: true }]) {
+      const raw = { id: "m1", labelIds: ["INBOX"], ...more };
+      expect(upgraded(stream, { key: "m1", version: "riO5TMr3FDN" }, raw, {}).told).toEqual([]);
+    }
+  });
+
   it("changes of labels", async () => {
     const stream = compileConnector(await loadManifest("gmail")).streams.get("label_changes")!;
     const raw = { historyId: "101", id: "m1", change: "added", labels: ["Label_7"] };

@@ -109,6 +109,7 @@ describe("subscriptions", () => {
       lastSuccessAt: expect.stringMatching(ISO),
       lagSeconds: 0,
       cause: null,
+      missing: null,
       quietSince: null,
       quarantine: { count: 0, records: [] },
       consecutiveErrors: 0,

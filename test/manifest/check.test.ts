@@ -171,6 +171,11 @@ describe("the checker", () => {
       /tombstones: what records.remember forgets would be reported as created; remove one of the two/,
     ],
     [
+      "an end that nothing is remembered of",
+      (m) => ((m["streams"].contacts.ended = "status == 'over'"), delete m["streams"].contacts.watch),
+      /ended: reads the watched values, and the stream has no watch; add one/,
+    ],
+    [
       "a raised version without migration",
       (m) => (m["streams"].contacts.cursorVersion = 2),
       /migrate: is required when cursorVersion is raised/,

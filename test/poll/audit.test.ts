@@ -100,6 +100,17 @@ describe("an audit of what is known", () => {
     expect(await bench.seen()).toEqual([]);
   });
 
+  it("takes a record that is over for no loss, whether it is listed or not", async () => {
+    const { snapshot } = (vendorManifest() as { streams: Record<string, object> }).streams;
+    const manifest = vendorManifest({ streams: { snapshot: { ...snapshot, ended: "status == 'over'" } } });
+    const { bench, subscription, audit } = await polled("snapshot_any", { manifest });
+    bench.vendor.put("b", { status: "over" });
+    await bench.poll(subscription);
+    bench.vendor.items.delete("b");
+    await bench.poll(subscription);
+    expect(await audit()).toMatchObject({ verdict: "proved", read: 4, known: 4, extra: NONE });
+  });
+
   it("names the keys that are missing, extra and stale when no poll will tell of them", async () => {
     const { bench, subscription, audit } = await polled("sync_any");
     await tamper(bench, "delete from known where key = 'a'");

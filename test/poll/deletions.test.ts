@@ -36,10 +36,15 @@ describe("records that a complete read no longer lists", () => {
     bench.vendor.remove("r0");
     await bench.poll(subscription);
     expect(await seen(bench)).toEqual([]);
-    expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject({ state: "active", lastError: null });
+    const since = new Date(bench.clock.now()).toISOString();
+    const message = "1 of 1 records are no longer listed. They are reported as deleted once another read agrees";
+    const missing = { state: "readAgain", missing: 1, known: 1, since, message };
+    const health = async () => bench.runtime.subscriptions.health(subscription);
+    expect(await health()).toMatchObject({ state: "active", lastError: null, missing });
     await secondRead(bench);
     expect(await seen(bench)).toEqual(["deleted r0"]);
     expect((await bench.streamOf(subscription)).doubt).toBeNull();
+    expect(await health()).toMatchObject({ missing: null });
   });
 
   it("are not reported when the second read lists them again", async () => {
@@ -65,6 +70,12 @@ describe("records that a complete read no longer lists", () => {
     const message =
       '30 of 31 records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}';
     const held = { state: "degraded", consecutiveErrors: 0, lastError: { code: "unusual_deletions", message } };
+    expect((await bench.runtime.subscriptions.health(subscription)).missing).toMatchObject({
+      state: "held",
+      missing: 30,
+      known: 31,
+      message,
+    });
     expect(await bench.runtime.subscriptions.health(subscription)).toMatchObject(held);
     // What else changes is reported meanwhile, and the hold lasts.
     bench.vendor.put("kept", { name: "renamed" });

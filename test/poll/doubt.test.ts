@@ -19,10 +19,11 @@ function facts(given: Partial<Missing> & { doubt?: Doubt; acceptedAt?: number })
     stream,
     startedAt: NOW,
     now: NOW,
-    absence: "deleted",
     kept: 0,
     missing: 0,
     confirmed: 0,
+    emptied: 0,
+    confirmedEmptied: 0,
     releases: true,
     ...rest,
   };
@@ -77,10 +78,13 @@ describe("the absences of a complete read", () => {
     expect(judge(facts({ kept: 99, missing: 1, confirmed: 1, doubt })).kind).toBe("believed");
   });
 
-  it("are never held where they only left the span that is looked at", () => {
-    const absence = "forgotten";
-    expect(judge(facts({ missing: 100, absence })).kind).toBe("doubted");
-    expect(judge(facts({ missing: 100, confirmed: 100, absence, doubt: doubted(100, 100) })).kind).toBe("believed");
+  it("are looked for once more when they are all of one of several lists, however few", () => {
+    const one = { kept: 99, missing: 1, emptied: 1 };
+    expect(judge(facts(one)).kind).toBe("doubted");
+    const second = { ...one, confirmed: 1, doubt: doubted(1, 100) };
+    expect(judge(facts({ ...second, confirmedEmptied: 1 })).kind).toBe("believed");
+    expect(judge(facts({ ...second, confirmedEmptied: 0 }))).toMatchObject({ kind: "doubted", doubt: { since: NOW } });
+    expect(judge(facts({ ...second, emptied: 0 })).kind).toBe("believed");
   });
 
   it("that are held are believed once a person accepts them, or a day later", () => {

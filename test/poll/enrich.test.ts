@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { onPostgres } from "../postgres.ts";
 import { soon } from "../fixtures/wait.ts";
 import { OUTAGE_AFTER } from "../../runtime/read/enrich.ts";
+import { UNANSWERED_MS } from "../../runtime/poll/quarantine.ts";
 import { PART } from "../../runtime/poll/records.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
@@ -286,6 +287,40 @@ describe("a record that cannot be had", () => {
   });
 });
 
+describe("a record that is gone before it can be had", () => {
+  const gapsOf = async (bench: Bench) =>
+    (await bench.events()).flatMap(({ type, data }) => {
+      const { reason, from, to } = data as Record<string, string>;
+      return type === "stream.gap" ? [{ reason, from, to }] : [];
+    });
+
+  it("leaves a gap where nothing else shows it, also after it could not be had for a while", async () => {
+    const { bench, subscription, wrong } = await enriched("history", once);
+    const from = new Date(bench.clock.now()).toISOString();
+    wrong.set("a", SERVER_ERROR);
+    bench.vendor.put("a");
+    await bench.poll(subscription);
+    const to = new Date(bench.clock.now()).toISOString();
+    expect(await gapsOf(bench)).toEqual([]);
+    await bench.poll(subscription);
+    wrong.clear();
+    bench.vendor.items.delete("a");
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([{ reason: "gone_unread", from, to }]);
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([]);
+  });
+
+  it("leaves none where a list shows what is there: it was deleted, and so much is told", async () => {
+    const { bench, subscription, wrong } = await enriched("snapshot", {}, { before: ["a", "b"] });
+    wrong.set("a", () => ({ status: 404 }));
+    wrong.set("c", () => ({ status: 404 }));
+    bench.vendor.put("c");
+    await bench.poll(subscription);
+    expect(await gapsOf(bench)).toEqual([]);
+  });
+});
+
 describe("errors that are no record's fault", () => {
   it("are no try of a record: with no connection the poll fails, and nothing is told for lack of it", async () => {
     const { bench, subscription, wrong } = await enriched("history", once);
@@ -301,6 +336,41 @@ describe("errors that are no record's fault", () => {
       "created a",
       "created b",
     ]);
+  });
+
+  it("count as tries once no request for a record has got an answer for a day, while its list did", async () => {
+    expect(UNANSWERED_MS).toBe(86_400_000);
+    const { bench, subscription, wrong } = await enriched("history", once);
+    const told = async () => (await changes(bench)).filter((event) => event.includes(" "));
+    const triesNow = async () => {
+      const { quarantine } = await bench.runtime.subscriptions.health(subscription);
+      return quarantine.records.map(({ tries }) => tries);
+    };
+    for (const id of ["a", "b"]) {
+      wrong.set(id, () => ({ status: 0 }));
+      bench.vendor.put(id);
+    }
+    await bench.poll(subscription);
+    const begun = bench.clock.now();
+    bench.clock.set(begun + UNANSWERED_MS - 2000);
+    await bench.poll(subscription);
+    expect(await triesNow()).toEqual([0, 0]);
+    // The vendor is down as a whole: nobody asks for records.
+    bench.vendor.refuses = (_, response) => {
+      response.destroy();
+      return true;
+    };
+    bench.clock.set(begun + 3 * UNANSWERED_MS);
+    for (let poll = 0; poll < 8; poll++) await bench.poll(subscription);
+    expect(await triesNow()).toEqual([0, 0]);
+    bench.vendor.refuses = () => false;
+    for (let poll = 1; poll < 5; poll++) {
+      await bench.poll(subscription);
+      expect(await triesNow()).toEqual([poll, poll]);
+    }
+    expect(await told()).toEqual([]);
+    await bench.poll(subscription);
+    expect((await told()).toSorted()).toEqual(["created a without: network", "created b without: network"]);
   });
 
   it.each([

@@ -76,25 +76,32 @@ function fail(
 const wait = (before: number, given: Given = {}): number => fail(stream(before), given).stream.nextPollAt! - now;
 
 describe("a failed poll", () => {
-  it("is tried again after 15 seconds, then after twice as long each time, up to an hour", () => {
+  it("is tried again after 15 seconds, then after twice as long each time, up to an hour, where the schedule asks earlier", () => {
     expect(SHORTEST_RETRY).toBe(15_000);
     expect(LONGEST_RETRY).toBe(3_600_000);
-    expect([0, 1, 2, 7, 8, 50].map((before) => wait(before))).toEqual([
+    const interval = 1000;
+    expect([0, 1, 2, 7, 8, 50].map((before) => wait(before, { interval }))).toEqual([
       15_000, 30_000, 60_000, 1_920_000, 3_600_000, 3_600_000,
     ]);
   });
 
+  it("is tried again no more often than the schedule", () => {
+    expect([0, 1, 4, 5].map((before) => wait(before))).toEqual([300_000, 300_000, 300_000, 480_000]);
+    expect([0, 7, 8].map((before) => wait(before, { interval: HOUR }))).toEqual([HOUR, HOUR, HOUR]);
+    expect([0, 50].map((before) => wait(before, { interval: DAY }))).toEqual([DAY, DAY]);
+  });
+
   it("waits up to the schedule's own interval where that is longer than an hour", () => {
     const day = 24 * 60 * MINUTE;
-    expect(wait(8, { interval: day })).toBe(3_840_000);
     expect(wait(50, { interval: day })).toBe(day);
     expect(wait(50, { interval: LONGEST_RETRY })).toBe(LONGEST_RETRY);
     expect(wait(50, { interval: LONGEST_RETRY + 1 })).toBe(LONGEST_RETRY + 1);
   });
 
   it("varies its pause by a fifth, so that what failed together does not return together", () => {
-    expect(wait(0, { random: 0 })).toBe(12_000);
-    expect(wait(0, { random: 1 })).toBe(18_000);
+    const interval = 1000;
+    expect(wait(0, { random: 0, interval })).toBe(12_000);
+    expect(wait(0, { random: 1, interval })).toBe(18_000);
   });
 
   it("is reported once nothing has succeeded for three intervals, and at least 15 minutes", () => {

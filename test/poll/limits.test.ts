@@ -105,6 +105,32 @@ describe("a recovery after an expired cursor", () => {
   });
 });
 
+describe("a vendor that refuses", () => {
+  it.each([
+    ["with a limit, and does not say for how long", 429, 1],
+    ["with a server error", 500, 3],
+  ])("%s is asked again no more often than the schedule says", async (_, status, requests) => {
+    await using bench = await createBench({ random: 0 });
+    const { vendor, clock, subscribe, settle } = bench;
+    const subscription = await subscribe("sync_any", { everySeconds: 3600 });
+    vendor.refuses = (_request, response) => {
+      response.writeHead(status, { "content-type": "application/json" }).end("{}");
+      return true;
+    };
+    vendor.requests.length = 0;
+    for (let hour = 1; hour <= 2; hour++) {
+      const { nextPollAt } = await bench.streamOf(subscription);
+      clock.set(nextPollAt!);
+      await settle();
+      for (let minute = 1; minute < 60; minute++) {
+        clock.advance(60_000);
+        if (minute % 10 === 1) await settle();
+      }
+      expect(vendor.requests).toHaveLength(hour * requests);
+    }
+  });
+});
+
 describe("an interval", () => {
   it.each([
     ["of the manifest", 90, 90],

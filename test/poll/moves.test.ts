@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import type { CompiledStream } from "../../runtime/manifest/connector.ts";
 import type { Known } from "../../runtime/model/known.ts";
-import { withoutMoves } from "../../runtime/poll/moves.ts";
+import { mayBeGone, withoutMoves } from "../../runtime/poll/moves.ts";
 import type { PolledRecord } from "../../runtime/read/records.ts";
 
 const record = (key: string, item: string, deleted = false): PolledRecord => {
@@ -27,5 +28,27 @@ describe("records of several lists", () => {
   it("are told in their order where one list has them twice", () => {
     const twice = [record("a", "L1"), record("a", "L1", true)];
     expect(told(twice, known(["a", "L1"]))).toEqual(["+a@L1", "-a@L1"]);
+  });
+});
+
+describe("a deletion that another list reports than the one where a record was last", () => {
+  const seen = Date.parse("2026-11-30T10:00:00Z");
+  const stream = { timestamp: (raw: { at?: number }) => raw.at, cursor: { ofRecord: [] } } as unknown as CompiledStream;
+  const isToVerify = (at: number | undefined, item = "L2", before: string | null = "L1"): boolean => {
+    const gone = { ...record("a", item, true), raw: { at } };
+    return mayBeGone([gone], new Map([["a", { key: "a", item: before, version: "v", seen, watched: null }]]), stream);
+  };
+
+  it("is to be verified when it is newer than what was seen, clocks a minute apart", () => {
+    expect([isToVerify(seen - 60_000), isToVerify(seen - 59_999)]).toEqual([false, true]);
+  });
+
+  it("is not when it is no other list, or without a time", () => {
+    expect([isToVerify(seen, "L1"), isToVerify(seen, "L2", null), isToVerify(undefined)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(mayBeGone([record("a", "L2", true)], new Map(), stream)).toBe(false);
   });
 });

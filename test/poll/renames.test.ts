@@ -71,6 +71,54 @@ describe("renames and merges over the pages of a read", () => {
     expect(await polled(pages.at(-1)!)).toEqual([]);
   });
 
+  it.each([
+    ["a later page", [[renamed], [item("a")]], ["created c"]],
+    ["an earlier page", [[item("a")], [renamed]], ["created c"]],
+    ["a page between others", [[renamed], [], [item("a", { name: "A" })], [renamed]], ["updated a", "created c"]],
+    [
+      "a later page, after the change of another",
+      [[renamed, item("b", { name: "B" })], [item("a")]],
+      ["updated b", "created c"],
+    ],
+  ] as [string, object[][], string[]][])("are none where %s shows the old key alive", async (_, pages, events) => {
+    expect(await polled(...pages)).toEqual(events);
+    expect(await known()).toEqual(["a", "b", "c"]);
+    expect(await polled(pages.at(-1)!.filter((record) => record !== renamed))).toEqual([]);
+  });
+
+  it.each([
+    ["deleted on a later page", [[renamed], [gone("c")], []], ["deleted a"], ["b"]],
+    [
+      "taken by the first of two that name it",
+      [[renamed], [item("d", { previousIds: ["a"] })]],
+      ["created d", "updated c was a"],
+      ["b", "c", "d"],
+    ],
+  ] as [string, object[][], string[], string[]][])(
+    "of a key that is %s are told once",
+    async (_, pages, events, left) => {
+      expect((await polled(...pages)).toSorted()).toEqual(events);
+      expect(await known()).toEqual(left);
+    },
+  );
+
+  it("hold a rename through a failure, until the old key has shown that it lives", async () => {
+    expect(await polled([renamed], null)).toEqual([]);
+    expect(await known()).toEqual(["a", "b", "c gone"]);
+    expect(await polled([item("a")])).toEqual(["created c"]);
+    expect(await known()).toEqual(["a", "b", "c"]);
+  });
+
+  it("settle more than a thousand held renames in batches", async () => {
+    const many = Array.from({ length: 1100 }, (_, n) => `m${n}`);
+    bench.vendor.pageSize = 5000;
+    expect(await polled(many.map((id) => item(id)))).toHaveLength(1100);
+    const renames = many.map((id) => item(`x${id}`, { name: id, previousIds: [id] }));
+    const told = await polled(renames, []);
+    expect(new Set(told)).toEqual(new Set(many.map((id) => `updated x${id} was ${id}`)));
+    expect(told).toHaveLength(1100);
+  });
+
   it("hold a deletion through a failure, and go on at the page that failed", async () => {
     expect(await polled([gone("a")], null)).toEqual([]);
     expect(await known()).toEqual(["a gone", "b"]);

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { knownAfter } from "../../runtime/model/known.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 
@@ -110,6 +111,46 @@ describe("a window whose span the subscriber chooses", () => {
     clock.advance(560_000);
     await poll(near);
     expect(await seen()).toContain("item.created x");
+  });
+});
+
+describe("a record of a window", () => {
+  it("that a read leaves out is not new when the next one lists it, and is forgotten once its time is long over", async () => {
+    const { vendor, clock, runtime, subscribe, poll, seen, streamOf } = await withItems();
+    const subscription = await subscribe("soon_created", { input: { ahead: 3600 }, everySeconds: 86_400 });
+    const changes = async () => (await seen()).filter((type) => type.startsWith("item."));
+    vendor.put("x", { updated: clock.now() + 1_800_000 });
+    await poll(subscription);
+    expect(await changes()).toEqual(["item.created x"]);
+    for (const id of ["out", "in", "out again"]) {
+      if (id.startsWith("out")) vendor.fail(200, { items: [] });
+      await poll(subscription);
+      expect(await changes()).toEqual([]);
+      // An empty span is no reason to read again.
+      expect(await streamOf(subscription)).toMatchObject({ doubt: null });
+    }
+    const known = async () => knownAfter(runtime.db, (await streamOf(subscription)).id, "", 10);
+    clock.advance(86_400_000);
+    await poll(subscription);
+    expect(await known()).toHaveLength(1);
+    clock.advance(86_400_000);
+    await poll(subscription);
+    expect(await known()).toEqual([]);
+  });
+
+  it("that is listed for longer than it is remembered without stays known", async () => {
+    const { vendor, clock, subscribe, poll, seen } = await withItems();
+    const subscription = await subscribe("soon_created", { input: { ahead: 3 * 86_400 }, everySeconds: 86_400 });
+    const changes = async () => (await seen()).filter((type) => type.startsWith("item."));
+    vendor.put("x", { updated: clock.now() + 2 * 86_400_000 });
+    await poll(subscription);
+    expect(await changes()).toEqual(["item.created x"]);
+    for (let day = 0; day < 6; day++) {
+      vendor.items.get("x")!.updated += 86_400_000;
+      clock.advance(86_400_000);
+      await poll(subscription);
+    }
+    expect(await changes()).toEqual([]);
   });
 });
 

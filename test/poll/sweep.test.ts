@@ -28,11 +28,11 @@ describe("a sweep", () => {
     expect(SWEEP_BATCH).toBe(1000);
     for (const count of [999, 1000, 1001]) {
       const db = await withKnown(count);
-      const first = await absentAfter(db, STREAM, from, "deleted", undefined);
+      const first = await absentAfter(db, STREAM, from, undefined);
       expect(first.keys).toHaveLength(Math.min(count, 1000));
       expect(first.next).toBe(count < 1000 ? null : keyOf(999));
       if (first.next === null) continue;
-      const second = await absentAfter(db, STREAM, { ...from, sweepAfter: first.next }, "deleted", undefined);
+      const second = await absentAfter(db, STREAM, { ...from, sweepAfter: first.next }, undefined);
       expect(second).toMatchObject({ keys: count === 1000 ? [] : [keyOf(1000)], next: null });
     }
   });
@@ -41,16 +41,14 @@ describe("a sweep", () => {
     const db = await withKnown(3);
     const seen = { key: keyOf(1), version: "v", seen: 2, watched: null, item: null };
     await db.transaction((tx) => remember(tx, STREAM, [seen]));
-    expect((await absentAfter(db, STREAM, from, "deleted", undefined)).keys).toEqual([keyOf(0), keyOf(2)]);
-    expect((await absentAfter(db, STREAM, from, "deleted", new Set([keyOf(0)]))).keys).toEqual([keyOf(1), keyOf(2)]);
+    expect((await absentAfter(db, STREAM, from, undefined)).keys).toEqual([keyOf(0), keyOf(2)]);
+    expect((await absentAfter(db, STREAM, from, new Set([keyOf(0)]))).keys).toEqual([keyOf(1), keyOf(2)]);
   });
 
-  it("makes deletions of a list of all there is, with what was watched, and none of a window", async () => {
+  it("makes deletions of what is gone, with what was watched", async () => {
     const db = await withKnown(1);
-    expect((await absentAfter(db, STREAM, from, "deleted", undefined)).changes).toEqual([
+    expect((await absentAfter(db, STREAM, from, undefined)).changes).toEqual([
       { kind: "deleted", key: keyOf(0), version: "v", changes: {}, previous: { tag: "x" } },
     ]);
-    const { changes, keys } = await absentAfter(db, STREAM, from, "forgotten", undefined);
-    expect([changes, keys]).toEqual([[], [keyOf(0)]]);
   });
 });

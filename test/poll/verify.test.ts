@@ -78,6 +78,35 @@ describe("a compared read of everything", () => {
   });
 });
 
+describe("a read that stopped between two pages", () => {
+  it.each([
+    ["goes on as long as the vendor keeps tombstones", 29, []],
+    ["gives way to a compared read once the vendor has forgotten deletions", 30, ["item.any a", "stream.gap"]],
+  ])("%s", async (_, days, told) => {
+    const { since } = (vendorManifest() as { streams: Record<string, object> }).streams;
+    const streams = { since: { ...since, deleted: "deleted", tombstones: "P30D" } };
+    const bench = await createBench({
+      manifest: vendorManifest({ streams }),
+      before: (vendor) => ["a", "b", "c", "d"].forEach((id) => vendor.put(id)),
+    });
+    onTestFinished(() => bench[Symbol.asyncDispose]());
+    const { vendor } = bench;
+    const subscription = await bench.subscribe("since_any", { everySeconds: 365 * 86_400 });
+    const begun = bench.clock.now();
+    for (const id of ["b", "c", "d"]) vendor.put(id, { name: "new" });
+    vendor.faults.push(() => false);
+    vendor.fail(409);
+    await bench.poll(subscription);
+    expect((await bench.streamOf(subscription)).checkpoint).toMatchObject({ complete: false });
+    await bench.seen();
+    vendor.remove("a");
+    bench.clock.set(begun + days * DAY);
+    const events = await bench.seen();
+    expect(events.filter((event) => event === "item.any a" || event === "stream.gap")).toEqual(told);
+    expect(events).toContain("item.any d");
+  });
+});
+
 describe("a sync token for each of several lists", () => {
   it("goes on in each list, reads a late one whole, and compares when one has vanished", async () => {
     const lists = {
@@ -122,7 +151,12 @@ describe("a sync token for each of several lists", () => {
       ["item.any x/3", "item.any z/1"],
     ]);
     delete contents["y"];
-    expect(await poll()).toEqual([["lists", "items?list=x", "items?list=z"], ["item.any y|1"]]);
+    const whole = ["lists", "items?list=x", "items?list=z"];
+    expect(await poll()).toEqual([whole, []]);
+    bench.vendor.requests.length = 0;
+    bench.clock.advance(60_000);
+    expect(await bench.seen()).toEqual(["item.any y|1"]);
+    expect(bench.vendor.requests.map((line) => line.replace("GET /", ""))).toEqual(whole);
     expect(await poll()).toEqual([["lists", "items?list=x&token=3", "items?list=z&token=1"], []]);
   });
 });

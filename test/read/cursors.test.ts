@@ -142,7 +142,7 @@ describe("a keyset cursor", () => {
 });
 
 describe("a window", () => {
-  it("moves with the clock, and forgets what has left it", () => {
+  it("moves with the clock, and forgets a record a day after its time must have left it", () => {
     const window = strategy({
       type: "window",
       from: "query.timeMin",
@@ -156,8 +156,9 @@ describe("a window", () => {
         ["query.timeMin", now - 60_000],
         ["query.timeMax", now + 3_600_000],
       ],
-      absence: "forgotten",
+      absence: "nothing",
     });
+    expect(window.returnsWithinMs).toBe(3_660_000 + 86_400_000);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { followConnection } from "../../runtime/sync/syncs.ts";
 import { temporaryFolder } from "../faults/scenes.ts";
 import { openBench } from "./harness.ts";
-import { flat, named, nested } from "./vendors.ts";
+import { flat, named, nested, type Face } from "./vendors.ts";
 
 const mail = (...values: string[]) => values.map((value) => ({ value }));
 
@@ -521,10 +521,7 @@ describe("what happens between reading and writing", () => {
 
 describe("a vendor that can neither be asked for one contact nor searched", () => {
   it("is kept alike all the same, by what its stream tells", async () => {
-    const { get_contact: _get, find_contact: _find, ...actions } = flat.manifest.actions;
-    const { find: _by, ...resource } = flat.manifest.resources.contact;
-    const bare = { ...flat, manifest: { ...flat.manifest, actions, resources: { contact: resource } } };
-    await using bench = await openBench({ right: bare });
+    await using bench = await openBench({ right: bareOf(flat) });
     const sync = await bench.sync();
     const ada = bench.left.add({ first: "Ada", emails: mail("ada@example.com", "two@example.com"), note: "n" });
     await bench.run(sync);
@@ -564,3 +561,51 @@ describe("a contact that its vendor gives another id", () => {
 });
 
 const rolo2 = named(nested, "rolo2");
+
+/** A vendor that can neither be asked for one contact nor searched. */
+function bareOf(face: Face): Face {
+  const { get_contact: _get, find_contact: _find, ...actions } = face.manifest.actions;
+  const { find: _by, ...resource } = face.manifest.resources.contact;
+  return { ...face, manifest: { ...face.manifest, actions, resources: { contact: resource } } };
+}
+
+describe.each([
+  ["can be asked", nested],
+  ["cannot be asked", bareOf(nested)],
+])("a contact that is merged into another, where the vendor %s", (_, left) => {
+  it("leaves its counterpart to the survivor, when that has none", async () => {
+    const { create_contact: _create, ...actions } = rolo2.manifest.actions;
+    const { create: _by, ...resource } = rolo2.manifest.resources.contact;
+    const right = { ...rolo2, manifest: { ...rolo2.manifest, actions, resources: { contact: resource } } };
+    await using bench = await openBench({ left, right });
+    const alone = bench.left.add({ first: "Augusta", emails: mail("augusta@example.com") });
+    const paired = bench.left.add({ first: "Ada", emails: mail("ada@example.com") });
+    const counterpart = bench.right.add({ first: "Ada", emails: mail("ada@example.com"), note: "kept" });
+    const sync = await bench.sync();
+    bench.left.before = bench.right.before = () => bench.clock.advance(1);
+    bench.left.merge(alone, { first: "Ada", emails: mail("augusta@example.com", "ada@example.com") }, [paired]);
+    await bench.run(sync);
+    await bench.run(sync);
+    expect([...bench.right.cards.keys()]).toEqual([counterpart]);
+    expect([...bench.left.cards.keys()]).toEqual([alone]);
+    const { data: links } = await bench.runtime.syncs.links(sync.id);
+    expect(links).toMatchObject([{ leftId: alone, rightId: counterpart, state: "synced" }]);
+    bench.left.edit(alone, { last: "Lovelace" });
+    await bench.run(sync);
+    expect(bench.right.cards.get(counterpart)).toMatchObject({ last: "Lovelace", emails: { length: 2 }, note: "kept" });
+  });
+
+  it("takes its counterpart along, when the survivor has one", async () => {
+    await using bench = await openBench({ left, right: rolo2 });
+    const sync = await bench.sync();
+    const one = bench.left.add({ first: "Ada", emails: mail("ada@example.com") });
+    const two = bench.left.add({ first: "Augusta", emails: mail("augusta@example.com") });
+    await bench.run(sync);
+    bench.left.before = bench.right.before = () => bench.clock.advance(1);
+    bench.left.merge(one, { first: "Ada", emails: mail("ada@example.com", "augusta@example.com") }, [two]);
+    await bench.run(sync);
+    await bench.run(sync);
+    expect([...bench.right.cards.values()]).toMatchObject([{ first: "Ada", emails: { length: 2 } }]);
+    expect((await bench.runtime.syncs.links(sync.id)).data.map(({ leftId }) => leftId)).toEqual([one]);
+  });
+});

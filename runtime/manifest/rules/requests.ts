@@ -141,6 +141,14 @@ export const comparedReadsCanCompare: Rule = ({ streams }) =>
     }),
   );
 
+/** That a record is over is read from what is remembered of it. */
+export const endsAreRemembered: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { ended, watch }, pointer }) =>
+    ended !== undefined && watch === undefined
+      ? [{ pointer: `${pointer}/ended`, message: "reads the watched values, and the stream has no watch; add one" }]
+      : [],
+  );
+
 /** One record has no pages. */
 export const singleRecordsHaveNoPages: Rule = ({ streams }) =>
   streams.flatMap(({ value: { pagination, cursor }, pointer }) =>

@@ -173,13 +173,14 @@ class WholeRead {
   }
 
   async #sweep(): Promise<void> {
-    const { db, stream } = this.#reading;
+    const { db, stream, compiled } = this.#reading;
     for (let after = ""; ;) {
       this.#patience.signal.throwIfAborted();
       const batch = await knownAfter(db, stream.id, after, SWEEP_BATCH);
       for (const before of batch) {
         const isListed = this.#living.has(before.key) || this.#former.has(before.key);
-        if (!isListed) this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
+        if (!isListed && !compiled.ended?.(before.watched ?? {}))
+          this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
       }
       if (batch.length < SWEEP_BATCH) return;
       after = batch.at(-1)!.key;

@@ -1,0 +1,35 @@
+import { knownByKeys, knownGone, type Known } from "../model/known.ts";
+import type { Checkpoint } from "../model/streams.ts";
+import { absencesOf, type Changes } from "./changes.ts";
+import { deletionOf, isRenamed, settleRenames } from "./diff.ts";
+import type { EventMaker } from "./event-maker.ts";
+import type { Reading } from "./reading.ts";
+import { SWEEP_BATCH } from "./sweep.ts";
+
+/**
+ * Believes, once all pages of a read are committed, the renames that no page has shown to be none, then the deletions that no page has
+ * taken back. The last of them are left to the caller; until they are committed, a crash leads back to the last page.
+ */
+export async function releaseHeld(
+  { db, stream: { id } }: Reading,
+  maker: EventMaker,
+  at: Checkpoint,
+  commit: (changes: Changes) => Promise<void>,
+): Promise<Changes> {
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const batch: Known[] = await knownGone(db, id, after, SWEEP_BATCH);
+    const renamed = batch.filter(isRenamed);
+    const before = renamed.map(({ gone }) => gone!.renamedFrom!);
+    const { changes, remembered, forgotten } = settleRenames(renamed, await knownByKeys(db, id, before), at.startedAt);
+    const settled = absencesOf(forgotten, await maker.changes(changes, at));
+    if (renamed.length > 0) await commit({ ...settled, difference: { ...settled.difference, remembered } });
+    after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;
+  }
+  for (;;) {
+    const gone = await knownGone(db, id, "", SWEEP_BATCH);
+    const keys = gone.map(({ key }) => key);
+    const changes = absencesOf(keys, await maker.changes(gone.map(deletionOf), at));
+    if (gone.length < SWEEP_BATCH) return changes;
+    await commit(changes);
+  }
+}

@@ -1,0 +1,128 @@
+import { expect, describe, it, onTestFinished } from "vitest";
+import { createBench, type Bench } from "./harness.ts";
+import { vendorManifest } from "./vendor.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+async function benchWith(changes: Record<string, (stream: Record<string, unknown>) => object> = {}): Promise<Bench> {
+  const { streams } = vendorManifest() as { streams: Record<string, Record<string, unknown>> };
+  const changed = Object.fromEntries(Object.entries(changes).map(([name, of]) => [name, of(streams[name]!)]));
+  const bench = await createBench({ manifest: vendorManifest({ streams: changed }) });
+  onTestFinished(() => bench[Symbol.asyncDispose]());
+  bench.vendor.pageSize = 1000;
+  return bench;
+}
+
+/** Events since the last look: of records as `subscription type key`, gaps as `subscription reason`. */
+async function told(bench: Bench, names: Record<string, string>): Promise<string[]> {
+  const events = await bench.events();
+  return events.flatMap(({ type, data }) => {
+    const { subscription, reason, resource } = data as Record<string, unknown> & { resource?: { id: string } };
+    const name = names[String(subscription)];
+    if (resource) return [`${name} ${resource.id}`];
+    return type === "stream.gap" ? [`${name} ${String(reason)}`] : [];
+  });
+}
+
+describe("a subscription that begins with what is there, on a stream of single changes that another reads", () => {
+  it("leaves no gap to the other, and loses it no change", async () => {
+    const bench = await benchWith({
+      history: ({ records, ...stream }) => ({
+        ...stream,
+        records: { ...(records as object), timestamp: "$record#/updated" },
+      }),
+    });
+    const { vendor, clock } = bench;
+    vendor.put("old");
+    clock.advance(HOUR);
+    const first = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    const at = () => ({ updated: clock.now() + 1000 });
+    vendor.put("new", at());
+    // Listed nowhere: only the increments show it.
+    vendor.put("unlisted", at());
+    vendor.items.delete("unlisted");
+    const second = await bench.subscribe("history_any", { everySeconds: 86_400, firstPoll: "emitAll" });
+    const names = { [first]: "first", [second]: "second" };
+    expect((await told(bench, names)).toSorted()).toEqual(["first new", "second new", "second old"]);
+    await bench.poll(first);
+    expect((await told(bench, names)).toSorted()).toEqual(["first unlisted", "second unlisted"]);
+    vendor.put("newest", at());
+    await bench.poll(first);
+    expect((await told(bench, names)).toSorted()).toEqual(["first newest", "second newest"]);
+  });
+
+  it("leaves none either where no list shows what is there", async () => {
+    const bench = await benchWith({
+      history: ({ cursor, ...stream }) => {
+        const { recover: _, ...rest } = cursor as Record<string, unknown>;
+        return { ...stream, cursor: rest };
+      },
+    });
+    const first = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    bench.vendor.put("new");
+    const second = await bench.subscribe("history_any", { everySeconds: 86_400, firstPoll: "emitAll" });
+    const names = { [first]: "first", [second]: "second" };
+    expect((await told(bench, names)).toSorted()).toEqual(["first new", "second new"]);
+    await bench.poll(first);
+    expect(await told(bench, names)).toEqual([]);
+  });
+});
+
+describe("a stall", () => {
+  it.each([
+    ["longer than a window leaves a gap: something may have passed through it", 600, 1, ["stalled"]],
+    ["as long as a window leaves none", 600, 0, []],
+    ["is none where the schedule is slower than the window", 4 * 3600, 1, []],
+  ])("%s", async (_, everySeconds, beyond, gaps) => {
+    const bench = await benchWith();
+    const { clock } = bench;
+    const subscription = await bench.subscribe("window_any", { everySeconds });
+    const { lastSuccessAt } = await bench.streamOf(subscription);
+    clock.set(lastSuccessAt! + HOUR + beyond);
+    await bench.runtime.subscriptions.poll(subscription);
+    const reported = await told(bench, { [subscription]: "one" });
+    expect(reported).toEqual(gaps.map((reason) => `one ${reason}`));
+  });
+
+  it.each([
+    ["shorter than a partial list reaches back leaves none", -1, []],
+    ["as long as a partial list reaches back leaves a gap", 0, ["one stalled"]],
+  ])("%s", async (_, beyond, gaps) => {
+    const bench = await benchWith({
+      snapshot: ({ records, ...stream }) => ({
+        ...stream,
+        records: { ...(records as object), remember: "P30D" },
+        cursor: { type: "snapshot", partial: true, reachesBack: "P7D" },
+      }),
+    });
+    const subscription = await bench.subscribe("snapshot_any", { everySeconds: 365 * 86_400 });
+    const { lastSuccessAt } = await bench.streamOf(subscription);
+    bench.clock.set(lastSuccessAt! + 7 * DAY + beyond);
+    await bench.runtime.subscriptions.poll(subscription);
+    expect(await told(bench, { [subscription]: "one" })).toEqual(gaps);
+  });
+});
+
+describe("a pause", () => {
+  it("is reported from its beginning, also when the subscription is changed meanwhile", async () => {
+    const bench = await benchWith();
+    const { clock, vendor, runtime } = bench;
+    const paused = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+    const other = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+    const names = { [paused]: "paused", [other]: "other" };
+    await runtime.subscriptions.pause(paused);
+    const begun = clock.now();
+    vendor.put("a");
+    await bench.poll(other);
+    expect(await told(bench, names)).toEqual(["other a"]);
+    const read = clock.now();
+    clock.advance(1000);
+    await runtime.subscriptions.update(paused, { where: "record.id != 'x'" });
+    const [gap] = await bench.events();
+    const [from, to] = [begun, read].map((time) => new Date(time).toISOString());
+    expect(gap).toMatchObject({ type: "stream.gap", data: { subscription: paused, reason: "paused", from, to } });
+    await runtime.subscriptions.resume(paused);
+    expect(await told(bench, names)).toEqual([]);
+  });
+});
