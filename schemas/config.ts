@@ -48,6 +48,10 @@ export interface Config {
    */
   returnOrigins?: Text[];
   /**
+   * How pages for people call the embedding product; "this product" when not given.
+   */
+  productName?: Text;
+  /**
    * OAuth clients by connector.
    */
   clients?: {

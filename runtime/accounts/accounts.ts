@@ -1,12 +1,13 @@
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
-import { replaceSealed, sealedConnections, type ConnectionView } from "../model/connections.ts";
+import { replaceSealed, sealedConnections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
-import { createAuthorize } from "./authorize.ts";
+import { createAuthorize, type Outcome, type Visitor } from "./authorize.ts";
 import { openClient, type ClientOf } from "./client.ts";
+import { createConfirmations } from "./confirmations.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import type { OAuthClient } from "./oauth.ts";
@@ -34,19 +35,31 @@ export interface AccountsNeeds {
 /** Everything about talking to vendors. */
 export interface Accounts extends Connections {
   /**
-   * Finishes OAuth with the callback's query parameters.
+   * Whose connection an `authorizeUrl` is for; uses nothing up.
+   * @throws HooklineError what {@link Authorize.look} throws
+   */
+  lookAtOAuth(token: string, visitor: Visitor): Promise<Pick<ConnectionRow, "connector" | "user">>;
+  /**
+   * Begins OAuth in the browser that holds `session`, and gives the vendor's address.
+   * @throws HooklineError what {@link Authorize.look} throws
+   */
+  beginOAuth(token: string, session: string, visitor: Visitor): Promise<string>;
+  /**
+   * Finishes OAuth with the callback's query parameters. `session` is what the person's browser brings: one of the values
+   * has to be the one with which the authorization was begun.
    * @throws HooklineError what {@link Authorize.finish} throws
    */
   finishOAuth(
     callback: URLSearchParams | Record<string, string>,
-    session?: string,
-  ): Promise<{ connection: ConnectionView; returnTo: string | null }>;
+    session: string | readonly string[],
+    visitor?: Visitor,
+  ): Promise<Omit<Outcome, "connection"> & { connection: ConnectionView }>;
   client: ClientOf;
   vendorOf: VendorOf;
   tokens: Tokens;
   /** The way to vendors: requests leave only for allowed addresses. */
   network: Network;
-  /** Deletes authorizations that nobody came back from; for a daily tick. Returns how many. */
+  /** Deletes authorizations that nobody came back from or confirmed; for a tick every few minutes. Returns how many. */
   purgeAuthorizations(): Promise<number>;
   /** Wraps every connection's credentials with the newest encryption key. Returns how many were changed. */
   rewrapCredentials(): Promise<number>;
@@ -55,6 +68,8 @@ export interface Accounts extends Connections {
 
 /** Path of the OAuth callback below `baseUrl`. */
 const CALLBACK_PATH = "/v1/oauth/callback";
+/** Path of the page on which a person begins OAuth, below `baseUrl`; the link's token follows. */
+const START_PATH = "/v1/oauth/start/";
 const DEFAULT_RETRY_BASE_MS = 500;
 const BATCH = 500;
 
@@ -82,21 +97,33 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     pause: status.pause,
   });
-  const authorize = createAuthorize(context, { vendorOf, status });
+  const confirmations = createConfirmations(context, { vendorOf, status });
+  const startUrl = baseUrl + START_PATH;
+  const authorize = createAuthorize(context, { vendorOf, status, confirmations, startUrl });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
-  const connections = createConnections(context, { vendorOf, tokens, status, authorize, returnOrigins });
+  const connections = createConnections(context, {
+    vendorOf,
+    tokens,
+    status,
+    authorize,
+    confirmations,
+    returnOrigins,
+  });
 
   return {
     ...connections,
-    finishOAuth: async (callback, session) => {
-      const { connection, returnTo } = await authorize.finish(new URLSearchParams(callback), session);
-      return { connection: await connections.get(connection), returnTo };
+    lookAtOAuth: authorize.look,
+    beginOAuth: authorize.leave,
+    finishOAuth: async (callback, session, visitor) => {
+      const sessions = [session].flat();
+      const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
+      return { connection: await connections.get(connection), ...outcome };
     },
     client: (connection) => openClient(connection, context, { vendorOf, tokens, pause: status.pause, retryBaseMs }),
     vendorOf,
     tokens,
     network,
-    purgeAuthorizations: () => purgeStates(db, clock.now()),
+    purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
     rewrapCredentials: async () => {
       let count = 0;
       for (let after: string | undefined; ;) {
