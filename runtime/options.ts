@@ -30,6 +30,11 @@ export interface RuntimeOptions {
   returnOrigins?: readonly string[] | undefined;
   /** How pages for people call the embedding product; default "this product". */
   productName?: string | undefined;
+  /**
+   * Whether every account connected by OAuth has to be confirmed by who began, as with `confirm: true`. Without it, a user
+   * decides that for each connection of their own. Default false.
+   */
+  requireConfirmation?: boolean | undefined;
   /** The host's own login: who sends this request, or null. Asked when there is no API key and no user token. */
   authenticate?: HostLogin | undefined;
   /** An admin key for the HTTP API. */
@@ -64,6 +69,7 @@ export interface ResolvedOptions {
   baseUrl: string;
   returnOrigins: readonly string[];
   productName: string;
+  requireConfirmation: boolean;
   authenticate: HostLogin | undefined;
   apiKey: string | undefined;
   retention: { eventsDays: number; deliveriesDays: number };
@@ -96,6 +102,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     baseUrl: (given.baseUrl ?? "http://localhost:8080").replace(/\/+$/, ""),
     returnOrigins: (given.returnOrigins ?? []).map((url) => new URL(url).origin),
     productName: given.productName ?? "this product",
+    requireConfirmation: given.requireConfirmation ?? false,
     authenticate,
     apiKey: given.apiKey,
     retention: {

@@ -52,6 +52,10 @@ export interface Config {
    */
   productName?: Text;
   /**
+   * Whether every account connected by OAuth has to be confirmed by who began; false when not given.
+   */
+  requireConfirmation?: boolean;
+  /**
    * OAuth clients by connector.
    */
   clients?: {

@@ -27,6 +27,8 @@ export interface AccountsNeeds {
   baseUrl: string;
   /** Further origins `returnTo` may lead to; that of `baseUrl` always may. */
   returnOrigins: readonly string[];
+  /** Whether whoever begins OAuth has to confirm, also where `confirm` is left out; default false. */
+  requireConfirmation?: boolean;
   onStatus: OnStatus;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
@@ -76,7 +78,7 @@ const BATCH = 500;
 /** Makes the services of accounts: connections, tokens, and the clients that call vendors. */
 export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
   const { db, vault, clock, log } = context;
-  const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS } = needs;
+  const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS, requireConfirmation = false } = needs;
   const trusted = Object.values(servers).flatMap((server) => overriddenHosts(server));
   const network = createNetwork({ ...needs.network, trusted });
   const baseUrl = needs.baseUrl.replace(/\/+$/, "");
@@ -107,6 +109,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     status,
     authorize,
     confirmations,
+    requireConfirmation,
     returnOrigins,
   });
 

@@ -136,9 +136,7 @@ export function createAuthorize(
     if (sealed.step !== "leaving") {
       const isReload = "callbackCode" in sealed && sealed.callbackCode === callbackCode;
       if (isReload && sealed.step === "connected") return { account: sealed.account, confirmation: null };
-      if (isReload && sealed.step === "held") {
-        return { account: sealed.held.account, confirmation: sealed.confirmation };
-      }
+      if (isReload && sealed.step === "held") return { account: sealed.account, confirmation: sealed.confirmation };
       throw staleState();
     }
     const { verifier, offer, step: _leaving, ...kept } = sealed;

@@ -28,7 +28,10 @@ export type Accept = (row: ConnectionRow, changes: ConnectionChanges) => Promise
 /** Tokens that wait until the person who began an authorization confirms it. */
 export interface Confirmations {
   /** How the tokens of a state are held, and the code that confirms them. */
-  hold(stateHash: string, step: Omit<Extract<Step, { step: "held" }>, "step" | "held" | "confirmation">): Holding;
+  hold(
+    stateHash: string,
+    step: Omit<Extract<Step, { step: "held" }>, "step" | "account" | "held" | "confirmation">,
+  ): Holding;
   /**
    * Makes the connection active with the tokens that the code is for. `by` is who confirms: a user, or null for an admin.
    * @throws HooklineError `conflict` when no tokens wait, or they wait no more; `forbidden` unless `by` is who began;
@@ -87,13 +90,13 @@ export function createConfirmations(
   /** Some vendors end every token of an account with one. */
   const isShared = async ({ id, connector, status }: ConnectionRow, account: string | null): Promise<boolean> => {
     const waiting = await open(await heldStates(db, id));
-    if (waiting.some(({ step }) => step.held.account === account)) return true;
+    if (waiting.some(({ step }) => step.account === account)) return true;
     return account === null ? status !== "pending" : (await countAccountConnections(db, connector, account)) > 0;
   };
 
   const revoke = async ({ connection, step }: Waiting): Promise<void> => {
     const row = await findConnection(db, connection);
-    if (!row || (await isShared(row, step.held.account))) return;
+    if (!row || (await isShared(row, step.account))) return;
     const credentials = openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64"));
     if (credentials.type !== "oauth2") return;
     await vendorOf(row.connector)
@@ -110,13 +113,13 @@ export function createConfirmations(
     if (await take(waiting)) await giveBack(waiting);
   };
 
-  const activate = async (id: string, { credentials, account, ...held }: Held): Promise<void> => {
+  const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
       if (!row || (row.account !== null && account !== null && row.account !== account)) break;
       const changes: ConnectionChanges = {
         ...held,
-        credentials: Buffer.from(credentials, "base64"),
+        credentials: Buffer.from(held.credentials, "base64"),
         account: account ?? row.account,
         label: relabel(row, account),
       };
@@ -129,14 +132,9 @@ export function createConfirmations(
     hold: (stateHash, step) => {
       const code = newCode();
       const accept: Accept = (_row, changes) => {
-        const held: Held = {
-          credentials: Buffer.from(changes.credentials!).toString("base64"),
-          expiresAt: changes.expiresAt ?? null,
-          scopes: changes.scopes ?? [],
-          captured: changes.captured ?? {},
-          account: changes.account ?? null,
-        };
-        const sealed = steps.seal(stateHash, { ...step, step: "held", held, confirmation: code });
+        const held: Held = { ...changes, credentials: Buffer.from(changes.credentials!).toString("base64") };
+        const account = changes.account ?? null;
+        const sealed = steps.seal(stateHash, { ...step, step: "held", account, held, confirmation: code });
         return settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
       };
       return { accept, code };
@@ -160,7 +158,7 @@ export function createConfirmations(
           continue;
         }
         if (!(await take(one))) throw nothingWaits(row.id);
-        await activate(row.id, one.step.held).catch(async (error: unknown) => {
+        await activate(one).catch(async (error: unknown) => {
           await giveBack(one);
           throw error;
         });

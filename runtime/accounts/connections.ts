@@ -79,6 +79,7 @@ export interface ConnectionsNeeds {
   status: Status;
   authorize: Authorize;
   confirmations: Confirmations;
+  requireConfirmation: boolean;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
@@ -86,7 +87,7 @@ export interface ConnectionsNeeds {
 /** Makes the service of connections. */
 export function createConnections(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { vendorOf, tokens, status, authorize, confirmations, returnOrigins }: ConnectionsNeeds,
+  { vendorOf, tokens, status, authorize, confirmations, requireConfirmation, returnOrigins }: ConnectionsNeeds,
 ): Connections {
   const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
     const row = await connections.find(db, id);
@@ -169,7 +170,7 @@ export function createConnections(
       checkInputs(method, given.inputs ?? {});
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const row = draftOf(given, "oauth2");
-      const { confirm = false } = given;
+      const confirm = requireConfirmation || given.confirm === true;
       const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
@@ -238,7 +239,7 @@ export function createConnections(
         );
       }
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      const { confirm = false } = given;
+      const confirm = requireConfirmation || given.confirm === true;
       return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null }) };
     },
 

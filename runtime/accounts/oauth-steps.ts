@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { findConnection, type ConnectionRow } from "../model/connections.ts";
+import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
 import { oauthStates, type OAuthState } from "../model/oauth-states.ts";
 
 /** Milliseconds that a person has for each step: to follow the link, to agree at the vendor, to confirm. */
@@ -17,14 +17,10 @@ export interface Plan {
   confirm: boolean;
 }
 
-/** Tokens that wait to be confirmed, and what else their connection will have. */
-export interface Held {
+/** Tokens that wait to be confirmed, and what else changes with them. */
+export interface Held extends Omit<ConnectionChanges, "credentials"> {
   /** Sealed for the connection's row, in base64. */
   credentials: string;
-  expiresAt: number | null;
-  scopes: string[];
-  captured: Record<string, unknown>;
-  account: string | null;
 }
 
 /** What is sealed in a state, step by step. `session` is a hash of what only the person's browser holds. */
@@ -34,7 +30,14 @@ export type Step = Plan &
     | { step: "leaving"; session: string; verifier: string; offer: string | null }
     | { step: "redeemed"; session: string; callbackCode: string }
     | { step: "connected"; session: string; callbackCode: string; account: string | null }
-    | { step: "held"; session: string; callbackCode: string; held: Held; confirmation: string }
+    | {
+        step: "held";
+        session: string;
+        callbackCode: string;
+        account: string | null;
+        held: Held;
+        confirmation: string;
+      }
   );
 
 /** A state as it was found: its row, what is sealed in it, and its connection. */

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { oauthStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
 
@@ -191,6 +192,25 @@ describe("a callback", () => {
     expect(h.tokenCalls()).toHaveLength(0);
     const { connection, account } = await h.accounts.finishOAuth(h.callback(), SESSION);
     expect([connection.status, account]).toEqual(["active", "ada@x.example"]);
+  });
+
+  it("for a connection of another user than who is there is refused, and leaves it to the right one", async () => {
+    const h = await started();
+    await expect(h.accounts.finishOAuth(h.callback(), SESSION, { user: "u_2" })).rejects.toMatchObject({
+      code: "forbidden",
+      message: "This link is for another user. Sign in as the user it was made for, or connect an account of your own.",
+    });
+    expect((await h.accounts.finishOAuth(h.callback(), SESSION, { user: "u_1" })).connection.status).toBe("active");
+  });
+
+  it("of an authorization that an earlier version began, bound to no browser, is refused", async () => {
+    const h = await started();
+    const [row] = await oauthStates.all(h.db, "");
+    const place = { table: "oauth_states", row: row!.stateHash, field: "sealed" };
+    const sealed = h.vault.seal(JSON.stringify({ verifier: "v", session: null }), place);
+    await oauthStates.change(h.db, { sealed }, "state_hash = ?", [row!.stateHash]);
+    await expect(h.accounts.finishOAuth(h.callback(), SESSION)).rejects.toMatchObject(stale);
+    expect(h.tokenCalls()).toHaveLength(0);
   });
 
   it("of a denial that is loaded again does not pass for a success where the old credentials still work", async () => {

@@ -157,6 +157,20 @@ describe("a connection that was begun with confirm", () => {
   });
 });
 
+describe("with requireConfirmation", () => {
+  it("every authorization has to be confirmed, whatever a user asks for", async () => {
+    const world = await makeGoogle({ requireConfirmation: true });
+    const token = await world.tokenOf("u_1");
+    const { id, authorizeUrl } = await world.begin({ confirm: false, returnTo: RETURN_TO }, token);
+    const code = await walk(world, authorizeUrl);
+    expect(await world.statusOf(id)).toBe("pending");
+    const path = `/v1/connections/${id}`;
+    expect((await world.must("POST", `${path}/confirm`, { token, body: { code } })).status).toBe("active");
+    const again = await world.must("POST", `${path}/reconnect`, { token, body: { returnTo: RETURN_TO } });
+    expect(await walk(world, again.authorizeUrl)).toMatch(/^\w{4}-\w{4}$/);
+  });
+});
+
 describe("a reconnection that was begun with confirm", () => {
   async function reconnecting(options: Parameters<typeof makeGoogle>[0] = {}) {
     const world = await makeGoogle(options);
