@@ -5,7 +5,7 @@ import { replaceSealed, sealedConnections, type ConnectionRow, type ConnectionVi
 import { purgeStates } from "../model/oauth-states.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
-import { createAuthorize, type Outcome, type Visitor } from "./authorize.ts";
+import { createAuthorize, type Outcome } from "./authorize.ts";
 import { openClient, type ClientOf } from "./client.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createConnections, type Connections } from "./connections.ts";
@@ -14,6 +14,7 @@ import type { OAuthClient } from "./oauth.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
+import type { Visitor } from "./visitor.ts";
 
 export type AccountsContext = Pick<Context, "db" | "connectors" | "vault" | "emit" | "clock" | "random" | "log">;
 

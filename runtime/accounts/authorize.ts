@@ -4,25 +4,16 @@ import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts";
-import type { Scope } from "../model/principal.ts";
 import type { Accept, Confirmations } from "./confirmations.ts";
 import { methodOf, sealCredentials } from "./credentials.ts";
 import type { TokenResponse } from "./oauth.ts";
-import {
-  createSteps,
-  sameText,
-  sha256,
-  staleState,
-  VALID_MS,
-  type Found,
-  type Plan,
-  type Step,
-} from "./oauth-steps.ts";
+import { createSteps, sha256, staleState, VALID_MS, type Found, type Plan, type Step } from "./oauth-steps.ts";
 import type { Status } from "./status.ts";
 import { TokenError } from "./token-error.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";
 import { relabel, verify, type Verified } from "./verify.ts";
+import { assertSameBrowser, assertSession, assertVisitor, type Visitor } from "./visitor.ts";
 
 export interface AuthorizeNeeds {
   vendorOf: VendorOf;
@@ -41,9 +32,6 @@ export interface Authorization extends Omit<Plan, "user"> {
    */
   session?: string;
 }
-
-/** Who is there by the host's own login: null for nobody, undefined where the host has no login. */
-export type Visitor = Scope | null | undefined;
 
 /** What came of an authorization. */
 export interface Outcome {
@@ -80,8 +68,6 @@ export interface Authorize {
   finish(callback: URLSearchParams, sessions: readonly string[], visitor: Visitor): Promise<Outcome>;
 }
 
-/** Shorter ones could be guessed, or are no secret at all, such as the id of a user. */
-const SHORTEST_SESSION = 16;
 /** The query parameter of `returnTo` that carries the confirmation code. */
 const CONFIRMATION_PARAMETER = "hookline_code";
 
@@ -184,14 +170,15 @@ export function createAuthorize(
         `${row.id} belongs to another account of the vendor; connect this account as a new connection`,
       );
     }
-    const accepted = await accept(row, {
+    const changes = {
       credentials: sealCredentials(vault, row.id, credentials),
       expiresAt,
       scopes: answer.scopes ?? requested,
       captured,
       account: account ?? row.account,
       label: relabel(row, account),
-    });
+    };
+    const accepted = await accept(row, changes, account);
     if (!accepted) throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
     return account;
   };
@@ -234,32 +221,6 @@ export function createAuthorize(
 
 function newToken(): string {
   return randomBytes(32).toString("base64url");
-}
-
-function assertSession(session: unknown): void {
-  if (typeof session === "string" && session.length >= SHORTEST_SESSION) return;
-  throw new HooklineError(
-    "invalid_input",
-    `session: must be a secret of the person's own browser, of at least ${SHORTEST_SESSION} characters, such as a session id`,
-  );
-}
-
-function assertSameBrowser(expected: string, sessions: readonly string[]): void {
-  if (sessions.some((session) => sameText(expected, sha256(session)))) return;
-  throw new HooklineError(
-    "forbidden",
-    "This authorization was begun in another browser. Finish it in the browser in which it was begun, or go back and connect again.",
-  );
-}
-
-function assertVisitor({ user }: ConnectionRow, visitor: Visitor): void {
-  if (visitor === undefined || (visitor && (visitor.user === undefined || visitor.user === user))) return;
-  throw new HooklineError(
-    "forbidden",
-    visitor === null
-      ? "You are not signed in. Sign in, then open the link again."
-      : "This link is for another user. Sign in as the user it was made for, or connect an account of your own.",
-  );
 }
 
 function withCode(returnTo: string, confirmation: string | null): string {

@@ -22,8 +22,11 @@ import type { Status } from "./status.ts";
 import type { VendorOf } from "./vendors.ts";
 import { relabel } from "./verify.ts";
 
-/** What is done with a connection whose credentials are proved: it is made active, or they are held. */
-export type Accept = (row: ConnectionRow, changes: ConnectionChanges) => Promise<boolean>;
+/**
+ * What is done with a connection whose credentials are proved: it is made active, or they are held. `account` is the one they
+ * were seen to lead to; null when the vendor did not say. False when the row changed meanwhile.
+ */
+export type Accept = (row: ConnectionRow, changes: ConnectionChanges, account: string | null) => Promise<boolean>;
 
 /** Tokens that wait until the person who began an authorization confirms it. */
 export interface Confirmations {
@@ -131,9 +134,8 @@ export function createConfirmations(
   return {
     hold: (stateHash, step) => {
       const code = newCode();
-      const accept: Accept = (_row, changes) => {
+      const accept: Accept = (_row, changes, account) => {
         const held: Held = { ...changes, credentials: Buffer.from(changes.credentials!).toString("base64") };
-        const account = changes.account ?? null;
         const sealed = steps.seal(stateHash, { ...step, step: "held", account, held, confirmation: code });
         return settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
       };

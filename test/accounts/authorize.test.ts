@@ -306,6 +306,12 @@ describe("the session of a host that finishes by itself", () => {
     });
     expect((await h.accounts.list({ user: "u_2" })).data).toEqual([]);
   });
+
+  it("of sixteen characters is taken", async () => {
+    const h = await started();
+    const { authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_2" }, {}, "sixteen letters!");
+    expect(new URL(authorizeUrl!).pathname).toBe("/authorize");
+  });
 });
 
 describe("the address to return to", () => {
