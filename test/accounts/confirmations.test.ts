@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { oauthStates } from "../../runtime/model/oauth-states.ts";
+import { oauthStates, purgeStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
 
@@ -130,6 +130,22 @@ describe("tokens that wait to be confirmed", () => {
     const code = await h.reconnect();
     expect(await h.accounts.confirm(h.id, { code })).toMatchObject({ status: "active" });
     expect(await h.rows()).toEqual([]);
+  });
+
+  it("are safe once three codes were tried, even from a right code that was on its way", async () => {
+    const h = await started();
+    const code = await h.finish();
+    const [row] = await h.rows();
+    await oauthStates.change(h.db, { tries: 3 }, "state_hash = ?", [row!.stateHash]);
+    await expect(h.accounts.confirm(h.id, { code })).rejects.toMatchObject({ code: "conflict" });
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+  });
+
+  it("are never deleted before they are revoked", async () => {
+    const h = await started();
+    await h.finish();
+    expect(await purgeStates(h.db, h.clock.now() + TEN_MINUTES + 1)).toBe(0);
+    expect(await h.rows()).toHaveLength(1);
   });
 
   it("cannot be had without a code", async () => {

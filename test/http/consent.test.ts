@@ -208,11 +208,14 @@ describe("a callback", () => {
     expect(sandbox.requests.get("oauth.token.authorization_code")).toBe(1);
   });
 
-  it("takes no link's token for a state", async () => {
+  it("takes no link's token for a state, and a link no state for a token", async () => {
     const { begin, browser, url } = await makeGoogle();
-    const token = (await begin()).authorizeUrl.split("/").at(-1);
-    const page = await browser().open(`${url}/v1/oauth/callback?state=${token}&code=x`);
-    expect(page.status).toBe(400);
+    const { authorizeUrl } = await begin();
+    const token = authorizeUrl.split("/").at(-1);
+    expect((await browser().open(`${url}/v1/oauth/callback?state=${token}&code=x`)).status).toBe(400);
+    const vendorsPage = (await browser().press(authorizeUrl)).headers["location"]!;
+    const start = `${url}/v1/oauth/start/${new URL(vendorsPage).searchParams.get("state")}`;
+    expect([(await browser().open(start)).status, (await browser().press(start)).status]).toEqual([400, 400]);
   });
 
   it("leaves no code, state, token or cookie on its page or in the log", async () => {
