@@ -38,7 +38,7 @@ import { openDatabase } from "./store/open.ts";
 import type { SyncServices } from "./sync/syncs.ts";
 
 /** What the rooms are made with; the rest of the options is HTTP's. */
-export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey">;
+export type ComposeOptions = Omit<ResolvedOptions, "authenticate" | "apiKey" | "productName">;
 
 /** The core, opened and wired, with no work begun. */
 export interface Core extends Context {
@@ -66,6 +66,8 @@ export type Composed = Core & ActServices & SyncServices & FlowsServices;
 
 /** Between the hours, so as not to fall together with everybody's. */
 const UPKEEP = "17 * * * *";
+/** Tokens that nobody confirmed in ten minutes do not stay much longer. */
+const AUTHORIZATIONS = "*/5 * * * *";
 
 /**
  * Opens the store, loads the connectors, wires the rooms and opens the modules.
@@ -160,11 +162,9 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
   workRetention(context, retention);
-  engine.cron("upkeep", UPKEEP, async () => {
-    await accounts.purgeAuthorizations();
-    // Of processes that run without a module while this one has it.
-    await dispatchParked(context, targets);
-  });
+  engine.cron("authorizations", AUTHORIZATIONS, async () => void (await accounts.purgeAuthorizations()));
+  // Of processes that run without a module while this one has it.
+  engine.cron("upkeep", UPKEEP, async () => void (await dispatchParked(context, targets)));
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,

@@ -1,6 +1,7 @@
 import type { Accounts } from "./accounts/accounts.ts";
 import type { Variables } from "./accounts/variables.ts";
 import type { ConnectionView } from "./model/connections.ts";
+import type { Scope } from "./model/principal.ts";
 import type { Actions } from "./act/act.ts";
 import type { Batches } from "./act/batches.ts";
 import type { Functions } from "./act/functions.ts";
@@ -25,9 +26,18 @@ export interface ConnectionHandle extends ConnectionView {
   run(action: string, input?: unknown, options?: Parameters<Actions["run"]>[3]): Promise<unknown>;
 }
 
-export interface Connections extends Pick<Accounts, "create" | "list" | "update" | "remove" | "test" | "reconnect"> {
+export interface Connections extends Pick<
+  Accounts,
+  "create" | "list" | "update" | "remove" | "test" | "reconnect" | "confirm"
+> {
   /** @throws HooklineError `not_found` */
   get(...given: Parameters<Accounts["get"]>): Promise<ConnectionHandle>;
+  /** For hosts that answer the OAuth callback by themselves, with the `session` of `create` or `reconnect`. */
+  finishOAuth(
+    callback: URLSearchParams | Record<string, string>,
+    session: string,
+    scope?: Scope,
+  ): ReturnType<Accounts["finishOAuth"]>;
   runAction: Actions["run"];
 }
 
@@ -78,6 +88,8 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       remove: call(accounts, "remove", 1, 1),
       test: call(accounts, "test", 1, 1),
       reconnect: call(accounts, "reconnect", 1, 2),
+      confirm: call(accounts, "confirm", 1, 2),
+      finishOAuth: call(accounts, "finishOAuth", 0, 2),
       runAction,
       get: async (id, ...given) => {
         const view = await readConnection(id, ...given);

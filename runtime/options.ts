@@ -28,6 +28,13 @@ export interface RuntimeOptions {
   baseUrl?: string | undefined;
   /** Further origins to which a person may be sent back after OAuth; that of `baseUrl` always may. */
   returnOrigins?: readonly string[] | undefined;
+  /** How pages for people call the embedding product; default "this product". */
+  productName?: string | undefined;
+  /**
+   * Whether every account connected by OAuth has to be confirmed by who began, as with `confirm: true`. Without it, a user
+   * decides that for each connection of their own. Default false.
+   */
+  requireConfirmation?: boolean | undefined;
   /** The host's own login: who sends this request, or null. Asked when there is no API key and no user token. */
   authenticate?: HostLogin | undefined;
   /** An admin key for the HTTP API. */
@@ -61,6 +68,8 @@ export interface ResolvedOptions {
   network: NetworkPolicy;
   baseUrl: string;
   returnOrigins: readonly string[];
+  productName: string;
+  requireConfirmation: boolean;
   authenticate: HostLogin | undefined;
   apiKey: string | undefined;
   retention: { eventsDays: number; deliveriesDays: number };
@@ -92,6 +101,8 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     network: { allowPrivate: given.network?.allowPrivate ?? false, allow: given.network?.allow ?? [] },
     baseUrl: (given.baseUrl ?? "http://localhost:8080").replace(/\/+$/, ""),
     returnOrigins: (given.returnOrigins ?? []).map((url) => new URL(url).origin),
+    productName: given.productName ?? "this product",
+    requireConfirmation: given.requireConfirmation ?? false,
     authenticate,
     apiKey: given.apiKey,
     retention: {

@@ -48,6 +48,14 @@ export interface Config {
    */
   returnOrigins?: Text[];
   /**
+   * How pages for people call the embedding product; "this product" when not given.
+   */
+  productName?: Text;
+  /**
+   * Whether every account connected by OAuth has to be confirmed by who began; false when not given.
+   */
+  requireConfirmation?: boolean;
+  /**
    * OAuth clients by connector.
    */
   clients?: {

@@ -1,18 +1,20 @@
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
-import { replaceSealed, sealedConnections, type ConnectionView } from "../model/connections.ts";
+import { replaceSealed, sealedConnections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
-import { createAuthorize } from "./authorize.ts";
+import { createAuthorize, type Outcome } from "./authorize.ts";
 import { openClient, type ClientOf } from "./client.ts";
+import { createConfirmations } from "./confirmations.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
+import type { Visitor } from "./visitor.ts";
 
 export type AccountsContext = Pick<Context, "db" | "connectors" | "vault" | "emit" | "clock" | "random" | "log">;
 
@@ -26,6 +28,8 @@ export interface AccountsNeeds {
   baseUrl: string;
   /** Further origins `returnTo` may lead to; that of `baseUrl` always may. */
   returnOrigins: readonly string[];
+  /** Whether whoever begins OAuth has to confirm, also where `confirm` is left out; default false. */
+  requireConfirmation?: boolean;
   onStatus: OnStatus;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
@@ -34,19 +38,31 @@ export interface AccountsNeeds {
 /** Everything about talking to vendors. */
 export interface Accounts extends Connections {
   /**
-   * Finishes OAuth with the callback's query parameters.
+   * Whose connection an `authorizeUrl` is for; uses nothing up.
+   * @throws HooklineError what {@link Authorize.look} throws
+   */
+  lookAtOAuth(token: string, visitor: Visitor): Promise<Pick<ConnectionRow, "connector" | "user">>;
+  /**
+   * Begins OAuth in the browser that holds `session`, and gives the vendor's address.
+   * @throws HooklineError what {@link Authorize.look} throws
+   */
+  beginOAuth(token: string, session: string, visitor: Visitor): Promise<string>;
+  /**
+   * Finishes OAuth with the callback's query parameters. `session` is what the person's browser brings: one of the values
+   * has to be the one with which the authorization was begun.
    * @throws HooklineError what {@link Authorize.finish} throws
    */
   finishOAuth(
     callback: URLSearchParams | Record<string, string>,
-    session?: string,
-  ): Promise<{ connection: ConnectionView; returnTo: string | null }>;
+    session: string | readonly string[],
+    visitor?: Visitor,
+  ): Promise<Omit<Outcome, "connection"> & { connection: ConnectionView }>;
   client: ClientOf;
   vendorOf: VendorOf;
   tokens: Tokens;
   /** The way to vendors: requests leave only for allowed addresses. */
   network: Network;
-  /** Deletes authorizations that nobody came back from; for a daily tick. Returns how many. */
+  /** Deletes authorizations that nobody came back from or confirmed; for a tick every few minutes. Returns how many. */
   purgeAuthorizations(): Promise<number>;
   /** Wraps every connection's credentials with the newest encryption key. Returns how many were changed. */
   rewrapCredentials(): Promise<number>;
@@ -55,13 +71,15 @@ export interface Accounts extends Connections {
 
 /** Path of the OAuth callback below `baseUrl`. */
 const CALLBACK_PATH = "/v1/oauth/callback";
+/** Path of the page on which a person begins OAuth, below `baseUrl`; the link's token follows. */
+const START_PATH = "/v1/oauth/start/";
 const DEFAULT_RETRY_BASE_MS = 500;
 const BATCH = 500;
 
 /** Makes the services of accounts: connections, tokens, and the clients that call vendors. */
 export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
   const { db, vault, clock, log } = context;
-  const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS } = needs;
+  const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS, requireConfirmation = false } = needs;
   const trusted = Object.values(servers).flatMap((server) => overriddenHosts(server));
   const network = createNetwork({ ...needs.network, trusted });
   const baseUrl = needs.baseUrl.replace(/\/+$/, "");
@@ -82,21 +100,34 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     pause: status.pause,
   });
-  const authorize = createAuthorize(context, { vendorOf, status });
+  const confirmations = createConfirmations(context, { vendorOf, status });
+  const startUrl = baseUrl + START_PATH;
+  const authorize = createAuthorize(context, { vendorOf, status, confirmations, startUrl });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
-  const connections = createConnections(context, { vendorOf, tokens, status, authorize, returnOrigins });
+  const connections = createConnections(context, {
+    vendorOf,
+    tokens,
+    status,
+    authorize,
+    confirmations,
+    requireConfirmation,
+    returnOrigins,
+  });
 
   return {
     ...connections,
-    finishOAuth: async (callback, session) => {
-      const { connection, returnTo } = await authorize.finish(new URLSearchParams(callback), session);
-      return { connection: await connections.get(connection), returnTo };
+    lookAtOAuth: authorize.look,
+    beginOAuth: authorize.leave,
+    finishOAuth: async (callback, session, visitor) => {
+      const sessions = [session].flat();
+      const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
+      return { connection: await connections.get(connection), ...outcome };
     },
     client: (connection) => openClient(connection, context, { vendorOf, tokens, pause: status.pause, retryBaseMs }),
     vendorOf,
     tokens,
     network,
-    purgeAuthorizations: () => purgeStates(db, clock.now()),
+    purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
     rewrapCredentials: async () => {
       let count = 0;
       for (let after: string | undefined; ;) {

@@ -1,69 +1,152 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { generateRandomCodeVerifier } from "oauth4webapi";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { findConnection, type ConnectionRow } from "../model/connections.ts";
-import { oauthStates, redeemState, type OAuthState } from "../model/oauth-states.ts";
+import type { ConnectionRow } from "../model/connections.ts";
+import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts";
+import type { Accept, Confirmations } from "./confirmations.ts";
 import { methodOf, sealCredentials } from "./credentials.ts";
 import type { TokenResponse } from "./oauth.ts";
+import { createSteps, sha256, staleState, VALID_MS, type Found, type Plan, type Step } from "./oauth-steps.ts";
 import type { Status } from "./status.ts";
 import { TokenError } from "./token-error.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";
 import { relabel, verify, type Verified } from "./verify.ts";
+import { assertSameBrowser, assertSession, assertVisitor, type Visitor } from "./visitor.ts";
 
 export interface AuthorizeNeeds {
   vendorOf: VendorOf;
   status: Status;
+  confirmations: Confirmations;
+  /** Address of the page that a link leads to, without the link's token. */
+  startUrl: string;
 }
 
-export interface Authorization {
+export interface Authorization extends Omit<Plan, "user"> {
   /** Where a person is sent from when done. */
   returnTo?: string;
-  /** Something only the person's own browser holds; the callback must bring the same. Guards against a link sent to somebody else. */
+  /**
+   * Something only the person's own browser holds. With it, the address is the vendor's, and the host finishes by itself
+   * with the same value; without it, the address is a page of ours, which sets a cookie for that.
+   */
   session?: string;
 }
 
-/** The authorization code flow of a connection, from leaving for the vendor to coming back. */
-export interface Authorize {
-  /** The address at the vendor; valid for ten minutes, once. */
-  begin(row: ConnectionRow, authorization: Authorization): Promise<string>;
-  /**
-   * Finishes with the callback's parameters; a reload of the same callback answers the same.
-   * @throws HooklineError `invalid_input` for a state that is unknown, used with another code, or expired;
-   *   `connection_rejected` when access was denied, the code is not accepted, or it is another account; `conflict` when the
-   *   connection changed meanwhile
-   */
-  finish(callback: URLSearchParams, session?: string): Promise<{ connection: string; returnTo: string | null }>;
+/** What came of an authorization. */
+export interface Outcome {
+  connection: string;
+  /** With the confirmation code, where one is needed. */
+  returnTo: string | null;
+  /** How the vendor calls the account that was connected. */
+  account: string | null;
+  /** What the person who began has to give back before the connection becomes active; null when it is active already. */
+  confirmation: string | null;
 }
 
-const VALID_MS = 10 * 60 * 1000;
+/** The authorization code flow of a connection, from a link to coming back from the vendor. */
+export interface Authorize {
+  /**
+   * The address to send the person to, valid for ten minutes.
+   * @throws HooklineError `invalid_config` (no OAuth client), `invalid_input` (a session that can be guessed)
+   */
+  begin(row: ConnectionRow, authorization: Authorization): Promise<string>;
+  /**
+   * Whose connection a link is for; uses nothing up.
+   * @throws HooklineError `invalid_input` for a link that is unknown, expired or has done its work; `forbidden` for another visitor
+   */
+  look(token: string, visitor: Visitor): Promise<ConnectionRow>;
+  /** The vendor's address, for the browser that holds `session`. @throws HooklineError as `look` */
+  leave(token: string, session: string, visitor: Visitor): Promise<string>;
+  /**
+   * Finishes with the callback's parameters in the browser that holds one of the sessions; a reload of the same callback
+   * answers the same.
+   * @throws HooklineError `invalid_input` for a state that is unknown, used with another code, or expired; `forbidden` in
+   *   another browser or for another visitor, which uses nothing up; `connection_rejected` when access was denied, the code
+   *   is not accepted, or it is another account; `conflict` when the connection changed meanwhile
+   */
+  finish(callback: URLSearchParams, sessions: readonly string[], visitor: Visitor): Promise<Outcome>;
+}
 
-/** What is sealed in a state: before its use the verifier, after it a hash of the code, to know a reload again. */
-type Sealed = { verifier: string; session: string | null } | { code: string; session: string | null };
+/** The query parameter of `returnTo` that carries the confirmation code. */
+const CONFIRMATION_PARAMETER = "hookline_code";
 
 /** Makes the service of OAuth authorizations. */
 export function createAuthorize(
-  { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { vendorOf, status }: AuthorizeNeeds,
+  context: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
+  { vendorOf, status, confirmations, startUrl }: AuthorizeNeeds,
 ): Authorize {
-  const finishing = new Map<string, Promise<void>>();
+  const { db, vault, clock, log, random } = context;
+  const steps = createSteps(context);
+  const finishing = new Map<string, Promise<Pick<Outcome, "account" | "confirmation">>>();
 
-  const redeem = async (state: OAuthState, sealed: Sealed, callback: URLSearchParams): Promise<void> => {
-    const row = await findConnection(db, state.connection);
-    if (!row) throw staleState();
-    if (!("verifier" in sealed)) {
-      if (sealed.code === sha256(callback.get("code") ?? "") && row.status === "active") return;
-      throw staleState();
-    }
-    const used: Sealed = { code: sha256(callback.get("code") ?? ""), session: sealed.session };
-    const resealed = vault.seal(JSON.stringify(used), place(state.stateHash));
-    if (!(await redeemState(db, state.stateHash, clock.now(), resealed))) throw staleState();
-    const vendor = vendorOf(row.connector);
-    await connect(row, vendor, await exchange(vendor, callback, sealed.verifier));
+  const store = (secret: string, connection: string, returnTo: string | null, step: Step): Promise<void> => {
+    const stateHash = sha256(secret);
+    return oauthStates.insert(db, {
+      stateHash,
+      connection,
+      sealed: steps.seal(stateHash, step),
+      returnTo,
+      expiresAt: clock.now() + VALID_MS,
+      usedAt: null,
+      tries: null,
+    });
   };
 
-  const connect = async (row: ConnectionRow, vendor: Vendor, answer: TokenResponse): Promise<void> => {
+  /** Leaves for the vendor: the state that comes back belongs to one browser. */
+  const depart = async (
+    row: ConnectionRow,
+    plan: Plan,
+    { session, returnTo, offer }: { session: string; returnTo: string | null; offer: string | null },
+  ): Promise<string> => {
+    const state = newToken();
+    const verifier = generateRandomCodeVerifier();
+    const address = await vendorOf(row.connector).oauth().authorizationUrl(state, verifier);
+    await store(state, row.id, returnTo, { ...plan, step: "leaving", session: sha256(session), verifier, offer });
+    return address;
+  };
+
+  const offered = async (token: string, visitor: Visitor): Promise<Found> => {
+    const found = await steps.find(sha256(token));
+    if (found.sealed.step !== "offered") throw staleState();
+    assertVisitor(found.row, visitor);
+    return found;
+  };
+
+  const redeem = async (
+    { state, sealed, row }: Found,
+    callback: URLSearchParams,
+  ): Promise<Pick<Outcome, "account" | "confirmation">> => {
+    const { stateHash } = state;
+    const callbackCode = sha256(callback.get("code") ?? "");
+    if (sealed.step !== "leaving") {
+      const isReload = "callbackCode" in sealed && sealed.callbackCode === callbackCode;
+      if (isReload && sealed.step === "connected") return { account: sealed.account, confirmation: null };
+      if (isReload && sealed.step === "held") return { account: sealed.account, confirmation: sealed.confirmation };
+      throw staleState();
+    }
+    const { verifier, offer, step: _leaving, ...kept } = sealed;
+    const redeemed = steps.seal(stateHash, { ...kept, step: "redeemed", callbackCode });
+    if (!(await redeemState(db, stateHash, clock.now(), redeemed))) throw staleState();
+    const vendor = vendorOf(row.connector);
+    const answer = await exchange(vendor, callback, verifier);
+    const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
+    const account = await connect(row, vendor, answer, holding?.accept ?? status.activate);
+    if (!holding) {
+      const connected = steps.seal(stateHash, { ...kept, step: "connected", callbackCode, account });
+      await settleState(db, stateHash, { sealed: connected });
+    }
+    // The link has done its work: whoever finds it later cannot connect another account with it.
+    if (offer !== null) await oauthStates.delete(db, offer);
+    return { account, confirmation: holding?.code ?? null };
+  };
+
+  const connect = async (
+    row: ConnectionRow,
+    vendor: Vendor,
+    answer: TokenResponse,
+    accept: Accept,
+  ): Promise<string | null> => {
     const method = methodOf(vendor.connector.manifest.authentication, row);
     if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
     const requested = Object.keys(method.scopes);
@@ -87,50 +170,64 @@ export function createAuthorize(
         `${row.id} belongs to another account of the vendor; connect this account as a new connection`,
       );
     }
-    const activated = await status.activate(row, {
+    const changes = {
       credentials: sealCredentials(vault, row.id, credentials),
       expiresAt,
       scopes: answer.scopes ?? requested,
       captured,
       account: account ?? row.account,
       label: relabel(row, account),
-    });
-    if (!activated)
-      throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
+    };
+    const accepted = await accept(row, changes, account);
+    if (!accepted) throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
+    return account;
   };
 
   return {
-    begin: async (row, { returnTo, session }) => {
-      const state = randomBytes(32).toString("base64url");
-      const stateHash = sha256(state);
-      const verifier = generateRandomCodeVerifier();
-      const address = await vendorOf(row.connector).oauth().authorizationUrl(state, verifier);
-      const sealed: Sealed = { verifier, session: session === undefined ? null : sha256(session) };
-      await oauthStates.insert(db, {
-        stateHash,
-        connection: row.id,
-        sealed: vault.seal(JSON.stringify(sealed), place(stateHash)),
-        returnTo: returnTo ?? null,
-        expiresAt: clock.now() + VALID_MS,
-        usedAt: null,
-      });
-      return address;
+    begin: async (row, { returnTo, session, by, confirm }) => {
+      const plan: Plan = { user: row.user, by, confirm };
+      if (session !== undefined) {
+        assertSession(session);
+        return depart(row, plan, { session, returnTo: returnTo ?? null, offer: null });
+      }
+      // Without a client nobody could go on from the page.
+      vendorOf(row.connector).oauth();
+      const token = newToken();
+      await store(token, row.id, returnTo ?? null, { ...plan, step: "offered" });
+      return startUrl + token;
     },
-    finish: async (callback, session) => {
+    look: async (token, visitor) => (await offered(token, visitor)).row,
+    leave: async (token, session, visitor) => {
+      const { state, sealed, row } = await offered(token, visitor);
+      const { user, by, confirm } = sealed;
+      return depart(row, { user, by, confirm }, { session, returnTo: state.returnTo, offer: state.stateHash });
+    },
+    finish: async (callback, sessions, visitor) => {
       const stateHash = sha256(callback.get("state") ?? "");
-      const state = await oauthStates.find(db, stateHash);
-      if (!state || state.expiresAt < clock.now()) throw staleState();
-      const sealed = JSON.parse(vault.open(state.sealed, place(stateHash))) as Sealed;
-      if (sealed.session !== null && !sameText(sealed.session, sha256(session ?? ""))) throw staleState();
+      const found = await steps.find(stateHash);
+      if (found.sealed.step === "offered") throw staleState();
+      assertSameBrowser(found.sealed.session, sessions);
+      assertVisitor(found.row, visitor);
       // A second callback while the first is under way is a reload: it gets the first one's outcome, if it brings the same code.
       const key = `${stateHash} ${callback.get("code")}`;
       let finished = finishing.get(key);
-      if (!finished)
-        finishing.set(key, (finished = redeem(state, sealed, callback).finally(() => finishing.delete(key))));
-      await finished;
-      return { connection: state.connection, returnTo: state.returnTo };
+      if (!finished) finishing.set(key, (finished = redeem(found, callback).finally(() => finishing.delete(key))));
+      const { account, confirmation } = await finished;
+      const { connection, returnTo } = found.state;
+      return { connection, returnTo: returnTo && withCode(returnTo, confirmation), account, confirmation };
     },
   };
+}
+
+function newToken(): string {
+  return randomBytes(32).toString("base64url");
+}
+
+function withCode(returnTo: string, confirmation: string | null): string {
+  if (confirmation === null) return returnTo;
+  const url = new URL(returnTo);
+  url.searchParams.set(CONFIRMATION_PARAMETER, confirmation);
+  return url.href;
 }
 
 async function exchange(vendor: Vendor, callback: URLSearchParams, verifier: string): Promise<TokenResponse> {
@@ -144,23 +241,4 @@ async function exchange(vendor: Vendor, callback: URLSearchParams, verifier: str
       { data: error.data },
     );
   }
-}
-
-function staleState(): HooklineError {
-  return new HooklineError(
-    "invalid_input",
-    "OAuth callback: the state is unknown, used, or older than ten minutes; connect again",
-  );
-}
-
-function place(stateHash: string): { table: string; row: string; field: string } {
-  return { table: "oauth_states", row: stateHash, field: "sealed" };
-}
-
-function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
-}
-
-function sameText(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }

@@ -3,6 +3,7 @@ import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
 import {
   changeConnection,
+  confirmation,
   connectionChanges,
   connectionQuery,
   connections,
@@ -10,6 +11,7 @@ import {
   deleteConnection,
   newConnection,
   reconnection,
+  type Confirmation,
   type ConnectionEdit,
   type ConnectionRow,
   type ConnectionView,
@@ -21,6 +23,7 @@ import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
+import type { Confirmations } from "./confirmations.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
@@ -30,11 +33,12 @@ import { viewOf, warningsOf } from "./view.ts";
 
 /**
  * The connections of all users, as people manage them. All but `create` and `list` throw `not_found` for a connection that
- * does not exist in the scope. `session` is something only the person's own browser holds; see {@link Authorize}.
+ * does not exist in the scope. `session` is for hosts that finish OAuth by themselves; see {@link Authorize}.
  */
 export interface Connections {
   /**
-   * OAuth: `pending` with the address to send the person to. Credentials: `active` after a real request with them.
+   * OAuth: `pending` with the address to send the person to: our own page, or with a `session` the vendor's.
+   * Credentials: `active` after a real request with them.
    * @throws HooklineError `invalid_input`, `not_found` (connector), `forbidden` (another user), `invalid_url` (returnTo),
    *   `invalid_config` (no OAuth client), `connection_rejected`, or what the request threw
    */
@@ -61,6 +65,12 @@ export interface Connections {
    * @throws HooklineError `invalid_input`, `invalid_url`, `conflict` when it is not connected by OAuth
    */
   reconnect(id: string, options?: Reconnection, scope?: Scope, session?: string): Promise<{ authorizeUrl: string }>;
+  /**
+   * Makes a connection active whose authorization was begun with `confirm`, for the same user or admin who began it.
+   * @throws HooklineError `invalid_input` (a wrong code; the third ends the authorization), `forbidden` (somebody else began
+   *   it), `conflict` when nothing waits to be confirmed
+   */
+  confirm(id: string, confirmation: Confirmation, scope?: Scope): Promise<ConnectionView>;
 }
 
 export interface ConnectionsNeeds {
@@ -68,6 +78,8 @@ export interface ConnectionsNeeds {
   tokens: Tokens;
   status: Status;
   authorize: Authorize;
+  confirmations: Confirmations;
+  requireConfirmation: boolean;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
@@ -75,7 +87,7 @@ export interface ConnectionsNeeds {
 /** Makes the service of connections. */
 export function createConnections(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { vendorOf, tokens, status, authorize, returnOrigins }: ConnectionsNeeds,
+  { vendorOf, tokens, status, authorize, confirmations, requireConfirmation, returnOrigins }: ConnectionsNeeds,
 ): Connections {
   const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
     const row = await connections.find(db, id);
@@ -158,7 +170,8 @@ export function createConnections(
       checkInputs(method, given.inputs ?? {});
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const row = draftOf(given, "oauth2");
-      const authorizeUrl = await authorize.begin(row, { returnTo, session });
+      const confirm = requireConfirmation || given.confirm === true;
+      const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
     },
@@ -187,6 +200,7 @@ export function createConnections(
 
     async remove(id, scope) {
       const row = await find(id, scope);
+      await confirmations.abandon(id);
       await revoke(row).catch((error: unknown) =>
         log.warn({ connection: id, error }, "a grant could not be revoked at the vendor"),
       );
@@ -215,7 +229,7 @@ export function createConnections(
       return view(await find(id));
     },
 
-    async reconnect(id, options = {}, scope, session) {
+    async reconnect(id, options = {}, scope = {}, session) {
       const given = reconnection.check(options);
       const row = await find(id, scope);
       if (row.authType !== "oauth2") {
@@ -225,7 +239,14 @@ export function createConnections(
         );
       }
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      return { authorizeUrl: await authorize.begin(row, { returnTo, session }) };
+      const confirm = requireConfirmation || given.confirm === true;
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null }) };
+    },
+
+    async confirm(id, given, scope = {}) {
+      const { code } = confirmation.check(given);
+      await confirmations.confirm(await find(id, scope), code, scope.user ?? null);
+      return view(await find(id));
     },
   };
 }

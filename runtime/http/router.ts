@@ -9,6 +9,7 @@ import { createAuthenticate, type HostLogin } from "./authenticate.ts";
 import { discardRest } from "./body.ts";
 import { describeApi, TAGS } from "./openapi.ts";
 import { methodNotAllowed, problemHeaders, toProblem } from "./problem.ts";
+import { scopeOf, type Principal, type Scope } from "../model/principal.ts";
 import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { coreRoutes } from "./routes/index.ts";
@@ -31,6 +32,8 @@ export interface RouterOptions {
   apiKey?: string | undefined;
   /** Where the router is reached from outside; default the path it is mounted at. */
   baseUrl?: string;
+  /** How pages for people call the embedding product. */
+  productName: string;
   log: Log;
 }
 
@@ -54,22 +57,23 @@ export function createRouter(options: RouterOptions): Router {
 }
 
 async function makeRoutes(options: RouterOptions): Promise<Router> {
-  const { services, started, baseUrl, log } = options;
+  const { services, started, baseUrl, productName, log } = options;
   const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();
   };
+  const byHand = async (request: Request, response: Response) => authenticate(request, response, await open());
+  const visitorOf = options.authenticate && ((request: Request) => scopeOfVisitor(() => byHand(request, request.res!)));
   const modules = await options.modules();
   const nouns = { ...components, ...Object.assign({}, ...modules.map((module) => module.nouns)) };
   const tags = { ...TAGS, ...Object.assign({}, ...modules.map((module) => module.tags)) };
   const routes: Route[] = [
-    ...coreRoutes({ describe: (base) => describeApi({ routes, nouns, tags }, base), log }),
+    ...coreRoutes({ describe: (base) => describeApi({ routes, nouns, tags }, base), log, visitorOf, productName }),
     ...modules.flatMap((module) => module.routes),
   ];
   const router = Router();
   const byPath = Map.groupBy(routes, ({ path }) => path);
-  const byHand = async (request: Request, response: Response) => authenticate(request, response, await open());
   for (const [path, ofPath] of byPath) {
     const mounted = router.route(path.replace(/\{\+(\w+)\}$/, "*$1").replaceAll(/\{(\w+)\}/g, ":$1"));
     for (const route of ofPath) mounted[route.method](serve(route, { open, authenticate: byHand, baseUrl }));
@@ -79,6 +83,16 @@ async function makeRoutes(options: RouterOptions): Promise<Router> {
     throw noSuchPath(request, [...byPath.keys()]);
   });
   return router;
+}
+
+/** Whose things a visitor of a page may touch; null for somebody who is not signed in. */
+async function scopeOfVisitor(identify: () => Promise<Principal>): Promise<Scope | null> {
+  try {
+    return scopeOf(await identify());
+  } catch (error) {
+    if (error instanceof HooklineError && error.code === "unauthenticated") return null;
+    throw error;
+  }
 }
 
 /** HSTS is left to the host: it would hold for the whole of its domain. */

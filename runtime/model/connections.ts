@@ -1,6 +1,6 @@
 import type { Sql } from "../store/database.ts";
 import { failure, type Failure } from "./failure.ts";
-import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
+import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
 import { listOf, object, text as textSchema } from "./schema.ts";
@@ -64,6 +64,10 @@ const returnTo = text("Where the person goes after OAuth; its origin must be all
   example: "https://app.example/settings",
 });
 
+const confirm = flag(
+  "OAuth: whether who began has to confirm with the code that `returnTo` gets, or the last page shows, before the account is connected; default false.",
+);
+
 export const newConnection = input(
   "connection",
   "An account to connect.",
@@ -75,6 +79,7 @@ export const newConnection = input(
     ),
     inputs: answers,
     returnTo,
+    confirm,
   },
 );
 export type NewConnection = InputOf<typeof newConnection>;
@@ -88,8 +93,16 @@ export const connectionChanges = input(
 );
 export type ConnectionEdit = InputOf<typeof connectionChanges>;
 
-export const reconnection = input("reconnection", "Where the person goes afterwards.", {}, { returnTo });
+export const reconnection = input("reconnection", "How the person authorizes anew.", {}, { returnTo, confirm });
 export type Reconnection = InputOf<typeof reconnection>;
+
+export const confirmation = input(
+  "confirmation",
+  "What the person who finished was given.",
+  { code: name("The code of `returnTo`'s parameter `hookline_code`, or of the last page.", { example: "K3TX-9WQ2" }) },
+  {},
+);
+export type Confirmation = InputOf<typeof confirmation>;
 
 export const connectionQuery = listQuery("connections", {
   user: name("Only this user's."),
@@ -98,6 +111,9 @@ export const connectionQuery = listQuery("connections", {
 });
 
 const missing = listOf(textSchema("Scope."), "Scopes the manifest asks for that were not granted.");
+
+const AUTHORIZE_URL =
+  "OAuth: the page to send the person to. Their browser begins there, and only it can finish. Valid for ten minutes, until an account was connected.";
 
 export const connectionSchemas = {
   Connection: connections.schema("One account of one user at one vendor. Never a secret.", { missingScopes: missing }),
@@ -110,11 +126,11 @@ export const connectionSchemas = {
     {
       ...connections.shown,
       missingScopes: missing,
-      authorizeUrl: textSchema("OAuth: where to send the person. Valid for ten minutes, once."),
+      authorizeUrl: textSchema(AUTHORIZE_URL),
     },
     ["authorizeUrl"],
   ),
-  Reconnection: object("The new authorization.", { authorizeUrl: textSchema("Valid for ten minutes, once.") }),
+  Reconnection: object("The new authorization.", { authorizeUrl: textSchema(AUTHORIZE_URL) }),
 };
 
 /** A connection by id. */

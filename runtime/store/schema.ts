@@ -256,6 +256,11 @@ export const migrations: readonly Migration[] = [
     `update parked_events set position = 'pos_' || substr(id, 5)`,
     `create index parked_events_by_position on parked_events (position)`,
   ],
+  (d) => [
+    `alter table oauth_states add column tries ${d.bigint}`,
+    `create index oauth_states_by_connection on oauth_states (connection)`,
+    `create index oauth_states_by_end on oauth_states (expires_at)`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -35,6 +35,8 @@ export interface BenchOptions {
 }
 
 const MINUTE = 60_000;
+/** The kit is its own browser. */
+const SESSION = "session-of-the-kit";
 /** The type of the events of the kit's own triggers. */
 export const KIT_EVENT = "hookline_kit.any";
 
@@ -176,11 +178,15 @@ export class Bench implements AsyncDisposable {
     const method = methods.find(isOAuth) ?? methods[0]!;
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
     const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
-    const made = await this.accounts.create({ connector: connector.name, user: "kit", inputs, credentials });
+    const made = await this.accounts.create(
+      { connector: connector.name, user: "kit", inputs, credentials },
+      {},
+      SESSION,
+    );
     this.connection = made.id;
     if (made.authorizeUrl === undefined) return;
     const state = new URL(made.authorizeUrl).searchParams.get("state")!;
-    await this.accounts.finishOAuth({ state, code: "code-of-the-kit" });
+    await this.accounts.finishOAuth({ state, code: "code-of-the-kit" }, SESSION);
     this.server.grants.length = 0;
   }
 }

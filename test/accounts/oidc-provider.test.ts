@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { Provider } from "oidc-provider";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { findConnection } from "../../runtime/model/connections.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, later, vendorServer } from "./harness.ts";
 
 const CALLBACK = "https://app.example/integrations/v1/oauth/callback";
@@ -105,8 +106,8 @@ async function connectedAtProvider() {
       },
     },
   });
-  const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" });
-  const { connection } = await h.accounts.finishOAuth(await consent(authorizeUrl!));
+  const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" }, {}, SESSION);
+  const { connection } = await h.accounts.finishOAuth(await consent(authorizeUrl!), SESSION);
   return { ...h, id, connection, server };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { harness, later } from "./harness.ts";
 
 const CONTACTS = "https://www.googleapis.com/auth/contacts";
@@ -13,9 +14,9 @@ async function google(untick: string[] = []) {
     clients: { "google-contacts": sandbox.client },
     baseUrl: "http://127.0.0.1:9",
   });
-  const { id, authorizeUrl } = await h.accounts.create({ connector: "google-contacts", user: "u_1" });
+  const { id, authorizeUrl } = await h.accounts.create({ connector: "google-contacts", user: "u_1" }, {}, SESSION);
   const callback = await consent(authorizeUrl!, { untick });
-  const { connection } = await h.accounts.finishOAuth(callback);
+  const { connection } = await h.accounts.finishOAuth(callback, SESSION);
   return { ...h, sandbox, id, connection };
 }
 

@@ -1,5 +1,6 @@
 import { onTestFinished } from "vitest";
 import { createSandbox } from "../../runtime/sandbox/index.ts";
+import { pressButton } from "../fixtures/browser.ts";
 import { makeApi, type ApiOptions } from "../http/compose.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
 
@@ -19,7 +20,8 @@ export async function makeGoogleApi(options: ApiOptions = {}) {
     /** Connects a user's account as a person does, without the scopes that are not ticked. */
     connectGoogle: async (user: string, untick: string[] = []): Promise<string> => {
       const { id, authorizeUrl } = await api.runtime.connections.create({ connector: "google-contacts", user });
-      await fetch(`${api.url}/v1/oauth/callback?${await consent(authorizeUrl!, { untick })}`);
+      const { url, cookie } = await pressButton(authorizeUrl!);
+      await fetch(`${api.url}/v1/oauth/callback?${await consent(url, { untick })}`, { headers: { cookie } });
       return id;
     },
     control: async (method: string, path: string, body?: object): Promise<void> => {

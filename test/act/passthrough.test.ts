@@ -10,6 +10,7 @@ import { createSandbox } from "../../runtime/sandbox/index.ts";
 import { listen } from "../fixtures/listen.ts";
 import { IS_LARGE } from "../fixtures/tier.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
+import { pressButton } from "../fixtures/browser.ts";
 import { ADMIN, makeApi, soon, type ApiOptions } from "../http/compose.ts";
 import { notesManifest } from "../http/notes-vendor.ts";
 
@@ -359,7 +360,9 @@ describe("the passthrough to Google", () => {
       clients: { "google-contacts": sandbox.client },
     });
     const { id, authorizeUrl } = await runtime.connections.create({ connector: "google-contacts", user: "u_1" });
-    await fetch(`${url}/v1/oauth/callback?${await consent(authorizeUrl!)}`);
+    const begun = await pressButton(authorizeUrl!);
+    const headers = { cookie: begun.cookie };
+    await fetch(`${url}/v1/oauth/callback?${await consent(begun.url)}`, { headers });
     const path = `/v1/connections/${id}/passthrough/v1/people/me/connections?personFields=names`;
     expect((await must("GET", path)).connections).toHaveLength(3);
     await fetch(`${sandbox.url}/control/faults`, {

@@ -1,5 +1,6 @@
 import type { Composed } from "../../runtime/compose.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { eventReader, openRuntime, settle } from "./runtime.ts";
 import { answersOf, ENDED, grantOf, REVOKED, type GoogleAccount } from "./google-accounts.ts";
 import { scriptedVendor, type Answer, type ScriptedVendor } from "./vendor.ts";
@@ -39,14 +40,14 @@ export class Desk implements AsyncDisposable {
   }
 
   async connect(connector: string, account: string): Promise<string> {
-    const { id, authorizeUrl } = await this.runtime.accounts.create({ connector, user: "u_1" });
+    const { id, authorizeUrl } = await this.runtime.accounts.create({ connector, user: "u_1" }, {}, SESSION);
     await this.#signIn(authorizeUrl!, account, true);
     return id;
   }
 
   /** Whether the account was taken. */
   async reconnect(id: string, account: string, refreshToken = true): Promise<boolean> {
-    const { authorizeUrl } = await this.runtime.accounts.reconnect(id);
+    const { authorizeUrl } = await this.runtime.accounts.reconnect(id, {}, {}, SESSION);
     try {
       await this.#signIn(authorizeUrl, account, refreshToken);
     } catch (error) {
@@ -59,7 +60,7 @@ export class Desk implements AsyncDisposable {
   async #signIn(authorizeUrl: string, account: string, refreshToken: boolean): Promise<void> {
     this.#vendor.give([grantOf(account, { refreshToken }), ...this.#answers]);
     const state = new URL(authorizeUrl).searchParams.get("state")!;
-    await this.runtime.accounts.finishOAuth({ state, code: `code-${account}` });
+    await this.runtime.accounts.finishOAuth({ state, code: `code-${account}` }, SESSION);
   }
 
   async subscribe(connection: string, ...triggers: string[]): Promise<string[]> {

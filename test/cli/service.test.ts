@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { pressButton } from "../fixtures/browser.ts";
 import { CommandLine, temporaryFolder } from "./command-line.ts";
 
 const apiKey = "an-api-key-of-the-test";
@@ -39,8 +40,10 @@ describe("hookline start", () => {
       body: JSON.stringify({ connector: "google-contacts", user: "u_1" }),
     });
     const { authorizeUrl } = (await made.json()) as { authorizeUrl: string };
-    const callback = new URL(new URL(authorizeUrl).searchParams.get("redirect_uri")!);
-    expect(callback.port).toBe(new URL(url).port);
+    const { port } = new URL(url);
+    expect(new URL(authorizeUrl).port).toBe(port);
+    const vendor = new URL((await pressButton(authorizeUrl)).url);
+    expect(new URL(vendor.searchParams.get("redirect_uri")!).port).toBe(port);
   });
 
   it("ends with 2 and a remedy for a host that is not this machine, and leaves a command to copy alone", async () => {

@@ -4,6 +4,7 @@ import { classify } from "../../runtime/vendor/errors.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import type { World } from "../contract/world.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { control, openHighLevel, tokens } from "./highlevel-world.ts";
 
 const contactId = samples.contact.id;
@@ -12,7 +13,7 @@ const refreshes = ({ sandbox }: World) => sandbox.requests.get("highlevel.oauth.
 /** Connects as a person does: by the page at the vendor. */
 async function connect(world: World, choice: "Location" | "Company"): Promise<string> {
   const { accounts } = world.runtime;
-  const { id, authorizeUrl } = await accounts.create({ connector: "highlevel", user: "u_2" });
+  const { id, authorizeUrl } = await accounts.create({ connector: "highlevel", user: "u_2" }, {}, SESSION);
   const page = await fetch(authorizeUrl!);
   expect(await page.text()).toContain(samples.location.name);
   const consent = await fetch(authorizeUrl!, {
@@ -21,7 +22,7 @@ async function connect(world: World, choice: "Location" | "Company"): Promise<st
     body: new URLSearchParams({ choice, decision: "approve" }).toString(),
     redirect: "manual",
   });
-  await accounts.finishOAuth(new URL(consent.headers.get("location")!).searchParams);
+  await accounts.finishOAuth(new URL(consent.headers.get("location")!).searchParams, SESSION);
   return id;
 }
 

@@ -17,7 +17,7 @@ interface Case {
   /** The same call of the library; it gets the same ids. */
   library: (runtime: Runtime, ids: Record<string, string>) => Promise<unknown>;
   /** Who asks: the admin, or a user. */
-  as?: "u_2";
+  as?: "u_1" | "u_2";
 }
 
 const endpoint = { url: "https://consumer.example/hooks" };
@@ -179,6 +179,23 @@ const CASES: Record<string, Case> = {
     http: "POST /v1/connections",
     body: { connector: "notes", user: "u_1", credentials: { "a/b": "x", token: "t" } },
     library: (h) => h.connections.create({ connector: "notes", user: "u_1", credentials: { "a/b": "x", token: "t" } }),
+  },
+  "a confirmation without a code": {
+    http: "POST /v1/connections/{con}/confirm",
+    body: { cod: "K3TX-9WQ2" },
+    library: (h, { con }) => h.connections.confirm(con!, { cod: "K3TX-9WQ2" } as never),
+  },
+  "a confirmation that nothing waits for": {
+    as: "u_1",
+    http: "POST /v1/connections/{con}/confirm",
+    body: { code: "K3TX-9WQ2" },
+    library: (h, { con }) => h.connections.confirm(con!, { code: "K3TX-9WQ2" }, { user: "u_1" }),
+  },
+  "a confirmation of another user's connection": {
+    as: "u_2",
+    http: "POST /v1/connections/{con}/confirm",
+    body: { code: "K3TX-9WQ2" },
+    library: (h, { con }) => h.connections.confirm(con!, { code: "K3TX-9WQ2" }, { user: "u_2" }),
   },
   "connections of an unknown status": {
     http: "GET /v1/connections?status=lost",

@@ -6,6 +6,7 @@ import { createSandbox, type Sandbox, type SandboxOptions } from "../../runtime/
 import type { WebhookEvent } from "../../runtime/webhook.ts";
 import { composeOptions } from "../fixtures/compose.ts";
 import { keepInStep, storeOfTest } from "../postgres.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
 
 const MINUTE = 60_000;
@@ -46,7 +47,11 @@ export class GoogleScene {
     runtime.consumers.on("*", (event) => void scene.#received.push(event), { name: "scene" });
     await runtime.consumers.start();
     await runtime.engine.start();
-    const { id, authorizeUrl } = await runtime.accounts.create({ connector: "google-contacts", user: "u_1" });
+    const { id, authorizeUrl } = await runtime.accounts.create(
+      { connector: "google-contacts", user: "u_1" },
+      {},
+      SESSION,
+    );
     scene.connection = id;
     await scene.#consent(authorizeUrl!);
     for (const trigger of ["contact_created", "contact_updated", "contact_deleted"]) {
@@ -68,7 +73,7 @@ export class GoogleScene {
 
   /** The person grants everything again. */
   async reconnect(): Promise<void> {
-    await this.#consent((await this.runtime.accounts.reconnect(this.connection)).authorizeUrl);
+    await this.#consent((await this.runtime.accounts.reconnect(this.connection, {}, {}, SESSION)).authorizeUrl);
     await this.settle();
   }
 
@@ -111,6 +116,6 @@ export class GoogleScene {
 
   async #consent(authorizeUrl: string): Promise<void> {
     const answer = await consent(authorizeUrl);
-    await this.runtime.accounts.finishOAuth(Object.fromEntries(answer));
+    await this.runtime.accounts.finishOAuth(Object.fromEntries(answer), SESSION);
   }
 }

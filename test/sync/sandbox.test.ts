@@ -6,6 +6,7 @@ import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { createSandbox, type Sandbox } from "../../runtime/sandbox/index.ts";
 import { tokens } from "../connector/highlevel-world.ts";
 import { composeOptions } from "../fixtures/compose.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
 
 interface World extends AsyncDisposable {
@@ -190,8 +191,8 @@ describe("two Google accounts", () => {
     await world.runtime.actions.run(left, "create_contact", { givenName: "Ada" });
     await world.settle();
 
-    const { authorizeUrl } = await world.runtime.accounts.reconnect(right);
-    await world.runtime.accounts.finishOAuth(await consent(authorizeUrl, { account: second }));
+    const { authorizeUrl } = await world.runtime.accounts.reconnect(right, {}, {}, SESSION);
+    await world.runtime.accounts.finishOAuth(await consent(authorizeUrl, { account: second }), SESSION);
     expect(await world.runtime.syncs.get(id)).toMatchObject({ enabled: true, problem: null });
     await world.run(id);
     expect(Object.keys(people(world, second))).toEqual(["Ada"]);

@@ -1,4 +1,10 @@
-import { connectionChanges, connectionQuery, newConnection, reconnection } from "../../model/connections.ts";
+import {
+  confirmation,
+  connectionChanges,
+  connectionQuery,
+  newConnection,
+  reconnection,
+} from "../../model/connections.ts";
 import { routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";
@@ -58,5 +64,16 @@ export const connectionRoutes: Route[] = [
       problems: [409],
     },
     ({ services, body, scope }, id) => services.accounts.reconnect(id, body, scope),
+  ),
+  connection.post(
+    "confirm",
+    "confirmConnection",
+    {
+      summary: "Makes the account active that was connected with `confirm`, for whoever began",
+      body: confirmation,
+      answers: { description: "The connection is active.", schema: ref("Connection") },
+      problems: [409],
+    },
+    ({ services, body, scope }, id) => services.accounts.confirm(id, body, scope),
   ),
 ];

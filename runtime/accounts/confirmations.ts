@@ -1,0 +1,216 @@
+import { randomInt } from "node:crypto";
+import { HooklineError } from "../core/errors.ts";
+import type { Context } from "../engine/context.ts";
+import {
+  countAccountConnections,
+  findConnection,
+  type ConnectionChanges,
+  type ConnectionRow,
+} from "../model/connections.ts";
+import {
+  expiredHeldStates,
+  heldStates,
+  MOST_TRIES,
+  oauthStates,
+  settleState,
+  spendTry,
+  type OAuthState,
+} from "../model/oauth-states.ts";
+import { openCredentials } from "./credentials.ts";
+import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
+import type { Status } from "./status.ts";
+import type { VendorOf } from "./vendors.ts";
+import { relabel } from "./verify.ts";
+
+/**
+ * What is done with a connection whose credentials are proved: it is made active, or they are held. `account` is the one they
+ * were seen to lead to; null when the vendor did not say. False when the row changed meanwhile.
+ */
+export type Accept = (row: ConnectionRow, changes: ConnectionChanges, account: string | null) => Promise<boolean>;
+
+/** Tokens that wait until the person who began an authorization confirms it. */
+export interface Confirmations {
+  /** How the tokens of a state are held, and the code that confirms them. */
+  hold(
+    stateHash: string,
+    step: Omit<Extract<Step, { step: "held" }>, "step" | "account" | "held" | "confirmation">,
+  ): Holding;
+  /**
+   * Makes the connection active with the tokens that the code is for. `by` is who confirms: a user, or null for an admin.
+   * @throws HooklineError `conflict` when no tokens wait, or they wait no more; `forbidden` unless `by` is who began;
+   *   `invalid_input` for a wrong code
+   */
+  confirm(row: ConnectionRow, code: string, by: string | null): Promise<void>;
+  /** Gives up whatever waits for a connection. */
+  abandon(connection: string): Promise<void>;
+  /** Gives up what waited for longer than ten minutes; returns how many. */
+  purge(): Promise<number>;
+}
+
+export interface Holding {
+  accept: Accept;
+  code: string;
+}
+
+type Waiting = OAuthState & { step: Extract<Step, { step: "held" }> };
+
+/** Crockford's base32: no letter looks like another. */
+const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const CODE_LENGTH = 8;
+const BATCH = 100;
+/** A renewal of the old token may come between reading the connection and changing it. */
+const MOST_RACES = 5;
+
+/** Makes the service of confirmations. */
+export function createConfirmations(
+  context: Pick<Context, "db" | "vault" | "clock" | "log">,
+  { vendorOf, status }: { vendorOf: VendorOf; status: Status },
+): Confirmations {
+  const { db, vault, clock, log } = context;
+  const steps = createSteps(context);
+
+  /** Without those that no longer open, which are worth nothing and stand in nobody's way. */
+  const open = async (states: readonly OAuthState[]): Promise<Waiting[]> => {
+    const waiting: Waiting[] = [];
+    for (const state of states) {
+      try {
+        const step = steps.open(state);
+        if (step.step === "held") waiting.push({ ...state, step });
+      } catch (error) {
+        log.warn(
+          { connection: state.connection, error },
+          "tokens that nobody confirmed cannot be read; they are deleted",
+        );
+        await oauthStates.delete(db, state.stateHash);
+      }
+    }
+    return waiting;
+  };
+
+  /** Whoever deletes the state has its tokens: nobody uses or revokes them a second time. */
+  const take = ({ stateHash }: Waiting): Promise<boolean> => oauthStates.delete(db, stateHash);
+
+  /** Some vendors end every token of an account with one. */
+  const isShared = async ({ id, connector, status }: ConnectionRow, account: string | null): Promise<boolean> => {
+    const waiting = await open(await heldStates(db, id));
+    if (waiting.some(({ step }) => step.account === account)) return true;
+    return account === null ? status !== "pending" : (await countAccountConnections(db, connector, account)) > 0;
+  };
+
+  const revoke = async ({ connection, step }: Waiting): Promise<void> => {
+    const row = await findConnection(db, connection);
+    if (!row || (await isShared(row, step.account))) return;
+    const credentials = openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64"));
+    if (credentials.type !== "oauth2") return;
+    await vendorOf(row.connector)
+      .oauth()
+      .revoke(credentials.refreshToken ?? credentials.accessToken);
+  };
+
+  const giveBack = (taken: Waiting): Promise<void> =>
+    revoke(taken).catch((error: unknown) =>
+      log.warn({ connection: taken.connection, error }, "a grant that nobody confirmed could not be revoked"),
+    );
+
+  const discard = async (waiting: Waiting): Promise<void> => {
+    if (await take(waiting)) await giveBack(waiting);
+  };
+
+  const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
+    for (let race = 0; race < MOST_RACES; race++) {
+      const row = await findConnection(db, id);
+      if (!row || (row.account !== null && account !== null && row.account !== account)) break;
+      const changes: ConnectionChanges = {
+        ...held,
+        credentials: Buffer.from(held.credentials, "base64"),
+        account: account ?? row.account,
+        label: relabel(row, account),
+      };
+      if (await status.activate(row, changes)) return;
+    }
+    throw new HooklineError("conflict", `${id} changed while it was being confirmed; connect again`);
+  };
+
+  return {
+    hold: (stateHash, step) => {
+      const code = newCode();
+      const accept: Accept = (_row, changes, account) => {
+        const held: Held = { ...changes, credentials: Buffer.from(changes.credentials!).toString("base64") };
+        const sealed = steps.seal(stateHash, { ...step, step: "held", account, held, confirmation: code });
+        return settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+      };
+      return { accept, code };
+    },
+
+    confirm: async (row, code, by) => {
+      const all = await open(await heldStates(db, row.id));
+      const waiting = all.filter(({ expiresAt }) => expiresAt >= clock.now());
+      for (const expired of all.filter((one) => !waiting.includes(one))) await discard(expired);
+      if (waiting.length === 0) throw nothingWaits(row.id);
+      const own = waiting.filter(({ step }) => step.by === by);
+      if (own.length === 0) {
+        throw new HooklineError("forbidden", `${row.id}: only who began the authorization can confirm it`);
+      }
+      const given = sha256(normalized(code));
+      let left = 0;
+      for (const one of own) {
+        if (!(await spendTry(db, one.stateHash))) continue;
+        if (!sameText(given, sha256(one.step.confirmation))) {
+          left = Math.max(left, MOST_TRIES - (one.tries ?? 0) - 1);
+          continue;
+        }
+        if (!(await take(one))) throw nothingWaits(row.id);
+        await activate(one).catch(async (error: unknown) => {
+          await giveBack(one);
+          throw error;
+        });
+        for (const other of waiting) if (other !== one) await discard(other);
+        return;
+      }
+      if (left > 0) {
+        throw new HooklineError(
+          "invalid_input",
+          `${row.id}: the code is wrong; ${left} more ${left === 1 ? "try" : "tries"}`,
+          {
+            faults: [{ pointer: "/code", message: "is wrong" }],
+          },
+        );
+      }
+      for (const one of own) await discard(one);
+      throw new HooklineError("conflict", `${row.id}: the code was wrong ${MOST_TRIES} times; connect again`);
+    },
+
+    abandon: async (connection) => {
+      for (const one of await open(await heldStates(db, connection))) await discard(one);
+    },
+
+    purge: async () => {
+      for (let count = 0; ;) {
+        const expired = await expiredHeldStates(db, clock.now(), BATCH);
+        for (const one of await open(expired)) await discard(one);
+        count += expired.length;
+        if (expired.length < BATCH) return count;
+      }
+    },
+  };
+}
+
+function nothingWaits(id: string): HooklineError {
+  return new HooklineError(
+    "conflict",
+    `${id}: no authorization waits to be confirmed, or it waited for more than ten minutes; connect again`,
+  );
+}
+
+/** Eight letters in two groups: 40 bits, which three tries do not guess. */
+function newCode(): string {
+  const letters = Array.from({ length: CODE_LENGTH }, () => LETTERS[randomInt(LETTERS.length)]);
+  letters.splice(CODE_LENGTH / 2, 0, "-");
+  return letters.join("");
+}
+
+/** The code as it was made, however a person typed it. */
+function normalized(code: string): string {
+  const letters = code.toUpperCase().replaceAll(/[\s-]/g, "").replaceAll("O", "0").replaceAll(/[IL]/g, "1");
+  return `${letters.slice(0, CODE_LENGTH / 2)}-${letters.slice(CODE_LENGTH / 2)}`;
+}

@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import { oauthStates, purgeStates } from "../../runtime/model/oauth-states.ts";
+import { SESSION } from "../fixtures/browser.ts";
+import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
+
+const TEN_MINUTES = 10 * 60_000;
+
+/** A vendor that gives another token each time, to the account whose turn it is. */
+async function started() {
+  const vendor = { email: "ada@x.example", tokens: 0 };
+  const server = await vendorServer(({ url }) => {
+    if (url === "/revoke") return { json: {} };
+    if (url !== "/token") return { json: { email: vendor.email } };
+    const token = `token-number-${++vendor.tokens}`;
+    return { json: { access_token: token, refresh_token: `refresh-${token}`, token_type: "Bearer" } };
+  });
+  const h = await harness([acme({ authentication: acmeOAuth })], { url: server.url });
+  const finish = async (authorizeUrl: string) => {
+    const state = new URL(authorizeUrl).searchParams.get("state")!;
+    return (await h.accounts.finishOAuth({ state, code: "c" }, SESSION)).confirmation!;
+  };
+  const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1", confirm: true }, {}, SESSION);
+  const reconnect = async () => finish((await h.accounts.reconnect(id, { confirm: true }, {}, SESSION)).authorizeUrl);
+  return {
+    ...h,
+    vendor,
+    id,
+    finish: () => finish(authorizeUrl!),
+    reconnect,
+    revoked: () => server.calls("/revoke").map(({ body }) => new URLSearchParams(body).get("token")),
+    rows: () => oauthStates.all(h.db, ""),
+  };
+}
+
+describe("tokens that wait to be confirmed", () => {
+  it("are sealed, and nothing is said of them before", async () => {
+    const h = await started();
+    const code = await h.finish();
+    expect(h.events).toEqual([]);
+    const [row] = await h.rows();
+    const kept = JSON.stringify(row) + Buffer.from(row!.sealed).toString("latin1");
+    for (const secret of ["token-number-1", code]) expect(kept).not.toContain(secret);
+    await h.accounts.confirm(h.id, { code });
+    expect(h.events.map(({ type }) => type)).toEqual(["connection.active"]);
+    expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
+    expect(await h.rows()).toEqual([]);
+  });
+
+  it("are revoked and deleted by the upkeep after ten minutes, not before", async () => {
+    const h = await started();
+    await h.finish();
+    h.clock.advance(TEN_MINUTES);
+    expect([await h.accounts.purgeAuthorizations(), h.revoked()]).toEqual([0, []]);
+    h.clock.advance(1);
+    expect([await h.accounts.purgeAuthorizations(), h.revoked()]).toEqual([1, ["refresh-token-number-1"]]);
+    expect(await h.rows()).toEqual([]);
+    expect(await h.accounts.purgeAuthorizations()).toBe(0);
+  });
+
+  it("are not revoked while others of the same account still wait", async () => {
+    const h = await started();
+    await h.finish();
+    h.clock.advance(TEN_MINUTES);
+    const code = await h.reconnect();
+    h.clock.advance(1);
+    expect([await h.accounts.purgeAuthorizations(), h.revoked()]).toEqual([1, []]);
+    expect(await h.accounts.confirm(h.id, { code })).toMatchObject({ status: "active" });
+  });
+
+  it("are revoked with their account still unknown to the vendor's test", async () => {
+    const h = await started();
+    h.vendor.email = undefined as never;
+    await h.finish();
+    h.clock.advance(TEN_MINUTES + 1);
+    await h.accounts.purgeAuthorizations();
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+  });
+
+  it("end with the ones that are confirmed: those of another account are revoked, those of the same are not", async () => {
+    const h = await started();
+    const code = await h.finish();
+    await h.reconnect();
+    h.vendor.email = "eve@x.example";
+    await h.reconnect();
+    await h.accounts.confirm(h.id, { code });
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active", label: "ada@x.example" });
+    expect(h.revoked()).toEqual(["refresh-token-number-3"]);
+    expect(await h.rows()).toEqual([]);
+  });
+
+  it("of another account do not take the place of one that was connected meanwhile", async () => {
+    const h = await started();
+    const first = await h.finish();
+    h.vendor.email = "eve@x.example";
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, {}, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" }, SESSION);
+    await expect(h.accounts.confirm(h.id, { code: first })).rejects.toMatchObject({
+      code: "conflict",
+      message: `${h.id} changed while it was being confirmed; connect again`,
+    });
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active", label: "eve@x.example" });
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+  });
+
+  it("whose account is not known are said to be of none, and leave the one that is known", async () => {
+    const h = await started();
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    h.vendor.email = undefined as never;
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, { confirm: true }, {}, SESSION);
+    const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" };
+    const first = await h.accounts.finishOAuth(callback, SESSION);
+    const again = await h.accounts.finishOAuth(callback, SESSION);
+    expect([first.account, again.account]).toEqual([null, null]);
+    await h.accounts.confirm(h.id, { code: first.confirmation! });
+    expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
+  });
+
+  it("keep the label that a person gave meanwhile", async () => {
+    const h = await started();
+    const code = await h.finish();
+    await h.accounts.update(h.id, { label: "Work" });
+    expect(await h.accounts.confirm(h.id, { code })).toMatchObject({ status: "active", label: "Work" });
+  });
+
+  it("that no longer open are deleted, and stand in nobody's way", async () => {
+    const h = await started();
+    await h.finish();
+    const [row] = await h.rows();
+    await oauthStates.change(h.db, { sealed: Buffer.alloc(200) }, "state_hash = ?", [row!.stateHash]);
+    const code = await h.reconnect();
+    expect(await h.accounts.confirm(h.id, { code })).toMatchObject({ status: "active" });
+    expect(await h.rows()).toEqual([]);
+  });
+
+  it("are safe once three codes were tried, even from a right code that was on its way", async () => {
+    const h = await started();
+    const code = await h.finish();
+    const [row] = await h.rows();
+    await oauthStates.change(h.db, { tries: 3 }, "state_hash = ?", [row!.stateHash]);
+    await expect(h.accounts.confirm(h.id, { code })).rejects.toMatchObject({ code: "conflict" });
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+  });
+
+  it("are never deleted before they are revoked", async () => {
+    const h = await started();
+    await h.finish();
+    expect(await purgeStates(h.db, h.clock.now() + TEN_MINUTES + 1)).toBe(0);
+    expect(await h.rows()).toHaveLength(1);
+  });
+
+  it("cannot be had without a code", async () => {
+    const h = await started();
+    await h.finish();
+    await expect(h.accounts.confirm(h.id, {} as never)).rejects.toMatchObject({ code: "invalid_input" });
+    await expect(h.accounts.confirm(h.id, { code: "" })).rejects.toMatchObject({ code: "invalid_input" });
+    expect((await h.rows())[0]!.tries).toBe(0);
+  });
+});
+
+describe("a state that was moved to another connection", () => {
+  it("opens nothing", async () => {
+    const h = await started();
+    const { id } = await h.accounts.create({ connector: "acme", user: "u_2" }, {}, SESSION);
+    await h.db.run("update oauth_states set connection = ?", [id]);
+    await expect(h.finish()).rejects.toMatchObject({ code: "invalid_input" });
+  });
+});
