@@ -7,8 +7,10 @@ import { loadManifest, type LoadedManifest } from "./manifest/load.ts";
 import { accountCases } from "./testing/account-cases.ts";
 import { actionCases } from "./testing/action-cases.ts";
 import { KIT_EVENT, type Subject } from "./testing/bench.ts";
-import { PAGE } from "./testing/listing.ts";
+import { PAGE, STEPPING_PAGE } from "./testing/listing.ts";
 import { Skip, type Case } from "./testing/outcome.ts";
+import { loadRecordings, type Recordings } from "./testing/recordings.ts";
+import { recordingCases } from "./testing/replay.ts";
 import { kitTrigger } from "./testing/stream-bench.ts";
 import { streamCases } from "./testing/stream-cases.ts";
 import { triggerCase } from "./testing/trigger-cases.ts";
@@ -18,6 +20,8 @@ export interface ConformanceResult {
   area: string;
   /** The situation it was put into. */
   case: string;
+  /** The kind of hostile server it is; missing for any other situation. */
+  hostile?: string;
   outcome: "passed" | "failed" | "skipped";
   /** Why it failed or was skipped. */
   message?: string;
@@ -63,8 +67,8 @@ export async function testManifest(
     const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length;
     return { manifest: name, passed: count("passed"), failed: count("failed"), skipped: count("skipped"), results };
   };
-  const { loaded, faults } = await load(manifest);
-  if (!loaded || faults.length > 0) {
+  const { loaded, recordings, faults } = await load(manifest);
+  if (!loaded || !recordings || faults.length > 0) {
     results.push(
       ...faults.map((fault) => ({
         area: "manifest",
@@ -75,7 +79,7 @@ export async function testManifest(
     );
     return report(loaded?.manifest.name ?? String(manifest));
   }
-  const areas = chosen(casesOf({ connector: subjectOf(loaded), answers, log }), only);
+  const areas = chosen(casesOf({ connector: hostileTo(loaded), original: loaded, recordings, answers, log }), only);
   const cases = titles === undefined ? areas : areas.filter(({ name }) => titles.includes(name));
   for (const candidate of cases) {
     const result = await runCase(candidate);
@@ -85,10 +89,13 @@ export async function testManifest(
   return report(loaded.manifest.name);
 }
 
-async function load(manifest: string | object): Promise<{ loaded?: LoadedManifest; faults: Fault[] }> {
+async function load(
+  manifest: string | object,
+): Promise<{ loaded?: LoadedManifest; recordings?: Recordings; faults: Fault[] }> {
   try {
     const loaded = await loadManifest(manifest);
-    return { loaded, faults: checkManifest(loaded) };
+    const { recordings, faults } = await loadRecordings(loaded);
+    return { loaded, recordings, faults: [...checkManifest(loaded), ...faults] };
   } catch (error) {
     if (!(error instanceof HooklineError) || error.code !== "invalid_manifest") throw error;
     return { faults: error.faults.length > 0 ? error.faults : [{ pointer: "", message: error.message }] };
@@ -96,12 +103,15 @@ async function load(manifest: string | object): Promise<{ loaded?: LoadedManifes
 }
 
 /** The connector with small pages, without the vendor's limits, which would be waited for, and with triggers of the kit's own. */
-function subjectOf(loaded: LoadedManifest): Subject["connector"] {
+function hostileTo(loaded: LoadedManifest): Subject["connector"] {
   const manifest = structuredClone(loaded.manifest);
   manifest.rateLimits = [];
   for (const [name, { title, input, pagination, cursor }] of Object.entries(manifest.streams ?? {})) {
     const lists = [pagination, cursor.type === "sequence" ? cursor.recover?.pagination : undefined];
-    for (const list of lists) if (list && "pageSize" in list && list.pageSize) list.pageSize.value = PAGE;
+    for (const list of lists) {
+      if (list && "pageSize" in list && list.pageSize)
+        list.pageSize.value = "stepBack" in list && list.stepBack !== undefined ? STEPPING_PAGE : PAGE;
+    }
     manifest.triggers = {
       ...manifest.triggers,
       [kitTrigger(name)]: { title, stream: name, on: "any", event: KIT_EVENT, input },
@@ -114,11 +124,17 @@ function casesOf(subject: Subject): Case[] {
   const { streams, triggers, actions } = subject.connector;
   return [
     ...accountCases(subject),
-    ...[...streams.keys()].flatMap((name) => streamCases(subject, name)),
+    ...[...streams.keys()].flatMap((name) => [
+      ...recordingCases(subject, `stream ${name}`),
+      ...streamCases(subject, name),
+    ]),
     ...[...triggers.values()]
       .filter(({ event }) => event !== KIT_EVENT)
       .map((trigger) => triggerCase(subject, trigger)),
-    ...[...actions.keys()].flatMap((name) => actionCases(subject, name)),
+    ...[...actions.keys()].flatMap((name) => [
+      ...recordingCases(subject, `action ${name}`),
+      ...actionCases(subject, name),
+    ]),
   ];
 }
 
@@ -136,12 +152,13 @@ function chosen(cases: Case[], only: readonly string[] | undefined): Case[] {
   return cases.filter(({ area }) => only.some((name) => name === area || area.split(" ").at(-1) === name));
 }
 
-async function runCase({ area, name, run }: Case): Promise<ConformanceResult> {
+async function runCase({ area, name, hostile, run }: Case): Promise<ConformanceResult> {
+  const facts = { area, case: name, ...(hostile && { hostile }) };
   try {
     await run();
-    return { area, case: name, outcome: "passed" };
+    return { ...facts, outcome: "passed" };
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { area, case: name, outcome: error instanceof Skip ? "skipped" : "failed", message };
+    return { ...facts, outcome: error instanceof Skip ? "skipped" : "failed", message };
   }
 }

@@ -3,7 +3,7 @@ import { HooklineError } from "../core/errors.ts";
 import { runKey } from "../act/run-key.ts";
 import { isObject, pointerTokens } from "../core/json.ts";
 import type { CompiledAction, CompiledStep } from "../manifest/connector.ts";
-import type { RequestParts } from "../manifest/targets.ts";
+import { compileTarget, type RequestParts } from "../manifest/targets.ts";
 import { assertMeant, Bench, type Subject } from "./bench.ts";
 import { exampleOf } from "./example.ts";
 import { invert, merge, nest } from "./invert.ts";
@@ -164,9 +164,24 @@ function differences(expected: RequestParts, sent: Incoming): string[] {
   for (const [name, value] of Object.entries(expected.headers ?? {})) {
     if (readTarget(sent, `headers.${name}`) !== asText(value)) differ(name, value, readTarget(sent, `headers.${name}`));
   }
-  const body = expected.body === undefined ? undefined : (JSON.parse(JSON.stringify(expected.body)) as unknown);
-  if (expected.bodyType !== "form" && !isDeepStrictEqual(sent.body, body)) differ("body", body, sent.body);
+  const encoded = Object.keys(expected.encode ?? {});
+  for (const target of encoded) {
+    const text = readTarget(sent, target);
+    if (typeof text !== "string" || text === "") differ(target, "an encoded text", text);
+  }
+  const [body, sentBody] = [expected.body, sent.body].map((one) => plain(encoded, expected.method, one));
+  if (expected.bodyType !== "form" && !isDeepStrictEqual(sentBody, body)) differ("body", body, sentBody);
   return found;
+}
+
+/** A body as JSON has it, without what a codec has made. */
+function plain(encoded: readonly string[], method: string, body: unknown): unknown {
+  if (body === undefined) return undefined;
+  const without = encoded.reduce<RequestParts>((parts, target) => compileTarget(target)(parts, "encoded"), {
+    method,
+    body,
+  });
+  return JSON.parse(JSON.stringify(without.body)) as unknown;
 }
 
 const asText = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));

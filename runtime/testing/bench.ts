@@ -6,6 +6,7 @@ import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledRequirement, Connector } from "../manifest/connector.ts";
+import type { LoadedManifest } from "../manifest/load.ts";
 import { SECOND_READ_MS } from "../poll/doubt.ts";
 import { createConnectionFollower } from "../poll/follow.ts";
 import { workPolls } from "../poll/poller.ts";
@@ -20,11 +21,15 @@ import { StepEngine } from "./engine.ts";
 import { exampleOf } from "./example.ts";
 import { answerWith, merge } from "./invert.ts";
 import { Skip } from "./outcome.ts";
+import type { Recordings } from "./recordings.ts";
 import { VendorServer } from "./server.ts";
 
 /** What is tested, made ready: small pages, no rate limits, and a trigger of the kit's own on every stream. */
 export interface Subject {
   connector: Connector;
+  /** The manifest as it was loaded. */
+  original: LoadedManifest;
+  recordings: Recordings;
   answers: Readonly<Record<string, unknown>>;
   log: Log;
 }
@@ -32,17 +37,24 @@ export interface Subject {
 export interface BenchOptions {
   /** Default in memory; a file outlives {@link Bench.crash}. */
   store?: string;
+  /** When the account is connected; default {@link START}. */
+  start?: string;
+  /** What the token answer has of the values that the manifest captures; one of the kit's own for each that is not here. */
+  captured?: Readonly<Record<string, string>>;
 }
 
 const MINUTE = 60_000;
 /** The kit is its own browser. */
 const SESSION = "session-of-the-kit";
+/** Real time in which a poll's request is tried again: longer waits, as after a limit, are left to the next poll. */
+const WITHIN_MS = 3_000;
+const START = "2026-06-01T00:00:00Z";
 /** The type of the events of the kit's own triggers. */
 export const KIT_EVENT = "hookline_kit.any";
 
 /** The real rooms of a runtime around one connection to a simulated vendor, on a clock that moves when told; nothing runs by itself. */
 export class Bench implements AsyncDisposable {
-  readonly clock = new ManualClock("2026-06-01T00:00:00Z");
+  readonly clock: ManualClock;
   readonly server: VendorServer;
   readonly subject: Subject;
   connection = "";
@@ -63,15 +75,17 @@ export class Bench implements AsyncDisposable {
     const { manifest } = subject.connector;
     const methods = methodsOf(manifest.authentication);
     const captures = methods.flatMap(({ capture }) => Object.entries(capture ?? {}));
-    const fields = captures.map(([name, place]) => answerWith(place, `captured-${name}`)?.body);
+    const { captured = {}, start = START, store = "sqlite::memory:" } = options;
+    const fields = captures.map(([name, place]) => answerWith(place, captured[name] ?? `captured-${name}`)?.body);
     this.subject = subject;
+    this.clock = new ManualClock(start);
     this.server = new VendorServer({
       clock: this.clock,
       guarded: methods.some(isOAuth),
       tokenFields: fields.reduce(merge, {}),
     });
     this.server.answer = () => ({ body: fields.reduce(merge, {}) });
-    this.#store = options.store ?? "sqlite::memory:";
+    this.#store = store;
   }
 
   static async open(subject: Subject, options: BenchOptions = {}): Promise<Bench> {
@@ -164,7 +178,12 @@ export class Bench implements AsyncDisposable {
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
     this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
-    workPolls(context, { clientOf: this.accounts.client, variablesOf, releasesDeletions: true, concurrency: 1 });
+    const { client: openClient } = this.accounts;
+    const clientOf: typeof openClient = async (connection) => {
+      const client = await openClient(connection);
+      return { ...client, send: (request, options) => client.send(request, { withinMs: WITHIN_MS, ...options }) };
+    };
+    workPolls(context, { clientOf, variablesOf, releasesDeletions: true, concurrency: 1 });
   }
 
   async #closeRooms(): Promise<void> {

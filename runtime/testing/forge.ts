@@ -34,7 +34,11 @@ export class Forge {
   }
 
   create(n: number, revision: number, time: number): unknown {
-    return this.#stamp(this.#edit(this.#live, revision), revision, time, (value) => vary(value, n));
+    // Of a key of several parts, times and kinds stay: they follow from the rest of the record.
+    const isFixed = (value: unknown) => this.#keys.length > 1 && (!changes(value) || isTime(String(value)));
+    return this.#stamp(this.#edit(this.#live, revision), revision, time, (value) =>
+      isFixed(value) ? value : vary(value, n),
+    );
   }
 
   /** The record with another text, version and time. */

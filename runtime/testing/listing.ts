@@ -1,12 +1,13 @@
-import type { Pagination, Target } from "../../schemas/manifest.ts";
+import type { Pagination } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
-import { pointerTokens } from "../core/json.ts";
+import { atPointer, isObject, pointerTokens } from "../core/json.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { timeMs } from "../read/cursors.ts";
 import { exampleOf } from "./example.ts";
 import type { Forge } from "./forge.ts";
-import { answerWith, matching, merge, nest, satisfy, type AnswerPart } from "./invert.ts";
+import { answerWith, merge, nest, satisfy, type AnswerPart } from "./invert.ts";
+import { follows, goesByRecord, numeric, readKeyset } from "./order.ts";
 import { readTarget, type Incoming, type Reply } from "./server.ts";
 
 interface Entry {
@@ -17,6 +18,8 @@ interface Entry {
   deleted: boolean;
   /** The vendor does not list it before: its index is behind. */
   shownFrom: number;
+  /** On which list it is, where the stream is read for each of several. */
+  item: number;
 }
 
 export type ListKind = "list" | "baseline" | "recover" | "enrich" | "each";
@@ -28,6 +31,8 @@ type Edit = (record: unknown, revision: number, time: number) => unknown;
 
 /** Records of a page where the manifest does not fix a size by which the last page is known. */
 export const PAGE = 2;
+/** The same for pages that step back, which may hold fewer records of one time than a page has. */
+export const STEPPING_PAGE = 4;
 
 /** One stream of a vendor: its records, and every answer the manifest expects of it. Lists are made again for each page. */
 export class Listing {
@@ -37,12 +42,17 @@ export class Listing {
   expired: Reply | undefined;
   /** The fields that only the last page may have also stand on the pages before, with a cursor that is long over. */
   decoys = false;
+  /** Records of a page, whatever the request asks for. */
+  size: number | undefined;
+  /** The vendor's own order, where nobody asks for one. */
+  order: "newest first" | "oldest first" = "newest first";
   readonly entries = new Map<string, Entry>();
   readonly #stream: CompiledStream;
   readonly #forge: Forge;
   readonly #clock: Clock;
   readonly #bodyOf: BodyOf | undefined;
   readonly #input: unknown;
+  #items: unknown[] | undefined;
   #revision = 1;
   #expiredBelow = 0;
   #made = 0;
@@ -70,21 +80,46 @@ export class Listing {
     return "an answer for which pagination.stop holds, and one for which it does not, cannot be made from its condition";
   }
 
-  /** The one item that the stream is read for, where it is read for each of a list: the sample's, else whatever its request asks for. */
-  get item(): unknown {
+  /** The items that the stream is read for, where it is read for each of a list: one, until a second is added. */
+  get items(): readonly unknown[] {
+    return (this.#items ??= [this.#firstItem()]);
+  }
+
+  addItem(): unknown {
+    const added = another(this.items[0]);
+    this.#items!.push(added);
+    return added;
+  }
+
+  /** The sample's, else whatever the stream's request asks for. */
+  #firstItem(): unknown {
     const { each, request } = this.#stream.definition;
     if (!each) return undefined;
-    const pointers = JSON.stringify(request).matchAll(/\$item#([\w/~-]+)/g);
-    const made = [...pointers].map(([, pointer]) => nest(pointerTokens(pointer!), "item-001")).reduce(merge, {});
+    const places = JSON.stringify(request).matchAll(/[${]item(?:#\/|\.)([\w/~-]+)/g);
+    const made = [...places].map(([, place]) => nest(pointerTokens(`/${place}`), "item-001")).reduce(merge, {});
     return merge(made, (this.#forge.create(1, 1, 0) as Record<string, unknown>)[each.into]);
   }
 
   /** Whether the manifest's `select` finds the records in the answers that are made for it. */
   get readable(): boolean {
+    return this.#selected(this.#forge.create(901, 1, 0)).length === 1;
+  }
+
+  /** A record as its list shows it: `select` may add to it. */
+  shown(record: unknown): unknown {
+    return this.#bodyOf ? (this.#selected(record)[0] ?? record) : record;
+  }
+
+  #selected(record: unknown): readonly unknown[] {
+    return this.recordsOf(this.#body([record]).body);
+  }
+
+  /** What the manifest selects of an answer; nothing of one that it does not take. */
+  recordsOf(body: unknown): readonly unknown[] {
     try {
-      return this.#stream.select({ ...NOTHING, ...this.#body([this.#forge.create(901, 1, 0)]) }).length === 1;
+      return this.#stream.select({ ...NOTHING, body });
     } catch {
-      return false;
+      return [];
     }
   }
 
@@ -92,8 +127,8 @@ export class Listing {
   create({ time = this.#now(), shownFrom = 0, edit }: { time?: number; shownFrom?: number; edit?: Edit } = {}): string {
     const made = this.#forge.create(++this.#made, ++this.#revision, time);
     const record = edit ? edit(made, this.#revision, time) : made;
-    const key = this.#stream.key(record, this.#input) ?? `without a key (${this.#made})`;
-    this.entries.set(key, { key, record, time, revision: this.#revision, deleted: false, shownFrom });
+    const key = this.#stream.key(this.shown(record), this.#input) ?? `without a key (${this.#made})`;
+    this.entries.set(key, { key, record, time, revision: this.#revision, deleted: false, shownFrom, item: 0 });
     return key;
   }
 
@@ -103,6 +138,12 @@ export class Listing {
     const revision = ++this.#revision;
     const edit = change?.edit ?? ((record: unknown) => this.#forge.update(record, revision, time));
     this.entries.set(key, { ...entry, record: edit(entry.record, revision, time), time, revision });
+  }
+
+  /** Changes a record, which from now on stands on the second list. */
+  move(key: string): void {
+    this.update(key);
+    this.entries.get(key)!.item = 1;
   }
 
   remove(key: string): void {
@@ -127,11 +168,12 @@ export class Listing {
     this.#expiredBelow = ++this.#revision;
   }
 
-  answer(kind: ListKind, request: Incoming): Reply {
+  /** `item`: for which of the items. */
+  answer(kind: ListKind, request: Incoming, item = 0): Reply {
     const { cursor, enrich } = this.#stream;
     if (kind === "baseline")
       return answerOf(cursor.definition.type === "sequence" ? cursor.definition.baseline.from : "", this.#revision);
-    if (kind === "each") return answerOf(this.#stream.definition.each!.select, [this.item]);
+    if (kind === "each") return answerOf(this.#stream.definition.each!.select, this.items);
     if (kind === "enrich") return this.#enriched(enrich!.into, request);
     const { pagination, definition } =
       kind === "recover"
@@ -149,19 +191,16 @@ export class Listing {
         : (page.since ?? (sent === undefined ? undefined : Number(/\d+$/.exec(String(sent))?.[0] ?? NaN)));
     if (Number.isNaN(since)) return { status: 422, body: { error: `not a cursor: ${String(sent)}` } };
     if (since !== undefined && since < this.#expiredBelow && this.expired) return this.expired;
-    const found = this.#found(since, kind === "list" ? request : undefined);
+    const found = this.#found(since, kind === "list" ? request : undefined).filter((entry) => entry.item === item);
     if (page.offset === 0 && !page.after) this.#began = this.#revision;
-    const [size, start] = [pageSize(pagination.definition), page.began ?? this.#began];
+    const [size, start] = [this.#sizeOf(pagination.definition), page.began ?? this.#began];
     if (page.of) found.sort((a, b) => (follows(page.of!(a.record), page.of!(b.record)) ? 1 : -1));
     const offset = page.after ? found.findIndex(({ record }) => follows(page.of!(record), page.after!)) : page.offset;
     const shown = offset < 0 ? [] : found.slice(offset, offset + size);
     const last = offset < 0 || offset + size >= found.length;
     const records = shown.map(({ record }) => record);
-    let answer = this.#body(
-      this.repeats && (last || pagination.definition.type !== "offset")
-        ? [...records, ...records.slice(0, 1)]
-        : records,
-    );
+    const repeated = this.repeats && (last || pagination.definition.type !== "offset") ? records.slice(0, 1) : [];
+    let answer = this.#body([...records, ...repeated], kind === "recover");
     if (!last) answer = join(answer, this.#next(pagination, request, { since, start, offset: offset + size }));
     answer = join(answer, this.#stop(pagination, last));
     if (definition.type === "sequence" && kind === "list") return join(answer, answerOf(definition.from, start));
@@ -182,7 +221,8 @@ export class Listing {
       const from = timeMs(numeric(readTarget(request, by.to)));
       if (from !== null) found = found.filter((entry) => entry.time >= from);
     }
-    if (by.type !== "keyset") return found.sort((a, b) => b.revision - a.revision);
+    const newestFirst = this.order === "newest first" ? 1 : -1;
+    if (by.type !== "keyset") return found.sort((a, b) => newestFirst * (b.revision - a.revision));
     const values = (entry: Entry) => cursor.ofRecord.flatMap((of) => of(entry.record));
     found.sort((a, b) => (follows(values(a), values(b)) ? 1 : -1));
     const after = request && readKeyset(request, by.to);
@@ -193,7 +233,7 @@ export class Listing {
   #place(pagination: CompiledPagination, request: Incoming): Place {
     const p = pagination.definition;
     if (p.type === "page")
-      return { offset: (Number(readTarget(request, p.to) ?? p.start ?? 1) - (p.start ?? 1)) * pageSize(p) };
+      return { offset: (Number(readTarget(request, p.to) ?? p.start ?? 1) - (p.start ?? 1)) * this.#sizeOf(p) };
     if (p.type === "offset") return { offset: Number(readTarget(request, p.to) ?? p.start ?? 0) - (p.start ?? 0) };
     if ((p.type === "token" || p.type === "keyset") && goesByRecord(p.from)) {
       const values = readKeyset(request, p.to);
@@ -235,18 +275,39 @@ export class Listing {
   }
 
   /** An empty list is left out altogether where it may be, as many vendors do. */
-  #body(records: readonly unknown[]): AnswerPart {
-    const { cursor, records: place } = this.#stream.definition;
+  #body(records: readonly unknown[], recovering = false): AnswerPart {
+    const { cursor, records: listed } = this.#stream.definition;
     const single = cursor.type === "snapshot" && cursor.single === true;
-    if (this.#bodyOf) return { body: this.#bodyOf(records) };
+    const recovered = recovering && cursor.type === "sequence" ? cursor.recover?.records : undefined;
+    const place = recovered ?? listed;
+    if (this.#bodyOf && !recovered) return { body: this.#bodyOf(records) };
     const first = [place.select].flat()[0]!;
     if (records.length === 0 && place.optional && !place.expect) return { body: {} };
     return answerWith(first, single ? (records[0] ?? {}) : records) ?? {};
   }
 
-  #enriched(into: string | undefined, { path, query }: Incoming): Reply {
+  /** Whether pages are continued behind the last record, in the order that this takes. */
+  get isOrdered(): boolean {
+    const p = this.#stream.pagination.definition;
+    return (p.type === "token" || p.type === "keyset") && goesByRecord(p.from);
+  }
+
+  #sizeOf(p: Pagination): number {
+    return p.type === "none" ? Infinity : (this.size ?? p.pageSize?.value ?? PAGE);
+  }
+
+  /** The record that a request by itself asks for. */
+  asked({ path, query }: Incoming): Entry | undefined {
     const asked = decodeURIComponent(path) + query.toString();
-    const entry = [...this.entries.values()].find(({ key, deleted }) => !deleted && asked.includes(key));
+    const keys = [this.#stream.definition.records.primaryKey].flat();
+    const isAsked = ({ key, record }: Entry): boolean =>
+      asked.includes(key) ||
+      (keys.length > 1 && keys.map((at) => atPointer(record, at)).some((id) => isId(id) && asked.includes(id)));
+    return [...this.entries.values()].find((one) => !one.deleted && isAsked(one));
+  }
+
+  #enriched(into: string | undefined, request: Incoming): Reply {
+    const entry = this.asked(request);
     if (!entry) return { status: 404, body: { error: "no such record" } };
     const found = into === undefined ? entry.record : (entry.record as Record<string, unknown>)[into];
     return answerOf(this.#stream.definition.enrich!.select ?? "$response.body", found);
@@ -265,48 +326,15 @@ interface Place {
 
 const NOTHING = { status: 200, headers: {}, body: {} };
 
-/** How the vendor says that a cursor has expired, once for each of the manifest's matchers that can be turned around. */
-export function expiries(connector: {
-  errors?: readonly Parameters<typeof matching>[0][];
-}): { name: string; reply: Reply | undefined }[] {
-  return (connector.errors ?? []).flatMap((matcher, index) => {
-    if (matcher.class !== "cursorExpired" || (matcher.scope ?? "stream") !== "stream") return [];
-    const statuses = matcher.status ?? [400];
-    return statuses.map((status) => ({
-      name: `errors[${index}], ${status}`,
-      reply: matching({ ...matcher, status: [status] }),
-    }));
-  });
+/** The same with other texts. */
+function another(item: unknown): unknown {
+  if (typeof item === "string") return `${item}-2`;
+  return isObject(item)
+    ? Object.fromEntries(Object.entries(item).map(([name, value]) => [name, another(value)]))
+    : item;
 }
 
-const goesByRecord = (from: string | string[]): boolean =>
-  [from].flat().some((place) => place.startsWith("$lastRecord"));
-
-function pageSize(p: Pagination): number {
-  if (p.type === "none") return Infinity;
-  return p.pageSize?.value ?? PAGE;
-}
-
-function readKeyset(request: Incoming, to: Target | Target[]): unknown[] | undefined {
-  const values = [to].flat().map((target) => readTarget(request, target));
-  return values.every((value) => value === undefined || value === null) ? undefined : values.flat();
-}
-
-/** Whether the values stand strictly after others: times as times, then texts. */
-function follows(values: readonly unknown[], others: readonly unknown[]): boolean {
-  for (let i = 0; i < Math.max(values.length, others.length); i++) {
-    const [a, b] = [comparable(values[i]), comparable(others[i])];
-    if (a !== b) return a > b;
-  }
-  return false;
-}
-
-function comparable(value: unknown): string {
-  const time = timeMs(value);
-  return time === null ? String(value) : String(time).padStart(16, "0");
-}
-
-const numeric = (value: unknown): unknown => (typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value);
+const isId = (value: unknown): value is string => typeof value === "string" && value.length >= 6;
 const answerOf = (place: Parameters<typeof answerWith>[0], wanted: unknown): AnswerPart =>
   answerWith(place, wanted) ?? {};
 const join = (first: AnswerPart, second: AnswerPart): AnswerPart => merge(first, second) as AnswerPart;

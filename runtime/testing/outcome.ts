@@ -8,6 +8,8 @@ export class Skip extends Error {}
 export interface Case {
   area: string;
   name: string;
+  /** The kind of hostile server, for the table of a report. */
+  hostile?: string;
   /** Tries it. @throws Finding, or Skip; every other error counts as a finding */
   run: () => Promise<void>;
 }

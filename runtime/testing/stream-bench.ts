@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { SendOptions } from "../accounts/client.ts";
-import { isObject } from "../core/json.ts";
+import { atPointer, isObject } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { CompiledRequest } from "../manifest/requests.ts";
 import type { NewEvent } from "../model/events.ts";
@@ -8,10 +9,13 @@ import { exampleOf } from "./example.ts";
 import { Forge } from "./forge.ts";
 import { Listing, type BodyOf, type ListKind } from "./listing.ts";
 import { Finding, Skip } from "./outcome.ts";
+import { Seeds } from "./seeds.ts";
 import { readTarget, type Incoming, type Reply } from "./server.ts";
 
 interface Route {
   kind: ListKind;
+  /** For which of the items, where the stream is read for each of a list. */
+  item: number;
   request: Incoming;
 }
 
@@ -39,21 +43,27 @@ export class StreamBench implements AsyncDisposable {
   #routes: Route[] = [];
 
   private constructor(bench: Bench, stream: CompiledStream) {
+    const { answers, recordings } = bench.subject;
     const samples = samplesOf(bench.subject, stream.name).map(({ sample }) => sample);
-    this.bench = bench;
-    this.stream = stream;
-    this.forge = new Forge(stream, samples);
-    this.listing = new Listing(
-      stream,
-      this.forge,
-      bench.clock,
-      bench.subject.answers[stream.name] as BodyOf | undefined,
-    );
-    if (!this.listing.readable) {
+    const given = answers[stream.name] as BodyOf | undefined;
+    const make = (records: readonly unknown[], bodyOf?: BodyOf) => {
+      const forge = new Forge(stream, records);
+      return { forge, listing: new Listing(stream, forge, bench.clock, bodyOf) };
+    };
+    let made = make(samples, given);
+    if (!made.listing.readable && !given) {
+      const seeds = new Seeds(stream, recordings);
+      made = make([...seeds.records, ...samples], (records) => seeds.bodyOf(records));
+    }
+    if (!made.listing.readable) {
       throw new Skip(
-        `not testable from the manifest: no answer can be made in which records.select finds records; give answers["${stream.name}"]`,
+        `not testable from the manifest: no answer can be made in which records.select finds records; add a recording of ${stream.name}, or give answers["${stream.name}"]`,
       );
     }
+    this.bench = bench;
+    this.stream = stream;
+    this.forge = made.forge;
+    this.listing = made.listing;
   }
 
   static async open(subject: Subject, name: string, options?: BenchOptions): Promise<StreamBench> {
@@ -102,10 +112,16 @@ export class StreamBench implements AsyncDisposable {
     return keys;
   }
 
-  /** Whether an update is told: not where the version is the key itself and no trigger asks for updates, as for lists of what is there. */
+  /** Whether an update is told: not where the version is of the key itself and no trigger asks for updates, as for lists of what is there. */
   get tellsUpdates(): boolean {
-    const { primaryKey, versionKey, fingerprint } = this.stream.definition.records;
-    if (versionKey !== primaryKey || fingerprint !== undefined) return true;
+    const { primaryKey, versionKey } = this.stream.definition.records;
+    const { fingerprint } = this.stream;
+    const parts = [primaryKey].flat();
+    const record = this.forge.create(1, 1, 0);
+    const isOfKey = fingerprint
+      ? parts.some((at) => isDeepStrictEqual(atPointer(record, at), fingerprint(record)))
+      : parts.includes(versionKey ?? "");
+    if (!isOfKey) return true;
     const triggers = [...this.bench.subject.connector.triggers.values()].filter(
       ({ stream, event }) => stream === this.stream.name && event !== KIT_EVENT,
     );
@@ -152,15 +168,38 @@ export class StreamBench implements AsyncDisposable {
   /** Does something when the `nth` request for a page arrives, counted from now; may answer it. */
   atPage(nth: number, act: () => Reply | undefined): void {
     let pages = 0;
+    this.bench.server.faults.push((request) => (!this.isList(request) || ++pages !== nth ? undefined : act()));
+  }
+
+  /** Whether a request is for a page of the stream's own list. */
+  isList(request: Incoming): boolean {
+    return this.#kindOf(request) === "list";
+  }
+
+  /** All of the stream's lists are answered so, until the server's faults are taken away. */
+  listsAnswer(reply: Reply): void {
+    this.bench.server.faults.push((request) => (this.isList(request) ? reply : undefined));
+  }
+
+  /** A record that is asked for by itself is answered so. */
+  recordAnswers(key: string, reply: Reply): void {
     this.bench.server.faults.push((request) =>
-      this.#kindOf(request) !== "list" || ++pages !== nth ? undefined : act(),
+      this.#kindOf(request) === "enrich" && this.listing.asked(request)?.key === key ? reply : undefined,
+    );
+  }
+
+  /** The account gets a second list. */
+  async secondItem(): Promise<void> {
+    const item = this.listing.addItem();
+    await this.#whileSilent(() =>
+      this.#learnRoutes(exampleOf(this.stream.definition.input ?? { type: "object" }), item),
     );
   }
 
   /** What the stream's lists were asked with at a target, since they were last counted. */
   sent(target: string): unknown[] {
     return this.bench.server.requests
-      .filter((request) => this.#kindOf(request) === "list")
+      .filter((request) => this.isList(request))
       .map((request) => readTarget(request, target));
   }
 
@@ -169,7 +208,7 @@ export class StreamBench implements AsyncDisposable {
     let first: Reply | undefined;
     let pages = 0;
     this.bench.server.faults.push((request) => {
-      if (this.#kindOf(request) !== "list") return undefined;
+      if (!this.isList(request)) return undefined;
       return ++pages > MANY_PAGES ? { status: 500 } : (first ??= this.listing.answer("list", request));
     });
     return () => pages;
@@ -179,7 +218,7 @@ export class StreamBench implements AsyncDisposable {
     const kind = this.#kindOf(request);
     return kind === undefined
       ? { status: 404, body: { error: `nothing at ${request.path}` } }
-      : this.listing.answer(kind, request);
+      : this.listing.answer(kind, request, this.#routeOf(request)?.item);
   }
 
   /** Another input than the kit's own may lead to another address. */
@@ -188,19 +227,24 @@ export class StreamBench implements AsyncDisposable {
     const { definition, streamInput } = bench.subject.connector.triggers.get(name)!;
     const input = exampleOf(definition.input ?? { type: "object" });
     const { values } = await bench.accounts.client(bench.connection);
-    const { answer } = bench.server;
-    bench.server.answer = () => ({});
-    await this.#learnRoutes(streamInput({ input, connection: values }));
-    bench.server.answer = answer;
+    await this.#whileSilent(() => this.#learnRoutes(streamInput({ input, connection: values })));
     await bench.subscribe(name);
   }
 
+  async #whileSilent(work: () => Promise<void>): Promise<void> {
+    const { server } = this.bench;
+    const { answer } = server;
+    server.answer = () => ({});
+    await work();
+    server.answer = answer;
+  }
+
   /** The vendor learns its own addresses from what the client library makes of the manifest's requests. */
-  async #learnRoutes(input: unknown): Promise<void> {
+  async #learnRoutes(input: unknown, item = this.listing.items[0]): Promise<void> {
     const { bench, stream } = this;
     const client = await bench.accounts.client(bench.connection);
     assertMeant(stream.requires, client.values);
-    const scope = { input, connection: client.values, cursor: null, item: this.listing.item };
+    const scope = { input, connection: client.values, cursor: null, item };
     const { baseline, recover } = stream.cursor;
     const requests: [ListKind, CompiledRequest | undefined][] = [
       ["list", stream.request],
@@ -211,18 +255,23 @@ export class StreamBench implements AsyncDisposable {
     for (const [kind, request] of requests) {
       if (!request) continue;
       await client.send(request(scope), ONCE);
-      this.#routes.push({ kind, request: bench.server.requests.at(-1)! });
+      const at = kind === "list" ? this.listing.items.indexOf(item) : 0;
+      this.#routes.push({ kind, item: at, request: bench.server.requests.at(-1)! });
     }
     bench.server.requests.length = 0;
   }
 
   #kindOf(request: Incoming): ListKind | undefined {
+    return this.#routeOf(request)?.kind ?? (this.stream.enrich ? "enrich" : undefined);
+  }
+
+  #routeOf(request: Incoming): Route | undefined {
     const alike = ({ request: known }: Route) =>
       [...known.query].filter(([name, value]) => request.query.getAll(name).includes(value)).length;
     const routes = this.#routes.filter(
       ({ request: known }) => known.method === request.method && known.path === request.path,
     );
-    return routes.sort((a, b) => alike(b) - alike(a))[0]?.kind ?? (this.stream.enrich ? "enrich" : undefined);
+    return routes.sort((a, b) => alike(b) - alike(a))[0];
   }
 }
 

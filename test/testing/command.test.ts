@@ -23,6 +23,22 @@ describe("hookline test", () => {
     expect(stdout).toMatch(/\nshop: 7 passed, 0 failed, 1 skipped\n$/);
   });
 
+  it("prints a table of the hostile servers that each stream has met", async () => {
+    const { stdout } = await run("test", await shopFile(), "--only", "orders");
+    const [title, line] = stdout
+      .split("\n")
+      .slice(stdout.split("\n").findIndex((one) => one.startsWith("hostile server")));
+    expect(title).toBe(
+      "hostile server  empty 200  no list  empty page  poison  large page  same page  refused   moved  merged  newest 1st",
+    );
+    expect(line).toBe(
+      "stream orders      passed   passed      passed       –      passed     passed   passed       –       –      passed",
+    );
+    expect(stdout).toContain(
+      "- records do not name the keys they had\n    stream orders: two records that become one\n",
+    );
+  });
+
   it("prints each finding with the cases it stands for, and ends with 1", async () => {
     const file = await shopFile((manifest) => (manifest.errors = []));
     const { code, stdout } = await run("test", file, "--only", "orders");

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import type { ConformanceReport, ConformanceResult } from "../../testing.ts";
 
 const HELP = `
-Honest and hostile vendors are made from the manifest itself: several pages, records that appear late or twice, expired
-cursors, limits, broken answers, ended tokens. No account is needed and nothing leaves this machine. The exit code is 1 when
-anything failed; what could not be tested is said with its reason.
+Recorded answers (recordings/ beside the manifest) are played, and honest and hostile vendors are made from the manifest itself:
+several pages, records that appear late or twice, expired cursors, limits, broken answers, ended tokens. No account is needed and
+nothing leaves this machine. A table shows which hostile servers each stream has passed; those that do not apply are listed with
+the reason. The exit code is 1 when anything failed.
 
 Examples:
   hookline test google-contacts
@@ -48,11 +49,37 @@ function formatReport({ manifest, passed, failed, skipped, results }: Conformanc
     ...areas.map(([area, of]) =>
       row(area, ...(["passed", "failed", "skipped"] as const).map((outcome) => count(of, outcome))),
     ),
+    ...hostileTable(results),
     ...reasons(results, "skipped"),
     ...reasons(results, "failed"),
     "",
     `${manifest}: ${passed} passed, ${failed} failed, ${skipped} skipped`,
   ].join("\n");
+}
+
+const MARKS = { passed: "passed", failed: "FAILED", skipped: "–" };
+
+/** A line for each stream, with a column for each kind of hostile server. */
+function hostileTable(results: readonly ConformanceResult[]): string[] {
+  const met = results.filter(({ hostile }) => hostile !== undefined);
+  if (met.length === 0) return [];
+  const kinds = [...new Set(met.map(({ hostile }) => hostile!))];
+  const streams = [...Map.groupBy(met, ({ area }) => area)];
+  const width = Math.max(...streams.map(([area]) => area.length), "hostile server".length);
+  const line = (title: string, cells: readonly string[]) =>
+    [title.padEnd(width), ...cells.map((cell, i) => cell.padStart(Math.max(kinds[i]!.length, 6)))].join("  ");
+  const outcomeOf = (of: readonly ConformanceResult[], kind: string) =>
+    MARKS[of.find(({ hostile }) => hostile === kind)?.outcome ?? "skipped"];
+  return [
+    "",
+    line("hostile server", kinds),
+    ...streams.map(([area, of]) =>
+      line(
+        area,
+        kinds.map((kind) => outcomeOf(of, kind)),
+      ),
+    ),
+  ];
 }
 
 const count = (results: readonly ConformanceResult[], outcome: ConformanceResult["outcome"]): number =>
