@@ -12,7 +12,7 @@ import type { Decision } from "./decide.ts";
 import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
-import type { Reading } from "./reading.ts";
+import { backfilling, type Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
 import { absentAfter, keepEnded } from "./sweep.ts";
 
@@ -59,6 +59,7 @@ export class Walk {
       return this.#finish(checkpoint, { ...NO_CHANGES, events: this.#maker.gaps(checkpoint, "cursor_expired") });
     }
     const meansNothing = plan.absence === "nothing";
+    const tellsAll = backfilling(this.#reading.subscribers, checkpoint.joining).length > 0;
     const most = this.#mostPages(checkpoint);
     let at = checkpoint;
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
@@ -74,7 +75,7 @@ export class Walk {
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
         // A later page may name the key of what this one shows alive as one that a record had before.
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
-        const marks = (!meansNothing && !isOnlyPart) || isNamed;
+        const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
