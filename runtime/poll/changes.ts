@@ -99,8 +99,9 @@ export class Comparison {
       // They are told as they would have been by the read that listed them.
       const by = this.isLost(hasGone) ? { ...listedBy, lostUnread: true as const } : listedBy;
       const changes = await this.of(had, failed, RETRIED, by, true, true);
+      const events = [...changes.events, ...this.#maker.gaps(by)];
       changes.quarantine.released.push(...released);
-      await this.#reading.transaction((tx) => this.write(tx, changes, listedBy.startedAt));
+      await this.#reading.transaction((tx) => this.write(tx, { ...changes, events }, listedBy.startedAt));
     }
   }
 
@@ -148,11 +149,7 @@ export class Comparison {
     const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
     return {
       difference,
-      events: [
-        ...(await this.#maker.changes(changes, by)),
-        ...this.#maker.backfill(polled, seen, by),
-        ...(isEnd ? this.#maker.gaps(hasUnkeyed ? { ...by, hasUnkeyed } : by) : []),
-      ],
+      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(polled, seen, by)],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],

@@ -77,7 +77,6 @@ export async function decide(
 }
 
 /**
-/**
  * A read that continues at its checkpoint keeps the decision of its beginning; null when it begins again: at an only page, whose
  * records may be others now, when its cursor is of no use any more, or when too much time has passed.
  */

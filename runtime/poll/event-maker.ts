@@ -109,10 +109,12 @@ export class EventMaker {
   gaps(at: ReadFacts, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
     if (reason === undefined) return [];
     const { connector, compiled, stream, now, subscribers } = this.#reading;
-    // What is not seen may have changed until the end of the read.
-    const to = now();
+    // What is not seen may have changed until the end of the read; of a record that was quarantined, until it was listed.
+    const to = at.after === undefined ? now() : at.startedAt;
     const gapFor = (recipients: readonly Subscriber[], from: number | null): NewEvent[] =>
-      recipients.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, { from, to, reason }, to));
+      recipients.map(({ subscription }) =>
+        gapEvent(connector, compiled.name, subscription, { from, to, reason }, now()),
+      );
     const { toldSince, after = stream.cursorAt ?? stream.lastSuccessAt } = at;
     const joining = backfilling(subscribers, at.joining).filter(({ subscription: { id } }) => {
       return reason === "without_key" || (at.recovering && toldSince?.subscriptions.includes(id));

@@ -1,6 +1,7 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
 import { forgetUnseenSince, markSeen } from "../model/known.ts";
+import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -56,7 +57,7 @@ export class Walk {
   /** @throws VendorError | HooklineError what a request throws; `pagination_loop` when pages without records do not end */
   async read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, { ...NO_CHANGES, events: this.#maker.gaps(checkpoint, "cursor_expired") });
+      return this.#finish(checkpoint, NO_CHANGES, { gap: "cursor_expired" });
     }
     const meansNothing = plan.absence === "nothing";
     const tellsAll = backfilling(this.#reading.subscribers, checkpoint.joining).length > 0;
@@ -181,7 +182,7 @@ export class Walk {
 
   /** The read has ended; what it did not list stays known. Its marks tell a later read what neither has listed. */
   #doubt(from: Checkpoint, verdict: Doubted, listed: ReadonlySet<string> | undefined): ReadResult {
-    const result = this.#finish(from, NO_CHANGES, verdict);
+    const result = this.#finish(from, NO_CHANGES, { doubted: verdict });
     const commit = async (tx: Tx): Promise<void> => {
       await result.commit(tx);
       if (listed) await markSeen(tx, this.stream.id, [...listed], from.startedAt);
@@ -189,7 +190,13 @@ export class Walk {
     return { ...result, commit };
   }
 
-  #finish(at: Checkpoint, changes: Changes, doubted?: Doubted): ReadResult {
+  /** The read has ended: what it may have missed is told with the last of what it has found. */
+  #finish(
+    at: Checkpoint,
+    last: Changes,
+    { doubted, gap }: { doubted?: Doubted; gap?: Gap["reason"] } = {},
+  ): ReadResult {
+    const changes = { ...last, events: [...last.events, ...this.#maker.gaps(at, gap)] };
     const { startedAt, joining, notes } = at;
     const { compiled, requestHash } = this.#reading;
     const now = this.#reading.now();
