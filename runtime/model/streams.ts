@@ -47,6 +47,8 @@ export interface Checkpoint extends Place {
   holds?: true;
   /** Subscriptions whose first read this is. */
   joining: string[];
+  /** Of a read that began again: since when it has told subscriptions what is there. A record seen since then was told. */
+  toldSince?: { at: number; subscriptions: string[] };
   /**
    * When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds).
    * `isBackfill`: no cursor has expired, and the list is read for who asked for what is there; increments go on where they were.

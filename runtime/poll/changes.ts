@@ -6,7 +6,7 @@ import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import { diffPage, keysOf, type Difference } from "./diff.ts";
+import { diffPage, keysOf, type Change, type Difference } from "./diff.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
@@ -99,8 +99,9 @@ export class Comparison {
       // They are told as they would have been by the read that listed them.
       const by = this.isLost(hasGone) ? { ...listedBy, lostUnread: true as const } : listedBy;
       const changes = await this.of(had, failed, RETRIED, by, true, true);
+      const events = [...changes.events, ...this.#maker.gaps(by)];
       changes.quarantine.released.push(...released);
-      await this.#reading.transaction((tx) => this.write(tx, changes, listedBy.startedAt));
+      await this.#reading.transaction((tx) => this.write(tx, { ...changes, events }, listedBy.startedAt));
     }
   }
 
@@ -125,8 +126,16 @@ export class Comparison {
     const known = await this.#known([...page.flatMap(keysOf), ...quarantine.keys]);
     const polled = compiled.each ? withoutMoves(page, known) : page;
     const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd && !by.holds);
-    const changes = all.filter((change) => !isForgotten(change, compiled, by));
-    const { old = [], fresh = [] } = Object.groupBy(quarantine.keys, (key) => (known.has(key) ? "old" : "fresh"));
+    // What was known already and then quarantined is marked as seen, and yet not told.
+    const isUntold = response === RETRIED && by.mode !== "baseline";
+    const changes = all
+      .filter((change) => !isForgotten(change, compiled, by))
+      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
+    const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
+    for (const change of changes) seen.set(change.key, change.seen);
+    const hadKeys = new Set(page.map(({ key }) => key));
+    const notHadKeys = quarantine.keys.filter((key) => !hadKeys.has(key));
+    const { old = [], fresh = [] } = Object.groupBy(notHadKeys, (key) => (known.has(key) ? "old" : "fresh"));
     difference.unchanged.push(...old);
     if (by.mode === "baseline") {
       // Nothing is known of their version, but they were there before the subscription.
@@ -140,11 +149,7 @@ export class Comparison {
     const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
     return {
       difference,
-      events: [
-        ...(await this.#maker.changes(changes, by)),
-        ...this.#maker.backfill(polled, by),
-        ...(isEnd ? this.#maker.gaps(hasUnkeyed ? { ...by, hasUnkeyed } : by) : []),
-      ],
+      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(polled, seen, by)],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],

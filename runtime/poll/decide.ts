@@ -18,8 +18,8 @@ export interface Decision {
 }
 
 /**
- * How far before the last success a recovery looks, in seconds: for what the vendor had not indexed yet, and for a vendor's
- * clock that is behind ours.
+ * How far before the beginning of the last read a recovery looks, in seconds: for what the vendor had not indexed yet, and for a
+ * clock of the vendor that is behind ours.
  */
 export const RECOVERY_OVERLAP = 600;
 
@@ -41,7 +41,8 @@ export async function decide(
     .map(({ subscription }) => subscription.id);
   const isFirst = stream.baselinedAt === null;
   const tellsAll = backfilling(subscribers, joining).length > 0;
-  const startedAt = now();
+  // Later than any read before, whatever the clock says: by it, what this read has seen is told from what those have.
+  const startedAt = Math.max(now(), (stream.cursorAt ?? 0) + 1, (stream.checkpoint?.startedAt ?? 0) + 1);
   const items = compiled.each && (await currentItems(reading, stream, compiled.each));
   const { baseline, recover } = compiled.cursor;
   const goesOn =
@@ -71,13 +72,13 @@ export async function decide(
   const notes = larger(null, baseline.from(response));
   if (notes === null) throw unexpectedAnswer(response, "no number to begin at", ["cursor.baseline.from"]);
   if (!recover || (isFirst && !tellsAll)) return { checkpoint: { ...checkpoint, notes }, plan: null };
-  const recovering = { value: expired, sinceSeconds: recoverySince(stream.lastSuccessAt) };
+  const recovering = { value: expired, sinceSeconds: recoverySince(stream.cursorAt ?? stream.lastSuccessAt) };
   return { checkpoint: { ...checkpoint, notes, recovering }, plan: strategy.everything(startedAt) };
 }
 
 /**
- * A read that continues at its checkpoint keeps the decision of its beginning; null when its cursor is of no use any more, or too much
- * time has passed.
+ * A read that continues at its checkpoint keeps the decision of its beginning; null when it begins again: at an only page, whose
+ * records may be others now, when its cursor is of no use any more, or when too much time has passed.
  */
 export function resume(
   checkpoint: Checkpoint,
@@ -85,8 +86,9 @@ export function resume(
   strategy: CursorStrategy,
   { compiled, now }: Pick<ReadOnlyReading, "compiled" | "now">,
 ): Decision | null {
-  const { complete, startedAt, each } = checkpoint;
-  if (isOutdated(checkpoint, stream, compiled.definition, now())) return null;
+  const { complete, startedAt, each, page, sweepAfter, done } = checkpoint;
+  const isAtOnlyPage = page === null && sweepAfter === undefined && done === undefined && (each?.at ?? 0) === 0;
+  if (isAtOnlyPage || isOutdated(checkpoint, stream, compiled.definition, now())) return null;
   if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
   const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
   return plan && { checkpoint, plan };
@@ -105,6 +107,6 @@ async function currentItems(
   throw new HooklineError("not_found", message);
 }
 
-function recoverySince(lastSuccessAt: number | null): number {
-  return lastSuccessAt === null ? 0 : Math.floor(lastSuccessAt / 1000) - RECOVERY_OVERLAP;
+function recoverySince(readAt: number | null): number {
+  return readAt === null ? 0 : Math.floor(readAt / 1000) - RECOVERY_OVERLAP;
 }

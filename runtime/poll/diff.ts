@@ -20,6 +20,8 @@ export interface Change {
   previousKeys?: string[];
   /** The record that a deleted one was merged into. */
   mergedInto?: string;
+  /** When the read began that saw it before; absent when none has, or could not read it. */
+  seen?: number;
 }
 
 export interface Difference {
@@ -57,9 +59,11 @@ export function diffPage(
   };
   const page = lastOfEachKey(records, known);
   const heirs = heirsOf(page, known, seen);
+  const removedKeys = new Set<string>();
   const remove = (before: Known | undefined, gone: Gone): void => {
-    if (!before) return;
+    if (!before || removedKeys.has(before.key)) return;
     const { key } = before;
+    removedKeys.add(key);
     const removed: Known = { ...before, gone: { ...before.gone, ...gone } };
     if (isLast) {
       difference.forgotten.push(key);
@@ -106,7 +110,16 @@ export function diffPage(
     const previousKeys = renamedFrom === undefined ? {} : { previousKeys: [renamedFrom] };
     const isSame = before.version === version || before.version === former?.version?.();
     if (renamedFrom !== undefined || !isSame || Object.keys(changes).length > 0) {
-      difference.changes.push({ kind: "updated", key, version, raw, changes, previous, ...previousKeys });
+      difference.changes.push({
+        kind: "updated",
+        key,
+        version,
+        raw,
+        changes,
+        previous,
+        ...previousKeys,
+        ...seenOf(before),
+      });
       difference.remembered.push(now);
     } else if (before.gone || before.key !== key || before.version !== version || before.item !== record.item) {
       difference.remembered.push(now);
@@ -123,9 +136,13 @@ export function keysOf({ key, previousKeys, former }: PolledRecord): string[] {
 }
 
 /** The deletion of a record, with what a page said of it. */
-export function deletionOf({ key, version, watched, gone }: Known): Change {
-  return { kind: "deleted", key, version, ...gone, changes: {}, previous: watched ?? {} };
+export function deletionOf(before: Known): Change {
+  const { key, version, watched, gone } = before;
+  return { kind: "deleted", key, version, ...gone, changes: {}, previous: watched ?? {}, ...seenOf(before) };
 }
+
+/** When a known record was seen; a record that was listed and could not be read has no version. */
+const seenOf = ({ version, seen }: Known): Pick<Change, "seen"> => (version === "" ? {} : { seen });
 
 /** The changes of records whose rename was held, now that the read that began at `seen` has shown which old keys still live. */
 export function settleRenames(
@@ -149,7 +166,7 @@ export function settleRenames(
     if (before) {
       taken.add(before.key);
       settled.forgotten.push(before.key);
-      settled.changes.push({ kind: "updated", ...change, previousKeys: [before.key] });
+      settled.changes.push({ kind: "updated", ...change, previousKeys: [before.key], ...seenOf(before) });
     } else settled.changes.push({ kind: "created", ...change });
   }
   return settled;

@@ -51,8 +51,7 @@ export function judge(facts: Missing): Verdict {
   const { doubt, deletionsAcceptedAt } = stream;
   const all = kept + missing;
   const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
-  const isDoubtful = (count: number): boolean =>
-    count > 0 && ((count === missing && kept === 0) || isMuch(count, DOUBTED_SHARE));
+  const isDoubtful = (count: number): boolean => count > 0 && (kept === 0 || isMuch(count, DOUBTED_SHARE));
   if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
   const again = (since: number): Verdict => ({
     kind: "doubted",

@@ -13,7 +13,8 @@ import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** Of a read, what its events depend on. */
-type ReadFacts = ListedBy & Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete">>;
+type ReadFacts = ListedBy &
+  Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete" | "toldSince">>;
 
 /** An event; `told`: of a change, how many changes of its record had events, this one included. */
 export interface MadeEvent extends NewEvent {
@@ -42,12 +43,14 @@ export class EventMaker {
   }
 
   /**
-   * Events of changes, for those who subscribed before this read began; a first read is silent. A list that stands in for an
-   * expired cursor reaches back behind the first read: what was there before it is remembered, and makes no event.
+   * Events of changes, for those who subscribed before this read began, and those whom it has told the record as it was; a first
+   * read is silent otherwise. A list that stands in for an expired cursor reaches back behind the first read: what was there before it
+   * is remembered, and makes no event.
    */
   async changes(changes: readonly Change[], at: ReadFacts): Promise<MadeEvent[]> {
-    if (at.mode === "baseline") return [];
-    const recipients = this.#before(at);
+    const recipients = at.mode === "baseline" ? [] : this.#before(at);
+    const joining = backfilling(this.#reading.subscribers, at.joining);
+    if (recipients.length + joining.length === 0) return [];
     const { stream, compiled } = this.#reading;
     const { timestamp, cursor } = compiled;
     const isFiltered = cursor.definition.type === "window" || Object.keys(stream.input).length > 0;
@@ -55,7 +58,10 @@ export class EventMaker {
     const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change, timestamp)) : changes;
     const told = news
       .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
-      .map((change) => ({ change, drafts: this.#draftsOf(change, recipients, false) }))
+      .map((change) => {
+        const joined = joining.filter((subscriber) => isTold(subscriber, change.seen, at));
+        return { change, drafts: this.#draftsOf(change, [...recipients, ...joined], false) };
+      })
       .filter(({ drafts }) => drafts.length > 0);
     return this.#counted(told);
   }
@@ -76,29 +82,47 @@ export class EventMaker {
   }
 
   /**
-   * Events of records that were there before, for those who asked to begin with them. A record that is listed again, by a list
-   * that moves or is read from its beginning, gives the same event, which is stored once.
+   * Events of records that were there before, for those who asked to begin with them and have not got them yet: a list that
+   * moves while it is read shows some twice, and so does a page that is read again. `seen`: when records were seen before.
    */
-  backfill(polled: readonly PolledRecord[], at: ListedBy): MadeEvent[] {
+  backfill(polled: readonly PolledRecord[], seen: ReadonlyMap<string, number | undefined>, at: ReadFacts): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
-    return polled
+    const last = new Map(polled.map((record) => [record.key, record]));
+    return [...last.values()]
       .filter((record) => !record.deleted)
       .flatMap((record) => {
-        const wanted = joining.filter((subscriber) => this.#isWanted(subscriber, record));
         const { key, version, raw } = record;
+        const wanted = joining.filter(
+          (subscriber) => !isTold(subscriber, seen.get(key), at) && this.#isWanted(subscriber, record),
+        );
         return this.#draftsOf({ kind: "created", key, version, raw, changes: {}, previous: {} }, wanted, true);
       })
       .map(({ facts, ...event }) => ({ ...event, id: derivedId("evt", facts) }));
   }
 
-  /** What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. */
+  /**
+   * What a read that has ended may have missed: an expired cursor leaves a gap, also where another list shows most of it. Of those who
+   * are told what is there, a list in place of a cursor that had to begin again does not show what has gone since; a record without
+   * a key is not told, and hides what has gone.
+   */
   gaps(at: ReadFacts, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
-    if (at.mode === "baseline" || reason === undefined) return [];
-    const { connector, compiled, stream, now } = this.#reading;
-    const { after: from = stream.lastSuccessAt, startedAt: to } = at;
-    const gap = { from: from && Math.min(from, to), to, reason };
-    return this.#before(at).map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, now()));
+    if (reason === undefined) return [];
+    const { connector, compiled, stream, now, subscribers } = this.#reading;
+    // What is not seen may have changed until the end of the read; of a record that was quarantined, until it was listed.
+    const to = at.after === undefined ? now() : at.startedAt;
+    const gapFor = (recipients: readonly Subscriber[], from: number | null): NewEvent[] =>
+      recipients.map(({ subscription }) =>
+        gapEvent(connector, compiled.name, subscription, { from, to, reason }, now()),
+      );
+    const { toldSince, after = stream.cursorAt ?? stream.lastSuccessAt } = at;
+    const joining = backfilling(subscribers, at.joining).filter(({ subscription: { id } }) => {
+      return reason === "without_key" || (at.recovering && toldSince?.subscriptions.includes(id));
+    });
+    return [
+      ...(at.mode === "baseline" ? [] : gapFor(this.#before(at), after && Math.min(after, at.startedAt))),
+      ...gapFor(joining, toldSince?.at ?? at.startedAt),
+    ];
   }
 
   /** A complete read that could not look for what is gone is the last for long, but for a stream that is always read as a whole. */
@@ -131,4 +155,10 @@ export class EventMaker {
     this.events += events.length;
     return events;
   }
+}
+
+/** Whether a read has told a subscriber who joins of a record, which was seen at a time. */
+function isTold({ subscription }: Subscriber, seen: number | undefined, { startedAt, toldSince }: ReadFacts): boolean {
+  const since = toldSince?.subscriptions.includes(subscription.id) ? toldSince.at : startedAt;
+  return seen !== undefined && seen >= since;
 }

@@ -54,7 +54,7 @@ function stallOf({ before, subscriptions, schedules, begunAt: now, startedAt, cl
 
 /** After a stall that was longer than the vendor keeps changes, some may have come and gone. */
 function gapsOf({ before, read, subscriptions, compiled, schedules, begunAt }: ReadFacts): News[] {
-  const from = before.lastSuccessAt;
+  const from = before.cursorAt ?? before.lastSuccessAt;
   const to = read.cursorAt ?? begunAt;
   const isLost = from !== null && (to - from >= keptFor(compiled) || isPassed(from, to));
   /** Whether a window has moved past things that no read has seen; one that its schedule is too slow for is no stall. */

@@ -1,3 +1,5 @@
+import { HooklineError } from "../core/errors.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
 import { saveStream, type Checkpoint } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { decide, resume, type Decision } from "./decide.ts";
@@ -21,28 +23,48 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
   const walk = new Walk(reading);
   const { checkpoint } = walk.stream;
   let decision = checkpoint && resume(checkpoint, walk.stream, walk.strategy, reading);
+  const isStuck = decision !== null && walk.stream.lastError?.code === "pagination_loop";
   let expired: unknown = null;
-  /** Whether a read that begins again has reported deletions that are still held. */
-  let holds = checkpoint?.holds;
+  /** Of a read that begins again: whether it has reported deletions that are still held, and what it has told. */
+  let kept = keptOf(checkpoint);
   for (const tried = new Set<Remedy>(); ; decision = null) {
     try {
       if (!decision) {
         const { checkpoint, plan } = await decide(reading, walk.stream, walk.strategy, expired);
-        decision = { checkpoint: { ...checkpoint, holds }, plan };
+        decision = { checkpoint: { ...checkpoint, ...kept }, plan };
       }
       if (tried.has("replaceRefused")) await proveList(walk, decision);
       return await walk.read(decision);
     } catch (error) {
-      const remedy = await remedyFor(error, reading, walk, decision?.checkpoint);
+      // Records that came or went may have filled the next page with those of the page before. That does not pass by itself.
+      const isStale = isLoop(error) && isStuck && tried.size === 0;
+      const remedy = isStale ? "restart" : await remedyFor(error, reading, walk, decision?.checkpoint);
       if (remedy === undefined || tried.has(remedy)) throw error;
       tried.add(remedy);
       const { id, cursor, checkpoint } = walk.stream;
       reading.log.info({ stream: id, remedy, err: error }, "the vendor refuses the place of the list");
       expired = remedy === "restart" ? null : cursor;
-      holds = checkpoint?.holds;
-      walk.stream = { ...walk.stream, cursor: remedy === "restart" ? cursor : null, checkpoint: null };
+      if (checkpoint) kept = keptOf(checkpoint);
+      const keepsCursor = remedy === "restart" && !hasCursors(reading.compiled);
+      walk.stream = { ...walk.stream, cursor: keepsCursor ? cursor : null, checkpoint: null };
     }
   }
+}
+
+/**
+ * Whether each list of a stream has a cursor of its own. One that has none yet is read as a whole, and when that begins again, only
+ * a complete read shows what has gone since.
+ */
+const hasCursors = ({ cursor: { definition } }: CompiledStream): boolean =>
+  "per" in definition && definition.per === "item";
+
+const isLoop = (error: unknown): boolean => error instanceof HooklineError && error.code === "pagination_loop";
+
+/** What a read that begins again keeps of the one that was given up. */
+function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince"> {
+  if (checkpoint === null) return {};
+  const { holds, startedAt, joining, toldSince = { at: startedAt, subscriptions: joining } } = checkpoint;
+  return { ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
 }
 
 /** What may help after an error; undefined when nothing does but to try again later. */

@@ -56,8 +56,9 @@ export async function* partsOf(
   }
   const done = new Set(at.done);
   const isWanted = await wantedOf(reading, records, at);
+  const keyOf = (listed: unknown): string | undefined => reading.compiled.key(listed, reading.stream.input);
   const left = records
-    .map((listed) => ({ listed, hash: hashOf(listed), key: reading.compiled.key(listed, reading.stream.input) }))
+    .map((listed) => ({ listed, hash: hashOf(listed), key: keyOf(listed) }))
     .filter(({ hash }) => !done.has(hash));
   for (let from = 0, isLast = false; !isLast;) {
     let to = from;
@@ -83,6 +84,10 @@ export async function* partsOf(
         continue;
       }
       part.done.push(hash);
+      // What a later mention of a record says takes the place of an earlier one that could not be read.
+      if (outcome.kind !== "failed" && key !== undefined) {
+        part.failed = part.failed.filter(({ listed }) => keyOf(listed) !== key);
+      }
       if (outcome.kind === "had") part.had.push({ listed, record: outcome.record });
       if (outcome.kind === "failed") part.failed.push({ listed, error: outcome.error });
       if (outcome.kind === "gone") part.hasGone = true;
@@ -134,9 +139,15 @@ export function keyed(
   response: VendorResponse,
 ): PolledRecord[] {
   const before = failed.length;
+  const keyPlaces = [compiled.definition.records.primaryKey].flat();
   const polled = had.flatMap(({ listed, record }) => {
     try {
-      return toPolledRecord(compiled, record, stream.input) ?? [];
+      const one = toPolledRecord(compiled, record, stream.input);
+      if (one) return one;
+      // What was listed with its key, and comes without one when it is asked for, is no record.
+      if (compiled.key(listed, stream.input) !== undefined)
+        throw unexpectedAnswer(response, "a record without its key", keyPlaces);
+      return [];
     } catch (error) {
       failed.push({ listed, error: error as Error });
       return [];
@@ -145,8 +156,7 @@ export function keyed(
   const without = had.length - polled.length - (failed.length - before);
   if (without === 0) return polled;
   if (polled.length === 0) {
-    const { primaryKey } = compiled.definition.records;
-    throw unexpectedAnswer(response, "records without a key", [primaryKey].flat());
+    throw unexpectedAnswer(response, "records without a key", keyPlaces);
   }
   log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
   return polled;

@@ -15,10 +15,10 @@ export const VERIFY_EVERY = "P7D";
  * compared, in a store of an earlier version, waits for that time too.
  */
 export function isToBeVerified(stream: StreamRecord, definition: Stream, now: number): boolean {
-  const { lastSuccessAt, verifiedAt } = stream;
+  const { cursorAt, lastSuccessAt, verifiedAt } = stream;
   if (lastSuccessAt === null) return false;
   if (verifiedAt === 0) return true;
-  if (isBehindTombstones(lastSuccessAt, definition, now)) return true;
+  if (isBehindTombstones(cursorAt ?? lastSuccessAt, definition, now)) return true;
   return (verifiesAt(stream, definition) ?? Infinity) <= now;
 }
 
@@ -39,11 +39,11 @@ export function verifiesAt(
  */
 export function isOutdated(
   { complete, startedAt }: Pick<Checkpoint, "complete" | "startedAt">,
-  { lastSuccessAt }: StreamRecord,
+  { cursorAt, lastSuccessAt }: StreamRecord,
   definition: Stream,
   now: number,
 ): boolean {
-  return isBehindTombstones(complete ? startedAt : (lastSuccessAt ?? startedAt), definition, now);
+  return isBehindTombstones(complete ? startedAt : (cursorAt ?? lastSuccessAt ?? startedAt), definition, now);
 }
 
 const isBehindTombstones = (since: number, { tombstones }: Stream, now: number): boolean =>

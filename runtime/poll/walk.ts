@@ -1,6 +1,7 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
 import { forgetUnseenSince, markSeen } from "../model/known.ts";
+import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -12,7 +13,7 @@ import type { Decision } from "./decide.ts";
 import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
-import type { Reading } from "./reading.ts";
+import { backfilling, type Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
 import { absentAfter, keepEnded } from "./sweep.ts";
 
@@ -56,9 +57,10 @@ export class Walk {
   /** @throws VendorError | HooklineError what a request throws; `pagination_loop` when pages without records do not end */
   async read({ checkpoint, plan }: Decision): Promise<ReadResult> {
     if (plan === null) {
-      return this.#finish(checkpoint, { ...NO_CHANGES, events: this.#maker.gaps(checkpoint, "cursor_expired") });
+      return this.#finish(checkpoint, NO_CHANGES, { gap: "cursor_expired" });
     }
     const meansNothing = plan.absence === "nothing";
+    const tellsAll = backfilling(this.#reading.subscribers, checkpoint.joining).length > 0;
     const most = this.#mostPages(checkpoint);
     let at = checkpoint;
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
@@ -74,7 +76,7 @@ export class Walk {
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
         // A later page may name the key of what this one shows alive as one that a record had before.
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
-        const marks = (!meansNothing && !isOnlyPart) || isNamed;
+        const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
         const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
@@ -180,7 +182,7 @@ export class Walk {
 
   /** The read has ended; what it did not list stays known. Its marks tell a later read what neither has listed. */
   #doubt(from: Checkpoint, verdict: Doubted, listed: ReadonlySet<string> | undefined): ReadResult {
-    const result = this.#finish(from, NO_CHANGES, verdict);
+    const result = this.#finish(from, NO_CHANGES, { doubted: verdict });
     const commit = async (tx: Tx): Promise<void> => {
       await result.commit(tx);
       if (listed) await markSeen(tx, this.stream.id, [...listed], from.startedAt);
@@ -188,7 +190,13 @@ export class Walk {
     return { ...result, commit };
   }
 
-  #finish(at: Checkpoint, changes: Changes, doubted?: Doubted): ReadResult {
+  /** The read has ended: what it may have missed is told with the last of what it has found. */
+  #finish(
+    at: Checkpoint,
+    last: Changes,
+    { doubted, gap }: { doubted?: Doubted; gap?: Gap["reason"] } = {},
+  ): ReadResult {
+    const changes = { ...last, events: [...last.events, ...this.#maker.gaps(at, gap)] };
     const { startedAt, joining, notes } = at;
     const { compiled, requestHash } = this.#reading;
     const now = this.#reading.now();

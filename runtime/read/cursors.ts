@@ -156,10 +156,13 @@ const ofItems = (state: unknown): OfItems["items"] | null =>
 
 interface TimeNotes {
   newest: number | null;
+  /** When the first page was answered: what changes later may change behind the page that is read. */
+  begun?: number;
 }
 
 /**
- * The newest time seen in records, never our own clock. Reading again from it inclusively, and `overlapSeconds` before it,
+ * The newest time seen in records, never our own clock, and never after the first page: a list in another order than that of time
+ * does not show what changes behind the place where it is read. Reading again from it inclusively, and `overlapSeconds` before it,
  * finds what appeared late; `settleSeconds` keeps it behind the vendor's present. Repeats are dropped by version.
  */
 function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => unknown): CursorStrategy {
@@ -176,11 +179,12 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
     everything: () => fromInitial(cursor),
     note: (notes, page) => {
       let newest = (notes as TimeNotes | null)?.newest ?? null;
+      const begun = (notes as TimeNotes | null)?.begun ?? page.serverNow;
       for (const record of page.records) {
         const time = timeMs(timeOf(record));
-        if (time !== null) newest = Math.max(newest ?? 0, Math.min(time, page.serverNow - settle));
+        if (time !== null) newest = Math.max(newest ?? 0, Math.min(time, begun - settle));
       }
-      return { newest };
+      return { newest, begun };
     },
     after: (state, notes) => {
       const newest = (notes as TimeNotes | null)?.newest ?? null;

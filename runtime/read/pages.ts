@@ -42,7 +42,8 @@ const NOTHING: VendorResponse = { status: 204, headers: {}, body: null, url: "" 
  * The pages of a list from a place on, one request each; for a stream that is read once for each of several items, the pages
  * of all their lists. Nothing is remembered: a caller who wants to continue later keeps {@link ReadPage.next}. There is no page when
  * there is no item.
- * @throws VendorError, unless the stream accepts the error, or the list of one item is gone: both count as an empty answer
+ * @throws VendorError, unless the stream accepts the error, or the list of one item is gone, which a request without a cursor
+ *   shows: both count as an empty answer
  * @throws HooklineError `unexpected_answer` for an answer without its declared shape, and for a last page without the declared
  *   cursor: the list may be longer than it looks; `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
  */
@@ -69,8 +70,8 @@ export async function* pages(
       source.signal.throwIfAborted();
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const isFirst = state === null;
-      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url, isFirst);
+      const mayBeGone = each !== undefined && state === null && (planned.cursor ?? null) === null;
+      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url, mayBeGone);
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
       const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
@@ -121,21 +122,21 @@ function assertCursor({ cursor }: Listing, response: VendorResponse): void {
 /** The answer to a request; undefined when its error counts as an empty answer. */
 async function answer(
   source: Source,
-  { each, accept = [] }: Listing,
+  { accept = [] }: Listing,
   request: RequestParts,
   assignments: readonly Assignment[],
   url: string | undefined,
-  isFirst: boolean,
+  mayBeGone: boolean,
 ): Promise<VendorResponse | undefined> {
-  // The list of an item that is deleted meanwhile is not found, twice; in the middle of one, its page is not.
+  // With a cursor, it may be the cursor that is not known; in the middle of a list, its page. The list of an item that is deleted
+  // meanwhile is not found, twice.
   for (let isAgain = false; ; isAgain = true) {
     try {
       return await ask(source, request, assignments, url);
     } catch (error) {
       if (!(error instanceof VendorError)) throw error;
       if (accept.includes(error.class)) return undefined;
-      const mayBeGone = each !== undefined && error.class === "notFound" && isFirst;
-      if (!mayBeGone) throw error;
+      if (!mayBeGone || error.class !== "notFound") throw error;
       if (isAgain) return undefined;
     }
   }
@@ -144,11 +145,12 @@ async function answer(
 /** The items that a stream is read once for each of. */
 export async function itemsOf(source: Source, each: CompiledEach): Promise<unknown[]> {
   const { input } = source.scope;
-  const items: unknown[] = [];
+  // A list that moves while it is read shows some twice.
+  const items = new Map<string, unknown>();
   for await (const { records } of pages(source, each)) {
-    items.push(...records.filter((item) => each.where?.({ item, input }) ?? true));
+    for (const item of records) if (each.where?.({ item, input }) ?? true) items.set(each.key(item), item);
   }
-  return items;
+  return [...items.values()];
 }
 
 function withItem(record: unknown, { into }: CompiledEach, item: unknown): unknown {

@@ -99,10 +99,11 @@ export class Paginator {
       case "offset":
         return { number: (state && "number" in state ? state.number : (p.start ?? 0)) + page.records.length };
       case "keyset": {
-        const lastRecord = page.records.at(-1);
-        if (lastRecord === undefined) return null;
-        const values = this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
-        if (values.some((value) => value === undefined || value === null)) return null;
+        const valuesOf = (lastRecord: unknown): unknown[] =>
+          this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
+        // A record without them ends no list: the page goes on after the one before it.
+        const values = page.records.map(valuesOf).findLast((all) => all.every((value) => (value ?? null) !== null));
+        if (values === undefined) return null;
         return { values: p.stepBack === undefined ? values : steppedBack(values, p.stepBack, state) };
       }
     }

@@ -48,7 +48,7 @@ describe("a sweep", () => {
   it("makes deletions of what is gone, with what was watched", async () => {
     const db = await withKnown(1);
     expect((await absentAfter(db, STREAM, from, undefined)).changes).toEqual([
-      { kind: "deleted", key: keyOf(0), version: "v", changes: {}, previous: { tag: "x" } },
+      { kind: "deleted", key: keyOf(0), version: "v", changes: {}, previous: { tag: "x" }, seen: 1 },
     ]);
   });
 });

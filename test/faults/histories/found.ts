@@ -1,0 +1,249 @@
+import type { History, Step } from "./history.ts";
+import type { Kind } from "./streams.ts";
+import type { Edit, ChangeKind } from "./vendor.ts";
+import type { Fault, Plan } from "./faults.ts";
+
+/** Histories in which something was missed or told wrongly once, as small as they can be. */
+interface Found {
+  /** What holds now. */
+  name: string;
+  history: History;
+}
+
+const DAY = 86_400_000;
+
+const edit = (kind: ChangeKind, pick = 0): Edit => ({ kind, pick, after: 0 });
+const plan = (fault: Fault, ...edits: Edit[]): Plan => ({ fault, edits });
+const none = (...edits: Edit[]): Plan => plan("none", ...edits);
+const before = (commit: number): Step["death"] => ({ commit, when: "before" });
+const after = (commit: number): Step["death"] => ({ commit, when: "after" });
+
+function history(
+  kind: Kind,
+  { records = 0, pageSize = 3, tellsAll = false, marksRenames = false }: Partial<History>,
+  ...steps: Partial<Step>[]
+): History {
+  const quiet: Step = { pauseMs: 0, edits: [], plans: [], death: null, forgets: null, driftMs: 0, isCalm: false };
+  return { kind, records, pageSize, tellsAll, marksRenames, steps: steps.map((step) => ({ ...quiet, ...step })) };
+}
+
+export const FOUND: Found[] = [
+  {
+    name: "a record that is missing for the first time is read again where nothing else is left, although others were missing twice",
+    history: history(
+      "whole",
+      {},
+      { edits: [edit("create", 1)] },
+      { edits: [edit("create"), edit("merge")] },
+      { plans: [plan("ends early", edit("update"))], death: after(0) },
+      { isCalm: true },
+    ),
+  },
+  {
+    name: "an only page that is read again after a crash counts nothing twice, so that an empty one is doubted",
+    history: history(
+      "window",
+      {},
+      { pauseMs: 60_000 },
+      { pauseMs: 60_000, edits: [edit("create", 1)], death: before(1) },
+      { plans: [plan("empty list", edit("update"))], death: before(2) },
+      {},
+    ),
+  },
+  {
+    name: "an only page that has become two after a crash shows what has gone from it",
+    history: history(
+      "token",
+      { records: 1, pageSize: 2, tellsAll: true },
+      { edits: [edit("create"), edit("create")], plans: [plan("reset")], forgets: "declared" },
+      { edits: [edit("delete")], death: before(1) },
+      { edits: [edit("create"), edit("create"), edit("delete")], death: before(0), forgets: "declared" },
+      { pauseMs: 60_000, death: before(0) },
+    ),
+  },
+  {
+    name: "a list of changes that stopped for longer than deletions are listed begins again",
+    history: history(
+      "flagged",
+      { records: 2 },
+      { edits: [edit("update")], death: after(1) },
+      { edits: [edit("update"), edit("create"), edit("update")], isCalm: true },
+      { pauseMs: 60_000, edits: [edit("rename"), edit("merge")], death: after(0) },
+      { pauseMs: 8 * DAY, death: before(0) },
+    ),
+  },
+  {
+    name: "a cursor is as old as the beginning of its read: deletions of a read that stopped for days are looked for",
+    history: history(
+      "tombstones",
+      { pageSize: 2 },
+      { edits: [edit("create"), edit("create", 1), edit("create", 1)], death: before(0) },
+      { plans: [none(edit("update"))], forgets: "declared" },
+      { pauseMs: 8 * DAY, plans: [none(edit("update"), edit("update")), plan("page repeated", edit("rename"))] },
+      { pauseMs: 8 * DAY },
+    ),
+  },
+  {
+    name: "a cursor by time stays behind what changes while a list in another order is read",
+    history: history(
+      "flagged",
+      { records: 5 },
+      { pauseMs: 60_000, edits: [edit("create")], isCalm: true },
+      { edits: [edit("create"), edit("update")], forgets: "declared" },
+      {
+        pauseMs: 60_000,
+        edits: [edit("update", 18), edit("update"), edit("update")],
+        plans: [none(edit("update"), edit("rename", 15))],
+        death: before(3),
+      },
+      { edits: [{ ...edit("update"), after: 1 }] },
+      {},
+    ),
+  },
+  {
+    name: "the gap of an expired cursor ends when the list in its place has been read",
+    history: history(
+      "history",
+      { records: 24 },
+      { pauseMs: 60_000, forgets: "declared" },
+      { forgets: "declared" },
+      { plans: [none(edit("update", 10))] },
+    ),
+  },
+  {
+    name: "the gap of an expired cursor begins when the last read began, not when it ended",
+    history: history(
+      "history",
+      { records: 24 },
+      { pauseMs: 60_000, forgets: "declared" },
+      { plans: [none(edit("update"), { ...edit("update"), after: 7 })], forgets: "pages" },
+      { forgets: "declared", isCalm: true },
+      {},
+    ),
+  },
+  {
+    name: "a first read that tells what is there tells each record once, although its page is read again",
+    history: history("whole", { records: 1, tellsAll: true }, { death: after(0), isCalm: true }),
+  },
+  {
+    name: "a first read that tells what is there tells a record once that a page has twice",
+    history: history("newest", { tellsAll: true }, { edits: [edit("create", 1)], plans: [plan("record twice")] }),
+  },
+  {
+    name: "a first read that tells what is there tells a change of what it has told",
+    history: history(
+      "keyset",
+      { tellsAll: true },
+      { edits: [edit("create", 1)], plans: [none(), plan("forbidden", edit("update"))], death: before(2) },
+      { death: before(0), isCalm: true },
+    ),
+  },
+  {
+    name: "a first read that tells what is there tells each record once, although its list begins again",
+    history: history(
+      "shifting",
+      { records: 24, tellsAll: true },
+      { plans: [none(), plan("empty body")] },
+      { plans: [plan("bad request")] },
+    ),
+  },
+  {
+    name: "a first read that tells what is there leaves a gap where the list in place of a cursor begins again",
+    history: history(
+      "history",
+      { records: 24, tellsAll: true },
+      {},
+      { edits: [edit("delete")], plans: [plan("bad request")], forgets: "declared" },
+    ),
+  },
+  {
+    name: "a list of one item that refuses a cursor with 404 is not taken for empty",
+    history: history(
+      "list_tokens",
+      {},
+      { isCalm: true },
+      { forgets: "missing" },
+      { pauseMs: 60_000, plans: [none(edit("create"))] },
+    ),
+  },
+  {
+    name: "a list of one item that begins again is read completely with the others",
+    history: history(
+      "list_tokens",
+      { records: 4 },
+      { pauseMs: 60_000, plans: [plan("empty list")] },
+      { forgets: "declared" },
+      { plans: [none(edit("merge"))], forgets: "pages", isCalm: true },
+      {},
+    ),
+  },
+  {
+    name: "an item that is listed twice is read once",
+    history: history(
+      "list_tokens",
+      { tellsAll: true },
+      { plans: [plan("record twice", edit("create"))] },
+      { pauseMs: 60_000, edits: [edit("rename")] },
+    ),
+  },
+  {
+    name: "a record without the values that the next page begins at does not end the list",
+    history: history(
+      "keyset",
+      { records: 4 },
+      { plans: [plan("record without key")] },
+      { death: before(0), isCalm: true },
+    ),
+  },
+  {
+    name: "a read that continues at a page that lists what the page before had begins again",
+    history: history(
+      "shifting",
+      { records: 24, pageSize: 1 },
+      { pauseMs: 60_000, plans: [none(edit("update"))], death: before(0) },
+      {
+        edits: [edit("update"), edit("update")],
+        plans: [plan("stale", edit("update"))],
+        death: after(0),
+        isCalm: true,
+      },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "a record that comes without its key when it is asked for is asked for again",
+    history: history(
+      "history",
+      {},
+      { isCalm: true },
+      { plans: [none(edit("create", 1))], death: before(0) },
+      { edits: [edit("create", 1)], plans: [none(), plan("a list as body")], death: after(0) },
+    ),
+  },
+  {
+    name: "the deletion of a record is not lost to a mention before it that could not be read",
+    history: history(
+      "history",
+      {},
+      { death: before(0), isCalm: true },
+      {
+        edits: [edit("create", 1), edit("update"), edit("update")],
+        plans: [none(), none(), none(edit("update"), edit("delete")), plan("not JSON")],
+        death: before(1),
+      },
+      { plans: [none(), plan("bad request"), plan("bad request")], isCalm: true },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "a record that several deleted ones name is deleted once",
+    history: history(
+      "token",
+      { records: 5, pageSize: 2, marksRenames: true },
+      { edits: [edit("create", 1), edit("delete", 19)], death: after(0) },
+      { plans: [none(edit("rename", 34), edit("rename", 24))], death: before(0) },
+      { edits: [edit("merge", 29)] },
+      { pauseMs: 60_000 },
+    ),
+  },
+];
