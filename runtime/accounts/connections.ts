@@ -7,7 +7,6 @@ import {
   connectionChanges,
   connectionQuery,
   connections,
-  countAccountConnections,
   deleteConnection,
   newConnection,
   reconnection,
@@ -18,6 +17,7 @@ import {
   type NewConnection,
   type Reconnection,
 } from "../model/connections.ts";
+import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
@@ -25,6 +25,9 @@ import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
+import type { Grants } from "./grants.ts";
+import { hasAll, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import type { Proving } from "./proving.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -53,15 +56,16 @@ export interface Connections {
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
-  /** Revokes the grant at the vendor where it can, and deletes the connection. */
-  remove(id: string, scope?: Scope): Promise<void>;
+  /** Deletes the connection, and ends its grant at the vendor unless another connection lives on it. */
+  remove(id: string, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
    * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
    */
   test(id: string, scope?: Scope): Promise<ConnectionView>;
   /**
-   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors.
+   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors. Only the account it belongs
+   * to is taken, unless `account` is "move".
    * @throws HooklineError `invalid_input`, `invalid_url`, `conflict` when it is not connected by OAuth
    */
   reconnect(id: string, options?: Reconnection, scope?: Scope, session?: string): Promise<{ authorizeUrl: string }>;
@@ -73,6 +77,15 @@ export interface Connections {
   confirm(id: string, confirmation: Confirmation, scope?: Scope): Promise<ConnectionView>;
 }
 
+/** What became of the grant of a connection that was removed. */
+export interface Removal {
+  /**
+   * Whether the grant was ended at the vendor. False when another connection lives on it, or the vendor offers no way or did
+   * not take it; null when the connection held none.
+   */
+  revoked: boolean | null;
+}
+
 export interface ConnectionsNeeds {
   vendorOf: VendorOf;
   tokens: Tokens;
@@ -80,14 +93,26 @@ export interface ConnectionsNeeds {
   authorize: Authorize;
   confirmations: Confirmations;
   requireConfirmation: boolean;
+  grants: Grants;
+  proving: Proving;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
 
 /** Makes the service of connections. */
 export function createConnections(
-  { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { vendorOf, tokens, status, authorize, confirmations, requireConfirmation, returnOrigins }: ConnectionsNeeds,
+  { db, vault, clock }: Pick<Context, "db" | "vault" | "clock">,
+  {
+    vendorOf,
+    tokens,
+    status,
+    authorize,
+    confirmations,
+    requireConfirmation,
+    grants,
+    proving,
+    returnOrigins,
+  }: ConnectionsNeeds,
 ): Connections {
   const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
     const row = await connections.find(db, id);
@@ -97,7 +122,11 @@ export function createConnections(
   const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
   const methodFor = (row: ConnectionRow) =>
     methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
-  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row));
+  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row), openProofs(vault, row));
+  const proved = async ({ id, connector }: ConnectionRow, identity: Identity) => ({
+    proofs: sealProofs(vault, id, identity),
+    grants: await grants.hashesOf(connector, identity.grant),
+  });
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
@@ -109,7 +138,8 @@ export function createConnections(
       user: given.user,
       status: "pending",
       label: null,
-      account: null,
+      accountName: null,
+      proofs: null,
       inputs: given.inputs ?? {},
       captured: {},
       scopes: [],
@@ -120,6 +150,8 @@ export function createConnections(
       refreshOwner: null,
       refreshUntil: null,
       error: null,
+      testAt: null,
+      testUntil: null,
       createdAt: now,
       updatedAt: now,
     };
@@ -133,32 +165,37 @@ export function createConnections(
     );
     checkInputs(method, given.inputs ?? {});
     const draft = draftOf(given, method.type);
-    const { account, captured } = await verify(vendor, draft, credentials, clock);
+    const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
+    if (failure) throw failure;
+    const { proofs, grants: hashes } = await proved(draft, identity);
     const row: ConnectionRow = {
       ...draft,
       status: "active",
-      label: account,
-      account,
+      label: name,
+      accountName: name,
+      proofs,
       captured,
       credentials: sealCredentials(vault, draft.id, credentials),
       expiresAt,
     };
     await db.transaction(async (tx) => {
       await connections.insert(tx, row);
+      await saveGrants(tx, row.id, hashes);
       await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
     });
     return view(row);
   };
 
-  /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
-  const revoke = async (row: ConnectionRow): Promise<void> => {
-    if (row.authType !== "oauth2" || row.credentials === null) return;
-    if (row.account !== null && (await countAccountConnections(db, row.connector, row.account)) > 1) return;
-    const credentials = openCredentials(vault, row.id, row.credentials);
-    if (credentials.type !== "oauth2") return;
-    await vendorOf(row.connector)
-      .oauth()
-      .revoke(credentials.refreshToken ?? credentials.accessToken);
+  const revoke = (row: ConnectionRow): Promise<boolean> =>
+    grants.end(row.connector, openCredentials(vault, row.id, row.credentials!));
+
+  /** Keeps what a test has proved beyond what was known. */
+  const learn = async (row: ConnectionRow, known: Identity, found: Identity): Promise<void> => {
+    const isKnown = row.proofs !== null && hasAll(known.account, found.account) && hasAll(known.grant, found.grant);
+    if (isKnown || relate(known.account, found.account) === "other") return;
+    const { version } = await find(row.id);
+    const changes = await proved(row, together(known, found));
+    await db.transaction((tx) => changeConnection(tx, row.id, { version }, changes, clock.now()));
   };
 
   return {
@@ -178,8 +215,9 @@ export function createConnections(
 
     async get(id, scope) {
       const row = await find(id, scope);
-      const sameAccount = row.account === null ? 1 : await countAccountConnections(db, row.connector, row.account);
-      return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
+      const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
+      const credentials = row.credentials === null ? undefined : openCredentials(vault, id, row.credentials);
+      return { ...view(row), warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }) };
     },
 
     async list(query, scope = {}) {
@@ -201,31 +239,42 @@ export function createConnections(
     async remove(id, scope) {
       const row = await find(id, scope);
       await confirmations.abandon(id);
-      await revoke(row).catch((error: unknown) =>
-        log.warn({ connection: id, error }, "a grant could not be revoked at the vendor"),
-      );
-      await db.transaction(async (tx) => {
+      const { user, connector, authType, credentials } = row;
+      const holdsGrant = authType === "oauth2" && credentials !== null;
+      const isShared = await db.transaction(async (tx) => {
+        const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
+        const shared = holdsGrant && (await grants.isHeld(tx, grant, id));
         await deleteConnection(tx, id);
-        await status.announce(tx, { id, connector: row.connector, user: row.user, status: "removed" });
+        await status.announce(tx, { id, connector, user, status: "removed" });
+        return shared;
       });
+      if (!holdsGrant) return { revoked: null };
+      return { revoked: !isShared && (await revoke(row)) };
     },
 
     async test(id, scope) {
       const found = await find(id, scope);
+      if (found.status === "pending" && found.credentials !== null) {
+        await proving.test(found);
+        return view(await find(id));
+      }
       if (found.credentials === null)
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
       const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
       const { row, credentials } = isLost
         ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
         : await tokens.open(found);
-      const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
+      const { name, captured, identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock);
+      if (failure) throw failure;
+      const known = openProofs(vault, row);
       const changes = {
-        label: relabel(row, account),
-        account: account ?? row.account,
+        label: relabel(row, name),
+        accountName: name ?? row.accountName,
         captured: { ...row.captured, ...captured },
       };
       if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label || changes.account !== row.account) await change(row, changes);
+      else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
+      await learn(row, known, identity);
       return view(await find(id));
     },
 
@@ -240,7 +289,9 @@ export function createConnections(
       }
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const confirm = requireConfirmation || given.confirm === true;
-      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null }) };
+      const moves = given.account === "move";
+      const by = scope.user ?? null;
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, moves, by }) };
     },
 
     async confirm(id, given, scope = {}) {

@@ -155,6 +155,13 @@ export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Pr
   await subscriptions.change(tx, { degraded }, "stream = ?", [stream]);
 }
 
+/** Has the subscriptions of one stream read another one; gives them as they were. */
+export async function readFrom(tx: Tx, stream: number, next: number): Promise<SubscriptionRecord[]> {
+  const readers = await subscriptions.all(tx, "where stream = ? order by id", [stream]);
+  await subscriptions.change(tx, { stream: next, degraded: false }, "stream = ?", [stream]);
+  return readers;
+}
+
 /** Deletes all subscriptions of a stream. */
 export async function deleteSubscriptionsOf(tx: Tx, stream: number): Promise<void> {
   await tx.run("delete from subscriptions where stream = ?", [stream]);

@@ -102,16 +102,18 @@ describe("tokens that wait to be confirmed", () => {
     expect(h.revoked()).toEqual(["refresh-token-number-1"]);
   });
 
-  it("whose account is not known are said to be of none, and leave the one that is known", async () => {
+  it("whose account is not known are said to be of none, and do not take the place of one that is known", async () => {
     const h = await started();
-    await h.accounts.confirm(h.id, { code: await h.finish() });
     h.vendor.email = undefined as never;
     const { authorizeUrl } = await h.accounts.reconnect(h.id, { confirm: true }, {}, SESSION);
     const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" };
     const first = await h.accounts.finishOAuth(callback, SESSION);
     const again = await h.accounts.finishOAuth(callback, SESSION);
     expect([first.account, again.account]).toEqual([null, null]);
-    await h.accounts.confirm(h.id, { code: first.confirmation! });
+    h.vendor.email = "ada@x.example";
+    const { authorizeUrl: other } = await h.accounts.reconnect(h.id, {}, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(other).searchParams.get("state")!, code: "e" }, SESSION);
+    await expect(h.accounts.confirm(h.id, { code: first.confirmation! })).rejects.toMatchObject({ code: "conflict" });
     expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
   });
 

@@ -51,7 +51,7 @@ export class Desk implements AsyncDisposable {
     try {
       await this.#signIn(authorizeUrl, account, refreshToken);
     } catch (error) {
-      if ((error as { code?: string }).code !== "connection_rejected") throw error;
+      if (!/^account_(mismatch|unproved)$/.test((error as { code?: string }).code ?? "")) throw error;
       return false;
     }
     return (await this.runtime.accounts.get(id)).status === "active";
