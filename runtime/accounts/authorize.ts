@@ -123,6 +123,7 @@ export function createAuthorize(
     const callbackCode = sha256(callback.get("code") ?? "");
     if (sealed.step !== "leaving") {
       const isReload = "callbackCode" in sealed && sealed.callbackCode === callbackCode;
+      if (isReload && sealed.step === "refused") throw new HooklineError(sealed.refusal.code, sealed.refusal.message);
       if (isReload && sealed.step === "connected") return { account: sealed.account, confirmation: null };
       if (isReload && sealed.step === "held") return { account: sealed.account, confirmation: sealed.confirmation };
       throw staleState();
@@ -134,7 +135,15 @@ export function createAuthorize(
     const answer = await exchange(vendor, callback, verifier);
     const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
     const accept = holding?.accept ?? settles(status, clock);
-    const account = await connect(row, vendor, answer, { moves: sealed.moves === true, accept });
+    const account = await connect(row, vendor, answer, { moves: sealed.moves === true, accept }).catch(
+      async (error: unknown) => {
+        if (!(error instanceof HooklineError) || !error.code.startsWith("account_")) throw error;
+        const { code, message } = error;
+        const refused = steps.seal(stateHash, { ...kept, step: "refused", callbackCode, refusal: { code, message } });
+        await settleState(db, stateHash, { sealed: refused });
+        throw error;
+      },
+    );
     if (!holding) {
       const connected = steps.seal(stateHash, { ...kept, step: "connected", callbackCode, account });
       await settleState(db, stateHash, { sealed: connected });

@@ -37,6 +37,7 @@ export type Step = Plan &
     | { step: "offered" }
     | { step: "leaving"; session: string; verifier: string; offer: string | null }
     | { step: "redeemed"; session: string; callbackCode: string }
+    | { step: "refused"; session: string; callbackCode: string; refusal: { code: ErrorCode; message: string } }
     | { step: "connected"; session: string; callbackCode: string; account: string | null }
     | {
         step: "held";

@@ -13,13 +13,21 @@ async function started(vendorName = "post") {
     return { json: { ...(!name.endsWith("?") && { id: name }), email: "the-same@x.example" } };
   });
   const { url } = vendor;
-  const server = { url: `${url}/v1`, authorizationUrl: `${url}/authorize`, tokenUrl: `${url}/token`, revokeUrl: `${url}/revoke` };
+  const server = {
+    url: `${url}/v1`,
+    authorizationUrl: `${url}/authorize`,
+    tokenUrl: `${url}/token`,
+    revokeUrl: `${url}/revoke`,
+  };
   const proofs = { id: "$response.body#/id" };
   const manifests = NAMES.map((name) => {
     const of = name === "other-vendor" ? "another" : vendorName;
     return acme({ name, authentication: { ...acmeOAuth, vendor: of, account: proofs, grant: proofs } });
   });
-  const clientOf = (name: Name) => ({ clientId: name === "other-client" ? "c-2" : "c-1", clientSecret: "secret-of-a-client" });
+  const clientOf = (name: Name) => ({
+    clientId: name === "other-client" ? "c-2" : "c-1",
+    clientSecret: "secret-of-a-client",
+  });
   const h = await harness(manifests, {
     servers: Object.fromEntries(NAMES.map((name) => [name, server])),
     clients: Object.fromEntries(NAMES.map((name) => [name, clientOf(name)])),

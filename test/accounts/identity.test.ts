@@ -109,6 +109,20 @@ describe("a reconnect", () => {
     expect(h.revoked()).toEqual(["refresh-token-2"]);
   });
 
+  it("that was refused is refused again when its callback is loaded again", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    h.say.me = { json: { id: "bob", email: "bob@x.example" } };
+    const { authorizeUrl } = await h.accounts.reconnect(id);
+    const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "the-code" };
+    for (let load = 0; load < 2; load++)
+      await expect(h.accounts.finishOAuth(callback)).rejects.toMatchObject({
+        code: "account_mismatch",
+        message: expect.stringContaining("belongs to another account"),
+      });
+    expect(h.revoked()).toHaveLength(1);
+  });
+
   it("with another account leaves its grant alone where a connection of anybody lives on it", async () => {
     const h = await connected();
     const id = await h.connect();
@@ -158,7 +172,11 @@ describe("a reconnect", () => {
     h.say.token = { scope: "read" };
     h.say.me = { status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' }, json: {} };
     await h.reconnect(id);
-    expect(await h.accounts.get(id)).toMatchObject({ status: "active", missingScopes: ["write"], label: "ada@x.example" });
+    expect(await h.accounts.get(id)).toMatchObject({
+      status: "active",
+      missingScopes: ["write"],
+      label: "ada@x.example",
+    });
   });
 
   it("without a new refresh token keeps the old one of the same account", async () => {
@@ -307,7 +325,9 @@ describe("proofs in the store", () => {
     h.say.me = { json: { id: "canary-person-123456", email: "ada@x.example" } };
     const id = await h.connect();
     const tables = ["connections", "connection_grants", "meta"];
-    const stored = await Promise.all(tables.map((table) => h.db.all<Record<string, unknown>>(`select * from ${table}`)));
+    const stored = await Promise.all(
+      tables.map((table) => h.db.all<Record<string, unknown>>(`select * from ${table}`)),
+    );
     const text = stored
       .flat()
       .flatMap((row) => Object.values(row))
@@ -330,7 +350,11 @@ describe("proofs in the store", () => {
       vault: createVault([next, old]),
     });
     expect(await rotating.accounts.rewrapCredentials()).toBe(1);
-    const after = await harness([acme({ authentication })], { db: h.db, url: h.vendor.url, vault: createVault([next]) });
+    const after = await harness([acme({ authentication })], {
+      db: h.db,
+      url: h.vendor.url,
+      vault: createVault([next]),
+    });
     expect(await after.accounts.get(first)).toMatchObject({ account: { id: "ada" } });
     const credentials = { accessToken: "another-access-token" };
     await after.accounts.create({ connector: "acme", user: "u_2", credentials });

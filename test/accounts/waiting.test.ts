@@ -49,7 +49,11 @@ describe("a first connection whose test", () => {
   });
 
   it("lacks its scope is active: the vendor knows the token", async () => {
-    const h = await arrived({ status: 403, headers: { "www-authenticate": 'Bearer error="insufficient_scope"' }, json: {} });
+    const h = await arrived({
+      status: 403,
+      headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
+      json: {},
+    });
     expect(h.finished.connection).toMatchObject({ status: "active", error: null });
   });
 

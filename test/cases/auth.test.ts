@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Desk } from "./desk.ts";
 import type { GoogleAccount } from "./google-accounts.ts";
 
@@ -107,13 +107,8 @@ const SCENARIOS: Record<string, [wanted: unknown, play: (given: AuthCase) => Pro
 };
 
 describe.each(cases)("$name", (given) => {
-  const [wanted, play] = SCENARIOS[given.name]!;
-  let got: unknown;
-  beforeAll(async () => {
-    got = await play(given);
-  });
-
-  it("comes out as it should", () => {
-    expect(got).toEqual(wanted);
+  it("comes out as it should", async () => {
+    const [wanted, play] = SCENARIOS[given.name]!;
+    expect(await play(given)).toEqual(wanted);
   });
 });

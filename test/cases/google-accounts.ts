@@ -30,7 +30,7 @@ export function answersOf({ name, label, peopleMe, contacts = [], defaultList }:
     resourceName: `people/${name}`,
     emailAddresses: [{ value: label }],
   };
-  const nextSyncToken = `sync-${name}`;
+  const nextSyncToken = `sync-${name}-${contacts.join("-")}`;
   const expired = [{ reason: "EXPIRED_SYNC_TOKEN" }];
   const answers = [
     me.status === undefined ? ok("/people/me$", me) : error("/people/me$", me.status, "UNAVAILABLE"),
