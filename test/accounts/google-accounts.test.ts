@@ -129,9 +129,9 @@ describe("a connection that is moved to another account", () => {
     await desk.poll(subscriptions);
     expect(await desk.events()).toEqual([]);
     const { data: gaps } = await desk.runtime.events.list({ type: "stream.gap" });
-    expect(
-      gaps.map(({ subscription, data }) => [subscription, (data as { reason: string }).reason]).toSorted(),
-    ).toEqual(subscriptions.map((subscription) => [subscription, "account_moved"]).toSorted());
+    expect(gaps).toHaveLength(subscriptions.length);
+    expect(new Set(gaps.map(({ subscription }) => subscription))).toEqual(new Set(subscriptions));
+    for (const { data } of gaps) expect(data).toMatchObject({ reason: "account_moved" });
     const streams = await streamsOfConnection(desk.runtime.db, id);
     expect(streams).toHaveLength(1);
     expect((await desk.runtime.subscriptions.health(subscriptions[0]!)).state).toBe("active");
