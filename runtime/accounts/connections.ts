@@ -139,6 +139,7 @@ export function createConnections(
       status: "pending",
       label: null,
       accountName: null,
+      moves: 0,
       proofs: null,
       inputs: given.inputs ?? {},
       captured: {},

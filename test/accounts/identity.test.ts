@@ -205,6 +205,24 @@ describe("a reconnect", () => {
     await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_mismatch" });
   });
 
+  it("that moves the connection ends the work that was begun with the first account", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    const before = await h.row(id);
+    const client = await h.accounts.client(before);
+    h.say.me = { json: { id: "bob", email: "bob@x.example" } };
+    await h.reconnect(id, { account: "move" });
+    h.clock.advance(2 * 3_600_000);
+    const moved = { code: "conflict", message: `${id} was moved to another account meanwhile; begin again` };
+    const get = () => client.send({ method: "GET", path: "/things" }, { scope: "stream", kind: "read" });
+    await expect.poll(() => get().catch((error: unknown) => error)).toMatchObject(moved);
+    await expect(h.accounts.client(before)).rejects.toMatchObject(moved);
+    expect(h.vendor.calls("/v1/things").map(({ headers }) => headers.authorization)).not.toContain(
+      "Bearer access-token-2",
+    );
+    await (await h.accounts.client(id)).send({ method: "GET", path: "/things" }, { scope: "stream", kind: "read" });
+  });
+
   it("that may move the connection, and brings the same account, moves nothing", async () => {
     const h = await connected();
     const id = await h.connect();

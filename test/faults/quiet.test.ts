@@ -46,6 +46,7 @@ const connection = (id: string, now: number): ConnectionRow => ({
   status: "active",
   label: null,
   accountName: null,
+  moves: 0,
   proofs: null,
   testAt: null,
   testUntil: null,

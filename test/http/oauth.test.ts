@@ -99,6 +99,19 @@ describe("connecting by OAuth", () => {
     expect([wrong.status, wrong.body.errors[0].pointer]).toEqual([400, "/account"]);
   });
 
+  it("tells a person whose vendor does not answer that the connection becomes active by itself", async () => {
+    const { begin, callback, must, sandbox } = await makeGoogle();
+    const { id, authorizeUrl } = await begin();
+    const query = await consent(authorizeUrl);
+    sandbox.faults.add({ kind: "status", match: "/v1/people/me", status: 503 });
+    const page = await callback(query);
+    expect([page.status, page.body]).toEqual([200, expect.stringContaining("Almost connected")]);
+    expect(await must("GET", `/v1/connections/${id}`)).toMatchObject({
+      status: "pending",
+      error: { code: "vendor_error", message: expect.stringContaining("it is repeated until") },
+    });
+  });
+
   it("says that a grant stays for another connection, and nothing when it went with the last", async () => {
     const { begin, callback, ask, must } = await makeGoogle();
     const ids: string[] = [];
