@@ -26,7 +26,7 @@ import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import { hasAll, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import { hasAll, NOTHING_PROVED, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
 import type { Proving } from "./proving.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
@@ -122,7 +122,17 @@ export function createConnections(
   const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
   const methodFor = (row: ConnectionRow) =>
     methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
-  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row), openProofs(vault, row));
+  /** What cannot be opened keeps nobody from seeing the rest. */
+  const orUnknown = <Opened>(open: () => Opened): Opened | undefined => {
+    try {
+      return open();
+    } catch (error) {
+      if (error instanceof HooklineError && error.code === "decryption_failed") return undefined;
+      throw error;
+    }
+  };
+  const view = (row: ConnectionRow): ConnectionView =>
+    viewOf(row, methodFor(row), orUnknown(() => openProofs(vault, row)) ?? NOTHING_PROVED);
   const proved = async ({ id, connector }: ConnectionRow, identity: Identity) => ({
     proofs: sealProofs(vault, id, identity),
     grants: await grants.hashesOf(connector, identity.grant),
@@ -187,8 +197,10 @@ export function createConnections(
     return view(row);
   };
 
-  const revoke = (row: ConnectionRow): Promise<boolean> =>
-    grants.end(row.connector, openCredentials(vault, row.id, row.credentials!));
+  const revoke = async (row: ConnectionRow): Promise<boolean> => {
+    const credentials = orUnknown(() => openCredentials(vault, row.id, row.credentials!));
+    return credentials !== undefined && grants.end(row.connector, credentials);
+  };
 
   /** Keeps what a test has proved beyond what was known. */
   const learn = async (row: ConnectionRow, known: Identity, found: Identity): Promise<void> => {
@@ -217,7 +229,8 @@ export function createConnections(
     async get(id, scope) {
       const row = await find(id, scope);
       const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
-      const credentials = row.credentials === null ? undefined : openCredentials(vault, id, row.credentials);
+      const { credentials: sealed } = row;
+      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
       return { ...view(row), warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }) };
     },
 

@@ -7,7 +7,7 @@ import { connectionsWithGrant, grantsOf, type GrantProof } from "../model/grants
 import { getMeta, setMeta } from "../model/meta.ts";
 import type { Sql } from "../store/database.ts";
 import type { Credentials } from "./credentials.ts";
-import { openProofs, relate, type Proofs, type Relation } from "./proofs.ts";
+import { relate, type Proofs, type Relation } from "./proofs.ts";
 import type { VendorOf } from "./vendors.ts";
 
 /** Whose grants connections hold: what a person granted to one OAuth client of one vendor is one grant, and ends as one. */
@@ -76,17 +76,12 @@ export function createGrants(
   /** A live grant too many is better than a neighbour that is cut off; strangers' do not count, or they could keep any grant alive. */
   const unproved = async (sql: Sql, { user, connector, proofs }: HeldGrant, except?: string): Promise<string[]> => {
     const grantor = grantorOf(connector);
+    if (grantor === undefined) return [];
     const neighbours = (await authorizedConnections(sql, user))
       .filter((row) => row.id !== except && grantorOf(row.connector) === grantor)
       .map((row) => row.id);
     const theirs = await proofsByConnection(sql, neighbours);
     return neighbours.filter((other) => relate(theirs.get(other) ?? {}, byName(proofs)) === "unproved");
-  };
-
-  const stored = async (sql: Sql, row: ConnectionRow): Promise<GrantProof[]> => {
-    const names = Object.keys(openProofs(vault, row).grant);
-    const proofs = await grantsOf(sql, [row.id]);
-    return proofs.toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   };
 
   return {
@@ -102,13 +97,13 @@ export function createGrants(
         return { name, hash };
       });
     },
-    proofsOf: stored,
+    proofsOf: (sql, { id }) => grantsOf(sql, [id]),
     async isHeld(sql, grant, except) {
       if ((await proved(sql, grant.proofs, except)).length > 0) return true;
       return (await unproved(sql, grant, except)).length > 0;
     },
-    async count(row) {
-      return 1 + (await proved(db, await stored(db, row), row.id)).length;
+    async count({ id }) {
+      return 1 + (await proved(db, await grantsOf(db, [id]), id)).length;
     },
     async end(connector, credentials) {
       if (credentials.type !== "oauth2") return false;

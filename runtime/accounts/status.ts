@@ -105,7 +105,7 @@ export function createStatus(
         { version: row.version },
         "active",
         { ...changes, ...NO_TEST, error: null, ...(moved?.moved && { moves: row.moves + 1 }) },
-        { reason: READY },
+        { reason: moved?.moved ? MOVED : READY },
         moved,
       ),
     wait: (row, changes) => keepPending(row, {}, changes),
@@ -117,4 +117,5 @@ export function createStatus(
 
 const NO_TEST = { testAt: null, testUntil: null } as const;
 const NO_TOKENS = { ...NO_TEST, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
+const MOVED = "The connection leads to another account now; its streams begin anew.";
 const READY = "The connection is ready; its streams are read again.";

@@ -272,6 +272,7 @@ export const migrations: readonly Migration[] = [
        connection text not null,
        name text not null,
        hash text not null,
+       place ${d.bigint} not null,
        primary key (connection, name)
      )`,
     `create index connection_grants_by_hash on connection_grants (hash)`,

@@ -273,7 +273,7 @@ describe("connections", () => {
       [id],
     );
     await h.db.run(
-      `${numbers} insert into connection_grants select 'con_x' || i, name, hash from connection_grants, n where connection = ?`,
+      `${numbers} insert into connection_grants select 'con_x' || i, name, hash, place from connection_grants, n where connection = ?`,
       [id],
     );
   };

@@ -201,6 +201,10 @@ describe("a reconnect", () => {
       warnings: [expect.stringContaining("no refresh token")],
     });
     expect(h.statuses.at(-1)).toMatchObject({ id, status: "active", moved: true });
+    expect(h.events.at(-1)).toMatchObject({
+      type: "connection.active",
+      data: { reason: "The connection leads to another account now; its streams begin anew." },
+    });
     h.say.me = { json: { id: "ada", email: "ada@x.example" } };
     await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_mismatch" });
   });
@@ -356,6 +360,17 @@ describe("proofs in the store", () => {
     const shown = JSON.stringify(await h.accounts.get(id));
     expect(shown).toContain("canary-subject");
     expect(shown).not.toContain("canary-person");
+  });
+
+  it("that cannot be opened hide no connection", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    await h.db.run("update connections set proofs = ? where id = ?", [Buffer.from("damaged"), id]);
+    const { data } = await h.accounts.list();
+    expect(data).toMatchObject([{ id, account: null, label: "ada@x.example" }]);
+    await expect(h.reconnect(id)).rejects.toMatchObject({ code: "decryption_failed" });
+    expect(await h.accounts.get(id)).toMatchObject({ status: "active" });
+    expect(await h.accounts.remove(id)).toEqual({ revoked: true });
   });
 
   it("and the key by which grants are found outlive a change of the encryption key", async () => {
