@@ -17,7 +17,7 @@ import { sameGrant, type Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
 import type { Status } from "./status.ts";
-import { relabel } from "./verify.ts";
+import { renamed } from "./verify.ts";
 
 /** Tokens that wait until the person who began an authorization confirms it. */
 export interface Confirmations {
@@ -120,8 +120,7 @@ export function createConfirmations(
         ...rest,
         credentials: Buffer.from(credentials, "base64"),
         proofs: Buffer.from(proofs, "base64"),
-        accountName: account ?? row.accountName,
-        label: relabel(row, account),
+        ...renamed(row, account, moved),
       };
       const failure = waits && new HooklineError(waits.code, waits.message);
       if (await settles(status, clock)(row, { changes, name: account, moved, failure })) return;

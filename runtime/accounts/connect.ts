@@ -10,7 +10,7 @@ import { waiting } from "./proving.ts";
 import type { Status } from "./status.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor } from "./vendors.ts";
-import { relabel, verify, type Verified } from "./verify.ts";
+import { renamed, verify, type Verified } from "./verify.ts";
 
 /** Whether records that are known of a connection are found with these credentials: evidence where no proof of the account is stored. */
 export type Recognises = (row: ConnectionRow, credentials: Credentials) => Promise<boolean>;
@@ -79,7 +79,7 @@ export function createConnect(
     const token = { body: answer.response.body, claims: answer.claims ?? {} };
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
     const scopes = answer.scopes ?? Object.keys(method.scopes);
-    const changes = { expiresAt, scopes, captured, ...namedAs(row, verified.name) };
+    const changes = { expiresAt, scopes, captured, ...renamed(row, verified.name) };
     return { row, vendor, answer, credentials, verified, changes };
   };
 
@@ -123,7 +123,10 @@ export function createConnect(
     if (verified.failure) throw notAnswered(row, verified.failure);
     const isSame = relation === "same" || (relation === "unproved" && !moves && (await isRecognised(arrival, known)));
     if (!isSame && !moves) throw notProved(row);
-    if (!isSame) return { ...(await arrivedWith(arrival)), moved: true };
+    if (!isSame) {
+      const { name, changes: next } = await arrivedWith(arrival);
+      return { name, changes: { ...next, ...renamed(row, name, true) }, moved: true };
+    }
     // Of the same account, an earlier refresh token is still good.
     const refreshToken = answer.refreshToken ?? oldRefreshToken(row);
     const kept = { ...sealed(arrival, { ...credentials, refreshToken }), ...(await proofs(arrival, known)) };
@@ -171,10 +174,6 @@ function capturedFrom(row: ConnectionRow, { connector }: Vendor, answer: TokenRe
     else captured[name] = value;
   }
   return captured;
-}
-
-function namedAs(row: ConnectionRow, name: string | null): Pick<ConnectionChanges, "accountName" | "label"> {
-  return { accountName: name ?? row.accountName, label: relabel(row, name) };
 }
 
 const STAYS = "what it had stays as it was";

@@ -31,7 +31,7 @@ import type { Proving } from "./proving.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { relabel, verify } from "./verify.ts";
+import { renamed, verify } from "./verify.ts";
 import { viewOf, warningsOf } from "./view.ts";
 
 /**
@@ -281,11 +281,7 @@ export function createConnections(
       const { name, captured, identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock);
       if (failure) throw failure;
       const known = openProofs(vault, row);
-      const changes = {
-        label: relabel(row, name),
-        accountName: name ?? row.accountName,
-        captured: { ...row.captured, ...captured },
-      };
+      const changes = { ...renamed(row, name), captured: { ...row.captured, ...captured } };
       if (isLost) expectChange(await status.activate(row, changes), id);
       else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
       await learn(row, known, identity);

@@ -7,7 +7,7 @@ import { openProofs, sealProofs, together } from "./proofs.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { relabel, verify } from "./verify.ts";
+import { renamed, verify } from "./verify.ts";
 
 export interface ProvingNeeds {
   vendorOf: VendorOf;
@@ -67,8 +67,7 @@ export function createProving(
     if (verified.failure) throw verified.failure;
     const identity = together(openProofs(vault, row), verified.identity);
     await status.activate(row, {
-      accountName: verified.name ?? row.accountName,
-      label: relabel(row, verified.name),
+      ...renamed(row, verified.name),
       credentials: sealCredentials(vault, row.id, credentials),
       proofs: sealProofs(vault, row.id, identity),
       grants: await grants.hashesOf(row.connector, identity.grant),

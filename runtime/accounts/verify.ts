@@ -85,7 +85,16 @@ async function ask(
   );
 }
 
-/** A connection is called as its account, unless a person gave it another label. */
-export function relabel(row: Pick<ConnectionRow, "label" | "accountName">, name: string | null): string | null {
-  return row.label === null || row.label === row.accountName ? (name ?? row.label) : row.label;
+/**
+ * A connection is called as its account, unless a person gave it another label. Without a name, it keeps the one it had; one
+ * that was `moved` to another account has none then.
+ */
+export function renamed(
+  row: Pick<ConnectionRow, "label" | "accountName">,
+  name: string | null,
+  moved = false,
+): Pick<ConnectionRow, "label" | "accountName"> {
+  const accountName = name ?? (moved ? null : row.accountName);
+  const isOwn = row.label !== null && row.label !== row.accountName;
+  return { accountName, label: isOwn ? row.label : accountName };
 }

@@ -7,10 +7,10 @@ const TEN_MINUTES = 10 * 60_000;
 
 /** A vendor that gives another token each time, to the account whose turn it is. */
 async function started() {
-  const vendor = { email: "ada@x.example", tokens: 0 };
+  const vendor = { email: "ada@x.example", tokens: 0, isDown: false };
   const server = await vendorServer(({ url }) => {
     if (url === "/revoke") return { json: {} };
-    if (url !== "/token") return { json: { email: vendor.email } };
+    if (url !== "/token") return vendor.isDown ? { status: 503, json: {} } : { json: { email: vendor.email } };
     const token = `token-number-${++vendor.tokens}`;
     return { json: { access_token: token, refresh_token: `refresh-${token}`, token_type: "Bearer" } };
   });
@@ -115,6 +115,33 @@ describe("tokens that wait to be confirmed", () => {
     await h.accounts.finishOAuth({ state: new URL(other).searchParams.get("state")!, code: "e" }, SESSION);
     await expect(h.accounts.confirm(h.id, { code: first.confirmation! })).rejects.toMatchObject({ code: "conflict" });
     expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
+  });
+
+  it("of a connection that is to be moved take the place of the first account once they are confirmed, not before", async () => {
+    const h = await started();
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    h.vendor.email = "eve@x.example";
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, { confirm: true, account: "move" }, {}, SESSION);
+    const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" };
+    const { confirmation } = await h.accounts.finishOAuth(callback, SESSION);
+    expect(await h.accounts.get(h.id)).toMatchObject({ account: { id: "ada@x.example" } });
+    await h.accounts.confirm(h.id, { code: confirmation! });
+    expect(await h.accounts.get(h.id)).toMatchObject({ account: { id: "eve@x.example", label: "eve@x.example" } });
+    expect(h.statuses.at(-1)).toMatchObject({ status: "active", moved: true });
+  });
+
+  it("that the vendor has not accepted yet wait for it once they are confirmed", async () => {
+    const h = await started();
+    h.vendor.isDown = true;
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    expect(await h.accounts.get(h.id)).toMatchObject({
+      status: "pending",
+      error: { message: expect.stringContaining("it is repeated until") },
+    });
+    h.vendor.isDown = false;
+    h.clock.advance(60_000);
+    await h.accounts.testWaiting();
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active", label: "ada@x.example" });
   });
 
   it("keep the label that a person gave meanwhile", async () => {

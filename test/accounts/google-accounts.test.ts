@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { streamsOfConnection } from "../../runtime/model/streams.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { Desk } from "../cases/desk.ts";
 import type { GoogleAccount } from "../cases/google-accounts.ts";
 
@@ -25,13 +26,13 @@ describe.each(CONNECTORS)("%s", (connector) => {
     await using desk = await Desk.open([connector]);
     desk.google(ADA);
     const asked = async (url: string) => Object.fromEntries(new URL(url).searchParams);
-    const { authorizeUrl } = await desk.runtime.accounts.create({ connector, user: "u_1" });
+    const { authorizeUrl } = await desk.runtime.accounts.create({ connector, user: "u_1" }, {}, SESSION);
     const first = await asked(authorizeUrl!);
     expect(first).toMatchObject({ prompt: "consent select_account", include_granted_scopes: "false" });
     expect(first["scope"]!.split(" ")).toContain("openid");
     expect(first).not.toHaveProperty("login_hint");
     const again = await asked(
-      (await desk.runtime.accounts.reconnect(await desk.connect(connector, "ada"))).authorizeUrl,
+      (await desk.runtime.accounts.reconnect(await desk.connect(connector, "ada"), {}, {}, SESSION)).authorizeUrl,
     );
     expect(again["login_hint"]).toBe("ada@x");
   });
@@ -40,7 +41,7 @@ describe.each(CONNECTORS)("%s", (connector) => {
     await using desk = await Desk.open([connector]);
     desk.google({ ...ADA, label: "My Tasks" });
     const id = await desk.connect(connector, "ada");
-    const { authorizeUrl } = await desk.runtime.accounts.reconnect(id);
+    const { authorizeUrl } = await desk.runtime.accounts.reconnect(id, {}, {}, SESSION);
     expect(new URL(authorizeUrl).searchParams.has("login_hint")).toBe(false);
   });
 

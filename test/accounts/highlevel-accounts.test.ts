@@ -1,5 +1,6 @@
 /** Locations and agencies of HighLevel are accounts of their own; what a person writes about a connection proves nothing. */
 import { describe, expect, it } from "vitest";
+import { SESSION } from "../fixtures/browser.ts";
 import { harness, vendorServer, type Reply } from "./harness.ts";
 
 const LOCATION = { userType: "Location", companyId: "agency-1", locationId: "location-1" };
@@ -17,16 +18,16 @@ async function started() {
     clients: { highlevel: { clientId: "client-of-highlevel", clientSecret: "secret-of-highlevel" } },
   });
   const finish = (authorizeUrl: string) =>
-    h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "c" });
+    h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "c" }, SESSION);
   const connect = async (token: object): Promise<string> => {
     say.token = token;
-    const { id, authorizeUrl } = await h.accounts.create({ connector: "highlevel", user: "u_1" });
+    const { id, authorizeUrl } = await h.accounts.create({ connector: "highlevel", user: "u_1" }, {}, SESSION);
     await finish(authorizeUrl!);
     return id;
   };
   const reconnect = async (id: string, token: object): Promise<string> => {
     say.token = token;
-    const { authorizeUrl } = await h.accounts.reconnect(id);
+    const { authorizeUrl } = await h.accounts.reconnect(id, {}, {}, SESSION);
     return finish(authorizeUrl).then(
       ({ connection }) => connection.status,
       ({ code }: { code: string }) => code,

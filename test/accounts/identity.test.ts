@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { createVault } from "../../runtime/core/crypto.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
 
 /** An unsigned id token: it comes from the token endpoint itself. */
@@ -40,14 +41,17 @@ async function connected(parts: { recognised?: boolean } = {}) {
     knowsRecords: async () => parts.recognised === true,
   });
   const finish = async (authorizeUrl: string) =>
-    h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: `code-${issued}` });
+    h.accounts.finishOAuth(
+      { state: new URL(authorizeUrl).searchParams.get("state")!, code: `code-${issued}` },
+      SESSION,
+    );
   const connect = async (user = "u_1") => {
-    const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user });
+    const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user }, {}, SESSION);
     await finish(authorizeUrl!);
     return id;
   };
   const reconnect = async (id: string, options: { account?: "move" } = {}) =>
-    finish((await h.accounts.reconnect(id, options)).authorizeUrl);
+    finish((await h.accounts.reconnect(id, options, {}, SESSION)).authorizeUrl);
   const row = async (id: string) => (await findConnection(h.db, id))!;
   /** The refresh tokens that were presented to be revoked. */
   const revoked = () => vendor.calls("/revoke").map(({ body }) => new URLSearchParams(body).get("token"));
@@ -113,10 +117,10 @@ describe("a reconnect", () => {
     const h = await connected();
     const id = await h.connect();
     h.say.me = { json: { id: "bob", email: "bob@x.example" } };
-    const { authorizeUrl } = await h.accounts.reconnect(id);
+    const { authorizeUrl } = await h.accounts.reconnect(id, {}, {}, SESSION);
     const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "the-code" };
     for (let load = 0; load < 2; load++)
-      await expect(h.accounts.finishOAuth(callback)).rejects.toMatchObject({
+      await expect(h.accounts.finishOAuth(callback, SESSION)).rejects.toMatchObject({
         code: "account_mismatch",
         message: expect.stringContaining("belongs to another account"),
       });
@@ -207,6 +211,15 @@ describe("a reconnect", () => {
     });
     h.say.me = { json: { id: "ada", email: "ada@x.example" } };
     await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_mismatch" });
+  });
+
+  it("that moves the connection to an account without a name leaves it without one", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    h.say.me = { json: { id: "bob" } };
+    await h.reconnect(id, { account: "move" });
+    expect(await h.accounts.get(id)).toMatchObject({ label: null, account: { id: "bob", label: null } });
+    expect((await h.accounts.client(id)).values).not.toHaveProperty("account");
   });
 
   it("that moves the connection ends the work that was begun with the first account", async () => {
@@ -402,14 +415,16 @@ describe("the address of a vendor", () => {
       url === "/token" ? { json: { access_token: "access-token-1" } } : { json: { id: "a", email: "ada@x.example" } },
     );
     const h = await harness([acme({ authentication: { ...authentication, reconnectParams } })], { url: vendor.url });
-    const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" });
+    const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" }, {}, SESSION);
     const asked = (url: string) => Object.fromEntries(new URL(url).searchParams);
     expect(asked(authorizeUrl!)).not.toHaveProperty("login_hint");
-    await h.accounts.finishOAuth({ state: asked(authorizeUrl!)["state"]!, code: "c" });
+    await h.accounts.finishOAuth({ state: asked(authorizeUrl!)["state"]!, code: "c" }, SESSION);
     await h.accounts.update(id, { label: "Mine" });
-    const again = asked((await h.accounts.reconnect(id)).authorizeUrl);
+    const again = asked((await h.accounts.reconnect(id, {}, {}, SESSION)).authorizeUrl);
     expect(again).toMatchObject({ login_hint: "ada@x.example", prompt: "consent", access_type: "offline" });
     expect(again).not.toHaveProperty("nothing");
-    expect(asked((await h.accounts.reconnect(id, { account: "move" })).authorizeUrl)).not.toHaveProperty("login_hint");
+    expect(asked((await h.accounts.reconnect(id, { account: "move" }, {}, SESSION)).authorizeUrl)).not.toHaveProperty(
+      "login_hint",
+    );
   });
 });

@@ -1,6 +1,7 @@
 /** New connections whose vendor gives no answer to the first test: they keep their tokens, and are not used until it does. */
 import { describe, expect, it } from "vitest";
 import { findConnection } from "../../runtime/model/connections.ts";
+import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
 const MINUTE = 60_000;
@@ -22,9 +23,9 @@ async function arrived(first: Reply, more: object = {}) {
     url: vendor.url,
     onWaiting: async (_tx, at) => void wakes.push(at),
   });
-  const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" });
+  const { id, authorizeUrl } = await h.accounts.create({ connector: "acme", user: "u_1" }, {}, SESSION);
   const callback = { state: new URL(authorizeUrl!).searchParams.get("state")!, code: "the-code" };
-  const finished = await h.accounts.finishOAuth(callback);
+  const finished = await h.accounts.finishOAuth(callback, SESSION);
   return { ...h, vendor, say, id, callback, finished, wakes, tests: () => vendor.calls("/v1/me").length };
 }
 
@@ -136,7 +137,10 @@ describe("a waiting connection", () => {
 
   it("answers a reload of its callback as it did at first", async () => {
     const h = await arrived(DOWN);
-    expect((await h.accounts.finishOAuth(h.callback)).connection).toMatchObject({ id: h.id, status: "pending" });
+    expect((await h.accounts.finishOAuth(h.callback, SESSION)).connection).toMatchObject({
+      id: h.id,
+      status: "pending",
+    });
     expect(h.vendor.calls("/token")).toHaveLength(1);
   });
 

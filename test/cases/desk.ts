@@ -59,7 +59,7 @@ export class Desk implements AsyncDisposable {
 
   /** The state after a reconnect, or the code of its refusal. */
   async attempt(id: string, account: string, options: { account?: "move" } = {}): Promise<string> {
-    const { authorizeUrl } = await this.runtime.accounts.reconnect(id, options);
+    const { authorizeUrl } = await this.runtime.accounts.reconnect(id, options, {}, SESSION);
     try {
       await this.#signIn(authorizeUrl, account, true);
     } catch (error) {

@@ -78,15 +78,15 @@ describe("connecting by OAuth", () => {
   });
 
   it("tells a person who chose another account what to do, and moves the connection only when that is wished", async () => {
-    const { begin, callback, must, ask, sandbox } = await makeGoogle();
+    const { begin, walk, must, ask, sandbox } = await makeGoogle();
     sandbox.google.addAccount({ email: "bob@example.com", contacts: 1, seed: 2 });
     const { id, authorizeUrl } = await begin();
-    await callback(await consent(authorizeUrl));
+    await walk(authorizeUrl);
     const before = await must("GET", `/v1/connections/${id}`);
     expect(before.account).toEqual({ id: sandbox.google.account().id, label: "alex.morgan@example.com" });
     const as = async (body: object) => {
       const { authorizeUrl: again } = await must("POST", `/v1/connections/${id}/reconnect`, { body });
-      return callback(await consent(again, { account: "bob@example.com" }));
+      return walk(again, { account: "bob@example.com" });
     };
     const refused = await as({});
     expect(refused.status).toBe(422);
@@ -100,12 +100,14 @@ describe("connecting by OAuth", () => {
   });
 
   it("tells a person whose vendor does not answer that the connection becomes active by itself", async () => {
-    const { begin, callback, must, sandbox } = await makeGoogle();
+    const { begin, walk, must, sandbox } = await makeGoogle();
     const { id, authorizeUrl } = await begin();
-    const query = await consent(authorizeUrl);
     sandbox.faults.add({ kind: "status", match: "/v1/people/me", status: 503 });
-    const page = await callback(query);
-    expect([page.status, page.body]).toEqual([200, expect.stringContaining("Almost connected")]);
+    const page = await walk(authorizeUrl);
+    expect([page.status, page.body]).toEqual([
+      200,
+      expect.stringContaining("is almost connected to this product for u_1"),
+    ]);
     expect(await must("GET", `/v1/connections/${id}`)).toMatchObject({
       status: "pending",
       error: { code: "vendor_error", message: expect.stringContaining("it is repeated until") },
@@ -113,11 +115,11 @@ describe("connecting by OAuth", () => {
   });
 
   it("says that a grant stays for another connection, and nothing when it went with the last", async () => {
-    const { begin, callback, ask, must } = await makeGoogle();
+    const { begin, walk, ask, must } = await makeGoogle();
     const ids: string[] = [];
     for (const user of ["u_1", "u_2"]) {
       const { id, authorizeUrl } = await begin({ user });
-      await callback(await consent(authorizeUrl));
+      await walk(authorizeUrl);
       ids.push(id);
     }
     const first = await ask("DELETE", `/v1/connections/${ids[0]}`);
