@@ -104,8 +104,10 @@ export function createConfirmations(
   };
 
   /** The connection may have come to another account while the tokens waited. */
-  const isMeant = (row: ConnectionRow, { proofs, moved }: Held): boolean => {
+  const isMeant = (row: ConnectionRow, { proofs, moved, waits }: Held): boolean => {
     if (moved || row.status === "pending") return true;
+    // What works is not replaced by tokens that the vendor has not accepted.
+    if (waits) return false;
     const known = openProofs(vault, row).account;
     const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") }).account;
     return isEmpty(known) || relate(known, found) === "same";

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { findConnection } from "../../runtime/model/connections.ts";
 import { oauthStates, purgeStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
@@ -142,6 +143,19 @@ describe("tokens that wait to be confirmed", () => {
     h.clock.advance(60_000);
     await h.accounts.testWaiting();
     expect(await h.accounts.get(h.id)).toMatchObject({ status: "active", label: "ada@x.example" });
+  });
+
+  it("that the vendor has not accepted yet do not take the place of some that it has", async () => {
+    const h = await started();
+    h.vendor.isDown = true;
+    const code = await h.finish();
+    h.vendor.isDown = false;
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, {}, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" }, SESSION);
+    const before = await findConnection(h.db, h.id);
+    await expect(h.accounts.confirm(h.id, { code })).rejects.toMatchObject({ code: "conflict" });
+    expect(await findConnection(h.db, h.id)).toEqual(before);
+    expect(h.revoked()).toEqual([]);
   });
 
   it("keep the label that a person gave meanwhile", async () => {
