@@ -2,7 +2,8 @@ import type { SealContext } from "../core/crypto.ts";
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
-import { replaceSealed, sealedConnections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
+import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
+import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
@@ -18,6 +19,7 @@ import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
 import { createProving } from "./proving.ts";
+import { createRemoval } from "./removal.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
@@ -114,6 +116,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   });
   const status = createStatus(context, needs);
   const grants = createGrants(context, { vendorOf });
+  const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
     oauthOf: (connector) => vendorOf(connector).oauth(),
     authenticationOf: (row) => {
@@ -122,7 +125,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       return method;
     },
     pause: status.pause,
-    learn: createLearn(context, { vendorOf, grants }),
+    learn: learn.renewed,
   });
   const clientNeeds = { vendorOf, pause: status.pause, retryBaseMs };
   const connect = createConnect(context, {
@@ -146,7 +149,9 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     confirmations,
     requireConfirmation,
     grants,
+    learn,
     proving,
+    remove: createRemoval(context, { status, grants, confirmations }),
     returnOrigins,
   });
 

@@ -7,7 +7,6 @@ import {
   connectionChanges,
   connectionQuery,
   connections,
-  deleteConnection,
   newConnection,
   reconnection,
   type Confirmation,
@@ -26,8 +25,10 @@ import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import { hasAll, NOTHING_PROVED, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import type { Learn } from "./learn.ts";
+import { NOTHING_PROVED, openProofs, sealProofs } from "./proofs.ts";
 import type { Proving } from "./proving.ts";
+import type { Removal } from "./removal.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -77,15 +78,6 @@ export interface Connections {
   confirm(id: string, confirmation: Confirmation, scope?: Scope): Promise<ConnectionView>;
 }
 
-/** What became of the grant of a connection that was removed. */
-export interface Removal {
-  /**
-   * Whether the grant was ended at the vendor. False when another connection lives on it, or the vendor offers no way or did
-   * not take it; null when the connection held none.
-   */
-  revoked: boolean | null;
-}
-
 export interface ConnectionsNeeds {
   vendorOf: VendorOf;
   tokens: Tokens;
@@ -94,7 +86,9 @@ export interface ConnectionsNeeds {
   confirmations: Confirmations;
   requireConfirmation: boolean;
   grants: Grants;
+  learn: Learn;
   proving: Proving;
+  remove: (row: ConnectionRow) => Promise<Removal>;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
@@ -110,7 +104,9 @@ export function createConnections(
     confirmations,
     requireConfirmation,
     grants,
+    learn,
     proving,
+    remove,
     returnOrigins,
   }: ConnectionsNeeds,
 ): Connections {
@@ -133,10 +129,6 @@ export function createConnections(
   };
   const view = (row: ConnectionRow): ConnectionView =>
     viewOf(row, methodFor(row), orUnknown(() => openProofs(vault, row)) ?? NOTHING_PROVED);
-  const proved = async ({ id, connector }: ConnectionRow, identity: Identity) => ({
-    proofs: sealProofs(vault, id, identity),
-    grants: await grants.hashesOf(connector, identity.grant),
-  });
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
@@ -178,13 +170,13 @@ export function createConnections(
     const draft = draftOf(given, method.type);
     const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
     if (failure) throw failure;
-    const { proofs, grants: hashes } = await proved(draft, identity);
+    const hashes = await grants.hashesOf(draft.connector, identity.grant);
     const row: ConnectionRow = {
       ...draft,
       status: "active",
       label: name,
       accountName: name,
-      proofs,
+      proofs: sealProofs(vault, draft.id, identity),
       captured,
       credentials: sealCredentials(vault, draft.id, credentials),
       expiresAt,
@@ -195,20 +187,6 @@ export function createConnections(
       await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
     });
     return view(row);
-  };
-
-  const revoke = async (row: ConnectionRow): Promise<boolean> => {
-    const credentials = orUnknown(() => openCredentials(vault, row.id, row.credentials!));
-    return credentials !== undefined && grants.end(row.connector, credentials);
-  };
-
-  /** Keeps what a test has proved beyond what was known. */
-  const learn = async (row: ConnectionRow, known: Identity, found: Identity): Promise<void> => {
-    const isKnown = row.proofs !== null && hasAll(known.account, found.account) && hasAll(known.grant, found.grant);
-    if (isKnown || relate(known.account, found.account) === "other") return;
-    const { version } = await find(row.id);
-    const changes = await proved(row, together(known, found));
-    await db.transaction((tx) => changeConnection(tx, row.id, { version }, changes, clock.now()));
   };
 
   return {
@@ -250,21 +228,7 @@ export function createConnections(
       return view(await find(id));
     },
 
-    async remove(id, scope) {
-      const row = await find(id, scope);
-      await confirmations.abandon(id);
-      const { user, connector, authType, credentials } = row;
-      const holdsGrant = authType === "oauth2" && credentials !== null;
-      const isShared = await db.transaction(async (tx) => {
-        const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
-        const shared = holdsGrant && (await grants.isHeld(tx, grant, id));
-        await deleteConnection(tx, id);
-        await status.announce(tx, { id, connector, user, status: "removed" });
-        return shared;
-      });
-      if (!holdsGrant) return { revoked: null };
-      return { revoked: !isShared && (await revoke(row)) };
-    },
+    remove: async (id, scope) => remove(await find(id, scope)),
 
     async test(id, scope) {
       const found = await find(id, scope);
@@ -280,11 +244,10 @@ export function createConnections(
         : await tokens.open(found);
       const { name, captured, identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock);
       if (failure) throw failure;
-      const known = openProofs(vault, row);
       const changes = { ...renamed(row, name), captured: { ...row.captured, ...captured } };
       if (isLost) expectChange(await status.activate(row, changes), id);
       else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
-      await learn(row, known, identity);
+      await learn.tested(row, identity);
       return view(await find(id));
     },
 

@@ -1,6 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { connectionsToTest, nextTest, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import { connectionsToTest, nextTest } from "../model/connection-upkeep.ts";
+import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
 import { openCredentials, sealCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import { openProofs, sealProofs, together } from "./proofs.ts";

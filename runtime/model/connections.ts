@@ -1,4 +1,4 @@
-import type { Sql, Tx } from "../store/database.ts";
+import type { Sql } from "../store/database.ts";
 import { failure, type Failure } from "./failure.ts";
 import { saveGrants, type GrantProof } from "./grants.ts";
 import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
@@ -196,17 +196,6 @@ export function authorizedConnections(sql: Sql, user: string): Promise<Connectio
   return connections.all(sql, `where ${authorized} order by id`, [user]);
 }
 
-/** Pending connections whose test is due, longest due first. */
-export function connectionsToTest(sql: Sql, now: number, limit: number): Promise<ConnectionRow[]> {
-  return connections.all(sql, "where test_at is not null and test_at <= ? order by test_at limit ?", [now, limit]);
-}
-
-/** When the next test of a pending connection is due; undefined when none waits. */
-export async function nextTest(sql: Sql): Promise<number | undefined> {
-  const sooner = "select test_at from connections where test_at is not null order by test_at limit 1";
-  return (await sql.get<{ test_at: number }>(sooner))?.test_at;
-}
-
 export interface ConnectionChanges extends Partial<
   Pick<
     ConnectionRow,
@@ -272,32 +261,9 @@ export async function passRefresh(
   await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner]);
 }
 
-/** Notes proofs of a connection for which none were looked for yet. */
-export async function noteProofs(tx: Tx, id: string, proofs: Uint8Array, grants: readonly GrantProof[]): Promise<void> {
-  // Its credentials and status stay as they are, and so does the version.
-  if ((await connections.change(tx, { proofs }, "id = ? and proofs is null", [id])) === 1)
-    await saveGrants(tx, id, grants);
-}
-
 /** Deletes a connection, the proofs of its grant and its authorizations under way. */
 export async function deleteConnection(sql: Sql, id: string): Promise<void> {
   await saveGrants(sql, id, []);
   await sql.run("delete from oauth_states where connection = ?", [id]);
   await connections.delete(sql, id);
-}
-
-/** Connections with sealed values, in the order of ids, to rewrap them with a newer key. */
-export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
-  return connections.page(sql, {}, { ...page, where: [["(credentials is not null or proofs is not null)"]] });
-}
-
-/** Puts a rewrapped value in place unless it changed meanwhile. */
-export async function replaceSealed(
-  sql: Sql,
-  id: string,
-  field: "credentials" | "proofs",
-  old: Uint8Array,
-  rewrapped: Uint8Array,
-): Promise<void> {
-  await connections.change(sql, { [field]: rewrapped }, `id = ? and ${field} = ?`, [id, old]);
 }
