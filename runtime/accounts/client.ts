@@ -124,7 +124,7 @@ export async function openClient(
 
 /** Work that was begun with one account is not finished with another: what it holds to be known is the first one's. */
 function assertSameAccount({ id, moves }: ConnectionRow, now: ConnectionRow): void {
-  if (now.moves === moves) return;
+  if ((now.moves ?? 0) === (moves ?? 0)) return;
   throw new HooklineError("conflict", `${id} was moved to another account meanwhile; begin again`);
 }
 

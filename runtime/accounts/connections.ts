@@ -141,7 +141,7 @@ export function createConnections(
       status: "pending",
       label: null,
       accountName: null,
-      moves: 0,
+      moves: null,
       proofs: null,
       inputs: given.inputs ?? {},
       captured: {},

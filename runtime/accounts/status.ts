@@ -104,7 +104,7 @@ export function createStatus(
         row,
         { version: row.version },
         "active",
-        { ...changes, ...NO_TEST, error: null, ...(moved?.moved && { moves: row.moves + 1 }) },
+        { ...changes, ...NO_TEST, error: null, ...(moved?.moved && { moves: (row.moves ?? 0) + 1 }) },
         { reason: moved?.moved ? MOVED : READY },
         moved,
       ),

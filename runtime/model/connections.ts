@@ -44,7 +44,7 @@ export const connections = new Table("connections", {
       }),
     ),
   ),
-  moves: hidden(count("How often it was moved to another account.")),
+  moves: hidden(nullable(count("How often it was moved to another account; null for never."))),
   proofs: nullable(bytes("Sealed proofs of the account and of the grant; null when none was looked for yet.")),
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),

@@ -263,7 +263,7 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [
     `alter table connections add column proofs ${d.blob}`,
-    `alter table connections add column moves ${d.bigint} not null default 0`,
+    `alter table connections add column moves ${d.bigint}`,
     `alter table connections add column test_at ${d.bigint}`,
     `alter table connections add column test_until ${d.bigint}`,
     `create index connections_by_test on connections (test_at) where test_at is not null`,

@@ -46,7 +46,7 @@ const connection = (id: string, now: number): ConnectionRow => ({
   status: "active",
   label: null,
   accountName: null,
-  moves: 0,
+  moves: null,
   proofs: null,
   testAt: null,
   testUntil: null,
