@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import { saveGrants } from "../model/grants.ts";
 import {
   expiredHeldStates,
   heldStates,
@@ -82,10 +83,14 @@ export function createConfirmations(
   const take = ({ stateHash }: Waiting): Promise<boolean> => oauthStates.delete(db, stateHash);
 
   /** Some vendors end every token of an account with one. */
-  const isShared = async ({ id, user, connector }: ConnectionRow, { grants: proofs = [] }: Held): Promise<boolean> => {
+  const isShared = async (row: ConnectionRow, { grants: proofs = [] }: Held): Promise<boolean> => {
+    const { id, user, connector, credentials } = row;
     const waiting = await open(await heldStates(db, id));
     const mayEnd = ({ step }: Waiting): boolean => sameGrant(step.held.grants ?? [], proofs) !== "other";
-    return waiting.some(mayEnd) || grants.isHeld(db, { user, connector, proofs });
+    if (waiting.some(mayEnd)) return true;
+    // Without tokens of its own, the connection is known to hold what waits for it, and nothing else.
+    if (credentials === null) await saveGrants(db, id, waiting.at(-1)?.step.held.grants ?? []);
+    return grants.isHeld(db, { user, connector, proofs }, credentials === null ? id : undefined);
   };
 
   const revoke = async ({ connection, step }: Waiting): Promise<void> => {
@@ -133,7 +138,7 @@ export function createConfirmations(
   return {
     hold: (stateHash, step) => {
       const code = newCode();
-      const accept: Accept = (_row, { changes, name, moved, failure }) => {
+      const accept: Accept = async (row, { changes, name, moved, failure }) => {
         const held: Held = {
           ...changes,
           credentials: Buffer.from(changes.credentials!).toString("base64"),
@@ -142,7 +147,10 @@ export function createConfirmations(
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };
         const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });
-        return settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+        const isHeld = await settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+        // Whoever removes another connection of the grant is to know that something lives on it here.
+        if (isHeld && row.credentials === null) await saveGrants(db, row.id, changes.grants ?? []);
+        return isHeld;
       };
       return { accept, code };
     },

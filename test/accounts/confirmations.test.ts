@@ -58,6 +58,19 @@ describe("tokens that wait to be confirmed", () => {
     expect(await h.accounts.purgeAuthorizations()).toBe(0);
   });
 
+  it("are not cut off when another connection of the same account is removed, and end the grant as the last", async () => {
+    const h = await started();
+    const credentials = { accessToken: "token-of-another", refreshToken: "refresh-of-another" };
+    const other = await h.accounts.create({ connector: "acme", user: "u_2", credentials });
+    await h.finish();
+    expect(await h.accounts.remove(other.id)).toEqual({ revoked: false });
+    h.clock.advance(TEN_MINUTES + 1);
+    await h.accounts.purgeAuthorizations();
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+    const last = await h.accounts.create({ connector: "acme", user: "u_2", credentials });
+    expect(await h.accounts.remove(last.id)).toEqual({ revoked: true });
+  });
+
   it("are not revoked while others of the same account still wait", async () => {
     const h = await started();
     await h.finish();
