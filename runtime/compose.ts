@@ -21,6 +21,7 @@ import type { Context } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
 import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
+import { upkeepJob } from "./engine/upkeep.ts";
 import type { FlowsServices } from "./flows/services.ts";
 import type { Connector } from "./manifest/connector.ts";
 import { getMeta, setMeta } from "./model/meta.ts";
@@ -28,6 +29,7 @@ import { loadModules, type LoadedModules } from "./modules.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { createAudits, type Audits } from "./poll/audit/audits.ts";
 import { createConnectionFollower } from "./poll/follow.ts";
+import { createRecognition } from "./poll/recognise.ts";
 import { workPolls } from "./poll/poller.ts";
 import { watchPolls } from "./poll/watch.ts";
 import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
@@ -68,6 +70,7 @@ export type Composed = Core & ActServices & SyncServices & FlowsServices;
 const UPKEEP = "17 * * * *";
 /** Tokens that nobody confirmed in ten minutes do not stay much longer. */
 const AUTHORIZATIONS = "*/5 * * * *";
+const FIRST_TESTS = "first tests";
 
 /**
  * Opens the store, loads the connectors, wires the rooms and opens the modules.
@@ -138,6 +141,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const variables = createVariables(context);
   const accounts = createAccounts(context, {
     ...options,
+    knowsRecords: createRecognition(context, variables.valuesOf),
+    onWaiting: (tx, at) => engine.enqueue(tx, [upkeepJob(FIRST_TESTS, at)]),
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -163,8 +168,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   });
   workRetention(context, retention);
   engine.cron("authorizations", AUTHORIZATIONS, async () => void (await accounts.purgeAuthorizations()));
-  // Of processes that run without a module while this one has it.
-  engine.cron("upkeep", UPKEEP, async () => void (await dispatchParked(context, targets)));
+  engine.cron("upkeep", UPKEEP, async () => {
+    await accounts.testWaiting();
+    // Of processes that run without a module while this one has it.
+    await dispatchParked(context, targets);
+  });
+  engine.onDemand(FIRST_TESTS, accounts.testWaiting);
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,

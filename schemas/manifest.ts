@@ -38,6 +38,22 @@ export type Template = unknown;
  */
 export type Label = string;
 /**
+ * What proves which account it is, best proof first: the vendor's own keys, which no renaming changes; never what people choose. A reconnect may bring no other account. Without it, reconnecting rests on the label and on records that are known, and fails closed.
+ */
+export type Account = Proofs;
+/**
+ * Where a value is, or how it is computed.
+ */
+export type ValueExpression = RuntimeExpression | Reshape;
+/**
+ * A JMESPath expression.
+ */
+export type Jmespath = string;
+/**
+ * What proves whose grant it is, over all connectors of one `vendor`: the grant is revoked with the last connection that holds it. A proof has the same name and the same value in each of them.
+ */
+export type Grant = Proofs;
+/**
  * How the vendor's tokens and keys begin, so that one is removed from logs, errors and attempt records even where it was never seen before.
  *
  * @maxItems 20
@@ -61,10 +77,6 @@ export type ErrorClass =
   | "invalidInput"
   | "unknown";
 /**
- * A JMESPath expression.
- */
-export type Jmespath = string;
-/**
  * OAuth scopes needed, all of them; of a list inside, one is enough. Each is declared in the authentication.
  */
 export type Scopes = (string | string[])[];
@@ -85,10 +97,6 @@ export type Stop = ("missing" | "empty" | "short") | StopCondition;
  * Pages read in one poll at most; the next poll continues there. 1000 when not given.
  */
 export type MaxPages = number;
-/**
- * Where a value is, or how it is computed.
- */
-export type ValueExpression = RuntimeExpression | Reshape;
 /**
  * JSON Pointer (RFC 6901) into a record.
  */
@@ -318,6 +326,18 @@ export interface Oauth2Authentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  account?: Account;
+  grant?: Grant;
+  /**
+   * Whose OAuth client it is, where several connectors share one: all that a person granted to that client is one grant, and ends as one. Default the connector alone.
+   */
+  vendor?: string;
+  /**
+   * Further parameters of the authorization URL when a connection is reconnected; they go before `authorizationParams`. One without a value is left out.
+   */
+  reconnectParams?: {
+    [k: string]: Template;
+  };
   tokenPrefixes?: TokenPrefixes;
 }
 /**
@@ -415,6 +435,18 @@ export interface GoogleRequest {
   decode?: Decode;
 }
 /**
+ * Named proofs, best first. Two identities are compared by the first name that both have a value for; without such a name nothing is proved. `$response` is the test's answer, `$token` the token endpoint's with its `body` and the `claims` of its id token, `$connection` what was captured from the vendor's answers, and nothing that people gave.
+ */
+export interface Proofs {
+  [k: string]: ValueExpression;
+}
+/**
+ * A value computed with JMESPath.
+ */
+export interface Reshape {
+  $expr: Jmespath;
+}
+/**
  * A long-lived token in the Authorization header.
  */
 export interface BearerAuthentication {
@@ -428,6 +460,7 @@ export interface BearerAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  account?: Account;
   tokenPrefixes?: TokenPrefixes;
 }
 /**
@@ -456,6 +489,7 @@ export interface ApiKeyAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  account?: Account;
   tokenPrefixes?: TokenPrefixes;
 }
 /**
@@ -472,6 +506,7 @@ export interface BasicAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  account?: Account;
 }
 /**
  * An API open to everybody.
@@ -487,6 +522,7 @@ export interface NoAuthentication {
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
+  account?: Account;
 }
 /**
  * Several ways; each connection uses one, chosen by type.
@@ -791,12 +827,6 @@ export interface KeysetPagination {
   pageSize?: PageSize;
   stop?: Stop;
   maxPages?: MaxPages;
-}
-/**
- * A value computed with JMESPath.
- */
-export interface Reshape {
-  $expr: Jmespath;
 }
 /**
  * One more request per record; may use $record.

@@ -1,16 +1,25 @@
+import type { SealContext } from "../core/crypto.ts";
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
-import { replaceSealed, sealedConnections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
+import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
+import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
+import type { Tx } from "../store/database.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
 import { createAuthorize, type Outcome } from "./authorize.ts";
-import { openClient, type ClientOf } from "./client.ts";
+import { openClient, type ClientOf, type VendorClient } from "./client.ts";
 import { createConfirmations } from "./confirmations.ts";
+import { createConnect } from "./connect.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
+import { createGrants } from "./grants.ts";
+import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
+import { proofsPlace } from "./proofs.ts";
+import { createProving } from "./proving.ts";
+import { createRemoval } from "./removal.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
@@ -31,6 +40,13 @@ export interface AccountsNeeds {
   /** Whether whoever begins OAuth has to confirm, also where `confirm` is left out; default false. */
   requireConfirmation?: boolean;
   onStatus: OnStatus;
+  /**
+   * Whether what is known of the records of a connection is found by a client with other credentials. Default: it is not
+   * looked for, and nothing is recognised.
+   */
+  knowsRecords?: (row: ConnectionRow, client: VendorClient) => Promise<boolean>;
+  /** Has {@link Accounts.testWaiting} called at a time, in the transaction after which a connection waits for it. Default: it is not. */
+  onWaiting?: (tx: Tx, at: number) => Promise<void>;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
 }
@@ -64,7 +80,15 @@ export interface Accounts extends Connections {
   network: Network;
   /** Deletes authorizations that nobody came back from or confirmed; for a tick every few minutes. Returns how many. */
   purgeAuthorizations(): Promise<number>;
-  /** Wraps every connection's credentials with the newest encryption key. Returns how many were changed. */
+  /**
+   * Repeats the tests of new connections whose vendor has not answered yet, where they are due. Gives when the next is due,
+   * milliseconds since the epoch; undefined when none waits.
+   */
+  testWaiting(): Promise<number | undefined>;
+  /**
+   * Wraps what is sealed of every connection, and the key by which grants are found, with the newest encryption key. Returns
+   * how many connections were changed.
+   */
   rewrapCredentials(): Promise<number>;
   close(): Promise<void>;
 }
@@ -90,7 +114,9 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     network,
     counterOf: db.dialect === "postgres" ? sharedCounter(db, log) : memoryCounter,
   });
-  const status = createStatus(context, needs.onStatus);
+  const status = createStatus(context, needs);
+  const grants = createGrants(context, { vendorOf });
+  const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
     oauthOf: (connector) => vendorOf(connector).oauth(),
     authenticationOf: (row) => {
@@ -99,10 +125,21 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       return method;
     },
     pause: status.pause,
+    learn: learn.renewed,
   });
-  const confirmations = createConfirmations(context, { vendorOf, status });
+  const clientNeeds = { vendorOf, pause: status.pause, retryBaseMs };
+  const connect = createConnect(context, {
+    grants,
+    recognises: async (row, credentials) => {
+      const open = async () => ({ row, credentials });
+      const strange = { ...clientNeeds, tokens: { open, openPending: open }, pause: async () => false };
+      return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
+    },
+  });
+  const confirmations = createConfirmations(context, { status, grants });
   const startUrl = baseUrl + START_PATH;
-  const authorize = createAuthorize(context, { vendorOf, status, confirmations, startUrl });
+  const authorize = createAuthorize(context, { vendorOf, status, connect, confirmations, startUrl });
+  const proving = createProving(context, { vendorOf, tokens, status, grants });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
   const connections = createConnections(context, {
     vendorOf,
@@ -111,8 +148,24 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     authorize,
     confirmations,
     requireConfirmation,
+    grants,
+    learn,
+    proving,
+    remove: createRemoval(context, { status, grants, confirmations }),
     returnOrigins,
   });
+
+  const rewrap = async (
+    id: string,
+    field: "credentials" | "proofs",
+    sealed: Uint8Array | null,
+    at: SealContext,
+  ): Promise<boolean> => {
+    const rewrapped = sealed === null ? null : vault.rewrap(sealed, at);
+    if (rewrapped === null) return false;
+    await replaceSealed(db, id, field, sealed!, rewrapped);
+    return true;
+  };
 
   return {
     ...connections,
@@ -123,20 +176,23 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
-    client: (connection) => openClient(connection, context, { vendorOf, tokens, pause: status.pause, retryBaseMs }),
+    client: (connection) => openClient(connection, context, { ...clientNeeds, tokens }),
     vendorOf,
     tokens,
     network,
     purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
+    testWaiting: () => proving.tick(),
     rewrapCredentials: async () => {
+      await grants.rewrap();
       let count = 0;
       for (let after: string | undefined; ;) {
         const rows = await sealedConnections(db, { limit: BATCH, after });
-        for (const { id, credentials } of rows) {
-          const rewrapped = credentials && vault.rewrap(credentials, place(id));
-          if (rewrapped === null) continue;
-          await replaceSealed(db, id, credentials!, rewrapped);
-          count++;
+        for (const { id, credentials, proofs } of rows) {
+          const isOld = await Promise.all([
+            rewrap(id, "credentials", credentials, place(id)),
+            rewrap(id, "proofs", proofs, proofsPlace(id)),
+          ]);
+          if (isOld.includes(true)) count++;
         }
         if (rows.length < BATCH) return count;
         after = rows.at(-1)!.id;

@@ -2,22 +2,23 @@ import { randomBytes } from "node:crypto";
 import { generateRandomCodeVerifier } from "oauth4webapi";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
+import { toText } from "../manifest/expressions.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts";
-import type { Accept, Confirmations } from "./confirmations.ts";
-import { methodOf, sealCredentials } from "./credentials.ts";
+import type { Confirmations } from "./confirmations.ts";
+import { settles, type Connect } from "./connect.ts";
+import { connectionValues } from "./credentials.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { createSteps, sha256, staleState, VALID_MS, type Found, type Plan, type Step } from "./oauth-steps.ts";
 import type { Status } from "./status.ts";
 import { TokenError } from "./token-error.ts";
-import { credentialsFrom } from "./tokens.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";
-import { relabel, verify, type Verified } from "./verify.ts";
 import { assertSameBrowser, assertSession, assertVisitor, type Visitor } from "./visitor.ts";
 
 export interface AuthorizeNeeds {
   vendorOf: VendorOf;
   status: Status;
+  connect: Connect;
   confirmations: Confirmations;
   /** Address of the page that a link leads to, without the link's token. */
   startUrl: string;
@@ -62,8 +63,8 @@ export interface Authorize {
    * Finishes with the callback's parameters in the browser that holds one of the sessions; a reload of the same callback
    * answers the same.
    * @throws HooklineError `invalid_input` for a state that is unknown, used with another code, or expired; `forbidden` in
-   *   another browser or for another visitor, which uses nothing up; `connection_rejected` when access was denied, the code
-   *   is not accepted, or it is another account; `conflict` when the connection changed meanwhile
+   *   another browser or for another visitor, which uses nothing up; `connection_rejected` when access was denied or the code
+   *   is not accepted; what {@link Connect} throws
    */
   finish(callback: URLSearchParams, sessions: readonly string[], visitor: Visitor): Promise<Outcome>;
 }
@@ -73,10 +74,10 @@ const CONFIRMATION_PARAMETER = "hookline_code";
 
 /** Makes the service of OAuth authorizations. */
 export function createAuthorize(
-  context: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { vendorOf, status, confirmations, startUrl }: AuthorizeNeeds,
+  context: Pick<Context, "db" | "vault" | "clock">,
+  { vendorOf, status, connect, confirmations, startUrl }: AuthorizeNeeds,
 ): Authorize {
-  const { db, vault, clock, log, random } = context;
+  const { db, clock } = context;
   const steps = createSteps(context);
   const finishing = new Map<string, Promise<Pick<Outcome, "account" | "confirmation">>>();
 
@@ -101,7 +102,8 @@ export function createAuthorize(
   ): Promise<string> => {
     const state = newToken();
     const verifier = generateRandomCodeVerifier();
-    const address = await vendorOf(row.connector).oauth().authorizationUrl(state, verifier);
+    const vendor = vendorOf(row.connector);
+    const address = await vendor.oauth().authorizationUrl(state, verifier, paramsOf(row, vendor, plan.moves));
     await store(state, row.id, returnTo, { ...plan, step: "leaving", session: sha256(session), verifier, offer });
     return address;
   };
@@ -121,6 +123,7 @@ export function createAuthorize(
     const callbackCode = sha256(callback.get("code") ?? "");
     if (sealed.step !== "leaving") {
       const isReload = "callbackCode" in sealed && sealed.callbackCode === callbackCode;
+      if (isReload && sealed.step === "refused") throw new HooklineError(sealed.refusal.code, sealed.refusal.message);
       if (isReload && sealed.step === "connected") return { account: sealed.account, confirmation: null };
       if (isReload && sealed.step === "held") return { account: sealed.account, confirmation: sealed.confirmation };
       throw staleState();
@@ -131,7 +134,16 @@ export function createAuthorize(
     const vendor = vendorOf(row.connector);
     const answer = await exchange(vendor, callback, verifier);
     const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
-    const account = await connect(row, vendor, answer, holding?.accept ?? status.activate);
+    const accept = holding?.accept ?? settles(status, clock);
+    const account = await connect(row, vendor, answer, { moves: sealed.moves === true, accept }).catch(
+      async (error: unknown) => {
+        if (!(error instanceof HooklineError) || !error.code.startsWith("account_")) throw error;
+        const { code, message } = error;
+        const refused = steps.seal(stateHash, { ...kept, step: "refused", callbackCode, refusal: { code, message } });
+        await settleState(db, stateHash, { sealed: refused });
+        throw error;
+      },
+    );
     if (!holding) {
       const connected = steps.seal(stateHash, { ...kept, step: "connected", callbackCode, account });
       await settleState(db, stateHash, { sealed: connected });
@@ -141,51 +153,9 @@ export function createAuthorize(
     return { account, confirmation: holding?.code ?? null };
   };
 
-  const connect = async (
-    row: ConnectionRow,
-    vendor: Vendor,
-    answer: TokenResponse,
-    accept: Accept,
-  ): Promise<string | null> => {
-    const method = methodOf(vendor.connector.manifest.authentication, row);
-    if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
-    const requested = Object.keys(method.scopes);
-    const { credentials, expiresAt } = credentialsFrom(answer, method, { now: clock.now(), random });
-    const captured: Record<string, unknown> = { ...row.captured };
-    for (const [name, read] of vendor.connector.authentication.get("oauth2")!.capture) {
-      const value = read(answer.response);
-      if (value !== undefined) captured[name] = value;
-    }
-    const { account } = await verify(vendor, { ...row, captured }, credentials, clock).catch(
-      (error: unknown): Verified => {
-        if (error instanceof HooklineError && error.code === "connection_rejected") throw error;
-        log.warn({ connection: row.id, error }, "the test request of a new connection failed; its tokens are kept");
-        return { account: null, captured: {} };
-      },
-    );
-    // Cursors and known records belong to the account: under another, everything would seem deleted.
-    if (row.account !== null && account !== null && account !== row.account) {
-      throw new HooklineError(
-        "connection_rejected",
-        `${row.id} belongs to another account of the vendor; connect this account as a new connection`,
-      );
-    }
-    const changes = {
-      credentials: sealCredentials(vault, row.id, credentials),
-      expiresAt,
-      scopes: answer.scopes ?? requested,
-      captured,
-      account: account ?? row.account,
-      label: relabel(row, account),
-    };
-    const accepted = await accept(row, changes, account);
-    if (!accepted) throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
-    return account;
-  };
-
   return {
-    begin: async (row, { returnTo, session, by, confirm }) => {
-      const plan: Plan = { user: row.user, by, confirm };
+    begin: async (row, { returnTo, session, by, confirm, moves }) => {
+      const plan: Plan = { user: row.user, by, confirm, moves };
       if (session !== undefined) {
         assertSession(session);
         return depart(row, plan, { session, returnTo: returnTo ?? null, offer: null });
@@ -199,8 +169,8 @@ export function createAuthorize(
     look: async (token, visitor) => (await offered(token, visitor)).row,
     leave: async (token, session, visitor) => {
       const { state, sealed, row } = await offered(token, visitor);
-      const { user, by, confirm } = sealed;
-      return depart(row, { user, by, confirm }, { session, returnTo: state.returnTo, offer: state.stateHash });
+      const { user, by, confirm, moves } = sealed;
+      return depart(row, { user, by, confirm, moves }, { session, returnTo: state.returnTo, offer: state.stateHash });
     },
     finish: async (callback, sessions, visitor) => {
       const stateHash = sha256(callback.get("state") ?? "");
@@ -217,6 +187,19 @@ export function createAuthorize(
       return { connection, returnTo: returnTo && withCode(returnTo, confirmation), account, confirmation };
     },
   };
+}
+
+/** What helps a person to choose the account that a connection had before, where it is to stay. */
+function paramsOf(row: ConnectionRow, { connector }: Vendor, moves = false): Record<string, string> {
+  if (row.credentials === null || moves) return {};
+  const params = [...(connector.authentication.get("oauth2")?.reconnectParams ?? [])];
+  const connection = connectionValues(row);
+  return Object.fromEntries(
+    params.flatMap(([name, read]) => {
+      const text = toText(read({ connection }));
+      return text === "" ? [] : [[name, text]];
+    }),
+  );
 }
 
 function newToken(): string {

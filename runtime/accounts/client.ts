@@ -85,6 +85,7 @@ export async function openClient(
 ): Promise<VendorClient> {
   const opened = await needs.tokens.open(connection);
   const { row } = opened;
+  if (typeof connection !== "string") assertSameAccount(connection, row);
   const { connector } = needs.vendorOf(row.connector);
   const conversation = new Conversation(opened, context, needs);
   const requireScopes = (needed: readonly NeededScope[]): void => {
@@ -119,6 +120,12 @@ export async function openClient(
       return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
     },
   };
+}
+
+/** Work that was begun with one account is not finished with another: what it holds to be known is the first one's. */
+function assertSameAccount({ id, moves }: ConnectionRow, now: ConnectionRow): void {
+  if ((now.moves ?? 0) === (moves ?? 0)) return;
+  throw new HooklineError("conflict", `${id} was moved to another account meanwhile; begin again`);
 }
 
 /** Attempts of one client, which share the newest row it knows. */
@@ -173,6 +180,7 @@ class Conversation {
     const { row } = this.#current;
     const isFresh = performance.now() < this.#staleAt;
     const opened = await this.#needs.tokens.open(isFresh ? row : row.id, rejected);
+    assertSameAccount(row, opened.row);
     if (!isFresh) this.#staleAt = performance.now() + FRESH_MS;
     this.#current = opened;
     return opened;

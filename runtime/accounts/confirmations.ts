@@ -1,12 +1,8 @@
 import { randomInt } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import {
-  countAccountConnections,
-  findConnection,
-  type ConnectionChanges,
-  type ConnectionRow,
-} from "../model/connections.ts";
+import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import { saveGrants } from "../model/grants.ts";
 import {
   expiredHeldStates,
   heldStates,
@@ -16,17 +12,13 @@ import {
   spendTry,
   type OAuthState,
 } from "../model/oauth-states.ts";
+import { settles, type Accept } from "./connect.ts";
 import { openCredentials } from "./credentials.ts";
+import { sameGrant, type Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
+import { isEmpty, openProofs, relate } from "./proofs.ts";
 import type { Status } from "./status.ts";
-import type { VendorOf } from "./vendors.ts";
-import { relabel } from "./verify.ts";
-
-/**
- * What is done with a connection whose credentials are proved: it is made active, or they are held. `account` is the one they
- * were seen to lead to; null when the vendor did not say. False when the row changed meanwhile.
- */
-export type Accept = (row: ConnectionRow, changes: ConnectionChanges, account: string | null) => Promise<boolean>;
+import { renamed } from "./verify.ts";
 
 /** Tokens that wait until the person who began an authorization confirms it. */
 export interface Confirmations {
@@ -64,7 +56,7 @@ const MOST_RACES = 5;
 /** Makes the service of confirmations. */
 export function createConfirmations(
   context: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { vendorOf, status }: { vendorOf: VendorOf; status: Status },
+  { status, grants }: { status: Status; grants: Grants },
 ): Confirmations {
   const { db, vault, clock, log } = context;
   const steps = createSteps(context);
@@ -91,20 +83,20 @@ export function createConfirmations(
   const take = ({ stateHash }: Waiting): Promise<boolean> => oauthStates.delete(db, stateHash);
 
   /** Some vendors end every token of an account with one. */
-  const isShared = async ({ id, connector, status }: ConnectionRow, account: string | null): Promise<boolean> => {
+  const isShared = async (row: ConnectionRow, { grants: proofs = [] }: Held): Promise<boolean> => {
+    const { id, user, connector, credentials } = row;
     const waiting = await open(await heldStates(db, id));
-    if (waiting.some(({ step }) => step.account === account)) return true;
-    return account === null ? status !== "pending" : (await countAccountConnections(db, connector, account)) > 0;
+    const mayEnd = ({ step }: Waiting): boolean => sameGrant(step.held.grants ?? [], proofs) !== "other";
+    if (waiting.some(mayEnd)) return true;
+    // Without tokens of its own, the connection is known to hold what waits for it, and nothing else.
+    if (credentials === null) await saveGrants(db, id, waiting.at(-1)?.step.held.grants ?? []);
+    return grants.isHeld(db, { user, connector, proofs }, credentials === null ? id : undefined);
   };
 
   const revoke = async ({ connection, step }: Waiting): Promise<void> => {
     const row = await findConnection(db, connection);
-    if (!row || (await isShared(row, step.account))) return;
-    const credentials = openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64"));
-    if (credentials.type !== "oauth2") return;
-    await vendorOf(row.connector)
-      .oauth()
-      .revoke(credentials.refreshToken ?? credentials.accessToken);
+    if (!row || (await isShared(row, step.held))) return;
+    await grants.end(row.connector, openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64")));
   };
 
   const giveBack = (taken: Waiting): Promise<void> =>
@@ -116,17 +108,29 @@ export function createConfirmations(
     if (await take(waiting)) await giveBack(waiting);
   };
 
+  /** The connection may have come to another account while the tokens waited. */
+  const isMeant = (row: ConnectionRow, { proofs, moved, waits }: Held): boolean => {
+    if (moved || row.status === "pending") return true;
+    // What works is not replaced by tokens that the vendor has not accepted.
+    if (waits) return false;
+    const known = openProofs(vault, row).account;
+    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") }).account;
+    return isEmpty(known) || relate(known, found) === "same";
+  };
+
   const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
-      if (!row || (row.account !== null && account !== null && row.account !== account)) break;
+      if (!row || !isMeant(row, held)) break;
+      const { moved, waits, credentials, proofs, ...rest } = held;
       const changes: ConnectionChanges = {
-        ...held,
-        credentials: Buffer.from(held.credentials, "base64"),
-        account: account ?? row.account,
-        label: relabel(row, account),
+        ...rest,
+        credentials: Buffer.from(credentials, "base64"),
+        proofs: Buffer.from(proofs, "base64"),
+        ...renamed(row, account, moved),
       };
-      if (await status.activate(row, changes)) return;
+      const failure = waits && new HooklineError(waits.code, waits.message);
+      if (await settles(status, clock)(row, { changes, name: account, moved, failure })) return;
     }
     throw new HooklineError("conflict", `${id} changed while it was being confirmed; connect again`);
   };
@@ -134,10 +138,19 @@ export function createConfirmations(
   return {
     hold: (stateHash, step) => {
       const code = newCode();
-      const accept: Accept = (_row, changes, account) => {
-        const held: Held = { ...changes, credentials: Buffer.from(changes.credentials!).toString("base64") };
-        const sealed = steps.seal(stateHash, { ...step, step: "held", account, held, confirmation: code });
-        return settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+      const accept: Accept = async (row, { changes, name, moved, failure }) => {
+        const held: Held = {
+          ...changes,
+          credentials: Buffer.from(changes.credentials!).toString("base64"),
+          proofs: Buffer.from(changes.proofs!).toString("base64"),
+          ...(moved && { moved }),
+          ...(failure && { waits: { code: failure.code, message: failure.message } }),
+        };
+        const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });
+        const isHeld = await settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+        // Whoever removes another connection of the grant is to know that something lives on it here.
+        if (isHeld && row.credentials === null) await saveGrants(db, row.id, changes.grants ?? []);
+        return isHeld;
       };
       return { accept, code };
     },

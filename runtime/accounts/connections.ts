@@ -7,8 +7,6 @@ import {
   connectionChanges,
   connectionQuery,
   connections,
-  countAccountConnections,
-  deleteConnection,
   newConnection,
   reconnection,
   type Confirmation,
@@ -18,6 +16,7 @@ import {
   type NewConnection,
   type Reconnection,
 } from "../model/connections.ts";
+import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
@@ -25,10 +24,15 @@ import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
+import type { Grants } from "./grants.ts";
+import type { Learn } from "./learn.ts";
+import { NOTHING_PROVED, openProofs, sealProofs } from "./proofs.ts";
+import type { Proving } from "./proving.ts";
+import type { Removal } from "./removal.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { relabel, verify } from "./verify.ts";
+import { renamed, verify } from "./verify.ts";
 import { viewOf, warningsOf } from "./view.ts";
 
 /**
@@ -53,15 +57,16 @@ export interface Connections {
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
-  /** Revokes the grant at the vendor where it can, and deletes the connection. */
-  remove(id: string, scope?: Scope): Promise<void>;
+  /** Deletes the connection, and ends its grant at the vendor unless another connection lives on it. */
+  remove(id: string, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
    * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
    */
   test(id: string, scope?: Scope): Promise<ConnectionView>;
   /**
-   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors.
+   * Begins a new authorization of the same connection: it keeps its id, subscriptions and cursors. Only the account it belongs
+   * to is taken, unless `account` is "move".
    * @throws HooklineError `invalid_input`, `invalid_url`, `conflict` when it is not connected by OAuth
    */
   reconnect(id: string, options?: Reconnection, scope?: Scope, session?: string): Promise<{ authorizeUrl: string }>;
@@ -80,14 +85,30 @@ export interface ConnectionsNeeds {
   authorize: Authorize;
   confirmations: Confirmations;
   requireConfirmation: boolean;
+  grants: Grants;
+  learn: Learn;
+  proving: Proving;
+  remove: (row: ConnectionRow) => Promise<Removal>;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
 
 /** Makes the service of connections. */
 export function createConnections(
-  { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { vendorOf, tokens, status, authorize, confirmations, requireConfirmation, returnOrigins }: ConnectionsNeeds,
+  { db, vault, clock }: Pick<Context, "db" | "vault" | "clock">,
+  {
+    vendorOf,
+    tokens,
+    status,
+    authorize,
+    confirmations,
+    requireConfirmation,
+    grants,
+    learn,
+    proving,
+    remove,
+    returnOrigins,
+  }: ConnectionsNeeds,
 ): Connections {
   const find = async (id: string, scope: Scope = {}): Promise<ConnectionRow> => {
     const row = await connections.find(db, id);
@@ -97,7 +118,17 @@ export function createConnections(
   const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
   const methodFor = (row: ConnectionRow) =>
     methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
-  const view = (row: ConnectionRow): ConnectionView => viewOf(row, methodFor(row));
+  /** What cannot be opened keeps nobody from seeing the rest. */
+  const orUnknown = <Opened>(open: () => Opened): Opened | undefined => {
+    try {
+      return open();
+    } catch (error) {
+      if (error instanceof HooklineError && error.code === "decryption_failed") return undefined;
+      throw error;
+    }
+  };
+  const view = (row: ConnectionRow): ConnectionView =>
+    viewOf(row, methodFor(row), orUnknown(() => openProofs(vault, row)) ?? NOTHING_PROVED);
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
@@ -109,7 +140,9 @@ export function createConnections(
       user: given.user,
       status: "pending",
       label: null,
-      account: null,
+      accountName: null,
+      moves: null,
+      proofs: null,
       inputs: given.inputs ?? {},
       captured: {},
       scopes: [],
@@ -120,6 +153,8 @@ export function createConnections(
       refreshOwner: null,
       refreshUntil: null,
       error: null,
+      testAt: null,
+      testUntil: null,
       createdAt: now,
       updatedAt: now,
     };
@@ -133,32 +168,25 @@ export function createConnections(
     );
     checkInputs(method, given.inputs ?? {});
     const draft = draftOf(given, method.type);
-    const { account, captured } = await verify(vendor, draft, credentials, clock);
+    const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
+    if (failure) throw failure;
+    const hashes = await grants.hashesOf(draft.connector, identity.grant);
     const row: ConnectionRow = {
       ...draft,
       status: "active",
-      label: account,
-      account,
+      label: name,
+      accountName: name,
+      proofs: sealProofs(vault, draft.id, identity),
       captured,
       credentials: sealCredentials(vault, draft.id, credentials),
       expiresAt,
     };
     await db.transaction(async (tx) => {
       await connections.insert(tx, row);
+      await saveGrants(tx, row.id, hashes);
       await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
     });
     return view(row);
-  };
-
-  /** Some vendors end every token of an account with one: it stays while another connection lives on it. */
-  const revoke = async (row: ConnectionRow): Promise<void> => {
-    if (row.authType !== "oauth2" || row.credentials === null) return;
-    if (row.account !== null && (await countAccountConnections(db, row.connector, row.account)) > 1) return;
-    const credentials = openCredentials(vault, row.id, row.credentials);
-    if (credentials.type !== "oauth2") return;
-    await vendorOf(row.connector)
-      .oauth()
-      .revoke(credentials.refreshToken ?? credentials.accessToken);
   };
 
   return {
@@ -178,8 +206,10 @@ export function createConnections(
 
     async get(id, scope) {
       const row = await find(id, scope);
-      const sameAccount = row.account === null ? 1 : await countAccountConnections(db, row.connector, row.account);
-      return { ...view(row), warnings: warningsOf(row, methodFor(row), sameAccount, clock.now()) };
+      const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
+      const { credentials: sealed } = row;
+      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
+      return { ...view(row), warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }) };
     },
 
     async list(query, scope = {}) {
@@ -198,34 +228,26 @@ export function createConnections(
       return view(await find(id));
     },
 
-    async remove(id, scope) {
-      const row = await find(id, scope);
-      await confirmations.abandon(id);
-      await revoke(row).catch((error: unknown) =>
-        log.warn({ connection: id, error }, "a grant could not be revoked at the vendor"),
-      );
-      await db.transaction(async (tx) => {
-        await deleteConnection(tx, id);
-        await status.announce(tx, { id, connector: row.connector, user: row.user, status: "removed" });
-      });
-    },
+    remove: async (id, scope) => remove(await find(id, scope)),
 
     async test(id, scope) {
       const found = await find(id, scope);
+      if (found.status === "pending" && found.credentials !== null) {
+        await proving.test(found);
+        return view(await find(id));
+      }
       if (found.credentials === null)
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
       const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
       const { row, credentials } = isLost
         ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
         : await tokens.open(found);
-      const { account, captured } = await verify(vendorOf(row.connector), row, credentials, clock);
-      const changes = {
-        label: relabel(row, account),
-        account: account ?? row.account,
-        captured: { ...row.captured, ...captured },
-      };
+      const { name, captured, identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock);
+      if (failure) throw failure;
+      const changes = { ...renamed(row, name), captured: { ...row.captured, ...captured } };
       if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label || changes.account !== row.account) await change(row, changes);
+      else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
+      await learn.tested(row, identity);
       return view(await find(id));
     },
 
@@ -240,7 +262,9 @@ export function createConnections(
       }
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
       const confirm = requireConfirmation || given.confirm === true;
-      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null }) };
+      const moves = given.account === "move";
+      const by = scope.user ?? null;
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, moves, by }) };
     },
 
     async confirm(id, given, scope = {}) {

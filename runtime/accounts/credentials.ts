@@ -19,6 +19,8 @@ export type Credentials =
   | { type: "basic"; username: string; password: string }
   | { type: "none" };
 
+export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
+
 /** What each way of authentication asks for; of OAuth, tokens a host already holds. */
 const ASKED: Record<Credentials["type"], { required: string[]; optional: string[] }> = {
   oauth2: { required: ["accessToken"], optional: ["refreshToken", "expiresAt"] },
@@ -157,7 +159,7 @@ export function connectionValues({
   user,
   inputs,
   captured,
-  account,
-}: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured" | "account">): Record<string, unknown> {
-  return { ...inputs, ...captured, ...(account !== null && { account }), id, user };
+  accountName,
+}: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured" | "accountName">): Record<string, unknown> {
+  return { ...inputs, ...captured, ...(accountName !== null && { account: accountName }), id, user };
 }

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
 import { oauthStates, type OAuthState } from "../model/oauth-states.ts";
@@ -15,12 +15,20 @@ export interface Plan {
   by: string | null;
   /** Whether who began has to confirm before anything becomes active. */
   confirm: boolean;
+  /** Whether another account may take the place of the connection's. */
+  moves?: boolean;
 }
 
 /** Tokens that wait to be confirmed, and what else changes with them. */
-export interface Held extends Omit<ConnectionChanges, "credentials"> {
+export interface Held extends Omit<ConnectionChanges, "credentials" | "proofs"> {
   /** Sealed for the connection's row, in base64. */
   credentials: string;
+  /** Sealed for the connection's row, in base64. */
+  proofs: string;
+  /** It is another account than the connection's. */
+  moved?: true;
+  /** Why the vendor has not accepted the tokens yet. */
+  waits?: { code: ErrorCode; message: string };
 }
 
 /** What is sealed in a state, step by step. `session` is a hash of what only the person's browser holds. */
@@ -29,6 +37,7 @@ export type Step = Plan &
     | { step: "offered" }
     | { step: "leaving"; session: string; verifier: string; offer: string | null }
     | { step: "redeemed"; session: string; callbackCode: string }
+    | { step: "refused"; session: string; callbackCode: string; refusal: { code: ErrorCode; message: string } }
     | { step: "connected"; session: string; callbackCode: string; account: string | null }
     | {
         step: "held";

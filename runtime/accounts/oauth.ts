@@ -5,6 +5,7 @@ import { isObject, parseJson } from "../core/json.ts";
 import type { Network, NetworkResponse } from "../core/network.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { AssertHost, ServerOverride } from "../vendor/hosts.ts";
+import { idTokenClaims, type ExpectedIdToken } from "./id-token.ts";
 import { tokenError, type Classify } from "./token-error.ts";
 
 /** The embedding product's registration at a vendor. */
@@ -24,6 +25,8 @@ export interface OAuthOptions {
   assertHost: AssertHost;
   /** What an error answer of the token endpoint means to the manifest. */
   classify: Classify;
+  /** Milliseconds since the epoch. */
+  now: () => number;
 }
 
 /** A token endpoint's answer, its variants levelled. */
@@ -35,22 +38,24 @@ export interface TokenResponse {
   expiresIn: number | null;
   /** Granted scopes; undefined when the vendor did not say: then as requested (RFC 6749 §5.1). */
   scopes?: string[];
+  /** What a believed id token says (OpenID Connect); undefined without one. */
+  claims?: Record<string, unknown>;
   /** The answer itself, for captured values. */
   response: { status: number; headers: Record<string, string>; body: unknown };
 }
 
 /** The OAuth 2.0 conversation with one vendor. Token calls throw {@link TokenError}, `network` or `timeout`. */
 export interface OAuth {
-  /** RFC 6749 §4.1.1 with PKCE (RFC 7636). */
-  authorizationUrl(state: string, verifier: string): Promise<string>;
+  /** RFC 6749 §4.1.1 with PKCE (RFC 7636). `further` parameters go before the manifest's. */
+  authorizationUrl(state: string, verifier: string, further?: Record<string, string>): Promise<string>;
   /**
    * Redeems the code of a callback whose state has been checked.
    * @throws HooklineError `connection_rejected` when it is an error or of another issuer
    */
   exchange(callback: URLSearchParams, verifier: string): Promise<TokenResponse>;
   refresh(refreshToken: string): Promise<TokenResponse>;
-  /** RFC 7009; does nothing when the vendor has no address for it. */
-  revoke(token: string): Promise<void>;
+  /** RFC 7009. False when the vendor has no address for it, or does not take it; a token that is dead already is revoked. */
+  revoke(token: string): Promise<boolean>;
 }
 
 /** Less than half the lease under which a refresh runs. */
@@ -69,6 +74,8 @@ export function createOAuth(options: OAuthOptions): OAuth {
   const registration: oauth.Client = { client_id: client.clientId };
   if (client.clientSecret !== undefined) rememberSecret(client.clientSecret);
   const proof = clientProof(authentication, client);
+  // A connector may be pointed at a double that issues what the vendor would.
+  const issuers = [authorizationUrl, tokenUrl, authentication.authorizationUrl].map((url) => new URL(url).origin);
 
   const call = async (
     make: (settings: oauth.TokenEndpointRequestOptions) => Promise<Response>,
@@ -81,7 +88,8 @@ export function createOAuth(options: OAuthOptions): OAuth {
       [oauth.customFetch]: async (url, init) => level((raw = await post(options, url, init))),
     };
     try {
-      return toTokenResponse(await read(await make(settings)), raw!);
+      const expected = { clientId: client.clientId, issuers, now: options.now() };
+      return toTokenResponse(await read(await make(settings)), raw!, expected);
     } catch (error) {
       if (error instanceof HooklineError) throw error;
       throw tokenError(connector, raw, error, options.classify);
@@ -89,7 +97,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   };
 
   return {
-    authorizationUrl: async (state, verifier) => {
+    authorizationUrl: async (state, verifier, further) => {
       const url = new URL(authorizationUrl);
       const pkce =
         authentication.pkce === false
@@ -97,6 +105,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
           : { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" };
       const parameters = {
         ...authentication.authorizationParams,
+        ...further,
         response_type: "code",
         client_id: client.clientId,
         redirect_uri: redirectUri,
@@ -122,11 +131,12 @@ export function createOAuth(options: OAuthOptions): OAuth {
         (response) => oauth.processRefreshTokenResponse(server, registration, response),
       ),
     revoke: async (token) => {
-      if (revokeUrl === undefined) return;
-      await oauth.revocationRequest(server, registration, proof, token, {
+      if (revokeUrl === undefined) return false;
+      const response = await oauth.revocationRequest(server, registration, proof, token, {
         [oauth.allowInsecureRequests]: isOverriddenLoopback(override?.revokeUrl),
         [oauth.customFetch]: async (url, init) => level(await post(options, url, init)),
       });
+      return response.ok || (await response.text()).includes('"invalid_token"');
     },
   };
 }
@@ -182,8 +192,8 @@ async function post(
 }
 
 /**
- * What vendors vary, levelled for the strict reading that follows: any 2xx, a missing token type, odd lifetimes, an
- * `id_token` nobody reads. Repeated or challenging headers are left out.
+ * What vendors vary, levelled for the strict reading that follows: any 2xx, a missing token type, odd lifetimes. The
+ * `id_token` is read apart, for a strange one is no reason to refuse the tokens. Repeated or challenging headers are left out.
  */
 function level(raw: NetworkResponse): Response {
   const succeeded = raw.status >= 200 && raw.status < 300;
@@ -209,7 +219,11 @@ function level(raw: NetworkResponse): Response {
   });
 }
 
-function toTokenResponse(body: oauth.TokenEndpointResponse, raw: NetworkResponse): TokenResponse {
+function toTokenResponse(
+  body: oauth.TokenEndpointResponse,
+  raw: NetworkResponse,
+  expected: ExpectedIdToken,
+): TokenResponse {
   rememberSecret(body.access_token);
   if (body.refresh_token !== undefined) rememberSecret(body.refresh_token);
   return {
@@ -217,6 +231,7 @@ function toTokenResponse(body: oauth.TokenEndpointResponse, raw: NetworkResponse
     refreshToken: body.refresh_token,
     expiresIn: body.expires_in ?? null,
     scopes: body.scope === undefined ? undefined : body.scope.split(/[\s,]+/).filter(Boolean),
+    claims: idTokenClaims((parseJson(raw.body.toString()) as { id_token?: unknown }).id_token, expected),
     response: { status: raw.status, headers: raw.headers, body },
   };
 }

@@ -2,6 +2,7 @@ import type { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import {
   changeConnection,
+  findConnection,
   type ConnectionChanges,
   type ConnectionRow,
   type StatusChange,
@@ -26,14 +27,32 @@ export type PauseConnection = (row: ConnectionRow, expected: Expected, error: Ho
 
 export interface Status {
   pause: PauseConnection;
-  /** Makes a connection `active` with these credentials, with one event. False when the row changed meanwhile. */
-  activate(row: ConnectionRow, changes: ConnectionChanges): Promise<boolean>;
+  /**
+   * Makes a connection `active` with these credentials, with one event. `moved`: it leads to another account from now on.
+   * False when the row changed meanwhile.
+   */
+  activate(row: ConnectionRow, changes: ConnectionChanges, more?: { moved?: true }): Promise<boolean>;
+  /** Has a connection that was never active wait for the vendor. False when the row changed meanwhile. */
+  wait(row: ConnectionRow, changes: ConnectionChanges): Promise<boolean>;
+  /** Destroys what a connection that was never active has of its account. False when the row changed meanwhile. */
+  drop(row: ConnectionRow, error: HooklineError): Promise<boolean>;
+  /** The newest row of a connection. */
+  current(id: string): Promise<ConnectionRow | undefined>;
   /** Announces, inside `tx`, that a connection is active or removed. */
   announce(tx: Tx, change: StatusChange): Promise<void>;
 }
 
+export interface StatusNeeds {
+  onStatus: OnStatus;
+  /** Told inside the transaction when a connection begins to wait for a test, and until when; milliseconds since the epoch. */
+  onWaiting?: (tx: Tx, at: number) => Promise<void>;
+}
+
 /** Makes the service that changes the status of connections and reports it. */
-export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" | "emit">, onStatus: OnStatus): Status {
+export function createStatus(
+  { db, clock, emit }: Pick<Context, "db" | "clock" | "emit">,
+  { onStatus, onWaiting }: StatusNeeds,
+): Status {
   const announce = async (tx: Tx, change: StatusChange, news?: { reason: string; code?: string }): Promise<void> => {
     await onStatus(tx, change);
     const { status } = change;
@@ -47,26 +66,56 @@ export function createStatus({ db, clock, emit }: Pick<Context, "db" | "clock" |
     status: "active" | "reauth_required",
     changes: ConnectionChanges,
     news: { reason: string; code?: string },
+    moved: { moved?: true } = {},
   ) =>
     db.transaction(async (tx) => {
       if (!(await changeConnection(tx, row.id, expected, { ...changes, status }, clock.now()))) return false;
-      await announce(tx, { id: row.id, connector: row.connector, user: row.user, status }, news);
+      await announce(tx, { id: row.id, connector: row.connector, user: row.user, status, ...moved }, news);
       return true;
     });
 
+  const keepPending = ({ id, version }: ConnectionRow, expected: Partial<Expected>, changes: ConnectionChanges) =>
+    db.transaction(async (tx) => {
+      const isChanged = await changeConnection(tx, id, { version, ...expected }, changes, clock.now());
+      if (isChanged && changes.testAt != null) await onWaiting?.(tx, changes.testAt);
+      return isChanged;
+    });
+
+  const drop = (row: ConnectionRow, expected: Partial<Expected>, error: HooklineError) =>
+    keepPending(row, expected, {
+      ...NO_TOKENS,
+      error: { code: error.code, message: error.message, at: clock.now() },
+    });
+
   return {
+    // What was never active is not lost: nothing hangs on it, and nobody is told.
     pause: (row, expected, error) =>
+      row.status === "pending"
+        ? drop(row, expected, error)
+        : change(
+            row,
+            expected,
+            "reauth_required",
+            { error: { code: "reauth_required", message: error.message, at: clock.now() } },
+            { reason: error.message, code: "reauth_required" },
+          ),
+    activate: (row, changes, moved) =>
       change(
         row,
-        expected,
-        "reauth_required",
-        { error: { code: "reauth_required", message: error.message, at: clock.now() } },
-        { reason: error.message, code: "reauth_required" },
+        { version: row.version },
+        "active",
+        { ...changes, ...NO_TEST, error: null, ...(moved?.moved && { moves: (row.moves ?? 0) + 1 }) },
+        { reason: moved?.moved ? MOVED : READY },
+        moved,
       ),
-    activate: (row, changes) =>
-      change(row, { version: row.version }, "active", { ...changes, error: null }, { reason: READY }),
+    wait: (row, changes) => keepPending(row, {}, changes),
+    drop: (row, error) => drop(row, {}, error),
+    current: (id) => findConnection(db, id),
     announce: (tx, change) => announce(tx, change, change.status === "active" ? { reason: READY } : undefined),
   };
 }
 
+const NO_TEST = { testAt: null, testUntil: null } as const;
+const NO_TOKENS = { ...NO_TEST, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
+const MOVED = "The connection leads to another account now; its streams begin anew.";
 const READY = "The connection is ready; its streams are read again.";

@@ -11,7 +11,7 @@ import {
   passRefresh,
   type ConnectionRow,
 } from "../model/connections.ts";
-import { openCredentials, sealCredentials, type Credentials } from "./credentials.ts";
+import { openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
 import { TOKEN_DEADLINE_MS, type OAuth, type TokenResponse } from "./oauth.ts";
 import type { PauseConnection } from "./status.ts";
 import { TokenError } from "./token-error.ts";
@@ -21,6 +21,8 @@ export interface TokensNeeds {
   oauthOf: (connector: string) => OAuth;
   authenticationOf: (row: ConnectionRow) => Oauth2Authentication;
   pause: PauseConnection;
+  /** Learns which account renewed tokens lead to, of a connection that has no proofs yet. Never throws. */
+  learn: (renewed: OpenConnection, answer: TokenResponse) => Promise<void>;
 }
 
 /** A connection with its credentials in clear, which could be used a moment ago. */
@@ -38,6 +40,8 @@ export interface Tokens {
    *   token call threw
    */
   open(connection: string | ConnectionRow, rejected?: number): Promise<OpenConnection>;
+  /** The same of a connection that may still wait for its first test. */
+  openPending(id: string): Promise<OpenConnection>;
 }
 
 /** A token call ends in half this time, so a lease that has ended has nobody behind it. */
@@ -50,31 +54,31 @@ const DEFAULT_MARGIN_SECONDS = 300;
 /** Makes the service that opens and renews credentials. */
 export function createTokens(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { oauthOf, authenticationOf, pause }: TokensNeeds,
+  { oauthOf, authenticationOf, pause, learn }: TokensNeeds,
 ): Tokens {
   const owner = randomUUID();
   const running = new Map<string, Promise<OpenConnection>>();
   const opened = new OpenedCache((id, sealed) => openCredentials(vault, id, sealed));
 
-  const open = (row: ConnectionRow): OpenConnection => {
+  const open = (row: ConnectionRow, isPendingToo = false): OpenConnection => {
     if (row.status === "reauth_required") {
       throw new HooklineError("reauth_required", `${row.id}: the grant is gone; a person has to reconnect`);
     }
-    if (row.status === "pending" || row.credentials === null) {
+    if ((row.status === "pending" && !isPendingToo) || row.credentials === null) {
       throw new HooklineError("conflict", `${row.id} is not authorized yet; open its authorizeUrl first`);
     }
     return { row, credentials: opened.get(row.id, row.credentials) };
   };
 
-  const read = async (id: string): Promise<OpenConnection> => {
+  const read = async (id: string, isPendingToo?: boolean): Promise<OpenConnection> => {
     const row = await findConnection(db, id);
     if (!row) throw notFound("connection", id);
-    return open(row);
+    return open(row, isPendingToo);
   };
 
-  const renew = async (id: string, rejected: number | undefined): Promise<OpenConnection> => {
+  const renew = async (id: string, rejected?: number, isPendingToo?: boolean): Promise<OpenConnection> => {
     for (;;) {
-      const current = await read(id);
+      const current = await read(id, isPendingToo);
       if (!isDue(current, rejected, clock.now())) return current;
       if (isCoolingDown(current.row, clock.now())) return orWait(current, rejected);
       const lease = { owner, until: clock.now() + LEASE_MS };
@@ -113,7 +117,11 @@ export function createTokens(
       const changes = { credentials: sealCredentials(vault, id, next.credentials), expiresAt: next.expiresAt, scopes };
       // Committed before it is used: of rotating tokens only the newest is worth anything.
       const kept = await changeConnection(db, id, { version, owner }, changes, now);
-      if (kept) return { row: { ...row, ...changes, version: version + 1 }, credentials: next.credentials };
+      if (kept) {
+        const renewed = { row: { ...row, ...changes, version: version + 1 }, credentials: next.credentials };
+        if (row.proofs === null && row.status === "active") await learn(renewed, answer);
+        return renewed;
+      }
       log.warn({ connection: id }, "a renewed token came after the lease had ended and was dropped");
       return undefined;
     } catch (error) {
@@ -139,6 +147,10 @@ export function createTokens(
   };
 
   return {
+    openPending: async (id) => {
+      const current = await read(id, true);
+      return isDue(current, undefined, clock.now()) ? renew(id, undefined, true) : current;
+    },
     open: async (connection, rejected) => {
       const id = typeof connection === "string" ? connection : connection.id;
       // A row in hand proves that it was active; that it is not may have passed.
@@ -179,7 +191,7 @@ export function credentialsFrom(
   authentication: Oauth2Authentication,
   { now, random }: { now: number; random: () => number },
   oldRefreshToken?: string,
-): { credentials: Credentials; expiresAt: number | null } {
+): { credentials: OAuthCredentials; expiresAt: number | null } {
   const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
   const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
   return {

@@ -23,6 +23,8 @@ export interface Vendor {
   url: string;
   assertHost: AssertHost;
   limits: Limits;
+  /** Whose OAuth client its grants belong to: connectors of one vendor and one client share them. Undefined without a client. */
+  grantor: string | undefined;
   /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
   oauth(): OAuth;
 }
@@ -78,6 +80,8 @@ function createVendor(
       ? createGoogleTransport({ ...server.googleapis, rootUrl: override?.url, assertHost, network })
       : http;
   let oauth: OAuth | undefined;
+  const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
+  const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
   return {
     connector,
     transport,
@@ -85,9 +89,8 @@ function createVendor(
     url,
     assertHost,
     limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
+    grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
     oauth: () => {
-      const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
-      const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
       if (!authentication || !client) {
         throw new HooklineError(
           "invalid_config",
@@ -102,6 +105,7 @@ function createVendor(
         redirectUri,
         network,
         assertHost,
+        now: () => clock.now(),
         classify: (response) => {
           const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(response));
           return matched ? classify(connector.errors, response, "token", clock.now())?.class : undefined;

@@ -1,60 +1,100 @@
 import type { Clock } from "../core/clock.ts";
+import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import { storableText } from "../core/json.ts";
-import { HooklineError } from "../core/errors.ts";
+import type { CompiledAuthentication } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
-import { connectionValues, type Credentials } from "./credentials.ts";
+import type { VendorResponse } from "../vendor/response.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
 import { callVendor } from "./call.ts";
+import { connectionValues, type Credentials } from "./credentials.ts";
+import { identityOf, type Evidence, type Identity } from "./proofs.ts";
 import type { Vendor } from "./vendors.ts";
 
-/** What a real request with the credentials says about the account. */
+/** What a real request with the credentials proves. */
 export interface Verified {
-  /** How the vendor calls the account; null when the manifest does not say where that stands. */
-  account: string | null;
+  /** How the vendor calls the account; null when the manifest does not say where that stands, or nothing was answered there. */
+  name: string | null;
   /** Values captured from the test's response, for ways of authentication without a token answer. */
   captured: Record<string, unknown>;
+  /** By the test's answer and the token endpoint's. */
+  identity: Identity;
+  /** Why the test proves nothing, where it may another time; undefined once the vendor has accepted the credentials. */
+  failure: HooklineError | undefined;
 }
 
 /**
- * Proves credentials by the manifest's test request, where it has one.
- * @throws HooklineError `connection_rejected` when the vendor does not accept them, or what the request threw
+ * Proves credentials by the manifest's test request, where it has one. That they lack a scope proves them too: the vendor
+ * knows them. `token`: what the token endpoint has just answered.
+ * @throws HooklineError `connection_rejected` when the vendor does not accept them
  */
 export async function verify(
   vendor: Vendor,
   row: ConnectionRow,
   credentials: Credentials,
   clock: Clock,
+  token?: Evidence["token"],
 ): Promise<Verified> {
   const { connector } = vendor;
   const authentication = connector.authentication.get(row.authType);
-  if (!authentication?.test) {
-    const account = authentication?.label?.({ connection: connectionValues(row) });
-    return { account: storableText(account ?? "") || null, captured: {} };
-  }
-  const request = authentication.test({ connection: connectionValues(row) });
-  const response = await callVendor(vendor, { row, credentials }, request);
-  const fault = classify(connector.errors, response, "action", clock.now());
-  if (fault) {
-    const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
-    if (fault.class !== "authExpired" && fault.class !== "authRevoked") throw error;
-    throw new HooklineError(
-      "connection_rejected",
-      `${connector.name}: the vendor does not accept the credentials; check them and try again`,
-      { data: error.data },
-    );
-  }
+  const asked: Outcome = authentication?.test ? await ask(vendor, row, credentials, authentication.test, clock) : {};
+  const { response, failure } = asked;
   const captured: Record<string, unknown> = {};
-  if (row.authType !== "oauth2") {
-    for (const [name, read] of authentication.capture) {
+  if (row.authType !== "oauth2" && response) {
+    for (const [name, read] of authentication!.capture) {
       const value = read(response);
       if (value !== undefined) captured[name] = value;
     }
   }
-  const account = authentication.label?.({ response, connection: { ...connectionValues(row), ...captured } });
-  return { account: storableText(account ?? "") || null, captured };
+  const known = { ...row.captured, ...captured };
+  const label = authentication?.label?.({ response, connection: { ...connectionValues(row), ...captured } });
+  return {
+    name: storableText(label ?? "") || null,
+    captured,
+    identity: identityOf(authentication, { response, token, connection: known }),
+    failure,
+  };
 }
 
-/** A connection is called as its account, unless a person gave it another label. */
-export function relabel(row: Pick<ConnectionRow, "label" | "account">, account: string | null): string | null {
-  return row.label === null || row.label === row.account ? (account ?? row.label) : row.label;
+/** Neither without a scope that the test needs. */
+type Outcome = { response?: VendorResponse; failure?: HooklineError };
+
+async function ask(
+  vendor: Vendor,
+  row: ConnectionRow,
+  credentials: Credentials,
+  test: NonNullable<CompiledAuthentication["test"]>,
+  clock: Clock,
+): Promise<Outcome> {
+  const { connector } = vendor;
+  let response: VendorResponse;
+  try {
+    response = await callVendor(vendor, { row, credentials }, test({ connection: connectionValues(row) }));
+  } catch (error) {
+    if (error instanceof HooklineError && !isStoreTrouble(error)) return { failure: error };
+    throw error;
+  }
+  const fault = classify(connector.errors, response, "action", clock.now());
+  if (!fault) return { response };
+  if (fault.class === "scopeMissing") return {};
+  const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
+  if (fault.class !== "authExpired" && fault.class !== "authRevoked") return { failure: error };
+  throw new HooklineError(
+    "connection_rejected",
+    `${connector.name}: the vendor does not accept the credentials; check them and try again`,
+    { data: error.data },
+  );
+}
+
+/**
+ * A connection is called as its account, unless a person gave it another label. Without a name, it keeps the one it had; one
+ * that was `moved` to another account has none then.
+ */
+export function renamed(
+  row: Pick<ConnectionRow, "label" | "accountName">,
+  name: string | null,
+  moved = false,
+): Pick<ConnectionRow, "label" | "accountName"> {
+  const accountName = name ?? (moved ? null : row.accountName);
+  const isOwn = row.label !== null && row.label !== row.accountName;
+  return { accountName, label: isOwn ? row.label : accountName };
 }

@@ -1,13 +1,21 @@
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { isObject } from "../core/json.ts";
 import { isoTime } from "../core/time.ts";
+import type { Credentials } from "./credentials.ts";
+import type { Identity } from "./proofs.ts";
 import { connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 
 /** A connection as it is shown, without the inputs that the manifest marks `writeOnly`. */
-export function viewOf(row: ConnectionRow, method: AuthenticationMethod | undefined): ConnectionView {
+export function viewOf(
+  row: ConnectionRow,
+  method: AuthenticationMethod | undefined,
+  { account }: Identity,
+): ConnectionView {
+  const [id] = Object.values(account);
   const requested = method?.type === "oauth2" ? Object.keys(method.scopes) : [];
   return {
     ...connections.view(row),
+    account: id === undefined ? null : { id, label: row.label },
     inputs: withoutWriteOnly(row.inputs, method?.connectionInput),
     missingScopes: row.scopes.length === 0 ? [] : requested.filter((scope) => !row.scopes.includes(scope)),
   };
@@ -25,19 +33,32 @@ const WARNED_DAYS = 30;
 /** The part of the most connections of one account from which on people are warned. */
 const NEARLY_FULL = 0.9;
 
+/** What is looked at for warnings. */
+interface Threatened {
+  credentials: Credentials | undefined;
+  /** How many connections hold the same grant. */
+  sameGrant: number;
+  /** Milliseconds since the epoch. */
+  now: number;
+}
+
 /**
- * What threatens a connection although it works, by what its manifest declares of refresh tokens.
- * `sameAccount`: active connections of the connector to the same account.
+ * What threatens a connection although it works, by what it holds and by what its manifest declares of refresh tokens.
  */
 export function warningsOf(
   row: ConnectionRow,
   method: AuthenticationMethod | undefined,
-  sameAccount: number,
-  now: number,
+  { credentials, sameGrant, now }: Threatened,
 ): string[] {
   if (method?.type !== "oauth2" || row.status !== "active") return [];
   const { unusedDays, maxPerAccount } = method.refresh ?? {};
   const warnings: string[] = [];
+  if (credentials?.type === "oauth2" && credentials.refreshToken === undefined && row.expiresAt !== null) {
+    warnings.push(
+      `The vendor gave no refresh token: the connection ends at ${isoTime(row.expiresAt)}. Reconnect it and agree to all that ` +
+        "is asked, or remove the product from the account's permissions first.",
+    );
+  }
   if (unusedDays !== undefined && row.expiresAt !== null) {
     const endsAt = row.expiresAt + unusedDays * DAY_MS;
     if (now >= endsAt - Math.min(WARNED_DAYS, unusedDays / 2) * DAY_MS) {
@@ -47,9 +68,9 @@ export function warningsOf(
       );
     }
   }
-  if (maxPerAccount !== undefined && sameAccount >= Math.ceil(maxPerAccount * NEARLY_FULL)) {
+  if (maxPerAccount !== undefined && sameGrant >= Math.ceil(maxPerAccount * NEARLY_FULL)) {
     warnings.push(
-      `${sameAccount} connections lead to this account; above ${maxPerAccount} the vendor ends the oldest refresh token. ` +
+      `${sameGrant} connections lead to this account; above ${maxPerAccount} the vendor ends the oldest refresh token. ` +
         "Remove connections that are not needed.",
     );
   }

@@ -30,6 +30,14 @@ export const ERROR_CODES = {
     meaning: "The Idempotency-Key was used before with another request, or that request is still running.",
   },
   too_large: { status: 413, meaning: "The body or answer is larger than allowed." },
+  account_mismatch: {
+    status: 422,
+    meaning: "The vendor's account is another one than the connection's, which was left as it was.",
+  },
+  account_unproved: {
+    status: 422,
+    meaning: "Nothing proves that the vendor's account is the connection's, which was left as it was.",
+  },
   connection_rejected: { status: 422, meaning: "The vendor did not accept the credentials." },
   vendor_error: { status: 424, meaning: "The vendor answered with an error; its status and message are in `vendor`." },
   reauth_required: { status: 424, meaning: "The connection's grant is gone; a person has to reconnect it." },

@@ -93,6 +93,11 @@ export interface Engine {
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void;
   /** Upkeep at the times of a cron expression in UTC, once over all processes and never overlapping; before `start`. */
   cron(name: string, expression: string, task: () => Promise<void>): void;
+  /**
+   * Upkeep that runs when its job, {@link upkeepJob}, is due, and again at the time it gives, until it gives none; once over
+   * all processes, before `start`.
+   */
+  onDemand(name: string, task: () => Promise<number | undefined>): void;
   start(): Promise<void>;
   /** Takes nothing new, waits for what runs up to `graceMs`, then gives the rest back without counting an attempt. */
   stop(graceMs?: number): Promise<void>;

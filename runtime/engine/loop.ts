@@ -81,11 +81,7 @@ export class JobEngine implements Engine {
     this.#alarms = new Alarms(timers);
     this.#random = random;
     this.#upkeep = new Upkeep(log);
-    this.work(
-      "upkeep",
-      UPKEEP,
-      this.#upkeep.handler(() => clock.now()),
-    );
+    this.work("upkeep", UPKEEP, this.#upkeep.handler());
     this.#time = new TableClock(clock, () => this.#wake());
     this.#outcomes = new Outcomes(table, this.#time, (claim, error) => this.#retry(claim, error));
   }
@@ -115,7 +111,12 @@ export class JobEngine implements Engine {
 
   cron(name: string, expression: string, task: () => Promise<void>): void {
     this.#assertNew("cron");
-    this.#upkeep.add(name, expression, task);
+    this.#upkeep.add(name, expression, task, () => this.#clock.now());
+  }
+
+  onDemand(name: string, task: () => Promise<number | undefined>): void {
+    this.#assertNew("onDemand");
+    this.#upkeep.onDemand(name, task, () => this.#clock.now());
   }
 
   async start(): Promise<void> {

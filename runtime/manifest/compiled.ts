@@ -172,4 +172,10 @@ export interface CompiledAuthentication {
   readonly capture: ReadonlyMap<string, (response: ResponseParts) => unknown>;
   /** Scope: `response`, `connection`. */
   readonly label: ((scope: Scope) => string) | undefined;
+  /** What proves the account, best first. Scope: `response`, `token`, `connection`. */
+  readonly account: ReadonlyMap<string, Getter>;
+  /** What proves the grant, best first. Scope: that of `account`. */
+  readonly grant: ReadonlyMap<string, Getter>;
+  /** Parameters of the authorization URL when a connection is reconnected. Scope: `connection`. */
+  readonly reconnectParams: ReadonlyMap<string, Getter>;
 }

@@ -7,6 +7,7 @@ import type {
   ErrorClass,
   ErrorMatcher,
   Manifest,
+  Proofs,
   RecordFailure,
   Requires,
   Resource,
@@ -243,12 +244,22 @@ export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledEr
 
 /** @throws HooklineError `invalid_expression` */
 export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
-  const { capture, test, label } = method;
+  const { capture, test, label, account } = method;
+  const { grant, reconnectParams } = method.type === "oauth2" ? method : {};
   return {
     capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
     test: test && compileRequest(test, ROOTS.connection, at.at("test")),
     label: label === undefined ? undefined : compileLabel(label, at.at("label")),
+    account: compileProofs(account, at.at("account")),
+    grant: compileProofs(grant, at.at("grant")),
+    reconnectParams: mapValues(reconnectParams, (name, value) =>
+      at.at("reconnectParams", name).template(value, { roots: ROOTS.connection }),
+    ),
   };
+}
+
+function compileProofs(proofs: Proofs | undefined, at: Site): ReadonlyMap<string, Getter> {
+  return mapValues(proofs, (name, value) => at.at(name).template(value, { roots: ROOTS.proof }));
 }
 
 /** A single expression or text with expressions inside; either way a label is text. */

@@ -9,6 +9,7 @@ export type Getter = (scope: Scope) => unknown;
 
 const FORM = /^\$([a-zA-Z]+)((?:\.[A-Za-z0-9_-]+)*)(?:#(\/.*)?)?$/s;
 const ANSWER_PARTS = ["body", "header", "status"];
+const TOKEN_PARTS = new Set(["body", "claims"]);
 
 /** Whether text as a whole is meant as a runtime expression. */
 export function isRuntimeExpression(text: string): boolean {
@@ -34,6 +35,11 @@ export function compileExpression(text: string, roots: readonly string[]): Gette
 
 /** The path of an answer's part: `header.<name>` reads the lower-case name in `headers`. */
 function answerPath(text: string, root: string, names: string[]): string[] {
+  if (root === "token" && !TOKEN_PARTS.has(names[0] ?? ""))
+    throw invalid(
+      text,
+      "a token answer has a body and the claims of its id token; write $token.claims#/… or $token.body#/…",
+    );
   const at = root === "response" ? 0 : root === "steps" ? 1 : -1;
   if (at < 0) return names;
   const part = names[at];

@@ -8,6 +8,8 @@ export const ROOTS = {
   /** Conditions on an answer. */
   answer: ["status", "headers", "body"],
   label: ["response", "connection"],
+  /** Proofs of an account or a grant. */
+  proof: ["response", "token", "connection"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */
   itemRequest: [...caller, "cursor", "item"],

@@ -1,9 +1,10 @@
 import type { Sql } from "../store/database.ts";
 import { failure, type Failure } from "./failure.ts";
+import { saveGrants, type GrantProof } from "./grants.ts";
 import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
-import { listOf, object, text as textSchema } from "./schema.ts";
+import { listOf, nullable as nullableSchema, object, text as textSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "active", "reauth_required"] as const;
@@ -15,6 +16,8 @@ export interface StatusChange {
   connector: string;
   user: string;
   status: "active" | "reauth_required" | "removed";
+  /** It leads to another account than before: nothing that is known of the first holds for it. */
+  moved?: true;
 }
 
 /** Why a connection does not work. */
@@ -29,11 +32,20 @@ export const connections = new Table("connections", {
   id: text("Id.", { example: "con_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
   connector: fixed(name("Name of the connector.", { example: "google-contacts" })),
   user: fixed(name("The user it belongs to.", { column: "user_id", example: "u_1" })),
-  status: oneOf(STATUSES, "pending: not authorized yet; reauth_required: a person has to reconnect."),
-  label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
-  account: hidden(
-    nullable(text("The account, as the vendor calls it, whatever people do; null when it is not known.")),
+  status: oneOf(
+    STATUSES,
+    "pending: not authorized yet, or its tokens wait for a first answer of the vendor (`error` says so); reauth_required: a person has to reconnect.",
   ),
+  label: nullable(text("Name of the account, as the vendor or a person calls it.", { example: "ada@example.com" })),
+  accountName: hidden(
+    nullable(
+      text("What the vendor calls the account, whatever people call it: no proof of which it is.", {
+        column: "account",
+      }),
+    ),
+  ),
+  moves: hidden(nullable(count("How often it was moved to another account; null for never."))),
+  proofs: nullable(bytes("Sealed proofs of the account and of the grant; null when none was looked for yet.")),
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
   scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
@@ -44,6 +56,10 @@ export const connections = new Table("connections", {
   refreshOwner: hidden(nullable(text("Who renews the token now."))),
   refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
   error: nullable(failure<ConnectionError>("Why the connection does not work.")),
+  testAt: hidden(
+    nullable(time("When the test of a pending connection is repeated; null unless it has tokens to test.")),
+  ),
+  testUntil: hidden(nullable(time("When that is given up."))),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
 });
@@ -52,6 +68,8 @@ export type ConnectionRow = RecordOf<typeof connections.fields>;
 
 /** A connection as it is shown: never a secret. */
 export interface ConnectionView extends ViewOf<typeof connections.fields> {
+  /** The account by its id at the vendor, which no renaming changes; null while it is not proved. */
+  account: { id: string; label: string | null } | null;
   missingScopes: string[];
 }
 
@@ -93,7 +111,19 @@ export const connectionChanges = input(
 );
 export type ConnectionEdit = InputOf<typeof connectionChanges>;
 
-export const reconnection = input("reconnection", "How the person authorizes anew.", {}, { returnTo, confirm });
+export const reconnection = input(
+  "reconnection",
+  "How the person authorizes anew, and which account may come.",
+  {},
+  {
+    returnTo,
+    confirm,
+    account: oneOf(
+      ["move"],
+      "Lets another account take the place of the first: streams begin with a silent poll, a `stream.gap` tells each subscription, and syncs are paused.",
+    ),
+  },
+);
 export type Reconnection = InputOf<typeof reconnection>;
 
 export const confirmation = input(
@@ -110,14 +140,24 @@ export const connectionQuery = listQuery("connections", {
   status: { ...status, schema: { ...status.schema, description: "Only in this state." } },
 });
 
+const account = nullableSchema(
+  object("The account, where it is proved.", {
+    id: textSchema("Its id at the vendor, which stays when it is renamed."),
+    label: nullableSchema(textSchema("What it is called.")),
+  }),
+);
 const missing = listOf(textSchema("Scope."), "Scopes the manifest asks for that were not granted.");
 
 const AUTHORIZE_URL =
   "OAuth: the page to send the person to. Their browser begins there, and only it can finish. Valid for ten minutes, until an account was connected.";
 
 export const connectionSchemas = {
-  Connection: connections.schema("One account of one user at one vendor. Never a secret.", { missingScopes: missing }),
+  Connection: connections.schema("One account of one user at one vendor. Never a secret.", {
+    account,
+    missingScopes: missing,
+  }),
   ConnectionDetails: connections.schema("A connection and the warnings about it.", {
+    account,
     missingScopes: missing,
     warnings: listOf(textSchema("One warning, for people."), "What threatens the connection although it works."),
   }),
@@ -125,11 +165,18 @@ export const connectionSchemas = {
     "A new connection.",
     {
       ...connections.shown,
+      account,
       missingScopes: missing,
       authorizeUrl: textSchema(AUTHORIZE_URL),
     },
     ["authorizeUrl"],
   ),
+  Removal: object("The connection is gone, and its grant is not.", {
+    revoked: {
+      type: "boolean",
+      description: "False: another connection lives on the grant, or the vendor could not be made to end it.",
+    },
+  }),
   Reconnection: object("The new authorization.", { authorizeUrl: textSchema(AUTHORIZE_URL) }),
 };
 
@@ -143,21 +190,33 @@ export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<Conn
   return connections.byIds(sql, ids);
 }
 
-/** How many active connections of a connector lead to an account. A label is no account: people choose it. */
-export async function countAccountConnections(sql: Sql, connector: string, account: string): Promise<number> {
-  const row = await sql.get<{ n: number }>(
-    "select count(*) as n from connections where connector = ? and account = ? and status = 'active'",
-    [connector, account],
-  );
-  return row!.n;
+/** The connections of a user that hold OAuth tokens which are not known to be dead. */
+export function authorizedConnections(sql: Sql, user: string): Promise<ConnectionRow[]> {
+  const authorized = "user_id = ? and auth_type = 'oauth2' and status <> 'reauth_required' and credentials is not null";
+  return connections.all(sql, `where ${authorized} order by id`, [user]);
 }
 
-export type ConnectionChanges = Partial<
+export interface ConnectionChanges extends Partial<
   Pick<
     ConnectionRow,
-    "status" | "label" | "account" | "inputs" | "captured" | "scopes" | "credentials" | "expiresAt" | "error"
+    | "status"
+    | "label"
+    | "accountName"
+    | "inputs"
+    | "captured"
+    | "scopes"
+    | "credentials"
+    | "expiresAt"
+    | "error"
+    | "proofs"
+    | "moves"
+    | "testAt"
+    | "testUntil"
   >
->;
+> {
+  /** In place of all that proved its grant before; inside a transaction. */
+  grants?: readonly GrantProof[];
+}
 
 /**
  * Changes a connection if its version is still the one given, ends any lease on its token, and raises the version.
@@ -167,12 +226,15 @@ export async function changeConnection(
   sql: Sql,
   id: string,
   { version, owner }: { version: number; owner?: string },
-  changes: ConnectionChanges,
+  { grants, ...changes }: ConnectionChanges,
   now: number,
 ): Promise<boolean> {
   const next = { ...changes, version: version + 1, refreshOwner: null, refreshUntil: null, updatedAt: now };
   const [held, holder] = owner === undefined ? ["", []] : [" and refresh_owner = ?", [owner]];
-  return (await connections.change(sql, next, `id = ? and version = ?${held}`, [id, version, ...holder])) === 1;
+  const isChanged =
+    (await connections.change(sql, next, `id = ? and version = ?${held}`, [id, version, ...holder])) === 1;
+  if (isChanged && grants) await saveGrants(sql, id, grants);
+  return isChanged;
 }
 
 /** Takes the lease on a connection's token unless somebody holds it or the version moved on. Returns whether it was taken. */
@@ -199,18 +261,9 @@ export async function passRefresh(
   await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner]);
 }
 
-/** Deletes a connection and its authorizations under way. */
+/** Deletes a connection, the proofs of its grant and its authorizations under way. */
 export async function deleteConnection(sql: Sql, id: string): Promise<void> {
+  await saveGrants(sql, id, []);
   await sql.run("delete from oauth_states where connection = ?", [id]);
   await connections.delete(sql, id);
-}
-
-/** Connections with sealed credentials, in the order of ids, to rewrap them with a newer key. */
-export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
-  return connections.page(sql, {}, { ...page, where: [["credentials is not null"]] });
-}
-
-/** Puts rewrapped credentials in place unless they changed meanwhile. */
-export async function replaceSealed(sql: Sql, id: string, old: Uint8Array, rewrapped: Uint8Array): Promise<void> {
-  await connections.change(sql, { credentials: rewrapped }, "id = ? and credentials = ?", [id, old]);
 }

@@ -218,14 +218,18 @@ export class Resource<Services> {
     return { ...this.#byId("patch", `update${this.#one}`, verb, change), body };
   }
 
-  remove({ summary, problems }: Verb, remove: (call: Call<Services>, id: string) => Promise<unknown>): Route {
+  /** `answers`: with 200, what there is to be said of the removal; `remove` gives it, or undefined for 204. */
+  remove(
+    { summary, problems, answers }: Verb,
+    remove: (call: Call<Services>, id: string) => Promise<object | undefined | void>,
+  ): Route {
     const gone = async (call: Call<Services>, id: string): Promise<Reply> => {
-      await remove(call, id);
-      return noContent;
+      const said = await remove(call, id);
+      return said === undefined ? noContent : ok(said);
     };
     return {
       ...this.#byId("delete", `delete${this.#one}`, { summary, problems }, gone),
-      responses: { 204: { description: `The ${this.#noun.name} is gone.` } },
+      responses: { ...(answers && { 200: answers }), 204: { description: `The ${this.#noun.name} is gone.` } },
       handler: async (call: Call<Services>) => gone(call, call.params["id"]!),
     } as Route;
   }

@@ -146,6 +146,12 @@ export async function ensureStream(tx: Tx, key: NewStream): Promise<StreamRecord
   return (await streams.one(tx, "where connection = ? and stream = ? and input_hash = ?", identity))!;
 }
 
+/** The same stream with nothing known of it yet, under another number; the old one can only be deleted. */
+export async function beginAgain(tx: Tx, old: StreamRecord): Promise<StreamRecord> {
+  await tx.run("update streams set input_hash = ? where id = ?", [`${old.inputHash} ${old.id}`, old.id]);
+  return ensureStream(tx, old);
+}
+
 /** Those of the streams that exist. */
 export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<StreamRecord[]> {
   return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);

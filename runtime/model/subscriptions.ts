@@ -48,7 +48,7 @@ export const subscriptions = new Table("subscriptions", {
     ],
   }),
   backfill: hidden(oneOf(["pending", "done"], "Whether its first complete read has ended.")),
-  moves: hidden(count("How often a new input has led it to another stream.")),
+  moves: hidden(count("How often a new input, or another account, has led it to another stream.")),
   endpoint: nullable(
     text("The endpoint that gets the events; every endpoint that takes them when left out.", {
       example: "ep_019a1f2e4c7b7d1a8b1c2d3e4f506172",
@@ -153,6 +153,13 @@ export async function finishBackfill(tx: Tx, ids: readonly string[]): Promise<vo
 /** Notes whether the failures of a stream are reported to its subscriptions. */
 export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Promise<void> {
   await subscriptions.change(tx, { degraded }, "stream = ?", [stream]);
+}
+
+/** Has the subscriptions of one stream read another one; gives them as they were. */
+export async function readFrom(tx: Tx, stream: number, next: number): Promise<SubscriptionRecord[]> {
+  const readers = await subscriptions.all(tx, "where stream = ? order by id", [stream]);
+  await tx.run("update subscriptions set stream = ?, degraded = 0, moves = moves + 1 where stream = ?", [next, stream]);
+  return readers;
 }
 
 /** Deletes all subscriptions of a stream. */

@@ -1,7 +1,9 @@
 import type { Context } from "../engine/context.ts";
 import type { StatusChange } from "../model/connections.ts";
-import { deleteStream, expectReads, streamsOfConnection } from "../model/streams.ts";
-import { activeSubscriptions, deleteSubscriptionsOf } from "../model/subscriptions.ts";
+import { gapEvent } from "../model/operational.ts";
+import { beginAgain, continueSequence, deleteStream, expectReads, streamsOfConnection } from "../model/streams.ts";
+import type { StreamRecord } from "../model/streams.ts";
+import { activeSubscriptions, deleteSubscriptionsOf, readFrom } from "../model/subscriptions.ts";
 import type { Tx } from "../store/database.ts";
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
@@ -11,11 +13,32 @@ export type FollowConnection = (tx: Tx, change: StatusChange) => Promise<void>;
 
 /**
  * What becomes of streams with their connection: all are read once it works again, and a connection that is removed takes its
- * subscriptions and all that is known along. While it does not work, a poll that comes due plans no other.
+ * subscriptions and all that is known along. One that has moved to another account has all its streams begin again with a
+ * silent poll, and a gap is reported to each subscription. While it does not work, a poll that comes due plans no other.
  */
-export function createConnectionFollower({ engine, clock }: Pick<Context, "engine" | "clock">): FollowConnection {
-  return async (tx, { id, status }) => {
+export function createConnectionFollower({
+  engine,
+  clock,
+  emit,
+}: Pick<Context, "engine" | "clock" | "emit">): FollowConnection {
+  /** Under a new number, so that a poll of the first account that still runs writes nothing into it. */
+  const restart = async (tx: Tx, connector: string, old: StreamRecord): Promise<void> => {
+    const stream = await beginAgain(tx, old);
+    const readers = await readFrom(tx, old.id, stream.id);
+    for (const { id } of readers) await continueSequence(tx, stream.id, id);
+    await deleteStream(tx, old.id);
+    const now = clock.now();
+    const gap = { from: old.lastSuccessAt, to: now, reason: "account_moved" } as const;
+    const told = readers.filter(({ backfill }) => backfill === "done");
+    await emit(
+      tx,
+      told.map((subscription) => gapEvent(connector, old.stream, subscription, gap, now)),
+    );
+  };
+
+  return async (tx, { id, connector, status, moved }) => {
     if (status === "reauth_required") return;
+    if (moved) for (const stream of await streamsOfConnection(tx, id)) await restart(tx, connector, stream);
     const streams = (await streamsOfConnection(tx, id)).map((stream) => stream.id);
     if (status === "removed") {
       for (const stream of streams) {

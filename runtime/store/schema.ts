@@ -261,6 +261,22 @@ export const migrations: readonly Migration[] = [
     `create index oauth_states_by_connection on oauth_states (connection)`,
     `create index oauth_states_by_end on oauth_states (expires_at)`,
   ],
+  (d) => [
+    `alter table connections add column proofs ${d.blob}`,
+    `alter table connections add column moves ${d.bigint}`,
+    `alter table connections add column test_at ${d.bigint}`,
+    `alter table connections add column test_until ${d.bigint}`,
+    `create index connections_by_test on connections (test_at) where test_at is not null`,
+    `drop index connections_by_account`,
+    `create table connection_grants (
+       connection text not null,
+       name text not null,
+       hash text not null,
+       place ${d.bigint} not null,
+       primary key (connection, name)
+     )`,
+    `create index connection_grants_by_hash on connection_grants (hash)`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

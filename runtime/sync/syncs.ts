@@ -15,6 +15,7 @@ import { linkQuery, listLinks, type LinkView } from "./model/links.ts";
 import {
   changeSync,
   deleteSync,
+  forgetLinks,
   newSync,
   subscriptionsOfSync,
   syncChanges,
@@ -224,15 +225,30 @@ export function createSyncs(core: SyncCore): Syncs {
 type Timing = Pick<SyncCore, "engine" | "clock">;
 
 /** Pauses the syncs of a connection that no longer works, and resumes them when it works again. */
-export async function followConnection(tx: Tx, core: Timing, { id, status }: StatusChange): Promise<void> {
+export async function followConnection(tx: Tx, core: Timing, { id, status, moved }: StatusChange): Promise<void> {
   const now = core.clock.now();
   for (const sync of await syncsOfConnection(tx, id)) {
+    if (moved) {
+      await beginWithAccount(tx, sync, id, now);
+      continue;
+    }
     const isPausedByHand = sync.status === "paused" && !sync.problem;
     if (isPausedByHand && status !== "removed") continue;
     const problem = await problemOf(tx, sync, now);
     if (problem) await changeSync(tx, sync.id, { status: "paused", problem }, now);
-    else if (sync.problem) await activate(tx, core, sync);
+    else if (sync.problem && sync.problem.code !== MOVED) await activate(tx, core, sync);
   }
+}
+
+/** Of a connection that leads to another account now: only a person knows whether the two are to be kept alike. */
+const MOVED = "account_moved";
+
+/** What was linked is the first account's: it is forgotten, and both sides are compared anew once a person resumes the sync. */
+async function beginWithAccount(tx: Tx, sync: SyncRecord, connection: string, at: number): Promise<void> {
+  await forgetLinks(tx, sync.id);
+  const message = `connection ${connection} was moved to another account; resume the sync to compare both sides and keep them alike`;
+  const problem = { code: MOVED, message, connection, at };
+  await changeSync(tx, sync.id, { phase: "matching", status: "paused", problem }, at);
 }
 
 async function activate(tx: Tx, { engine, clock }: Timing, sync: SyncRecord): Promise<void> {

@@ -24,6 +24,7 @@ export class StepEngine implements Engine {
   }
 
   cron(): void {}
+  onDemand(): void {}
   async start(): Promise<void> {}
   async stop(): Promise<void> {}
   healthy(): boolean {

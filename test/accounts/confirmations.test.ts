@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { findConnection } from "../../runtime/model/connections.ts";
 import { oauthStates, purgeStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
@@ -7,10 +8,10 @@ const TEN_MINUTES = 10 * 60_000;
 
 /** A vendor that gives another token each time, to the account whose turn it is. */
 async function started() {
-  const vendor = { email: "ada@x.example", tokens: 0 };
+  const vendor = { email: "ada@x.example", tokens: 0, isDown: false };
   const server = await vendorServer(({ url }) => {
     if (url === "/revoke") return { json: {} };
-    if (url !== "/token") return { json: { email: vendor.email } };
+    if (url !== "/token") return vendor.isDown ? { status: 503, json: {} } : { json: { email: vendor.email } };
     const token = `token-number-${++vendor.tokens}`;
     return { json: { access_token: token, refresh_token: `refresh-${token}`, token_type: "Bearer" } };
   });
@@ -55,6 +56,19 @@ describe("tokens that wait to be confirmed", () => {
     expect([await h.accounts.purgeAuthorizations(), h.revoked()]).toEqual([1, ["refresh-token-number-1"]]);
     expect(await h.rows()).toEqual([]);
     expect(await h.accounts.purgeAuthorizations()).toBe(0);
+  });
+
+  it("are not cut off when another connection of the same account is removed, and end the grant as the last", async () => {
+    const h = await started();
+    const credentials = { accessToken: "token-of-another", refreshToken: "refresh-of-another" };
+    const other = await h.accounts.create({ connector: "acme", user: "u_2", credentials });
+    await h.finish();
+    expect(await h.accounts.remove(other.id)).toEqual({ revoked: false });
+    h.clock.advance(TEN_MINUTES + 1);
+    await h.accounts.purgeAuthorizations();
+    expect(h.revoked()).toEqual(["refresh-token-number-1"]);
+    const last = await h.accounts.create({ connector: "acme", user: "u_2", credentials });
+    expect(await h.accounts.remove(last.id)).toEqual({ revoked: true });
   });
 
   it("are not revoked while others of the same account still wait", async () => {
@@ -102,17 +116,59 @@ describe("tokens that wait to be confirmed", () => {
     expect(h.revoked()).toEqual(["refresh-token-number-1"]);
   });
 
-  it("whose account is not known are said to be of none, and leave the one that is known", async () => {
+  it("whose account is not known are said to be of none, and do not take the place of one that is known", async () => {
     const h = await started();
-    await h.accounts.confirm(h.id, { code: await h.finish() });
     h.vendor.email = undefined as never;
     const { authorizeUrl } = await h.accounts.reconnect(h.id, { confirm: true }, {}, SESSION);
     const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" };
     const first = await h.accounts.finishOAuth(callback, SESSION);
     const again = await h.accounts.finishOAuth(callback, SESSION);
     expect([first.account, again.account]).toEqual([null, null]);
-    await h.accounts.confirm(h.id, { code: first.confirmation! });
+    h.vendor.email = "ada@x.example";
+    const { authorizeUrl: other } = await h.accounts.reconnect(h.id, {}, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(other).searchParams.get("state")!, code: "e" }, SESSION);
+    await expect(h.accounts.confirm(h.id, { code: first.confirmation! })).rejects.toMatchObject({ code: "conflict" });
     expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
+  });
+
+  it("of a connection that is to be moved take the place of the first account once they are confirmed, not before", async () => {
+    const h = await started();
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    h.vendor.email = "eve@x.example";
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, { confirm: true, account: "move" }, {}, SESSION);
+    const callback = { state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" };
+    const { confirmation } = await h.accounts.finishOAuth(callback, SESSION);
+    expect(await h.accounts.get(h.id)).toMatchObject({ account: { id: "ada@x.example" } });
+    await h.accounts.confirm(h.id, { code: confirmation! });
+    expect(await h.accounts.get(h.id)).toMatchObject({ account: { id: "eve@x.example", label: "eve@x.example" } });
+    expect(h.statuses.at(-1)).toMatchObject({ status: "active", moved: true });
+  });
+
+  it("that the vendor has not accepted yet wait for it once they are confirmed", async () => {
+    const h = await started();
+    h.vendor.isDown = true;
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    expect(await h.accounts.get(h.id)).toMatchObject({
+      status: "pending",
+      error: { message: expect.stringContaining("it is repeated until") },
+    });
+    h.vendor.isDown = false;
+    h.clock.advance(60_000);
+    await h.accounts.testWaiting();
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active", label: "ada@x.example" });
+  });
+
+  it("that the vendor has not accepted yet do not take the place of some that it has", async () => {
+    const h = await started();
+    h.vendor.isDown = true;
+    const code = await h.finish();
+    h.vendor.isDown = false;
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, {}, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" }, SESSION);
+    const before = await findConnection(h.db, h.id);
+    await expect(h.accounts.confirm(h.id, { code })).rejects.toMatchObject({ code: "conflict" });
+    expect(await findConnection(h.db, h.id)).toEqual(before);
+    expect(h.revoked()).toEqual([]);
   });
 
   it("keep the label that a person gave meanwhile", async () => {

@@ -264,13 +264,19 @@ describe("connections", () => {
     expect(JSON.stringify(shown)).not.toContain(TOKEN);
   });
 
-  const copies = (h: Awaited<ReturnType<typeof acmeWith>>, id: string, from: number, to: number) =>
-    h.db.run(
-      `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})
-       insert into connections select 'con_x' || i, connector, user_id, status, label, inputs, captured, scopes, auth_type,
-         credentials, expires_at, version, null, null, null, created_at, updated_at, account from connections, n where id = ?`,
+  const copies = async (h: Awaited<ReturnType<typeof acmeWith>>, id: string, from: number, to: number) => {
+    const numbers = `with recursive n(i) as (select ${from} union all select i + 1 from n where i < ${to - 1})`;
+    const columns =
+      "connector, user_id, status, inputs, captured, scopes, auth_type, credentials, version, created_at, updated_at";
+    await h.db.run(
+      `${numbers} insert into connections (id, ${columns}) select 'con_x' || i, ${columns} from connections, n where id = ?`,
       [id],
     );
+    await h.db.run(
+      `${numbers} insert into connection_grants select 'con_x' || i, name, hash, place from connection_grants, n where connection = ?`,
+      [id],
+    );
+  };
   const withRefresh = (refresh: object) => acmeWith({ ...acmeOAuth, refresh });
   const grant = (expiresAt: number) => ({ accessToken: TOKEN, refreshToken: "refresh-token-x", expiresAt });
 
@@ -333,9 +339,9 @@ describe("connections", () => {
     const credentials = { accessToken: TOKEN, refreshToken: "refresh-token-x" };
     const one = await accounts.create({ connector: "acme", user: "a", credentials });
     const two = await accounts.create({ connector: "acme", user: "a", credentials });
-    await accounts.remove(one.id);
+    expect(await accounts.remove(one.id)).toEqual({ revoked: false });
     expect(vendor.calls("/revoke")).toHaveLength(0);
-    await accounts.remove(two.id);
+    expect(await accounts.remove(two.id)).toEqual({ revoked: true });
     expect(vendor.calls("/revoke")).toHaveLength(1);
   });
 
@@ -343,7 +349,7 @@ describe("connections", () => {
     const vendor = await vendorServer((request) => (request.url === "/revoke" ? "reset" : { json: { email: "a" } }));
     const { accounts, logged } = await harness([acme({ authentication: acmeOAuth })], { url: vendor.url });
     const { id } = await accounts.create({ connector: "acme", user: "a", credentials: { accessToken: TOKEN } });
-    await accounts.remove(id);
+    expect(await accounts.remove(id)).toEqual({ revoked: false });
     await expect(accounts.get(id)).rejects.toMatchObject({ code: "not_found" });
     expect(logged.join()).toContain("could not be revoked");
   });

@@ -114,6 +114,8 @@ export const acmeOAuth = {
   capture: { locationId: "$response.body#/locationId" },
   test: { method: "GET" as const, path: "/me" },
   label: "$response.body#/email",
+  account: { email: "$response.body#/email" },
+  grant: { email: "$response.body#/email" },
 };
 
 export interface Harness {

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Desk } from "./desk.ts";
 import type { GoogleAccount } from "./google-accounts.ts";
 
@@ -12,20 +12,6 @@ interface AuthCase {
 }
 
 const cases = JSON.parse(readFileSync(join(import.meta.dirname, "polling/auth.cases.json"), "utf8")) as AuthCase[];
-
-const LABEL = "an account is known by what it is called";
-const SWAPPED = "a test request that names no account counts as the same account";
-
-/** Cases that are not mended yet, and why each fails. */
-const STILL_FAILING: Record<string, string> = {
-  "account-swap-test-503": SWAPPED,
-  "account-swap-no-address": SWAPPED,
-  "account-swap-tasks-my-tasks": LABEL,
-  "same-account-renamed-cannot-reconnect": LABEL,
-  "remove-one-connector-kills-the-other": "connections of one grant are looked for within one connector",
-  "tasks-grant-never-given-back": LABEL,
-  "reconnect-without-refresh-token": "a token answer without a refresh token replaces the one that is there",
-};
 
 const ACCOUNTS = {
   ada: { name: "ada", label: "ada@x", contacts: ["a"] },
@@ -121,13 +107,8 @@ const SCENARIOS: Record<string, [wanted: unknown, play: (given: AuthCase) => Pro
 };
 
 describe.each(cases)("$name", (given) => {
-  const [wanted, play] = SCENARIOS[given.name]!;
-  let got: unknown;
-  beforeAll(async () => {
-    got = await play(given);
-  });
-
-  it("comes out as it should", { fails: given.name in STILL_FAILING }, () => {
-    expect(got).toEqual(wanted);
+  it("comes out as it should", async () => {
+    const [wanted, play] = SCENARIOS[given.name]!;
+    expect(await play(given)).toEqual(wanted);
   });
 });

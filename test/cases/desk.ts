@@ -51,10 +51,27 @@ export class Desk implements AsyncDisposable {
     try {
       await this.#signIn(authorizeUrl, account, refreshToken);
     } catch (error) {
-      if ((error as { code?: string }).code !== "connection_rejected") throw error;
+      if (!/^account_(mismatch|unproved)$/.test((error as { code?: string }).code ?? "")) throw error;
       return false;
     }
     return (await this.runtime.accounts.get(id)).status === "active";
+  }
+
+  /** The state after a reconnect, or the code of its refusal. */
+  async attempt(id: string, account: string, options: { account?: "move" } = {}): Promise<string> {
+    const { authorizeUrl } = await this.runtime.accounts.reconnect(id, options, {}, SESSION);
+    try {
+      await this.#signIn(authorizeUrl, account, true);
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+    return this.status(id);
+  }
+
+  /** Runs what is due after a time. */
+  async pass(milliseconds: number): Promise<void> {
+    this.clock.advance(milliseconds);
+    await settle(this.runtime, this.clock);
   }
 
   async #signIn(authorizeUrl: string, account: string, refreshToken: boolean): Promise<void> {

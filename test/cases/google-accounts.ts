@@ -30,7 +30,7 @@ export function answersOf({ name, label, peopleMe, contacts = [], defaultList }:
     resourceName: `people/${name}`,
     emailAddresses: [{ value: label }],
   };
-  const nextSyncToken = `sync-${name}`;
+  const nextSyncToken = `sync-${name}-${contacts.join("-")}`;
   const expired = [{ reason: "EXPIRED_SYNC_TOKEN" }];
   const answers = [
     me.status === undefined ? ok("/people/me$", me) : error("/people/me$", me.status, "UNAVAILABLE"),
@@ -49,9 +49,16 @@ export function answersOf({ name, label, peopleMe, contacts = [], defaultList }:
   return answers.map((answer) => ({ ...answer, token: `access-${name}` }));
 }
 
-/** What Google answers to the code of the account. */
+/** What Google answers to the code of the account, asked with the scope `openid`. */
 export function grantOf(name: string, { refreshToken }: { refreshToken: boolean }): Answer {
-  const tokens = { access_token: `access-${name}`, token_type: "Bearer", expires_in: 3600 };
+  const claims = { iss: "https://accounts.google.com", aud: "client-of-a-case", sub: `sub-${name}` };
+  const idToken = [{ alg: "RS256" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  const tokens = {
+    access_token: `access-${name}`,
+    token_type: "Bearer",
+    expires_in: 3600,
+    id_token: `${idToken.join(".")}.signature`,
+  };
   return ok("^/token$", { ...tokens, ...(refreshToken && { refresh_token: `refresh-${name}` }) });
 }
 

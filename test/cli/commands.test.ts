@@ -34,6 +34,27 @@ describe("hookline", () => {
   });
 });
 
+/** A manifest without faults: OAuth beside a token. */
+const MINIMAL = {
+  manifestVersion: 1,
+  name: "acme",
+  version: "1.0.0",
+  title: "Acme",
+  server: { url: "https://api.acme.example" },
+  allowedHosts: ["*.acme.example"],
+  authentication: {
+    oneOf: [
+      { type: "bearer" },
+      {
+        type: "oauth2",
+        authorizationUrl: "https://login.acme.example/authorize",
+        tokenUrl: "https://login.acme.example/token",
+        scopes: { read: "Read" },
+      },
+    ],
+  },
+};
+
 describe("hookline validate", () => {
   it("ends with 0 for a manifest without faults", async () => {
     expect(await run("validate", "google-contacts")).toEqual({
@@ -41,6 +62,14 @@ describe("hookline validate", () => {
       stdout: "google-contacts: no faults\n",
       stderr: "",
     });
+  });
+
+  it("advises a manifest with OAuth that does not say what proves an account, and ends with 0", async () => {
+    const file = join(await temporaryFolder(), "manifest.json");
+    await writeFile(file, JSON.stringify(MINIMAL));
+    const { code, stdout, stderr } = await run("validate", file);
+    expect([code, stdout]).toEqual([0, `${file}: no faults\n`]);
+    expect(stderr).toMatch(/^advice: .*manifest\.json#\/authentication\/oneOf\/1: has no account: .*claims#\/sub"}\n$/);
   });
 
   it("prints all faults, each with file and pointer, and ends with 1", async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ManualClock, SteadyClock, type Clock } from "../../runtime/core/clock.ts";
 import type { JobFacts, Engine, Handler, Job, NewJob, Outcome } from "../../runtime/engine/engine.ts";
+import { upkeepJob } from "../../runtime/engine/upkeep.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { until } from "../fixtures/wait.ts";
 
@@ -736,6 +737,36 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       await engine.stop();
       await world.pass(2_000);
       expect(runs).toBe(4);
+    });
+
+    it("does upkeep on demand at the time that was asked for, and on while the task gives a next one", async () => {
+      const times: number[] = [];
+      const nexts: (number | undefined)[] = [5_000, undefined, undefined];
+      let isFailing = true;
+      const engine = await start((e) =>
+        e.onDemand("look", async () => {
+          times.push(world.clock.now() - begun);
+          if (isFailing) throw new Error("look failed");
+          const next = nexts.shift();
+          return next === undefined ? undefined : world.clock.now() + next;
+        }),
+      );
+      const begun = world.clock.now();
+      const ask = (in_: number) => enqueue(engine, upkeepJob("look", begun + in_));
+      await world.pass(10_000);
+      expect(times).toEqual([]);
+      await ask(20_000);
+      await ask(15_000);
+      await world.pass(5_000);
+      await until(() => times.length === 1);
+      isFailing = false;
+      await world.pass(60_000);
+      await until(() => times.length === 2);
+      await world.pass(5_000);
+      await until(() => times.length === 3);
+      await world.pass(3_600_000);
+      expect(times).toEqual([15_000, 75_000, 80_000]);
+      expect(world.logged.filter((line) => line.includes("look failed"))).toHaveLength(1);
     });
 
     it("refuses what a programmer got wrong", async () => {

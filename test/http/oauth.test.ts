@@ -77,6 +77,57 @@ describe("connecting by OAuth", () => {
     expect(page.body + stale.body).not.toContain("script");
   });
 
+  it("tells a person who chose another account what to do, and moves the connection only when that is wished", async () => {
+    const { begin, walk, must, ask, sandbox } = await makeGoogle();
+    sandbox.google.addAccount({ email: "bob@example.com", contacts: 1, seed: 2 });
+    const { id, authorizeUrl } = await begin();
+    await walk(authorizeUrl);
+    const before = await must("GET", `/v1/connections/${id}`);
+    expect(before.account).toEqual({ id: sandbox.google.account().id, label: "alex.morgan@example.com" });
+    const as = async (body: object) => {
+      const { authorizeUrl: again } = await must("POST", `/v1/connections/${id}/reconnect`, { body });
+      return walk(again, { account: "bob@example.com" });
+    };
+    const refused = await as({});
+    expect(refused.status).toBe(422);
+    expect(refused.body).toContain("another account than the one that was connected");
+    expect(refused.body).toContain("choose the right account; or have the connection moved");
+    expect(await must("GET", `/v1/connections/${id}`)).toEqual(before);
+    expect((await as({ account: "move" })).status).toBe(200);
+    expect((await must("GET", `/v1/connections/${id}`)).account).toMatchObject({ label: "bob@example.com" });
+    const wrong = await ask("POST", `/v1/connections/${id}/reconnect`, { body: { account: "stay" } });
+    expect([wrong.status, wrong.body.errors[0].pointer]).toEqual([400, "/account"]);
+  });
+
+  it("tells a person whose vendor does not answer that the connection becomes active by itself", async () => {
+    const { begin, walk, must, sandbox } = await makeGoogle();
+    const { id, authorizeUrl } = await begin();
+    sandbox.faults.add({ kind: "status", match: "/v1/people/me", status: 503 });
+    const page = await walk(authorizeUrl);
+    expect([page.status, page.body]).toEqual([
+      200,
+      expect.stringContaining("is almost connected to this product for u_1"),
+    ]);
+    expect(await must("GET", `/v1/connections/${id}`)).toMatchObject({
+      status: "pending",
+      error: { code: "vendor_error", message: expect.stringContaining("it is repeated until") },
+    });
+  });
+
+  it("says that a grant stays for another connection, and nothing when it went with the last", async () => {
+    const { begin, walk, ask, must } = await makeGoogle();
+    const ids: string[] = [];
+    for (const user of ["u_1", "u_2"]) {
+      const { id, authorizeUrl } = await begin({ user });
+      await walk(authorizeUrl);
+      ids.push(id);
+    }
+    const first = await ask("DELETE", `/v1/connections/${ids[0]}`);
+    expect([first.status, first.body]).toEqual([200, { revoked: false }]);
+    expect((await must("POST", `/v1/connections/${ids[1]}/test`)).status).toBe("active");
+    expect((await ask("DELETE", `/v1/connections/${ids[1]}`)).status).toBe(204);
+  });
+
   it("reconnects the same connection", async () => {
     const { begin, walk, must } = await makeGoogle();
     const { id, authorizeUrl } = await begin();

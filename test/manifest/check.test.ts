@@ -48,6 +48,27 @@ describe("the checker", () => {
 
   const rules: [string, (manifest: Loose) => void, RegExp][] = [
     [
+      "a proof of the account that is read from nowhere",
+      (m) => (m["authentication"].account = { sub: "$token.claims#/sub", id: "$answer.body#/id" }),
+      /^#\/authentication\/account\/id: .*unknown root "\$answer".*Allowed here: \$response, \$token, \$connection$/,
+    ],
+    [
+      "a proof of a grant in a part that no token answer has",
+      (m) => (m["authentication"].grant = { sub: "$token.id_token#/sub" }),
+      /^#\/authentication\/grant\/sub: .*a token answer has a body and the claims of its id token; write \$token\.claims#/,
+    ],
+    [
+      "a proof that a person writes",
+      (m) => (m["authentication"].account = { id: "$input.id" }),
+      /^#\/authentication\/account\/id: .*unknown root "\$input"/,
+    ],
+    [
+      "a parameter of a reconnect that is read from an answer",
+      (m) => (m["authentication"].reconnectParams = { login_hint: "$response.body#/email" }),
+      /^#\/authentication\/reconnectParams\/login_hint: .*Allowed here: \$connection$/,
+    ],
+    ["a vendor that is no name", (m) => (m["authentication"].vendor = "Google Inc."), /^#\/authentication\/vendor: /],
+    [
       "a negation that takes too little",
       (m) => (m["streams"].contacts.deleted = "!status.active"),
       /streams\/contacts\/deleted: ! negates only status, and nothing lies in true or false; write !\(status\.active\)/,

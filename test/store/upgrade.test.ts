@@ -251,6 +251,16 @@ describe.each(fixtures)("a $kind store of version $version", (fixture) => {
     expect(await must("GET", "/v1/users/u_1/variables/password")).toMatchObject({ name: "password", secret: true });
   });
 
+  it("learns which accounts its connections lead to", async () => {
+    const { facts, must } = await reopen(fixture);
+    const path = `/v1/connections/${facts.connections.ledger}`;
+    const before = await must("GET", path);
+    expect(before).toMatchObject({ status: "active", account: null });
+    expect(before.label).not.toBeNull();
+    await must("POST", `${path}/test`);
+    expect(await must("GET", path)).toMatchObject({ account: { id: "owner-1" } });
+  });
+
   // The queues of PostgreSQL go by its own clock, which cannot be set back to the day of the fixture.
   it.runIf(fixture.kind === "sqlite")("answers a request of the last day again, and does not repeat it", async () => {
     const facts = JSON.parse(readFileSync(join(FOLDER, fixture.version, "sqlite.json"), "utf8")) as FixtureFacts;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { createConnectionFollower } from "../../runtime/poll/follow.ts";
 import { followConnection } from "../../runtime/sync/syncs.ts";
 import { temporaryFolder } from "../faults/scenes.ts";
 import { openBench } from "./harness.ts";
@@ -378,6 +379,38 @@ describe("a sync that rests", () => {
     expect(await bench.get(sync)).toMatchObject({ status: "paused", problem: null });
     await syncs.resume(sync.id);
     expect(await bench.get(sync)).toMatchObject({ status: "active", problem: null });
+  });
+
+  it("whose connection was moved to another account writes nothing until a person resumes it, and compares anew then", async () => {
+    await using bench = await openBench({
+      before: (left) => left.add({ first: "Ada", emails: mail("ada@example.com") }),
+    });
+    const sync = await bench.sync();
+    const { runtime, clock, connections } = bench;
+    const [ada] = bench.left.cards.keys();
+    bench.left.remove(ada!);
+    bench.left.add({ first: "Zoe", emails: mail("zoe@example.com") });
+    const change = { id: connections.left, connector: bench.left.face.name, user: "u_1", status: "active" } as const;
+    const follow = createConnectionFollower(runtime);
+    const turn = (moved?: true) =>
+      runtime.db.transaction(async (tx) => {
+        await follow(tx, { ...change, ...(moved && { moved }) });
+        await followConnection(tx, { engine: runtime.engine, clock }, { ...change, ...(moved && { moved }) });
+      });
+    await turn(true);
+    await turn();
+    await bench.settle(10_000);
+    expect(await bench.get(sync)).toMatchObject({
+      status: "paused",
+      problem: { code: "account_moved", connection: connections.left },
+      links: { synced: 0 },
+    });
+    expect(bench.right.contents(({ first }) => first)).toEqual(['"Ada"']);
+    await runtime.syncs.resume(sync.id);
+    await bench.settle(10_000);
+    expect(await bench.get(sync)).toMatchObject({ status: "active", problem: null, links: { synced: 2 } });
+    for (const side of [bench.left, bench.right])
+      expect(side.contents(({ first }) => first)).toEqual(['"Ada"', '"Zoe"']);
   });
 
   it("waits while a process has not loaded the connector of a side", async () => {

@@ -3,6 +3,7 @@ import type { Fault } from "../../core/errors.ts";
 
 const HELP = `
 Each fault is one line: file#/pointer: what is wrong; what would be right. The exit code is 1 when there are any.
+What could be better in a manifest without faults is printed to standard error.
 
 Example:
   hookline validate connector/acme/manifest.json google-contacts`;
@@ -20,7 +21,13 @@ export function addValidate(program: Command): void {
 async function validate(manifests: string[], { json }: { json?: true }): Promise<void> {
   const { formatFault } = await import("../../core/errors.ts");
   const faults: Fault[] = [];
-  for (const manifest of manifests) faults.push(...(await faultsOf(manifest)));
+  const advice: Fault[] = [];
+  for (const manifest of manifests) {
+    const found = await look(manifest);
+    faults.push(...found.faults);
+    advice.push(...found.advice);
+  }
+  for (const one of advice) console.error(`advice: ${formatFault(one)}`);
   if (json) console.log(JSON.stringify({ valid: faults.length === 0, faults }, null, 2));
   else if (faults.length > 0) console.log(faults.map(formatFault).join("\n"));
   else console.log(`${manifests.join(", ")}: no faults`);
@@ -28,16 +35,20 @@ async function validate(manifests: string[], { json }: { json?: true }): Promise
 }
 
 /** Faults that keep a manifest from being read count like those inside it; a file that is not there does not. */
-async function faultsOf(manifest: string): Promise<Fault[]> {
-  const [{ loadManifest }, { checkManifest }, { HooklineError }] = await Promise.all([
+async function look(manifest: string): Promise<{ faults: Fault[]; advice: Fault[] }> {
+  const [{ loadManifest }, { checkManifest }, { manifestAdvice }, { HooklineError }] = await Promise.all([
     import("../../manifest/load.ts"),
     import("../../manifest/check.ts"),
+    import("../../manifest/advice.ts"),
     import("../../core/errors.ts"),
   ]);
   try {
-    return checkManifest(await loadManifest(manifest));
+    const loaded = await loadManifest(manifest);
+    const faults = checkManifest(loaded);
+    return { faults, advice: faults.length > 0 ? [] : manifestAdvice(loaded) };
   } catch (error) {
     if (!(error instanceof HooklineError) || error.code !== "invalid_manifest") throw error;
-    return error.faults.length > 0 ? error.faults : [{ file: manifest, pointer: "", message: error.message }];
+    const { faults, message } = error;
+    return { faults: faults.length > 0 ? faults : [{ file: manifest, pointer: "", message }], advice: [] };
   }
 }

@@ -41,8 +41,15 @@ export const connectionRoutes: Route[] = [
     ({ services, body, scope }, id) => services.accounts.update(id, body, scope),
   ),
   connection.remove(
-    { summary: "Revokes the grant at the vendor, and deletes the connection and its subscriptions" },
-    ({ services, scope }, id) => services.accounts.remove(id, scope),
+    {
+      summary:
+        "Deletes the connection and its subscriptions, and revokes its grant unless another connection lives on it",
+      answers: { description: "The connection is gone; its grant stays at the vendor.", schema: ref("Removal") },
+    },
+    async ({ services, scope }, id) => {
+      const removal = await services.accounts.remove(id, scope);
+      return removal.revoked === false ? removal : undefined;
+    },
   ),
   connection.post(
     "test",
@@ -58,7 +65,7 @@ export const connectionRoutes: Route[] = [
     "reconnect",
     "reconnectConnection",
     {
-      summary: "Begins a new authorization; the connection keeps its id, subscriptions and cursors",
+      summary: "Begins a new authorization of the same account; the connection keeps its id, subscriptions and cursors",
       body: reconnection,
       answers: { description: "Where to send the person.", schema: ref("Reconnection") },
       problems: [409],

@@ -95,9 +95,10 @@ export function oauthRoutes({ log, visitorOf, productName }: OAuthRoutesOptions)
         if (returnTo !== null) return { status: 303, headers: { location: returnTo } };
         const title = titleOf(services, connection.connector);
         const what = account === null ? `Your ${title} account` : `${account} (${title})`;
-        return confirmation === null
+        if (confirmation !== null) return confirmationPage(what, productName, connection.user, confirmation);
+        return connection.status === "active"
           ? connectedPage(what, productName, connection.user)
-          : confirmationPage(what, productName, connection.user, confirmation);
+          : waitingPage(title, productName, connection.user);
       }),
     }),
   ];
@@ -157,6 +158,18 @@ function connectedPage(what: string, product: string, user: string): Reply {
   });
 }
 
+function waitingPage(title: string, product: string, user: string): Reply {
+  return page({
+    status: 200,
+    title: `Your ${title} account is almost connected to ${product} for ${user}`,
+    headline: html`Your ${title} account is almost connected to ${product} for ${user}`,
+    body: html`<p>
+      Access was granted, but ${title} does not answer just now. The connection becomes active by itself as soon as it
+      does. You can close this window.
+    </p>`,
+  });
+}
+
 function confirmationPage(what: string, product: string, user: string, code: string): Reply {
   return page({
     status: 200,
@@ -183,7 +196,11 @@ const FAILURES = { 400: FAILURE, default: FAILURE };
 
 const EXPLANATIONS: Partial<Record<ErrorCode, string>> = {
   invalid_input: "This link has expired or was used before. Go back and connect again.",
-  connection_rejected: "Access was not granted, or it is another account than before. Go back and connect again.",
+  connection_rejected: "Access was not granted. Go back and connect again.",
+  account_mismatch:
+    "This is another account than the one that was connected, which stays as it was. Go back, connect again and choose the right account; or have the connection moved to this account.",
+  account_unproved:
+    "The vendor did not prove which account this is, so the connection stays as it was. Go back and connect again in a few minutes, and agree to all that is asked; or have the connection moved to this account.",
   conflict: "The connection was changed meanwhile. Go back and connect again.",
   rate_limited: "There were too many requests. Try again in a minute.",
   stopped: "The service is just starting. Reload this page in a moment.",

@@ -42,6 +42,8 @@ interface AccountSnapshot {
 /** How many tasks, events and messages an account begins with, unless it begins empty. */
 const FIRST_ITEMS = 5;
 
+const accountId = (email: string): string => `1${String(hash32(email)).padStart(20, "0")}`;
+
 /** One Google account with what it holds. */
 export class Account {
   readonly email: string;
@@ -56,7 +58,7 @@ export class Account {
 
   constructor(options: AccountOptions, clock: Clock, snapshot?: AccountSnapshot) {
     this.email = options.email;
-    this.id = `1${String(hash32(options.email)).padStart(20, "0")}`;
+    this.id = accountId(options.email);
     const otherContacts = options.otherContacts ?? Math.floor(options.contacts / 10);
     const { seed, contacts } = options;
     const items = contacts > 0 ? FIRST_ITEMS : 0;
@@ -84,7 +86,7 @@ export class Google {
   constructor(options: { clock: Clock; settings: GoogleSettings; clients: readonly OAuthClient[] }) {
     this.clock = options.clock;
     this.settings = options.settings;
-    this.oauth = new OAuthServer(options);
+    this.oauth = new OAuthServer({ ...options, subjectOf: accountId });
   }
 
   snapshot(): GoogleSnapshot {

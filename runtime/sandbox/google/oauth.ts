@@ -60,6 +60,8 @@ export interface TokenAnswer {
   refresh_token?: string;
   scope: string;
   token_type: "Bearer";
+  /** With the scope `openid`. */
+  id_token?: string;
 }
 
 /** A refusal of the token or revocation endpoint (RFC 6749 §5.2). */
@@ -85,13 +87,21 @@ export class OAuthServer {
   readonly #clock: Clock;
   readonly #settings: GoogleSettings;
   readonly #clients: Map<string, OAuthClient>;
+  readonly #subjectOf: (email: string) => string;
   readonly #codes = new Map<string, { consent: Consent; grant: Grant; withRefreshToken: boolean; expiresAt: number }>();
   readonly #grants = new Map<string, Grant>();
   readonly #refreshTokens = new Map<string, RefreshToken>();
   readonly #accessTokens = new Map<string, AccessToken>();
 
-  constructor(options: { clock: Clock; settings: GoogleSettings; clients: readonly OAuthClient[] }) {
+  /** @param options.subjectOf  the id of an account, which stays when its address changes */
+  constructor(options: {
+    clock: Clock;
+    settings: GoogleSettings;
+    clients: readonly OAuthClient[];
+    subjectOf: (email: string) => string;
+  }) {
     this.#clock = options.clock;
+    this.#subjectOf = options.subjectOf;
     this.#settings = options.settings;
     this.#clients = new Map(options.clients.map((client) => [client.clientId, client]));
   }
@@ -246,7 +256,23 @@ export class OAuthServer {
       ...(refreshToken && { refresh_token: refreshToken }),
       scope: [...scopes].join(" "),
       token_type: "Bearer",
+      ...(scopes.has("openid") && { id_token: this.#idToken(grant, seconds) }),
     };
+  }
+
+  /** Its signature is of no key: who got it from the token endpoint itself need not look at it. */
+  #idToken({ email, clientId }: Grant, seconds: number): string {
+    const issuedAt = Math.floor(this.#clock.now() / 1000);
+    const claims = {
+      iss: "https://accounts.google.com",
+      azp: clientId,
+      aud: clientId,
+      sub: this.#subjectOf(email),
+      iat: issuedAt,
+      exp: issuedAt + seconds,
+    };
+    const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
+    return `${encode({ alg: "RS256", kid: "sandbox", typ: "JWT" })}.${encode(claims)}.${secret(256)}`;
   }
 
   /** The oldest tokens stand first: those that have expired are dropped as new ones come. */

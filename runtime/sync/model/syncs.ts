@@ -176,10 +176,15 @@ export function syncsOfConnection(sql: Sql, connection: string): Promise<SyncRec
   return syncs.all(sql, "where left_connection = ? or right_connection = ? order by id", [connection, connection]);
 }
 
+/** Forgets what is paired in a sync. */
+export async function forgetLinks(tx: Tx, id: string): Promise<void> {
+  for (const table of ["sync_keys", "sync_links"]) await tx.run(`delete from ${table} where sync = ?`, [id]);
+}
+
 /** Forgets a sync with its links, keys and conflicts. */
 export async function deleteSync(tx: Tx, id: string): Promise<void> {
-  for (const table of ["sync_keys", "sync_links", "sync_conflicts"])
-    await tx.run(`delete from ${table} where sync = ?`, [id]);
+  await forgetLinks(tx, id);
+  await tx.run("delete from sync_conflicts where sync = ?", [id]);
   await syncs.delete(tx, id);
 }
 

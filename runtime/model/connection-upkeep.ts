@@ -1,0 +1,43 @@
+/** Statements about connections that nobody asks for: tests that are repeated, proofs that are learnt, keys that change. */
+import type { Sql, Tx } from "../store/database.ts";
+import { connections, type ConnectionRow } from "./connections.ts";
+import { saveGrants, type GrantProof } from "./grants.ts";
+
+/** Pending connections whose test is due, longest due first. */
+export function connectionsToTest(sql: Sql, now: number, limit: number): Promise<ConnectionRow[]> {
+  return connections.all(sql, "where test_at is not null and test_at <= ? order by test_at limit ?", [now, limit]);
+}
+
+/** When the next test of a pending connection is due; undefined when none waits. */
+export async function nextTest(sql: Sql): Promise<number | undefined> {
+  const sooner = "select test_at from connections where test_at is not null order by test_at limit 1";
+  return (await sql.get<{ test_at: number }>(sooner))?.test_at;
+}
+
+/** Puts proofs in the place of those that a connection had, unless they changed meanwhile. */
+export async function noteProofs(
+  tx: Tx,
+  { id, proofs: old }: Pick<ConnectionRow, "id" | "proofs">,
+  { proofs, grants }: { proofs: Uint8Array; grants: readonly GrantProof[] },
+): Promise<void> {
+  const [same, params] = old === null ? ["proofs is null", []] : ["proofs = ?", [old]];
+  // Its credentials and status stay as they are, and so does the version.
+  if ((await connections.change(tx, { proofs }, `id = ? and ${same}`, [id, ...params])) === 1)
+    await saveGrants(tx, id, grants);
+}
+
+/** Connections with sealed values, in the order of ids, to rewrap them with a newer key. */
+export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
+  return connections.page(sql, {}, { ...page, where: [["(credentials is not null or proofs is not null)"]] });
+}
+
+/** Puts a rewrapped value in place unless it changed meanwhile. */
+export async function replaceSealed(
+  sql: Sql,
+  id: string,
+  field: "credentials" | "proofs",
+  old: Uint8Array,
+  rewrapped: Uint8Array,
+): Promise<void> {
+  await connections.change(sql, { [field]: rewrapped }, `id = ? and ${field} = ?`, [id, old]);
+}

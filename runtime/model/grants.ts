@@ -1,0 +1,39 @@
+import type { Sql } from "../store/database.ts";
+import { count, text } from "./field.ts";
+import { Table, type RecordOf } from "./table.ts";
+
+/** What proves whose grant a connection holds, as keyed hashes: equal ones are one grant, over all users and connectors. */
+const connectionGrants = new Table(
+  "connection_grants",
+  {
+    connection: text("Id of the connection."),
+    name: text("Name of the proof in the manifest."),
+    hash: text("Keyed hash of the vendor, the OAuth client, and the proof."),
+    place: count("Its place among the proofs of the connection, from 0: the best."),
+  },
+  ["connection", "name"],
+);
+
+/** One proof of a grant, by the name it has in the manifest; of several, the best stands first. */
+export type GrantProof = Pick<RecordOf<typeof connectionGrants.fields>, "name" | "hash">;
+
+/** Takes the place of all that proved the grant of a connection. */
+export async function saveGrants(sql: Sql, connection: string, proofs: readonly GrantProof[]): Promise<void> {
+  await sql.run("delete from connection_grants where connection = ?", [connection]);
+  await connectionGrants.insert(sql, ...proofs.map((proof, place) => ({ ...proof, connection, place })));
+}
+
+/** What proves the grants of these connections, best first. */
+export function grantsOf(sql: Sql, ids: readonly string[]): Promise<RecordOf<typeof connectionGrants.fields>[]> {
+  return connectionGrants.all(sql, `where ${sql.oneOf("connection")} order by place`, [JSON.stringify(ids)]);
+}
+
+/** The connections with one of these proofs at least, but for those whose grant is known to be dead. */
+export async function connectionsWithGrant(sql: Sql, hashes: readonly string[]): Promise<string[]> {
+  const rows = await sql.all<{ connection: string }>(
+    `select distinct connection from connection_grants
+     join connections c on c.id = connection and c.status <> 'reauth_required' where ${sql.oneOf("hash")}`,
+    [JSON.stringify(hashes)],
+  );
+  return rows.map(({ connection }) => connection);
+}
