@@ -175,11 +175,11 @@ class Poll {
       attempt: "reset",
       relaxed: read.nothingNew && !hasNews,
       commit: async (tx) => {
+        // The watch may have reported meanwhile what was not reported when the poll began; whose first read this was missed nothing.
+        const news = hasNews ? this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id])) : [];
         await read.commit(tx);
         await saveStream(tx, stream);
         if (!hasNews) return;
-        // The watch may have reported meanwhile what was not reported when the poll began.
-        const news = this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id]));
         await setDegraded(tx, stream.id, isHeld);
         for (const { recipients, report } of news) await this.#tell(tx, recipients, report);
       },

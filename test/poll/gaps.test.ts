@@ -102,6 +102,14 @@ describe("a stall", () => {
     await bench.runtime.subscriptions.poll(subscription);
     expect(await told(bench, { [subscription]: "one" })).toEqual(gaps);
   });
+
+  it("leaves no gap to a subscription that has just begun", async () => {
+    const bench = await benchWith();
+    const before = await bench.subscribe("sync_any", { everySeconds: 365 * 86_400 });
+    bench.clock.advance(6 * DAY);
+    const joining = await bench.subscribe("sync_any", { everySeconds: 365 * 86_400 });
+    expect(await told(bench, { [before]: "before", [joining]: "joining" })).toEqual(["before stalled"]);
+  });
 });
 
 describe("a pause", () => {
