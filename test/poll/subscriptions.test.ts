@@ -106,6 +106,36 @@ describe("a subscription", () => {
     expect(await sequences()).toEqual([3]);
   });
 
+  it.each([
+    ["a page of several", { page: "2" }],
+    ["the only page", { next: "9" }],
+    ["what changed since", { next: "9" }],
+  ])("that is removed while %s is read leaves nothing behind", async (what, answer) => {
+    const { vendor, runtime, subscribe, connection, settle } = await withItems("a");
+    const isIncrement = what === "what changed since";
+    const before = isIncrement ? await subscribe("sync_any") : undefined;
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    vendor.instead = (_url, response) => {
+      vendor.instead = () => false;
+      asked.resolve();
+      const items = ["x", "y"].map((id) => ({ id, name: id }));
+      void answered.promise.then(() =>
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items, ...answer })),
+      );
+      return true;
+    };
+    const id =
+      before ?? (await runtime.subscriptions.create({ connection, trigger: "sync_any", firstPoll: "emitAll" })).id;
+    if (isIncrement) await runtime.subscriptions.poll(id);
+    await asked.promise;
+    await runtime.subscriptions.remove(id);
+    await runtime.db.run("delete from events");
+    answered.resolve();
+    await settle();
+    for (const table of ["streams", "known", "tellings", "events"])
+      expect(await runtime.db.get(`select count(*) as n from ${table}`)).toEqual({ n: 0 });
+  });
+
   it("that is paused is not polled, and after its pause hears of everything in between", async () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
     const subscription = await subscribe("sync_any");
