@@ -113,6 +113,41 @@ describe("a stall", () => {
 });
 
 describe("a pause", () => {
+  it.each([
+    ["the only page", 1, 1000],
+    ["the last page", 2, 2],
+    ["a last page without changes", 3, 1],
+  ])(
+    "that ends while a poll reads %s leaves a gap: its changes are told to the others alone",
+    async (_, page, size) => {
+      const bench = await benchWith();
+      const { clock, vendor, runtime } = bench;
+      const paused = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+      const other = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+      await runtime.subscriptions.pause(paused);
+      const { lastSuccessAt } = await bench.streamOf(paused);
+      clock.advance(1000);
+      for (const id of ["b", "c"]) vendor.put(id);
+      vendor.remove("never there");
+      vendor.pageSize = size;
+      let requests = 0;
+      vendor.instead = (_url, response) => {
+        if (++requests === page) {
+          const end = response.end.bind(response) as (body: string) => void;
+          const resumed = runtime.subscriptions.resume(paused);
+          response.end = ((body: string) => (void resumed.then(() => end(body)), response)) as typeof response.end;
+        }
+        return false;
+      };
+      await bench.poll(other);
+      const events = await bench.events();
+      const gaps = events.filter(({ type }) => type === "stream.gap").map(({ data }) => data as Record<string, string>);
+      expect(gaps).toMatchObject([{ subscription: paused, reason: "paused" }]);
+      expect(Date.parse(gaps[0]!["from"]!)).toBe(lastSuccessAt);
+      expect(events.filter(({ type }) => type.startsWith("item."))).toHaveLength(2);
+    },
+  );
+
   it("is reported from its beginning, also when the subscription is changed meanwhile", async () => {
     const bench = await benchWith();
     const { clock, vendor, runtime } = bench;
