@@ -166,6 +166,33 @@ describe("a subscription", () => {
     expect(gap).toMatchObject({ type: "stream.gap", data: { subscription, reason: "paused" } });
   });
 
+  it.each([
+    ["before its stream is degraded, and resumed before it recovers,", 1],
+    ["after its stream is degraded, and resumed after it recovers,", 3],
+  ])("that is paused %s is told of its trouble and its recovery alike", async (_, hour) => {
+    const { vendor, runtime, clock, subscribe, settle, events, poll } = await withItems("a");
+    const other = await subscribe("sync_any", { everySeconds: 3600 });
+    const paused = await subscribe("sync_any", { everySeconds: 3600 });
+    vendor.refuses = (_request, response) => {
+      response.writeHead(403).end("{}");
+      return true;
+    };
+    for (let passed = 1; passed <= 4; passed++) {
+      clock.advance(3_600_000);
+      await settle();
+      if (passed === hour) await runtime.subscriptions.pause(paused);
+    }
+    vendor.refuses = () => false;
+    if (hour === 3) await poll(other);
+    await runtime.subscriptions.resume(paused);
+    await poll(paused);
+    const told = (await events()).filter(({ data }) => (data as { subscription?: string }).subscription === paused);
+    expect(told.map(({ type }) => type).filter((type) => type.startsWith("subscription."))).toEqual([
+      "subscription.degraded",
+      "subscription.recovered",
+    ]);
+  });
+
   it("is degraded after three intervals without a success, and recovers, with one event each", async () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
     const subscription = await subscribe("sync_any", { everySeconds: 3600 });
