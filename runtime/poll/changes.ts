@@ -192,7 +192,7 @@ export class Comparison {
   async write(tx: Tx, { difference, events, quarantine }: Changes, seen: number): Promise<void> {
     const { stream, emit } = this.#reading;
     const { forgotten, remembered, unchanged } = difference;
-    if (forgotten.length + remembered.length > 0) await emit(tx, await this.#gapsOfResumed(tx, seen));
+    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx, seen));
     await forget(tx, stream.id, forgotten);
     await remember(tx, stream.id, remembered);
     await markSeen(tx, stream.id, unchanged, seen);

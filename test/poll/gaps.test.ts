@@ -148,6 +148,26 @@ describe("a pause", () => {
     },
   );
 
+  it("that ends while a poll replaces an expired cursor leaves a gap, as it does to the others", async () => {
+    const bench = await benchWith();
+    const { vendor, runtime } = bench;
+    const paused = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    const other = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    await runtime.subscriptions.pause(paused);
+    bench.clock.advance(1000);
+    vendor.expire();
+    let resumed: Promise<unknown> | undefined;
+    vendor.instead = (_url, response) => {
+      const end = response.end.bind(response) as (body: string) => void;
+      resumed ??= runtime.subscriptions.resume(paused);
+      response.end = ((body: string) => (void resumed!.then(() => end(body)), response)) as typeof response.end;
+      return false;
+    };
+    await bench.poll(other);
+    const gaps = await told(bench, { [paused]: "paused", [other]: "other" });
+    expect(gaps.toSorted()).toEqual(["other cursor_expired", "paused paused"]);
+  });
+
   it("is reported from its beginning, also when the subscription is changed meanwhile", async () => {
     const bench = await benchWith();
     const { clock, vendor, runtime } = bench;
