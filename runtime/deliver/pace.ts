@@ -26,6 +26,8 @@ export class Pace {
   next(endpoint: string, perSecond: number, now: number): number {
     const interval = 1000 / perSecond;
     const meter = this.#meter(endpoint, now);
+    // Further ahead lies only what was counted at a lower rate, or before the clock was set back.
+    if (meter.due > now + 2 * Math.max(BURST_MS, interval)) meter.due = meter.booked = now;
     const earliest = meter.due - Math.max(0, BURST_MS - interval);
     if (earliest <= now) {
       meter.due = Math.max(meter.due, now) + interval;

@@ -21,21 +21,21 @@ export function workRetention(
   { db, engine, clock }: Pick<Context, "db" | "clock"> & { engine: Pick<Context["engine"], "cron"> },
   { eventsDays, deliveriesDays }: Retention,
 ): void {
-  const forget = async (some: (tx: Tx, before: number, limit: number) => Promise<number>, days: number) => {
+  const forget = async <Place>(
+    days: number,
+    first: Place,
+    some: (tx: Tx, before: number, after: Place, limit: number) => Promise<Place | null>,
+  ): Promise<void> => {
     const before = clock.now() - days * DAY;
-    while ((await db.transaction((tx) => some(tx, before, BATCH))) === BATCH);
-  };
-  const forgetCounts = async () => {
-    const before = clock.now() - eventsDays * DAY;
-    for (let place: TellingPlace | null = [0, ""]; place !== null;) {
-      const after: TellingPlace = place;
-      place = await db.transaction((tx) => forgetTellings(tx, before, after, BATCH));
+    for (let place: Place | null = first; place !== null;) {
+      const after: Place = place;
+      place = await db.transaction((tx) => some(tx, before, after, BATCH));
     }
   };
   engine.cron("retention", "17 3 * * *", async () => {
-    await forget(forgetDeliveries, deliveriesDays);
-    await forget(forgetEvents, eventsDays);
+    await forget(deliveriesDays, "", forgetDeliveries);
+    await forget(eventsDays, "", forgetEvents);
     await forgetParked(db);
-    await forgetCounts();
+    await forget<TellingPlace>(eventsDays, [0, ""], forgetTellings);
   });
 }

@@ -4,6 +4,7 @@ import { events, type EventRecord } from "./events.ts";
 import { fixed, name, nullable, oneOf, text, time, value } from "./field.ts";
 import { listQuery } from "./page.ts";
 import * as schema from "./schema.ts";
+import { forgetSlice } from "./slice.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "delivered", "dead", "cancelled"] as const;
@@ -190,11 +191,11 @@ export async function countDeliveries(sql: Sql, endpoint: string): Promise<Map<D
   return new Map(rows.map(({ status, count }) => [status, count]));
 }
 
-/** Deletes up to `limit` deliveries that were finished before a time; returns how many. */
-export async function forgetDeliveries(tx: Tx, before: number, limit: number): Promise<number> {
-  return tx.run(
-    `delete from deliveries where id in (
-       select id from deliveries where status <> 'pending' and finished_at < ? order by id limit ?)`,
-    [before, limit],
-  );
+/**
+ * Of the next `limit` deliveries after an id, deletes those that were finished before a time (milliseconds since the epoch); returns the
+ * last id, null when no older delivery is left.
+ */
+export async function forgetDeliveries(tx: Tx, before: number, after: string, limit: number): Promise<string | null> {
+  const slice = { table: "deliveries", order: "id", after, limit };
+  return forgetSlice(tx, slice, before, "status <> 'pending' and finished_at < ?", [before]);
 }

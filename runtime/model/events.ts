@@ -2,6 +2,7 @@ import { isoTime } from "../core/time.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { count, hidden, jsonText, name, nullable, text, time } from "./field.ts";
 import { listQuery } from "./page.ts";
+import { forgetSlice } from "./slice.ts";
 import { anyObject, time as timeSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
@@ -105,12 +106,12 @@ export async function storeNewEvents(tx: Tx, made: readonly EventRecord[]): Prom
   return made.filter(({ position }) => positions.has(position));
 }
 
-/** Deletes up to `limit` events detected before a time, except those a delivery is still kept of; returns how many. */
-export async function forgetEvents(tx: Tx, before: number, limit: number): Promise<number> {
-  return tx.run(
-    `delete from events where id in (
-       select id from events where created_at < ? and not exists (select 1 from deliveries where event = events.id)
-       order by position limit ?)`,
-    [before, limit],
-  );
+/**
+ * Of the next `limit` events after a position, deletes those detected before a time (milliseconds since the epoch), except those a
+ * delivery is still kept of; returns the last position, null when no older event is left.
+ */
+export async function forgetEvents(tx: Tx, before: number, after: string, limit: number): Promise<string | null> {
+  const slice = { table: "events", order: "position", after, limit };
+  const isOver = "created_at < ? and not exists (select 1 from deliveries where event = events.id)";
+  return forgetSlice(tx, slice, before, isOver, [before]);
 }

@@ -69,8 +69,9 @@ export async function knownAfter(sql: Sql, stream: number, afterKey: string, lim
  * no later page as living.
  */
 export async function knownGone(sql: Sql, stream: number, afterKey: string, limit: number): Promise<Known[]> {
-  const place = [stream, afterKey, limit];
-  return knownRecords.all(sql, "where stream = ? and key > ? and gone is not null order by key limit ?", place);
+  // As a range of rows, not as one stream: else SQLite prefers the primary key to the index of these few, and reads all.
+  const range = "where gone is not null and (stream, key) > (?, ?) and stream <= ? order by stream, key limit ?";
+  return knownRecords.all(sql, range, [stream, afterKey, stream, limit]);
 }
 
 /** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from these keys. */

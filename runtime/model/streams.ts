@@ -1,3 +1,4 @@
+import { HooklineError } from "../core/errors.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
 import { forgetAll } from "./known.ts";
@@ -157,17 +158,26 @@ export async function streamsByIds(sql: Sql, ids: readonly number[]): Promise<St
   return ids.length === 0 ? [] : streams.all(sql, `where ${sql.oneOf("id")}`, [JSON.stringify(ids)]);
 }
 
+/**
+ * Refuses to write about a stream that is gone: nobody would ever forget it.
+ * @throws HooklineError `conflict`
+ */
+export async function assertStream(tx: Tx, id: number): Promise<void> {
+  if ((await tx.get("select id from streams where id = ?", [id])) !== undefined) return;
+  throw new HooklineError("conflict", `Stream ${id} was removed while it was read; nothing is kept of it`);
+}
+
 /** All streams of a connection, oldest first. */
 export async function streamsOfConnection(sql: Sql, connection: string): Promise<StreamRecord[]> {
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for what has statements of its own: counts, and what others change meanwhile. A stream that is gone stays gone. */
-export async function saveStream(tx: Tx, stream: StreamRecord): Promise<void> {
+/** Writes back what a poll changes, but for what has statements of its own: counts, and what others change meanwhile. False for a stream that is gone, and stays gone. */
+export async function saveStream(tx: Tx, stream: StreamRecord): Promise<boolean> {
   const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
   const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...saved } = rest;
   const { expectedSince: _since, watchAt: _watch, ...changes } = saved;
-  await streams.change(tx, changes, "id = ?", [id]);
+  return (await streams.change(tx, changes, "id = ?", [id])) > 0;
 }
 
 /** Streams are read from now on; until `watchAt`, that is taken for granted. */

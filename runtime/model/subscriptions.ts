@@ -150,9 +150,9 @@ export async function finishBackfill(tx: Tx, ids: readonly string[]): Promise<vo
   await subscriptions.change(tx, { backfill: "done" }, tx.oneOf("id"), [JSON.stringify(ids)]);
 }
 
-/** Notes whether the failures of a stream are reported to its subscriptions. */
+/** Notes whether the failures of a stream are reported to its active subscriptions: a paused one is told nothing. */
 export async function setDegraded(tx: Tx, stream: number, degraded: boolean): Promise<void> {
-  await subscriptions.change(tx, { degraded }, "stream = ?", [stream]);
+  await subscriptions.change(tx, { degraded }, "stream = ? and status = 'active'", [stream]);
 }
 
 /** Has the subscriptions of one stream read another one; gives them as they were. */

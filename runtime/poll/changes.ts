@@ -1,7 +1,10 @@
 import { DAY } from "../core/time.ts";
+import type { NewEvent } from "../model/events.ts";
+import { gapEvent, type Gap } from "../model/operational.ts";
 import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
 import { raiseSequence, type Checkpoint } from "../model/streams.ts";
+import { activeSubscriptions } from "../model/subscriptions.ts";
 import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
@@ -167,6 +170,17 @@ export class Comparison {
     return known;
   }
 
+  /** Of those who were paused when this poll began, and have been resumed since: its changes are no news to their next one. */
+  async #gapsOfResumed(tx: Tx, to: number): Promise<NewEvent[]> {
+    const { stream, subscribers, compiled, connector, now } = this.#reading;
+    const readFor = new Set(subscribers.map(({ subscription }) => subscription.id));
+    const resumed = (await activeSubscriptions(tx, [stream.id])).filter(
+      ({ id, backfill }) => backfill === "done" && !readFor.has(id),
+    );
+    const gap: Gap = { from: stream.lastSuccessAt, to, reason: "paused" };
+    return resumed.map((subscription) => gapEvent(connector, compiled.name, subscription, gap, now()));
+  }
+
   /** Whether a record that is as it was is marked all the same, so as not to be forgotten. */
   #isToMark(known: Known | undefined, { startedAt }: ListedBy): boolean {
     const { definition, cursor } = this.#reading.compiled;
@@ -178,6 +192,7 @@ export class Comparison {
   async write(tx: Tx, { difference, events, quarantine }: Changes, seen: number): Promise<void> {
     const { stream, emit } = this.#reading;
     const { forgotten, remembered, unchanged } = difference;
+    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx, seen));
     await forget(tx, stream.id, forgotten);
     await remember(tx, stream.id, remembered);
     await markSeen(tx, stream.id, unchanged, seen);

@@ -58,7 +58,7 @@ export function judge(facts: Missing): Verdict {
     doubt: { since, missing, known: all, isHeld: false },
     again: now + SECOND_READ_MS,
   });
-  if (doubt === null) return again(startedAt);
+  if (doubt === null || isAhead(doubt, startedAt)) return again(startedAt);
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
@@ -71,10 +71,13 @@ export function judge(facts: Missing): Verdict {
   return { kind: "held", doubt: { since: doubt.since, missing, known: all, isHeld: true } };
 }
 
+/** Whether a doubt is of a time that has not come yet, since the clock was ahead then: its day would not end. */
+const isAhead = ({ since }: Doubt, now: number): boolean => since > now;
+
 /** Whether a stream has to be read completely now, to settle a doubt. */
 export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now: number, releases: boolean): boolean {
   if (doubt === null) return false;
-  if (!doubt.isHeld) return true;
+  if (!doubt.isHeld || isAhead(doubt, now)) return true;
   return (deletionsAcceptedAt ?? 0) >= doubt.since || (releases && now - doubt.since >= RELEASE_MS);
 }
 

@@ -1,5 +1,5 @@
 import type { ConnectionRow } from "../model/connections.ts";
-import { count, nullable, oneOf, time, value } from "../model/field.ts";
+import { count, nullable, oneOf, time, value, type JsonOf } from "../model/field.ts";
 import type { QuarantinedRecord } from "../model/quarantine.ts";
 import {
   count as countSchema,
@@ -11,7 +11,6 @@ import {
 } from "../model/schema.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
-import type { JsonOf } from "../model/field.ts";
 import type { Clock } from "../core/clock.ts";
 import { DAY, isoTime } from "../core/time.ts";
 import type { Connector } from "../manifest/connector.ts";
@@ -69,7 +68,7 @@ interface QuarantinedView {
 const fields = {
   state: oneOf(
     ["active", "waiting", "degraded", "paused", "reauth_required"],
-    "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, or deletions are held back.",
+    "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, reads were interrupted, or deletions are held back.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a complete list or all changes were last read; null before the first time.")),

@@ -5,7 +5,7 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
+import { assertStream, saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Source } from "../read/fetch.ts";
 import type { Sql, Tx } from "../store/database.ts";
@@ -51,7 +51,7 @@ export function workPolls(context: PollerContext, needs: PollerNeeds): void {
     const connector = context.connectors.get(connection.connector);
     const compiled = connector?.streams.get(stream.stream);
     if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
-      return { done: true, commit: (tx) => saveStream(tx, { ...stream, nextPollAt: null }) };
+      return { done: true, commit: async (tx) => void (await saveStream(tx, { ...stream, nextPollAt: null })) };
     }
     return new Poll(context, { ...needs, startedAt }, job, loaded, connector, compiled).run(signal);
   });
@@ -122,7 +122,11 @@ class Poll {
     const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
     const reading: Omit<Reading, "source"> = {
       db,
-      transaction: this.#job.transaction,
+      transaction: (work) =>
+        this.#job.transaction(async (tx) => {
+          await assertStream(tx, stream.id);
+          return work(tx);
+        }),
       emit,
       log,
       now: () => clock.now(),
@@ -175,11 +179,11 @@ class Poll {
       attempt: "reset",
       relaxed: read.nothingNew && !hasNews,
       commit: async (tx) => {
+        if (!(await saveStream(tx, stream))) return;
+        // The watch may have reported meanwhile what was not reported when the poll began; whose first read this was missed nothing.
+        const news = hasNews ? this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id])) : [];
         await read.commit(tx);
-        await saveStream(tx, stream);
         if (!hasNews) return;
-        // The watch may have reported meanwhile what was not reported when the poll began.
-        const news = this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id]));
         await setDegraded(tx, stream.id, isHeld);
         for (const { recipients, report } of news) await this.#tell(tx, recipients, report);
       },
@@ -228,8 +232,7 @@ class Poll {
     else log.warn(facts, "a poll failed");
     const isToTell = isDegraded && subscriptions.some(isNotTold);
     const commit = async (tx: Tx): Promise<void> => {
-      await saveStream(tx, stream);
-      if (!isToTell) return;
+      if (!(await saveStream(tx, stream)) || !isToTell) return;
       const recipients = (await activeSubscriptions(tx, [stream.id])).filter(isNotTold);
       await setDegraded(tx, stream.id, true);
       await this.#tell(tx, recipients, degradedBy(failure.error));

@@ -6,7 +6,7 @@ import type { Source } from "../read/fetch.ts";
 import type { Database, Tx } from "../store/database.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** Commits work of a read, unless another process has taken the stream over: then it throws, and nothing is written. */
+/** Commits work of a read, unless another process has taken the stream over, or it is gone: then it throws, and nothing is written. */
 export type Transaction = <T>(work: (tx: Tx) => Promise<T>) => Promise<T>;
 
 /** What one read of a stream works with that changes nothing of what is known. */

@@ -25,7 +25,7 @@ export interface ReadResult {
   events: number;
   /** Whether the same read once more would come to the same. */
   nothingNew: boolean;
-  /** When to read again at the latest, to settle a doubt; milliseconds since the epoch. */
+  /** When to read again instead of when the schedule says, to settle a doubt; milliseconds since the epoch. */
   again?: number | undefined;
 }
 

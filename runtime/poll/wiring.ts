@@ -83,11 +83,12 @@ export function createWiring({
   /** Changes that another subscription of its stream got while one was paused. */
   const reportPause = async (tx: Tx, before: SubscriptionRecord, now: number): Promise<void> => {
     const [stream] = await streamsByIds(tx, [before.stream]);
-    const lastSuccessAt = stream!.lastSuccessAt ?? 0;
-    if (lastSuccessAt <= before.updatedAt || before.backfill !== "done") return;
+    const { lastSuccessAt, checkpoint } = stream!;
+    const readAt = Math.max(lastSuccessAt ?? 0, checkpoint?.progressAt ?? 0);
+    if (readAt <= before.updatedAt || before.backfill !== "done") return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const gap = { from: before.updatedAt, to: lastSuccessAt, reason: "paused" } as const;
+    const gap = { from: before.updatedAt, to: readAt, reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
   };
 

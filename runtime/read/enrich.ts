@@ -50,7 +50,7 @@ export class Enricher {
     this.#enrich = enrich;
   }
 
-  /** Whether the vendor has answered any of the requests so far, be it with an error. */
+  /** Whether the vendor was reached by any of the requests so far, be it that it answered with an error, or took too long. */
   get hasAnswer(): boolean {
     return this.#hasAnswer;
   }

@@ -36,6 +36,15 @@ describe("the pace of an endpoint", () => {
     expect(pace.next("a", 1, 60_000)).toBe(61_000);
   });
 
+  it.each([
+    ["the clock is set back", 0.5, -3_600_000],
+    ["its rate is raised", 0.001, 0],
+  ])("goes on when %s, whatever was counted before", (_, before, by) => {
+    const pace = new Pace();
+    pace.next("a", before, 0);
+    expect([0, 0].map(() => pace.next("a", 0.5, by))).toEqual([by, by + 2000]);
+  });
+
   it("is each endpoint's own", () => {
     const pace = new Pace();
     expect([pace.next("a", 1, 0), pace.next("b", 1, 0)]).toEqual([0, 0]);

@@ -102,6 +102,20 @@ describe("the absences of a complete read", () => {
     expect([settles(old, null, false), settles(young, young.since)]).toEqual([false, true]);
   });
 
+  it("begin anew when the clock was ahead as they were noticed first", () => {
+    for (const isHeld of [false, true]) {
+      const now: Doubt = { ...doubted(100, 100, 0), isHeld };
+      const ahead: Doubt = { ...doubted(100, 100, -1), isHeld };
+      const given = { missing: 100, confirmed: 100 };
+      expect(judge(facts({ ...given, doubt: now }))).toEqual({ kind: "doubted", doubt: now, again: NOW + 60_000 });
+      const fresh = { since: NOW, missing: 100, known: 100, isHeld: false };
+      expect(judge(facts({ ...given, doubt: ahead }))).toEqual({ kind: "doubted", doubt: fresh, again: NOW + 60_000 });
+      const settles = (doubt: Doubt) =>
+        isToBeSettled({ doubt, deletionsAcceptedAt: null } as unknown as StreamRecord, NOW, true);
+      expect([settles(now), settles(ahead)]).toEqual([!isHeld, true]);
+    }
+  });
+
   it("that are held stay held, and can be accepted, when some of them were settled meanwhile", () => {
     const doubt: Doubt = { ...doubted(100, 100), isHeld: true };
     const given = { missing: 99, confirmed: 99, doubt };

@@ -102,9 +102,72 @@ describe("a stall", () => {
     await bench.runtime.subscriptions.poll(subscription);
     expect(await told(bench, { [subscription]: "one" })).toEqual(gaps);
   });
+
+  it("leaves no gap to a subscription that has just begun", async () => {
+    const bench = await benchWith();
+    const before = await bench.subscribe("sync_any", { everySeconds: 365 * 86_400 });
+    bench.clock.advance(6 * DAY);
+    const joining = await bench.subscribe("sync_any", { everySeconds: 365 * 86_400 });
+    expect(await told(bench, { [before]: "before", [joining]: "joining" })).toEqual(["before stalled"]);
+  });
 });
 
 describe("a pause", () => {
+  it.each([
+    ["the only page", 1, 1000],
+    ["the last page", 2, 2],
+    ["a last page without changes", 3, 1],
+  ])(
+    "that ends while a poll reads %s leaves a gap: its changes are told to the others alone",
+    async (_, page, size) => {
+      const bench = await benchWith();
+      const { clock, vendor, runtime } = bench;
+      const paused = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+      const other = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+      await runtime.subscriptions.pause(paused);
+      const { lastSuccessAt } = await bench.streamOf(paused);
+      clock.advance(1000);
+      for (const id of ["b", "c"]) vendor.put(id);
+      vendor.remove("never there");
+      vendor.pageSize = size;
+      let requests = 0;
+      vendor.instead = (_url, response) => {
+        if (++requests === page) {
+          const end = response.end.bind(response) as (body: string) => void;
+          const resumed = runtime.subscriptions.resume(paused);
+          response.end = ((body: string) => (void resumed.then(() => end(body)), response)) as typeof response.end;
+        }
+        return false;
+      };
+      await bench.poll(other);
+      const events = await bench.events();
+      const gaps = events.filter(({ type }) => type === "stream.gap").map(({ data }) => data as Record<string, string>);
+      expect(gaps).toMatchObject([{ subscription: paused, reason: "paused" }]);
+      expect(Date.parse(gaps[0]!["from"]!)).toBe(lastSuccessAt);
+      expect(events.filter(({ type }) => type.startsWith("item."))).toHaveLength(2);
+    },
+  );
+
+  it("that ends while a poll replaces an expired cursor leaves a gap, as it does to the others", async () => {
+    const bench = await benchWith();
+    const { vendor, runtime } = bench;
+    const paused = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    const other = await bench.subscribe("history_any", { everySeconds: 86_400 });
+    await runtime.subscriptions.pause(paused);
+    bench.clock.advance(1000);
+    vendor.expire();
+    let resumed: Promise<unknown> | undefined;
+    vendor.instead = (_url, response) => {
+      const end = response.end.bind(response) as (body: string) => void;
+      resumed ??= runtime.subscriptions.resume(paused);
+      response.end = ((body: string) => (void resumed!.then(() => end(body)), response)) as typeof response.end;
+      return false;
+    };
+    await bench.poll(other);
+    const gaps = await told(bench, { [paused]: "paused", [other]: "other" });
+    expect(gaps.toSorted()).toEqual(["other cursor_expired", "paused paused"]);
+  });
+
   it("is reported from its beginning, also when the subscription is changed meanwhile", async () => {
     const bench = await benchWith();
     const { clock, vendor, runtime } = bench;

@@ -106,6 +106,36 @@ describe("a subscription", () => {
     expect(await sequences()).toEqual([3]);
   });
 
+  it.each([
+    ["a page of several", { page: "2" }],
+    ["the only page", { next: "9" }],
+    ["what changed since", { next: "9" }],
+  ])("that is removed while %s is read leaves nothing behind", async (what, answer) => {
+    const { vendor, runtime, subscribe, connection, settle } = await withItems("a");
+    const isIncrement = what === "what changed since";
+    const before = isIncrement ? await subscribe("sync_any") : undefined;
+    const [asked, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    vendor.instead = (_url, response) => {
+      vendor.instead = () => false;
+      asked.resolve();
+      const items = ["x", "y"].map((id) => ({ id, name: id }));
+      void answered.promise.then(() =>
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items, ...answer })),
+      );
+      return true;
+    };
+    const id =
+      before ?? (await runtime.subscriptions.create({ connection, trigger: "sync_any", firstPoll: "emitAll" })).id;
+    if (isIncrement) await runtime.subscriptions.poll(id);
+    await asked.promise;
+    await runtime.subscriptions.remove(id);
+    await runtime.db.run("delete from events");
+    answered.resolve();
+    await settle();
+    for (const table of ["streams", "known", "tellings", "events"])
+      expect(await runtime.db.get(`select count(*) as n from ${table}`)).toEqual({ n: 0 });
+  });
+
   it("that is paused is not polled, and after its pause hears of everything in between", async () => {
     const { vendor, runtime, clock, subscribe, settle, seen } = await withItems("a");
     const subscription = await subscribe("sync_any");
@@ -134,6 +164,33 @@ describe("a subscription", () => {
     await runtime.subscriptions.resume(subscription);
     const [gap] = await events();
     expect(gap).toMatchObject({ type: "stream.gap", data: { subscription, reason: "paused" } });
+  });
+
+  it.each([
+    ["before its stream is degraded, and resumed before it recovers,", 1],
+    ["after its stream is degraded, and resumed after it recovers,", 3],
+  ])("that is paused %s is told of its trouble and its recovery alike", async (_, hour) => {
+    const { vendor, runtime, clock, subscribe, settle, events, poll } = await withItems("a");
+    const other = await subscribe("sync_any", { everySeconds: 3600 });
+    const paused = await subscribe("sync_any", { everySeconds: 3600 });
+    vendor.refuses = (_request, response) => {
+      response.writeHead(403).end("{}");
+      return true;
+    };
+    for (let passed = 1; passed <= 4; passed++) {
+      clock.advance(3_600_000);
+      await settle();
+      if (passed === hour) await runtime.subscriptions.pause(paused);
+    }
+    vendor.refuses = () => false;
+    if (hour === 3) await poll(other);
+    await runtime.subscriptions.resume(paused);
+    await poll(paused);
+    const told = (await events()).filter(({ data }) => (data as { subscription?: string }).subscription === paused);
+    expect(told.map(({ type }) => type).filter((type) => type.startsWith("subscription."))).toEqual([
+      "subscription.degraded",
+      "subscription.recovered",
+    ]);
   });
 
   it("is degraded after three intervals without a success, and recovers, with one event each", async () => {
