@@ -18,8 +18,8 @@ export const RELEASE_MS = 24 * 3_600_000;
 export type Verdict = { kind: "believed" } | Doubted;
 
 export type Doubted =
-  /** They are looked for in another read, not before `again`. */
-  | { kind: "doubted"; doubt: Doubt; again: number }
+  /** They are looked for in another read, at `again`; as the schedule wants it, when not given. */
+  | { kind: "doubted"; doubt: Doubt; again?: number }
   /** They stay as they are until a person accepts their deletion, or time has shown it. */
   | { kind: "held"; doubt: Doubt };
 
@@ -53,18 +53,15 @@ export function judge(facts: Missing): Verdict {
   const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
   const isDoubtful = (count: number): boolean => count > 0 && (kept === 0 || isMuch(count, DOUBTED_SHARE));
   if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
-  const again = (since: number): Verdict => ({
-    kind: "doubted",
-    doubt: { since, missing, known: all, isHeld: false },
-    again: now + SECOND_READ_MS,
-  });
-  if (doubt === null || isAhead(doubt, startedAt)) return again(startedAt);
+  const doubted: Verdict = { kind: "doubted", doubt: { since: startedAt, missing, known: all, isHeld: false } };
+  if (doubt === null || isAhead(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
   const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
   const isNew = isDoubtful(missing - confirmed) || emptied > facts.confirmedEmptied;
-  if (!isConfirmed || isNew) return again(startedAt);
+  // A list that is never twice the same is not read without end, either.
+  if (!isConfirmed || isNew) return doubted;
   if (!isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };

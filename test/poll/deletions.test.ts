@@ -65,6 +65,24 @@ describe("records that a complete read no longer lists", () => {
     expect(await seen(bench)).toEqual(["deleted r1"]);
   });
 
+  it("are looked for no more often than the schedule asks, where two reads never agree", async () => {
+    const { bench } = await benchWith(60);
+    const { vendor, clock, settle } = bench;
+    const all = [...vendor.items.values()];
+    let reads = 0;
+    vendor.instead = (_url, response) => {
+      const items = reads++ % 2 === 0 ? all.slice(0, 30) : all.slice(30);
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
+      return true;
+    };
+    for (let minute = 0; minute < 60; minute++) {
+      clock.advance(60_000);
+      await settle();
+    }
+    expect(reads).toBeLessThanOrEqual(8);
+    expect(await seen(bench)).toEqual([]);
+  });
+
   it("are not reported when the second read lists them again", async () => {
     const { bench, subscription } = await benchWith(30);
     const items = new Map(bench.vendor.items);
