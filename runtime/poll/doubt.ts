@@ -1,4 +1,5 @@
 import type { Cursor } from "../../schemas/manifest.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
 import { countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
 import type { Reading } from "./reading.ts";
@@ -116,6 +117,21 @@ export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doub
 export function heldError({ missing, known, since }: Doubt): StreamError {
   const message = `${missing} of ${known} records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}`;
   return { code: "unusual_deletions", message, at: since };
+}
+
+/** Code of what is reported while records without a key keep a list from showing what is gone. */
+export const WITHOUT_KEY = "without_key";
+
+/** What is reported of a complete read that listed records without a key; `before`: what was, since when it is so. */
+export function unkeyedError(before: StreamError | null, now: number): StreamError {
+  const message =
+    "Records without a key are listed. What is no longer listed may be one of them, so nothing is reported as deleted until each has its key; check records.primaryKey in the manifest";
+  return { code: WITHOUT_KEY, message, at: before?.code === WITHOUT_KEY ? before.at : now };
+}
+
+/** Whether what a complete read of a stream does not list is gone. */
+export function showsGone({ definition }: CompiledStream["cursor"]): boolean {
+  return definition.type !== "window" && !(definition.type === "snapshot" && definition.partial === true);
 }
 
 const isSingle = (cursor: Cursor): boolean => cursor.type === "snapshot" && cursor.single === true;

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createBench, type Bench } from "./harness.ts";
+import type { Item } from "./vendor.ts";
 
 /** A stream read as a whole at every poll, whose first poll is over. */
 async function benchWith(count: number, trigger = "snapshot_any"): Promise<{ bench: Bench; subscription: string }> {
@@ -153,6 +154,26 @@ describe("records that a complete read no longer lists", () => {
     await bench.poll(subscription);
     const events = (await bench.events()).map(({ type, data }) => [type, (data as { reason?: string }).reason]);
     expect(events).toEqual([["stream.gap", "without_key"]]);
+  });
+
+  it("that could be a record without a key leave one gap and are named in health, where every read is a complete one", async () => {
+    const { bench, subscription } = await benchWith(3);
+    const { vendor, poll, events } = bench;
+    const reasons = async () => (await events()).map(({ type, data }) => [type, (data as { reason?: string }).reason]);
+    const health = async () => (await bench.runtime.subscriptions.health(subscription)).lastError;
+    vendor.items.set("", { name: "without an id" } as Item);
+    vendor.remove("r0");
+    await poll(subscription);
+    expect(await reasons()).toEqual([["stream.gap", "without_key"]]);
+    const error = await health();
+    expect(error).toMatchObject({ code: "without_key" });
+    await poll(subscription);
+    expect(await reasons()).toEqual([]);
+    expect(await health()).toEqual(error);
+    vendor.items.delete("");
+    await poll(subscription);
+    expect((await events()).map(({ type }) => type)).toEqual(["item.any"]);
+    expect(await health()).toBeNull();
   });
 
   it.each(["snapshot_any", "sync_any"])("are looked for again wherever their keys lie: %s", async (trigger) => {
