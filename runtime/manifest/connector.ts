@@ -18,7 +18,7 @@ import type {
 import { atPointer, isObject } from "../core/json.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileWatch } from "./compile-records.ts";
-import { compileSelect } from "./select.ts";
+import { compileSelect, unexpectedAnswer } from "./select.ts";
 import type {
   CompiledAction,
   CompiledAuthentication,
@@ -120,13 +120,20 @@ function compileResourceMap({ type, map }: NonNullable<Stream["resource"]>, at: 
 }
 
 function compileEach({ request, pagination, where, into, key = "/id", ...items }: Each, at: Site): CompiledEach {
+  const select = compileSelect(items, at);
+  const keyOf = (item: unknown): unknown => (isObject(item) ? atPointer(item, key) : item) ?? undefined;
   return {
     request: compileRequest(request, ROOTS.eachRequest, at.at("request")),
     pagination: compilePagination(pagination, at.at("pagination")),
-    select: compileSelect(items, at),
+    // A list that cannot be asked for would keep a read at its place, which knows its items from its beginning.
+    select: (response) => {
+      const found = select(response);
+      if (found.every((item) => keyOf(item) !== undefined)) return found;
+      throw unexpectedAnswer(response, "an item without a key", [key]);
+    },
     where: where === undefined ? undefined : at.at("where").condition(where, ROOTS.eachWhere),
     into,
-    key: (item) => toText((isObject(item) ? atPointer(item, key) : undefined) ?? item),
+    key: (item) => toText(keyOf(item)),
   };
 }
 

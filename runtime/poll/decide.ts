@@ -1,4 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
+import { HOUR } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
 import { countUnseen } from "../model/known.ts";
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
@@ -23,6 +24,9 @@ export interface Decision {
  */
 export const RECOVERY_OVERLAP = 600;
 
+/** By so much the clocks of two processes, or of one before and after it was set, may differ, milliseconds. */
+const CLOCKS_APART_MS = HOUR;
+
 /**
  * Decides what kind of read begins: of everything or of what changed, with events or silent. `expired` is a cursor that the vendor
  * has just refused.
@@ -41,8 +45,7 @@ export async function decide(
     .map(({ subscription }) => subscription.id);
   const isFirst = stream.baselinedAt === null;
   const tellsAll = backfilling(subscribers, joining).length > 0;
-  // Later than any read before, whatever the clock says: by it, what this read has seen is told from what those have.
-  const startedAt = Math.max(now(), (stream.cursorAt ?? 0) + 1, (stream.checkpoint?.startedAt ?? 0) + 1);
+  const startedAt = beginning(reading.stream, now());
   const items = compiled.each && (await currentItems(reading, stream, compiled.each));
   const { baseline, recover } = compiled.cursor;
   const goesOn =
@@ -92,6 +95,15 @@ export function resume(
   if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
   const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
   return plan && { checkpoint, plan };
+}
+
+/**
+ * When a read begins that is marked with this time: later than all before it, also those of a process whose clock is ahead of this
+ * one's, since what it has not marked itself must count as not seen. A clock that was ahead by more was wrong, and is not followed.
+ */
+function beginning({ cursorAt, checkpoint }: StreamRecord, now: number): number {
+  const next = Math.max(cursorAt ?? 0, checkpoint?.startedAt ?? 0) + 1;
+  return next > now + CLOCKS_APART_MS ? now : Math.max(now, next);
 }
 
 /** An input that leads to no item is refused once nothing is left of its records: such a subscription would be silent for ever. */

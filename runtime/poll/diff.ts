@@ -85,7 +85,10 @@ export function diffPage(
       for (const old of record.previousKeys) if (!heirs.has(old) && !page.has(old)) remove(known.get(old), {});
       continue;
     }
-    const taken = record.previousKeys.filter((old) => heirs.get(old) === key);
+    const inherited = record.previousKeys.filter((old) => heirs.get(old) === key);
+    // Of a rename that a page before showed, and that went on to this key, nothing was told.
+    difference.forgotten.push(...inherited.filter((old) => isRenamed(known.get(old))));
+    const taken = inherited.filter((old) => !isRenamed(known.get(old)));
     const renamedFrom = itself ? undefined : taken.shift();
     for (const old of taken) {
       const tombstone = page.get(old);
@@ -144,11 +147,15 @@ export function deletionOf(before: Known): Change {
 /** When a known record was seen; a record that was listed and could not be read has no version. */
 const seenOf = ({ version, seen }: Known): Pick<Change, "seen"> => (version === "" ? {} : { seen });
 
-/** The changes of records whose rename was held, now that the read that began at `seen` has shown which old keys still live. */
+/**
+ * The changes of records whose rename was held, now that the read that began at `seen` has shown which old keys still live. A complete
+ * one also shows which of them are there no more, of those that a read before it has held and not come to tell.
+ */
 export function settleRenames(
   held: readonly Known[],
   known: ReadonlyMap<string, Known>,
   seen: number,
+  isComplete: boolean,
 ): Pick<Difference, "changes" | "remembered" | "forgotten"> {
   const settled: Pick<Difference, "changes" | "remembered" | "forgotten"> = {
     changes: [],
@@ -159,6 +166,10 @@ export function settleRenames(
   for (const record of held) {
     const { key, version, watched, gone } = record;
     const { raw, renamedFrom: old } = gone!;
+    if (isComplete && record.seen < seen) {
+      settled.forgotten.push(key);
+      continue;
+    }
     const before = taken.has(old!) || livesOn(known.get(old!), seen) ? undefined : known.get(old!);
     const previous = before?.watched ?? {};
     const change = { key, version, raw, changes: watchedChanges(previous, watched), previous };
@@ -199,16 +210,15 @@ function heirsOf(
 }
 
 /**
- * A record may be there twice, when it changed while the list was made: the later one counts, with all keys it had before, those of a
- * rename that is held included.
+ * A record may be there twice, when it changed while the list was made: the later one counts, with all keys it had before, those of
+ * renames that are held included.
  */
 function lastOfEachKey(records: readonly PolledRecord[], known: ReadonlyMap<string, Known>): Map<string, PolledRecord> {
   const last = new Map<string, PolledRecord>();
   for (const record of records) {
-    const earlier = last.get(record.key)?.previousKeys ?? known.get(record.key)?.gone?.renamedFrom ?? [];
-    const previousKeys =
-      earlier.length === 0 ? record.previousKeys : [...new Set([earlier, record.previousKeys].flat())];
-    last.set(record.key, { ...record, previousKeys });
+    const named = [...(last.get(record.key)?.previousKeys ?? []), ...record.previousKeys];
+    const origins = [record.key, ...named].flatMap((key) => known.get(key)?.gone?.renamedFrom ?? []);
+    last.set(record.key, { ...record, previousKeys: [...new Set([...named, ...origins])] });
   }
   return last;
 }

@@ -1,4 +1,5 @@
 import type { Cursor } from "../../schemas/manifest.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
 import { countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
 import type { Reading } from "./reading.ts";
@@ -18,8 +19,8 @@ export const RELEASE_MS = 24 * 3_600_000;
 export type Verdict = { kind: "believed" } | Doubted;
 
 export type Doubted =
-  /** They are looked for in another read, not before `again`. */
-  | { kind: "doubted"; doubt: Doubt; again: number }
+  /** They are looked for in another read, at `again`; as the schedule wants it, when not given. */
+  | { kind: "doubted"; doubt: Doubt; again?: number }
   /** They stay as they are until a person accepts their deletion, or time has shown it. */
   | { kind: "held"; doubt: Doubt };
 
@@ -53,18 +54,15 @@ export function judge(facts: Missing): Verdict {
   const isMuch = (count: number, share: number): boolean => count > FEW && count > share * all;
   const isDoubtful = (count: number): boolean => count > 0 && (kept === 0 || isMuch(count, DOUBTED_SHARE));
   if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
-  const again = (since: number): Verdict => ({
-    kind: "doubted",
-    doubt: { since, missing, known: all, isHeld: false },
-    again: now + SECOND_READ_MS,
-  });
-  if (doubt === null || isAhead(doubt, startedAt)) return again(startedAt);
+  const doubted: Verdict = { kind: "doubted", doubt: { since: startedAt, missing, known: all, isHeld: false } };
+  if (doubt === null || isAhead(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
   const isConfirmed = doubt.isHeld || confirmed >= doubt.missing;
   const isNew = isDoubtful(missing - confirmed) || emptied > facts.confirmedEmptied;
-  if (!isConfirmed || isNew) return again(startedAt);
+  // A list that is never twice the same is not read without end, either.
+  if (!isConfirmed || isNew) return doubted;
   if (!isMuch(missing, HELD_SHARE)) return { kind: "believed" };
   const isAccepted = deletionsAcceptedAt !== null && deletionsAcceptedAt >= doubt.since;
   if (isAccepted || (facts.releases && now - doubt.since >= RELEASE_MS)) return { kind: "believed" };
@@ -119,6 +117,21 @@ export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doub
 export function heldError({ missing, known, since }: Doubt): StreamError {
   const message = `${missing} of ${known} records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}`;
   return { code: "unusual_deletions", message, at: since };
+}
+
+/** Code of what is reported while records without a key keep a list from showing what is gone. */
+export const WITHOUT_KEY = "without_key";
+
+/** What is reported of a complete read that listed records without a key; `before`: what was, since when it is so. */
+export function unkeyedError(before: StreamError | null, now: number): StreamError {
+  const message =
+    "Records without a key are listed. What is no longer listed may be one of them, so nothing is reported as deleted until each has its key; check records.primaryKey in the manifest";
+  return { code: WITHOUT_KEY, message, at: before?.code === WITHOUT_KEY ? before.at : now };
+}
+
+/** Whether what a complete read of a stream does not list is gone. */
+export function showsGone({ definition }: CompiledStream["cursor"]): boolean {
+  return definition.type !== "window" && !(definition.type === "snapshot" && definition.partial === true);
 }
 
 const isSingle = (cursor: Cursor): boolean => cursor.type === "snapshot" && cursor.single === true;

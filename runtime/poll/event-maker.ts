@@ -7,6 +7,7 @@ import { tellingsByKeys, type Telling } from "../model/tellings.ts";
 import { timeMs } from "../read/cursors.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
+import { showsGone, WITHOUT_KEY } from "./doubt.ts";
 import { eventsOf, type Draft } from "./match.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { backfilling, type Reading } from "./reading.ts";
@@ -125,12 +126,13 @@ export class EventMaker {
     ];
   }
 
-  /** A complete read that could not look for what is gone is the last for long, but for a stream that is always read as a whole. */
+  /** A complete read that could not look for what is gone leaves one gap, and no other while that stays so. */
   #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: ReadFacts): Gap["reason"] | undefined {
     if (recovering && !recovering.isBackfill) return "cursor_expired";
     if (lostUnread) return "gone_unread";
-    const { type } = this.#reading.compiled.cursor.definition;
-    return hasUnkeyed && complete && type !== "snapshot" && type !== "window" ? "without_key" : undefined;
+    const { compiled, stream } = this.#reading;
+    const isNews = stream.lastError?.code !== WITHOUT_KEY;
+    return hasUnkeyed && complete && isNews && showsGone(compiled.cursor) ? WITHOUT_KEY : undefined;
   }
 
   /** Whether a record that is not known is older than the first read: then a filter has left it out until now. */

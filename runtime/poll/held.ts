@@ -20,7 +20,8 @@ export async function releaseHeld(
     const batch: Known[] = await knownGone(db, id, after, SWEEP_BATCH);
     const renamed = batch.filter(isRenamed);
     const before = renamed.map(({ gone }) => gone!.renamedFrom!);
-    const { changes, remembered, forgotten } = settleRenames(renamed, await knownByKeys(db, id, before), at.startedAt);
+    const origins = await knownByKeys(db, id, before);
+    const { changes, remembered, forgotten } = settleRenames(renamed, origins, at.startedAt, at.complete);
     const settled = absencesOf(forgotten, await maker.changes(changes, at));
     if (renamed.length > 0) await commit({ ...settled, difference: { ...settled.difference, remembered } });
     after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;

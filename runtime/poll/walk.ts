@@ -10,7 +10,15 @@ import type { Tx } from "../store/database.ts";
 import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
-import { doubtAfter, heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
+import {
+  doubtAfter,
+  heldError,
+  judgeAbsences,
+  SECOND_READ_MS,
+  showsGone,
+  unkeyedError,
+  type Doubted,
+} from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
 import { backfilling, type Reading } from "./reading.ts";
@@ -202,6 +210,7 @@ export class Walk {
     const now = this.#reading.now();
     const before = this.stream;
     const doubt = doubtAfter(before.doubt, at, doubted);
+    const isBlind = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
     const stream: StreamRecord = {
       ...before,
       requestHash,
@@ -215,7 +224,7 @@ export class Walk {
       lastSuccessAt: now,
       consecutiveErrors: 0,
       refusals: 0,
-      lastError: doubt?.isHeld ? heldError(doubt) : null,
+      lastError: doubt?.isHeld ? heldError(doubt) : isBlind ? unkeyedError(before.lastError, now) : null,
       doubt,
     };
     const { remember: keep } = compiled.definition.records;

@@ -98,12 +98,15 @@ function syncToken(cursor: Of<"syncToken">, tokenOf: (response: VendorResponse) 
   };
 }
 
-/** A growing number kept as text: it may be larger than a double can hold. */
+/**
+ * A growing number kept as text: it may be larger than a double can hold. The first that a read gives counts: what happens while its
+ * pages are read may raise the later ones, and be on none of them.
+ */
 function sequence(cursor: Of<"sequence">, numberOf: (response: VendorResponse) => unknown): CursorStrategy {
   return {
     since: (state) => (typeof state === "string" ? from(cursor.to, state) : null),
     everything: excerpt,
-    note: (notes, page) => larger(notes, numberOf(page.response)),
+    note: (notes, page) => notes ?? larger(null, numberOf(page.response)),
     after: (state, notes) => larger(state, notes),
   };
 }

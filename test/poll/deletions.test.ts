@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createBench, type Bench } from "./harness.ts";
+import type { Item } from "./vendor.ts";
 
 /** A stream read as a whole at every poll, whose first poll is over. */
 async function benchWith(count: number, trigger = "snapshot_any"): Promise<{ bench: Bench; subscription: string }> {
@@ -45,6 +46,42 @@ describe("records that a complete read no longer lists", () => {
     expect(await seen(bench)).toEqual(["deleted r0"]);
     expect((await bench.streamOf(subscription)).doubt).toBeNull();
     expect(await health()).toMatchObject({ missing: null });
+  });
+
+  it("are found by a process whose clock is behind that of the one that read before it, in a list of several pages", async () => {
+    const { bench, subscription } = await benchWith(5, "sync_any");
+    const { vendor, clock } = bench;
+    vendor.pageSize = 2;
+    clock.advance(600_000);
+    vendor.put("r1", { name: "new" });
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["updated r1"]);
+    clock.advance(-300_000);
+    vendor.put("r2", { name: "new" });
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["updated r2"]);
+    vendor.remove("r1");
+    vendor.expire();
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["deleted r1"]);
+  });
+
+  it("are looked for no more often than the schedule asks, where two reads never agree", async () => {
+    const { bench } = await benchWith(60);
+    const { vendor, clock, settle } = bench;
+    const all = [...vendor.items.values()];
+    let reads = 0;
+    vendor.instead = (_url, response) => {
+      const items = reads++ % 2 === 0 ? all.slice(0, 30) : all.slice(30);
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
+      return true;
+    };
+    for (let minute = 0; minute < 60; minute++) {
+      clock.advance(60_000);
+      await settle();
+    }
+    expect(reads).toBeLessThanOrEqual(8);
+    expect(await seen(bench)).toEqual([]);
   });
 
   it("are not reported when the second read lists them again", async () => {
@@ -117,6 +154,26 @@ describe("records that a complete read no longer lists", () => {
     await bench.poll(subscription);
     const events = (await bench.events()).map(({ type, data }) => [type, (data as { reason?: string }).reason]);
     expect(events).toEqual([["stream.gap", "without_key"]]);
+  });
+
+  it("that could be a record without a key leave one gap and are named in health, where every read is a complete one", async () => {
+    const { bench, subscription } = await benchWith(3);
+    const { vendor, poll, events } = bench;
+    const reasons = async () => (await events()).map(({ type, data }) => [type, (data as { reason?: string }).reason]);
+    const health = async () => (await bench.runtime.subscriptions.health(subscription)).lastError;
+    vendor.items.set("", { name: "without an id" } as Item);
+    vendor.remove("r0");
+    await poll(subscription);
+    expect(await reasons()).toEqual([["stream.gap", "without_key"]]);
+    const error = await health();
+    expect(error).toMatchObject({ code: "without_key" });
+    await poll(subscription);
+    expect(await reasons()).toEqual([]);
+    expect(await health()).toEqual(error);
+    vendor.items.delete("");
+    await poll(subscription);
+    expect((await events()).map(({ type }) => type)).toEqual(["item.any"]);
+    expect(await health()).toBeNull();
   });
 
   it.each(["snapshot_any", "sync_any"])("are looked for again wherever their keys lie: %s", async (trigger) => {

@@ -71,7 +71,8 @@ describe("the absences of a complete read", () => {
   it("are doubted anew when the second read lists some of them, or misses many others", () => {
     const doubt = doubted(100, 100);
     const anew = judge(facts({ kept: 50, missing: 50, confirmed: 50, doubt }));
-    expect(anew).toMatchObject({ kind: "doubted", doubt: { since: NOW, missing: 50 } });
+    // The schedule says when.
+    expect(anew).toEqual({ kind: "doubted", doubt: { since: NOW, missing: 50, known: 100, isHeld: false } });
     const others = judge(facts({ kept: 60, missing: 40, confirmed: 10, doubt: doubted(10, 100) }));
     expect(others).toMatchObject({ kind: "doubted", doubt: { since: NOW, missing: 40 } });
     expect(judge(facts({ kept: 60, missing: 40, confirmed: 25, doubt: doubted(25, 100) })).kind).toBe("believed");

@@ -60,6 +60,8 @@ describe("renames and merges over the pages of a read", () => {
     ["a merge, the tombstone last", [[merged], [gone("a")]], ["deleted a into b"]],
     ["a merge on two pages", [[merged], [merged]], ["deleted a into b"]],
     ["a merge without a tombstone", [[merged], []], ["deleted a into b"]],
+    ["a rename that goes on", [[renamed], [item("d", { previousIds: ["c"] })]], ["updated d was a"]],
+    ["a rename that goes on into another", [[renamed], [item("b", { previousIds: ["c"] })]], ["deleted a into b"]],
     ["a deletion that a later page takes back", [[gone("a")], [], [item("a", { name: "again" })]], ["updated a"]],
     ["a merge that a later page takes back", [[merged], [item("a")]], []],
     ["a deletion on the first of many pages", [[gone("a")], [], []], ["deleted a"]],
@@ -108,6 +110,20 @@ describe("renames and merges over the pages of a read", () => {
     expect(await polled([item("a")])).toEqual(["created c"]);
     expect(await known()).toEqual(["a", "b", "c"]);
   });
+
+  it.each([
+    ["its cursor has expired", []],
+    ["first its page and then its cursor is refused", [[404, {}]]],
+  ] as [string, [number, object][]][])(
+    "are none that a read has held of which %s, and that what is read in its place does not list",
+    async (_, refusals) => {
+      expect(await polled([renamed], null)).toEqual([]);
+      for (const [status, body] of refusals) bench.vendor.fail(status, body);
+      bench.vendor.fail(400, { error: { reason: "EXPIRED" } });
+      expect(await polled([item("a")], [item("b")])).toEqual([]);
+      expect(await known()).toEqual(["a", "b"]);
+    },
+  );
 
   it("settle more than a thousand held renames in batches", async () => {
     const many = Array.from({ length: 1100 }, (_, n) => `m${n}`);

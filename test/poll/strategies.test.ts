@@ -114,6 +114,20 @@ describe("a window whose span the subscriber chooses", () => {
   });
 });
 
+describe("a window after a clock that was ahead by days", () => {
+  it("is around the time that is right now", async () => {
+    const { vendor, clock, subscribe, poll, seen } = await withItems();
+    const subscription = await subscribe("soon_created", { input: { ahead: 3600 } });
+    clock.advance(30 * 86_400_000);
+    await poll(subscription);
+    clock.advance(-30 * 86_400_000);
+    await seen();
+    vendor.put("x", { updated: clock.now() + 600_000 });
+    await poll(subscription);
+    expect(await seen()).toContain("item.created x");
+  });
+});
+
 describe("a record of a window", () => {
   it("that a read leaves out is not new when the next one lists it, and is forgotten once its time is long over", async () => {
     const { vendor, clock, runtime, subscribe, poll, seen, streamOf } = await withItems();

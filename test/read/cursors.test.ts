@@ -67,6 +67,12 @@ describe("a sequence", () => {
     to: "query.startHistoryId",
   });
 
+  it("goes on at the number of the first page that has one: a later page may name what no page lists", () => {
+    const first = sequence.note(null, page({ historyId: 5 }));
+    expect(sequence.after("3", sequence.note(first, page({ historyId: 9 })))).toBe("5");
+    expect(sequence.after("3", sequence.note(sequence.note(null, page({})), page({ historyId: 9 })))).toBe("9");
+  });
+
   it("is kept as text and compared as a number, however large", () => {
     const huge = "98765432109876543210";
     expect(sequence.after("9", sequence.note(null, page({ historyId: huge })))).toBe(huge);

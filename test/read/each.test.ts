@@ -49,6 +49,20 @@ describe("a stream that is read for each item of a list", () => {
     expect(event!.data).toMatchObject({ record: { id: "d", list: { id: "d", name: "d" } } });
   });
 
+  it("reads no list of items one of which has no key, and reads all of them once it has", async () => {
+    const { vendor, subscribe, poll, seen, streamOf } = await withLists("a", "b");
+    const subscription = await subscribe("lists_updated");
+    vendor.put("a", { name: "A" });
+    for (const broken of [{ name: "no id" }, { id: null }, null]) {
+      vendor.fail(200, { items: [vendor.items.get("a"), broken] });
+      await poll(subscription);
+      expect(await seen()).toEqual([]);
+      expect((await streamOf(subscription)).lastError).toMatchObject({ code: "unexpected_answer" });
+    }
+    await poll(subscription);
+    expect(await seen()).toEqual(["item.updated a"]);
+  });
+
   it("reads only the items that its condition lets through", async () => {
     const { vendor, subscribe, poll, seen } = await withLists("a", "b");
     const subscription = await subscribe("lists_updated", { input: { only: "b" } });
