@@ -27,8 +27,9 @@ export function compileSelect(
   return (response) => {
     const { body } = response;
     if (body === null || body === undefined) throw unexpectedAnswer(response, "no content", declared);
-    const failure = isObject(body) && isObject(body["error"]) ? body["error"] : undefined;
-    if (failure) throw unexpectedAnswer(response, `an error: ${messageOf(failure)}`, declared);
+    const failure = isObject(body) ? failureOf(body) : undefined;
+    const failed = (): HooklineError => unexpectedAnswer(response, `an error: ${messageOf(failure)}`, declared);
+    if (isObject(failure)) throw failed();
     const [fault] = validate?.(body) ?? [];
     if (fault) throw unexpectedAnswer(response, `another body (${fault.pointer || "/"}: ${fault.message})`, declared);
     for (const [index, place] of places.entries()) {
@@ -39,8 +40,11 @@ export function compileSelect(
       if (found === undefined || found === null) continue;
       if (!Array.isArray(found)) return [found];
       if (isSingle) throw unexpectedAnswer(response, "a list instead of one record", declared);
+      // Beside records, an error may be about one of them; beside none, it is why there are none.
+      if (found.length === 0 && failure !== undefined) throw failed();
       return found;
     }
+    if (failure !== undefined) throw failed();
     if (optional && isObject(body)) return [];
     throw unexpectedAnswer(response, "a body without records", declared);
   };
@@ -60,7 +64,13 @@ export function unexpectedAnswer(
   );
 }
 
-function messageOf(failure: Record<string, unknown>): string {
-  const message = atPointer(failure, "/message");
-  return typeof message === "string" ? message.slice(0, 200) : JSON.stringify(failure).slice(0, 200);
+/** What an answer that says 200 calls an error; undefined when it names none. */
+function failureOf({ error, errors }: Record<string, unknown>): unknown {
+  if (isObject(error) || (typeof error === "string" && error !== "")) return error;
+  return Array.isArray(errors) && errors.length > 0 ? (errors[0] as unknown) : undefined;
+}
+
+function messageOf(failure: unknown): string {
+  const message = isObject(failure) ? atPointer(failure, "/message") : failure;
+  return (typeof message === "string" ? message : JSON.stringify(failure)).slice(0, 200);
 }

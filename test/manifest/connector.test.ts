@@ -26,6 +26,9 @@ describe("a compiled stream", () => {
     ["null in its place", { contacts: null }, "a body without records"],
     ["an error", { contacts: [], error: { code: 500, message: "Backend Error" } }, "an error: Backend Error"],
     ["an error without words", { error: { code: 500 } }, 'an error: {"code":500}'],
+    ["an error in a word", { contacts: [], error: "maintenance" }, "an error: maintenance"],
+    ["a list of errors", { contacts: [], errors: [{ message: "Backend Error" }] }, "an error: Backend Error"],
+    ["errors alone", { errors: ["overloaded"], next: "t2" }, "an error: overloaded"],
   ])("takes %s for no list at all", (_name, body, what) => {
     expect(() => stream.select(answer(body))).toThrow(
       `The vendor answered 200 with ${what}, where the manifest expects $response.body#/contacts or data[].contact`,
@@ -47,6 +50,19 @@ describe("a compiled stream", () => {
     expect(() => optional.select(answer({ kind: "other" }))).toThrow(/another body \(\/kind: /);
     expect(() => optional.select(answer([]))).toThrow("a body without records");
     expect(() => optional.select(answer({ kind: "list", items: null }))).toThrow("null in place of a list");
+  });
+
+  it("takes records beside a word about some of them, and an empty one for none", () => {
+    expect(stream.select(answer({ contacts: [1], errors: ["one contact is hidden"] }))).toEqual([1]);
+    expect(stream.select(answer({ contacts: [], error: "", errors: [] }))).toEqual([]);
+  });
+
+  it("takes an error for no empty list, where a list may be missing", () => {
+    const optional = compileRecords({ select: "$response.body#/items", optional: true, primaryKey: "/id" }, new Site());
+    expect(() => optional.select(answer({ errors: [{ message: "Backend Error" }], token: "t9" }))).toThrow(
+      "an error: Backend Error",
+    );
+    expect(optional.select(answer({ errors: [], token: "t9" }))).toEqual([]);
   });
 
   it("takes a list for no record where there is one", () => {
