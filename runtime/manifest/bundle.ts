@@ -33,7 +33,7 @@ interface SchemaRoot {
   value: unknown;
 }
 
-/** Puts a manifest's files together into one document, collecting every fault on the way. */
+/** Puts a manifest's files together into one document, collecting every fault on the way, in the order of the document. */
 export class Bundler {
   readonly faults: Fault[] = [];
   readonly #options: BundlerOptions;
@@ -62,7 +62,11 @@ export class Bundler {
   async #part(value: unknown, origin: Origin, place: string, following: readonly string[]): Promise<unknown> {
     if (SCHEMA_PLACES.test(place) && isObject(value)) return this.#schema(value, origin, place);
     if (Array.isArray(value)) {
-      return Promise.all(value.map((item, i) => this.#part(item, below(origin, i), joinPointer(place, i), following)));
+      const items: unknown[] = [];
+      for (const [i, item] of value.entries()) {
+        items.push(await this.#part(item, below(origin, i), joinPointer(place, i), following));
+      }
+      return items;
     }
     if (!isObject(value)) return value;
     if (place === "") this.#origins.set("", origin);
@@ -71,10 +75,11 @@ export class Bundler {
   }
 
   async #properties(value: Record<string, unknown>, origin: Origin, place: string, following: readonly string[]) {
-    const entries = Object.entries(value).map(async ([key, inner]) => {
-      return [key, await this.#part(inner, below(origin, key), joinPointer(place, key), following)] as const;
-    });
-    return Object.fromEntries(await Promise.all(entries));
+    const entries: [string, unknown][] = [];
+    for (const [key, inner] of Object.entries(value)) {
+      entries.push([key, await this.#part(inner, below(origin, key), joinPointer(place, key), following)]);
+    }
+    return Object.fromEntries(entries);
   }
 
   /** The target of a `$ref`; properties beside the `$ref` take the place of the target's. */
