@@ -1,7 +1,7 @@
 import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
+import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
 import { methodOf, openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
@@ -157,10 +157,22 @@ export function createConnect(
     if (!(await grants.isHeld(db, { user, connector, proofs: hashes }))) await grants.end(connector, credentials);
   };
 
+  /** What it is now, where it may be decided about again: neither gone nor moved. */
+  const changed = async (row: ConnectionRow): Promise<ConnectionRow | undefined> => {
+    const newest = await findConnection(db, row.id);
+    return newest && newest.version !== row.version && newest.moves === row.moves ? newest : undefined;
+  };
+
   return async (row, vendor, answer, { moves, accept }) => {
     const arrival = await arrive(row, vendor, answer);
-    const arrived = row.status === "pending" ? await connectFirst(arrival) : await reconnect(arrival, moves);
-    if (await accept(row, arrived)) return arrived.name;
+    for (let current: ConnectionRow | undefined = row, race = 0; current && race < MOST_RACES; race++) {
+      const changes = { ...arrival.changes, ...renamed(current, arrival.verified.name) };
+      const now = { ...arrival, row: current, changes };
+      const arrived = current.status === "pending" ? await connectFirst(now) : await reconnect(now, moves);
+      if (await accept(current, arrived)) return arrived.name;
+      current = await changed(current);
+    }
+    await giveUp(arrival);
     throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
   };
 }
@@ -176,6 +188,8 @@ function capturedFrom(row: ConnectionRow, { connector }: Vendor, answer: TokenRe
   return captured;
 }
 
+/** A renewal, a pause or a new label may come while the vendor is asked. */
+const MOST_RACES = 5;
 const STAYS = "what it had stays as it was";
 
 function anotherAccount({ id }: ConnectionRow): HooklineError {

@@ -1,0 +1,99 @@
+/** What else happens to a connection while the vendor is asked about an authorization, and what becomes of its tokens. */
+import { describe, expect, it } from "vitest";
+import { findConnection } from "../../runtime/model/connections.ts";
+import { SESSION } from "../fixtures/browser.ts";
+import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
+
+/** A vendor whose first tokens are ada's and all later ones `later`'s, and whose answers about one token can be held up. */
+async function started(later = "ada") {
+  let issued = 0;
+  let held: { token: number; reached: PromiseWithResolvers<void>; answer: PromiseWithResolvers<Reply> } | undefined;
+  const vendor = await vendorServer(({ url, headers }) => {
+    if (url === "/revoke") return { json: {} };
+    if (url === "/token")
+      return {
+        json: { access_token: `access-${++issued}`, refresh_token: `refresh-token-${issued}`, expires_in: 400 },
+      };
+    const token = Number(headers.authorization!.replace("Bearer access-", ""));
+    if (held?.token !== token) return { json: { email: `${token === 1 ? "ada" : later}@x.example` } };
+    held.reached.resolve();
+    return held.answer.promise;
+  });
+  const h = await harness([acme({ authentication: acmeOAuth })], { url: vendor.url });
+  const finish = (authorizeUrl: string) =>
+    h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "c" }, SESSION);
+  const created = await h.accounts.create({ connector: "acme", user: "u_1" }, {}, SESSION);
+  const { id } = created;
+  return {
+    ...h,
+    id,
+    finish,
+    first: () => finish(created.authorizeUrl!),
+    link: async (options: { confirm?: boolean; account?: "move" } = {}) =>
+      (await h.accounts.reconnect(id, options, {}, SESSION)).authorizeUrl,
+    /** Holds up what the vendor says of a token, from now on. */
+    holdUp: (token: number) => {
+      held = { token, reached: Promise.withResolvers(), answer: Promise.withResolvers() };
+      const { reached, answer } = held;
+      return { asked: reached.promise, answer: (reply: Reply) => answer.resolve(reply) };
+    },
+    account: async () => (await h.accounts.get(id)).account?.id,
+    row: () => findConnection(h.db, id),
+    revoked: () => vendor.calls("/revoke").map(({ body }) => new URLSearchParams(body).get("token")),
+  };
+}
+
+const ADA: Reply = { json: { email: "ada@x.example" } };
+
+describe("an authorization whose connection is", () => {
+  it.each([false, true])("removed meanwhile ends the grant that it brought (confirm: %s)", async (confirm) => {
+    const h = await started();
+    const vendor = h.holdUp(1);
+    const finished = h.finish(await h.link({ confirm }));
+    const refused = expect(finished).rejects.toMatchObject({ code: "conflict" });
+    await vendor.asked;
+    await h.accounts.remove(h.id);
+    vendor.answer(ADA);
+    await refused;
+    expect(h.revoked()).toEqual(["refresh-token-1"]);
+  });
+
+  it("connected to another account meanwhile is refused, and its tokens are given back", async () => {
+    const h = await started("bob");
+    const vendor = h.holdUp(1);
+    const refused = expect(h.first()).rejects.toMatchObject({ code: "account_mismatch" });
+    await vendor.asked;
+    await h.finish(await h.link());
+    vendor.answer(ADA);
+    await refused;
+    expect(await h.account()).toBe("bob@x.example");
+    expect(h.revoked()).toEqual(["refresh-token-1"]);
+  });
+
+  it("moved meanwhile does not move it again, and its tokens are given back", async () => {
+    const h = await started("bob");
+    await h.first();
+    const vendor = h.holdUp(2);
+    const refused = expect(h.finish(await h.link({ account: "move" }))).rejects.toMatchObject({ code: "conflict" });
+    await vendor.asked;
+    await h.finish(await h.link({ account: "move" }));
+    vendor.answer({ json: { email: "cyd@x.example" } });
+    await refused;
+    expect(await h.account()).toBe("bob@x.example");
+    expect(h.revoked()).toContain("refresh-token-2");
+  });
+
+  it("renewed or renamed meanwhile is taken all the same, and the name that a person gave stays", async () => {
+    const h = await started();
+    await h.first();
+    const vendor = h.holdUp(2);
+    const finished = h.finish(await h.link());
+    await vendor.asked;
+    h.clock.advance(390_000);
+    await h.accounts.client(h.id);
+    await h.accounts.update(h.id, { label: "Mine" });
+    vendor.answer(ADA);
+    expect((await finished).connection).toMatchObject({ status: "active", label: "Mine" });
+    expect(h.revoked()).toEqual([]);
+  });
+});
