@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
-import { saveGrants } from "../model/grants.ts";
+import { saveGrants, type GrantProof } from "../model/grants.ts";
 import {
   expiredHeldStates,
   heldStates,
@@ -12,6 +12,7 @@ import {
   spendTry,
   type OAuthState,
 } from "../model/oauth-states.ts";
+import type { Tx } from "../store/database.ts";
 import { settles, type Accept } from "./connect.ts";
 import { openCredentials } from "./credentials.ts";
 import { sameGrant, type Grants } from "./grants.ts";
@@ -88,8 +89,7 @@ export function createConfirmations(
     const waiting = await open(await heldStates(db, id));
     const mayEnd = ({ step }: Waiting): boolean => sameGrant(step.held.grants ?? [], proofs) !== "other";
     if (waiting.some(mayEnd)) return true;
-    // Without tokens of its own, the connection is known to hold what waits for it, and nothing else.
-    if (credentials === null) await saveGrants(db, id, waiting.at(-1)?.step.held.grants ?? []);
+    await db.transaction((tx) => holdGrants(tx, id, waiting.at(-1)?.step.held.grants));
     return grants.isHeld(db, { user, connector, proofs }, credentials === null ? id : undefined);
   };
 
@@ -147,10 +147,11 @@ export function createConfirmations(
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };
         const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });
-        const isHeld = await settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
-        // Whoever removes another connection of the grant is to know that something lives on it here.
-        if (isHeld && row.credentials === null) await saveGrants(db, row.id, changes.grants ?? []);
-        return isHeld;
+        return db.transaction(async (tx) => {
+          const isHeld = await settleState(tx, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+          if (isHeld) await holdGrants(tx, row.id, changes.grants);
+          return isHeld;
+        });
       };
       return { accept, code };
     },
@@ -206,6 +207,15 @@ export function createConfirmations(
       }
     },
   };
+}
+
+/**
+ * Without tokens of its own, a connection is known to hold what waits for it, and nothing else: whoever removes another
+ * connection of that grant is to know that something lives on it here.
+ */
+async function holdGrants(tx: Tx, connection: string, proofs: readonly GrantProof[] = []): Promise<void> {
+  const row = await findConnection(tx, connection);
+  if (row?.credentials === null) await saveGrants(tx, connection, proofs);
 }
 
 function nothingWaits(id: string): HooklineError {
