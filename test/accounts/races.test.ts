@@ -8,6 +8,7 @@ import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts
 
 /** A vendor whose first tokens are ada's and all later ones `later`'s, and whose answers about one token can be held up. */
 async function started(later = "ada") {
+  const say = { down: false };
   let issued = 0;
   let held: { token: number; reached: PromiseWithResolvers<void>; answer: PromiseWithResolvers<Reply> } | undefined;
   const vendor = await vendorServer(({ url, headers }) => {
@@ -17,6 +18,7 @@ async function started(later = "ada") {
         json: { access_token: `access-${++issued}`, refresh_token: `refresh-token-${issued}`, expires_in: 400 },
       };
     const token = Number(headers.authorization!.replace("Bearer access-", ""));
+    if (held?.token !== token && say.down) return { status: 503, json: {} };
     if (held?.token !== token) return { json: { email: `${token === 1 ? "ada" : later}@x.example` } };
     held.reached.resolve();
     return held.answer.promise;
@@ -28,6 +30,7 @@ async function started(later = "ada") {
   const { id } = created;
   return {
     ...h,
+    say,
     id,
     finish,
     first: () => finish(created.authorizeUrl!),
@@ -117,5 +120,34 @@ describe("tokens that come to wait for their confirmation", () => {
     await finished;
     expect(before).not.toEqual([]);
     expect(await h.grants()).toEqual(before);
+  });
+});
+
+describe("a test of a waiting connection", () => {
+  it("that the vendor refuses ends the tokens it was made with, and not those of an authorization that came meanwhile", async () => {
+    const h = await started();
+    const first = h.holdUp(1);
+    first.answer({ status: 503, json: {} });
+    await h.first();
+    const vendor = h.holdUp(1);
+    h.clock.advance(60_000);
+    const tested = h.accounts.testWaiting();
+    await vendor.asked;
+    h.say.down = true;
+    await h.finish(await h.link());
+    vendor.answer({ status: 401, json: {} });
+    await tested;
+    expect((await h.row())!.credentials).not.toBeNull();
+    expect(h.revoked()).toEqual([]);
+  });
+
+  it("that was renewed for it and is refused gives them up at once", async () => {
+    const h = await started();
+    h.holdUp(1).answer({ status: 503, json: {} });
+    await h.first();
+    h.holdUp(2).answer({ status: 401, json: {} });
+    h.clock.advance(390_000);
+    await expect(h.accounts.test(h.id)).rejects.toMatchObject({ code: "connection_rejected" });
+    expect((await h.row())!.credentials).toBeNull();
   });
 });
