@@ -108,21 +108,24 @@ export function createConfirmations(
     if (await take(waiting)) await giveBack(waiting);
   };
 
+  const isSame = (row: ConnectionRow, { proofs }: Held): boolean => {
+    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") });
+    return relate(openProofs(vault, row).account, found.account) === "same";
+  };
+
   /** The connection may have come to another account while the tokens waited. */
-  const isMeant = (row: ConnectionRow, { proofs, moved, waits }: Held): boolean => {
-    if (moved || row.status === "pending") return true;
+  const isMeant = (row: ConnectionRow, held: Held): boolean => {
+    if (held.moved || row.status === "pending") return true;
     // What works is not replaced by tokens that the vendor has not accepted.
-    if (waits) return false;
-    const known = openProofs(vault, row).account;
-    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") }).account;
-    return isEmpty(known) || relate(known, found) === "same";
+    return !held.waits && (isEmpty(openProofs(vault, row).account) || isSame(row, held));
   };
 
   const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
       if (!row || !isMeant(row, held)) break;
-      const { moved, waits, credentials, proofs, ...rest } = held;
+      const { moved: wasOther, waits, credentials, proofs, ...rest } = held;
+      const moved = wasOther && !isSame(row, held) ? true : undefined;
       const changes: ConnectionChanges = {
         ...rest,
         credentials: Buffer.from(credentials, "base64"),

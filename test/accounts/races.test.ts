@@ -123,6 +123,19 @@ describe("tokens that come to wait for their confirmation", () => {
   });
 });
 
+describe("a move that waits for its confirmation", () => {
+  it("is none any more when the connection has come to that account meanwhile", async () => {
+    const h = await started("bob");
+    await h.first();
+    const { confirmation } = await h.finish(await h.link({ account: "move", confirm: true }));
+    await h.finish(await h.link({ account: "move" }));
+    expect(h.statuses.at(-1)).toMatchObject({ moved: true });
+    await h.accounts.confirm(h.id, { code: confirmation! });
+    expect(h.statuses.at(-1)).toEqual({ id: h.id, connector: "acme", user: "u_1", status: "active" });
+    expect((await h.row())!.moves).toBe(1);
+  });
+});
+
 describe("a test of a waiting connection", () => {
   it("that the vendor refuses ends the tokens it was made with, and not those of an authorization that came meanwhile", async () => {
     const h = await started();
