@@ -14,7 +14,7 @@ import {
 } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
 import { settles, type Accept } from "./connect.ts";
-import { openCredentials } from "./credentials.ts";
+import { openCredentials, refreshTokenOf, sealCredentials, type OAuthCredentials } from "./credentials.ts";
 import { sameGrant, type Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
@@ -120,15 +120,22 @@ export function createConfirmations(
     return !held.waits && (isEmpty(openProofs(vault, row).account) || isSame(row, held));
   };
 
+  const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
+    const sealed = Buffer.from(credentials, "base64");
+    if (!keepsRefreshToken) return sealed;
+    const held = openCredentials(vault, row.id, sealed) as OAuthCredentials;
+    return sealCredentials(vault, row.id, { ...held, refreshToken: refreshTokenOf(vault, row) });
+  };
+
   const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
       if (!row || !isMeant(row, held)) break;
-      const { moved: wasOther, waits, credentials, proofs, ...rest } = held;
+      const { moved: wasOther, waits, credentials: _sealed, keepsRefreshToken: _kept, proofs, ...rest } = held;
       const moved = wasOther && !isSame(row, held) ? true : undefined;
       const changes: ConnectionChanges = {
         ...rest,
-        credentials: Buffer.from(credentials, "base64"),
+        credentials: credentialsFor(row, held),
         proofs: Buffer.from(proofs, "base64"),
         ...renamed(row, account, moved),
       };
@@ -141,12 +148,13 @@ export function createConfirmations(
   return {
     hold: (stateHash, step) => {
       const code = newCode();
-      const accept: Accept = async (row, { changes, name, moved, failure }) => {
+      const accept: Accept = async (row, { changes, name, moved, keepsRefreshToken, failure }) => {
         const held: Held = {
           ...changes,
           credentials: Buffer.from(changes.credentials!).toString("base64"),
           proofs: Buffer.from(changes.proofs!).toString("base64"),
           ...(moved && { moved }),
+          ...(keepsRefreshToken && { keepsRefreshToken }),
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };
         const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });

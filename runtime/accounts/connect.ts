@@ -2,7 +2,7 @@ import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
-import { methodOf, openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
+import { methodOf, refreshTokenOf, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
@@ -22,6 +22,8 @@ export interface Arrived {
   name: string | null;
   /** It is another account than the connection's. */
   moved?: true;
+  /** The vendor gave no refresh token: that of the connection is kept. */
+  keepsRefreshToken?: true;
   /** Why the vendor has not accepted the tokens of a first connection yet. */
   failure?: HooklineError;
 }
@@ -128,14 +130,10 @@ export function createConnect(
       return { name, changes: { ...next, ...renamed(row, name, true) }, moved: true };
     }
     // Of the same account, an earlier refresh token is still good.
-    const refreshToken = answer.refreshToken ?? oldRefreshToken(row);
+    const keepsRefreshToken = answer.refreshToken === undefined || undefined;
+    const refreshToken = answer.refreshToken ?? refreshTokenOf(vault, row);
     const kept = { ...sealed(arrival, { ...credentials, refreshToken }), ...(await proofs(arrival, known)) };
-    return { changes: { ...changes, ...kept }, name: verified.name };
-  };
-
-  const oldRefreshToken = ({ id, credentials }: ConnectionRow): string | undefined => {
-    const old = credentials === null ? undefined : openCredentials(vault, id, credentials);
-    return old?.type === "oauth2" ? old.refreshToken : undefined;
+    return { changes: { ...changes, ...kept }, name: verified.name, keepsRefreshToken };
   };
 
   /** Connections of the first version have no proofs: there the name and what is known of the account's records stand in. */

@@ -8,14 +8,18 @@ import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts
 
 /** A vendor whose first tokens are ada's and all later ones `later`'s, and whose answers about one token can be held up. */
 async function started(later = "ada") {
-  const say = { down: false };
+  const say = { down: false, withoutRefreshToken: false };
   let issued = 0;
   let held: { token: number; reached: PromiseWithResolvers<void>; answer: PromiseWithResolvers<Reply> } | undefined;
   const vendor = await vendorServer(({ url, headers }) => {
     if (url === "/revoke") return { json: {} };
     if (url === "/token")
       return {
-        json: { access_token: `access-${++issued}`, refresh_token: `refresh-token-${issued}`, expires_in: 400 },
+        json: {
+          access_token: `access-${++issued}`,
+          refresh_token: say.withoutRefreshToken ? undefined : `refresh-token-${issued}`,
+          expires_in: 400,
+        },
       };
     const token = Number(headers.authorization!.replace("Bearer access-", ""));
     if (held?.token !== token && say.down) return { status: 503, json: {} };
@@ -45,6 +49,7 @@ async function started(later = "ada") {
     account: async () => (await h.accounts.get(id)).account?.id,
     row: () => findConnection(h.db, id),
     grants: () => grantsOf(h.db, [id]),
+    refreshed: () => vendor.calls("/token").flatMap(({ body }) => new URLSearchParams(body).get("refresh_token") ?? []),
     revoked: () => vendor.calls("/revoke").map(({ body }) => new URLSearchParams(body).get("token")),
   };
 }
@@ -120,6 +125,23 @@ describe("tokens that come to wait for their confirmation", () => {
     await finished;
     expect(before).not.toEqual([]);
     expect(await h.grants()).toEqual(before);
+  });
+});
+
+describe("a reconnect without a refresh token that waits for its confirmation", () => {
+  it("keeps the newest one of the connection, not that of when it came", async () => {
+    const h = await started();
+    await h.first();
+    h.say.withoutRefreshToken = true;
+    const link = await h.link({ confirm: true });
+    const { confirmation } = await h.finish(link);
+    h.say.withoutRefreshToken = false;
+    h.clock.advance(390_000);
+    await h.accounts.client(h.id);
+    await h.accounts.confirm(h.id, { code: confirmation! });
+    h.clock.advance(390_000);
+    await h.accounts.client(h.id);
+    expect(h.refreshed()).toEqual(["refresh-token-1", "refresh-token-3"]);
   });
 });
 
