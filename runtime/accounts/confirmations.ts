@@ -13,12 +13,11 @@ import {
   type OAuthState,
 } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
-import { settles, type Accept } from "./connect.ts";
+import type { Accept } from "./connect.ts";
 import { openCredentials, refreshTokenOf, sealCredentials, type OAuthCredentials } from "./credentials.ts";
 import { sameGrant, type Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
-import type { Status } from "./status.ts";
 import { renamed } from "./verify.ts";
 
 /** Tokens that wait until the person who began an authorization confirms it. */
@@ -57,7 +56,7 @@ const MOST_RACES = 5;
 /** Makes the service of confirmations. */
 export function createConfirmations(
   context: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { status, grants }: { status: Status; grants: Grants },
+  { settle, grants }: { settle: Accept; grants: Grants },
 ): Confirmations {
   const { db, vault, clock, log } = context;
   const steps = createSteps(context);
@@ -140,7 +139,7 @@ export function createConfirmations(
         ...renamed(row, account, moved),
       };
       const failure = waits && new HooklineError(waits.code, waits.message);
-      if (await settles(status, clock)(row, { changes, name: account, moved, failure })) return;
+      if (await settle(row, { changes, name: account, moved, failure })) return;
     }
     throw new HooklineError("conflict", `${id} changed while it was being confirmed; connect again`);
   };

@@ -1,4 +1,3 @@
-import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
@@ -6,8 +5,6 @@ import { methodOf, refreshTokenOf, sealCredentials, type Credentials, type OAuth
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
-import { waiting } from "./proving.ts";
-import type { Status } from "./status.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
@@ -30,14 +27,6 @@ export interface Arrived {
 
 /** What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. */
 export type Accept = (row: ConnectionRow, arrived: Arrived) => Promise<boolean>;
-
-/** Makes the connection active, or has it wait for the vendor. */
-export function settles(status: Status, clock: Clock): Accept {
-  return (row, { changes, moved, failure }) =>
-    failure
-      ? status.wait(row, { ...changes, ...waiting(failure, clock.now()) })
-      : status.activate(row, changes, { ...(moved && { moved }) });
-}
 
 export interface ConnectNeeds {
   grants: Grants;

@@ -8,7 +8,7 @@ import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts
 
 /** A vendor whose first tokens are ada's and all later ones `later`'s, and whose answers about one token can be held up. */
 async function started(later = "ada") {
-  const say = { down: false, withoutRefreshToken: false };
+  const say = { down: false, nameless: false, withoutRefreshToken: false };
   let issued = 0;
   let held: { token: number; reached: PromiseWithResolvers<void>; answer: PromiseWithResolvers<Reply> } | undefined;
   const vendor = await vendorServer(({ url, headers }) => {
@@ -23,7 +23,8 @@ async function started(later = "ada") {
       };
     const token = Number(headers.authorization!.replace("Bearer access-", ""));
     if (held?.token !== token && say.down) return { status: 503, json: {} };
-    if (held?.token !== token) return { json: { email: `${token === 1 ? "ada" : later}@x.example` } };
+    if (held?.token !== token)
+      return { json: say.nameless ? {} : { email: `${token === 1 ? "ada" : later}@x.example` } };
     held.reached.resolve();
     return held.answer.promise;
   });
@@ -184,5 +185,51 @@ describe("a test of a waiting connection", () => {
     h.clock.advance(390_000);
     await expect(h.accounts.test(h.id)).rejects.toMatchObject({ code: "connection_rejected" });
     expect((await h.row())!.credentials).toBeNull();
+  });
+});
+
+describe("the grant of an account that a connection leaves", () => {
+  it("ends with a move", async () => {
+    const h = await started("bob");
+    await h.first();
+    await h.finish(await h.link({ account: "move" }));
+    expect(h.revoked()).toEqual(["refresh-token-1"]);
+  });
+
+  it("ends with a move that is confirmed, not before", async () => {
+    const h = await started("bob");
+    await h.first();
+    const { confirmation } = await h.finish(await h.link({ account: "move", confirm: true }));
+    expect(h.revoked()).toEqual([]);
+    await h.accounts.confirm(h.id, { code: confirmation! });
+    expect(h.revoked()).toEqual(["refresh-token-1"]);
+  });
+
+  it("stays for another connection of it, whoever's that is", async () => {
+    const h = await started("bob");
+    await h.first();
+    const credentials = { accessToken: "access-1" };
+    const other = await h.accounts.create({ connector: "acme", user: "u_2", credentials });
+    await h.finish(await h.link({ account: "move" }));
+    expect(h.revoked()).toEqual([]);
+    expect(await h.accounts.remove(other.id)).toEqual({ revoked: true });
+  });
+
+  it("stays where nothing proves that it is another", async () => {
+    const h = await started("");
+    await h.first();
+    h.say.nameless = true;
+    await h.finish(await h.link({ account: "move" }));
+    expect(await h.account()).toBeUndefined();
+    expect(h.revoked()).toEqual([]);
+  });
+
+  it("ends where the connection only waited for it", async () => {
+    const h = await started("bob");
+    await h.first();
+    await h.db.run("update connections set status = 'pending' where id = ?", [h.id]);
+    await h.finish(await h.link());
+    expect(await h.account()).toBe("bob@x.example");
+    expect(h.revoked()).toEqual(["refresh-token-1"]);
   });
 });
