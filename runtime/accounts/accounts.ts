@@ -20,6 +20,7 @@ import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
+import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
@@ -136,9 +137,10 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
     },
   });
-  const confirmations = createConfirmations(context, { status, grants });
+  const settle = createSettle(context, { status, grants });
+  const confirmations = createConfirmations(context, { settle, grants });
   const startUrl = baseUrl + START_PATH;
-  const authorize = createAuthorize(context, { vendorOf, status, connect, confirmations, startUrl });
+  const authorize = createAuthorize(context, { vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
   const connections = createConnections(context, {

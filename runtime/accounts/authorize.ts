@@ -6,18 +6,17 @@ import { toText } from "../manifest/expressions.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts";
 import type { Confirmations } from "./confirmations.ts";
-import { settles, type Connect } from "./connect.ts";
+import type { Accept, Connect } from "./connect.ts";
 import { connectionValues } from "./credentials.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { createSteps, sha256, staleState, VALID_MS, type Found, type Plan, type Step } from "./oauth-steps.ts";
-import type { Status } from "./status.ts";
 import { TokenError } from "./token-error.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";
 import { assertSameBrowser, assertSession, assertVisitor, type Visitor } from "./visitor.ts";
 
 export interface AuthorizeNeeds {
   vendorOf: VendorOf;
-  status: Status;
+  settle: Accept;
   connect: Connect;
   confirmations: Confirmations;
   /** Address of the page that a link leads to, without the link's token. */
@@ -75,7 +74,7 @@ const CONFIRMATION_PARAMETER = "hookline_code";
 /** Makes the service of OAuth authorizations. */
 export function createAuthorize(
   context: Pick<Context, "db" | "vault" | "clock">,
-  { vendorOf, status, connect, confirmations, startUrl }: AuthorizeNeeds,
+  { vendorOf, settle, connect, confirmations, startUrl }: AuthorizeNeeds,
 ): Authorize {
   const { db, clock } = context;
   const steps = createSteps(context);
@@ -134,7 +133,7 @@ export function createAuthorize(
     const vendor = vendorOf(row.connector);
     const answer = await exchange(vendor, callback, verifier);
     const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
-    const accept = holding?.accept ?? settles(status, clock);
+    const accept = holding?.accept ?? settle;
     const account = await connect(row, vendor, answer, { moves: sealed.moves === true, accept }).catch(
       async (error: unknown) => {
         if (!(error instanceof HooklineError) || !error.code.startsWith("account_")) throw error;

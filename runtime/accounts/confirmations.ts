@@ -2,7 +2,7 @@ import { randomInt } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
-import { saveGrants } from "../model/grants.ts";
+import { saveGrants, type GrantProof } from "../model/grants.ts";
 import {
   expiredHeldStates,
   heldStates,
@@ -12,12 +12,12 @@ import {
   spendTry,
   type OAuthState,
 } from "../model/oauth-states.ts";
-import { settles, type Accept } from "./connect.ts";
-import { openCredentials } from "./credentials.ts";
+import type { Tx } from "../store/database.ts";
+import type { Accept } from "./connect.ts";
+import { openCredentials, refreshTokenOf, sealCredentials, type OAuthCredentials } from "./credentials.ts";
 import { sameGrant, type Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
-import type { Status } from "./status.ts";
 import { renamed } from "./verify.ts";
 
 /** Tokens that wait until the person who began an authorization confirms it. */
@@ -56,7 +56,7 @@ const MOST_RACES = 5;
 /** Makes the service of confirmations. */
 export function createConfirmations(
   context: Pick<Context, "db" | "vault" | "clock" | "log">,
-  { status, grants }: { status: Status; grants: Grants },
+  { settle, grants }: { settle: Accept; grants: Grants },
 ): Confirmations {
   const { db, vault, clock, log } = context;
   const steps = createSteps(context);
@@ -88,8 +88,7 @@ export function createConfirmations(
     const waiting = await open(await heldStates(db, id));
     const mayEnd = ({ step }: Waiting): boolean => sameGrant(step.held.grants ?? [], proofs) !== "other";
     if (waiting.some(mayEnd)) return true;
-    // Without tokens of its own, the connection is known to hold what waits for it, and nothing else.
-    if (credentials === null) await saveGrants(db, id, waiting.at(-1)?.step.held.grants ?? []);
+    await db.transaction((tx) => holdGrants(tx, id, waiting.at(-1)?.step.held.grants));
     return grants.isHeld(db, { user, connector, proofs }, credentials === null ? id : undefined);
   };
 
@@ -108,29 +107,39 @@ export function createConfirmations(
     if (await take(waiting)) await giveBack(waiting);
   };
 
+  const isSame = (row: ConnectionRow, { proofs }: Held): boolean => {
+    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") });
+    return relate(openProofs(vault, row).account, found.account) === "same";
+  };
+
   /** The connection may have come to another account while the tokens waited. */
-  const isMeant = (row: ConnectionRow, { proofs, moved, waits }: Held): boolean => {
-    if (moved || row.status === "pending") return true;
+  const isMeant = (row: ConnectionRow, held: Held): boolean => {
+    if (held.moved || row.status === "pending") return true;
     // What works is not replaced by tokens that the vendor has not accepted.
-    if (waits) return false;
-    const known = openProofs(vault, row).account;
-    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") }).account;
-    return isEmpty(known) || relate(known, found) === "same";
+    return !held.waits && (isEmpty(openProofs(vault, row).account) || isSame(row, held));
+  };
+
+  const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
+    const sealed = Buffer.from(credentials, "base64");
+    if (!keepsRefreshToken) return sealed;
+    const held = openCredentials(vault, row.id, sealed) as OAuthCredentials;
+    return sealCredentials(vault, row.id, { ...held, refreshToken: refreshTokenOf(vault, row) });
   };
 
   const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
       if (!row || !isMeant(row, held)) break;
-      const { moved, waits, credentials, proofs, ...rest } = held;
+      const { moved: wasOther, waits, credentials: _sealed, keepsRefreshToken: _kept, proofs, ...rest } = held;
+      const moved = wasOther && !isSame(row, held) ? true : undefined;
       const changes: ConnectionChanges = {
         ...rest,
-        credentials: Buffer.from(credentials, "base64"),
+        credentials: credentialsFor(row, held),
         proofs: Buffer.from(proofs, "base64"),
         ...renamed(row, account, moved),
       };
       const failure = waits && new HooklineError(waits.code, waits.message);
-      if (await settles(status, clock)(row, { changes, name: account, moved, failure })) return;
+      if (await settle(row, { changes, name: account, moved, failure })) return;
     }
     throw new HooklineError("conflict", `${id} changed while it was being confirmed; connect again`);
   };
@@ -138,19 +147,21 @@ export function createConfirmations(
   return {
     hold: (stateHash, step) => {
       const code = newCode();
-      const accept: Accept = async (row, { changes, name, moved, failure }) => {
+      const accept: Accept = async (row, { changes, name, moved, keepsRefreshToken, failure }) => {
         const held: Held = {
           ...changes,
           credentials: Buffer.from(changes.credentials!).toString("base64"),
           proofs: Buffer.from(changes.proofs!).toString("base64"),
           ...(moved && { moved }),
+          ...(keepsRefreshToken && { keepsRefreshToken }),
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };
         const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });
-        const isHeld = await settleState(db, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
-        // Whoever removes another connection of the grant is to know that something lives on it here.
-        if (isHeld && row.credentials === null) await saveGrants(db, row.id, changes.grants ?? []);
-        return isHeld;
+        return db.transaction(async (tx) => {
+          const isHeld = await settleState(tx, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
+          if (isHeld) await holdGrants(tx, row.id, changes.grants);
+          return isHeld;
+        });
       };
       return { accept, code };
     },
@@ -206,6 +217,15 @@ export function createConfirmations(
       }
     },
   };
+}
+
+/**
+ * Without tokens of its own, a connection is known to hold what waits for it, and nothing else: whoever removes another
+ * connection of that grant is to know that something lives on it here.
+ */
+async function holdGrants(tx: Tx, connection: string, proofs: readonly GrantProof[] = []): Promise<void> {
+  const row = await findConnection(tx, connection);
+  if (row?.credentials === null) await saveGrants(tx, connection, proofs);
 }
 
 function nothingWaits(id: string): HooklineError {

@@ -1,13 +1,10 @@
-import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
-import { methodOf, openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
+import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import { methodOf, refreshTokenOf, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
-import { waiting } from "./proving.ts";
-import type { Status } from "./status.ts";
 import { credentialsFrom } from "./tokens.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
@@ -22,20 +19,14 @@ export interface Arrived {
   name: string | null;
   /** It is another account than the connection's. */
   moved?: true;
+  /** The vendor gave no refresh token: that of the connection is kept. */
+  keepsRefreshToken?: true;
   /** Why the vendor has not accepted the tokens of a first connection yet. */
   failure?: HooklineError;
 }
 
 /** What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. */
 export type Accept = (row: ConnectionRow, arrived: Arrived) => Promise<boolean>;
-
-/** Makes the connection active, or has it wait for the vendor. */
-export function settles(status: Status, clock: Clock): Accept {
-  return (row, { changes, moved, failure }) =>
-    failure
-      ? status.wait(row, { ...changes, ...waiting(failure, clock.now()) })
-      : status.activate(row, changes, { ...(moved && { moved }) });
-}
 
 export interface ConnectNeeds {
   grants: Grants;
@@ -128,14 +119,10 @@ export function createConnect(
       return { name, changes: { ...next, ...renamed(row, name, true) }, moved: true };
     }
     // Of the same account, an earlier refresh token is still good.
-    const refreshToken = answer.refreshToken ?? oldRefreshToken(row);
+    const keepsRefreshToken = answer.refreshToken === undefined || undefined;
+    const refreshToken = answer.refreshToken ?? refreshTokenOf(vault, row);
     const kept = { ...sealed(arrival, { ...credentials, refreshToken }), ...(await proofs(arrival, known)) };
-    return { changes: { ...changes, ...kept }, name: verified.name };
-  };
-
-  const oldRefreshToken = ({ id, credentials }: ConnectionRow): string | undefined => {
-    const old = credentials === null ? undefined : openCredentials(vault, id, credentials);
-    return old?.type === "oauth2" ? old.refreshToken : undefined;
+    return { changes: { ...changes, ...kept }, name: verified.name, keepsRefreshToken };
   };
 
   /** Connections of the first version have no proofs: there the name and what is known of the account's records stand in. */
@@ -157,10 +144,22 @@ export function createConnect(
     if (!(await grants.isHeld(db, { user, connector, proofs: hashes }))) await grants.end(connector, credentials);
   };
 
+  /** What it is now, where it may be decided about again: neither gone nor moved. */
+  const changed = async (row: ConnectionRow): Promise<ConnectionRow | undefined> => {
+    const newest = await findConnection(db, row.id);
+    return newest && newest.version !== row.version && newest.moves === row.moves ? newest : undefined;
+  };
+
   return async (row, vendor, answer, { moves, accept }) => {
     const arrival = await arrive(row, vendor, answer);
-    const arrived = row.status === "pending" ? await connectFirst(arrival) : await reconnect(arrival, moves);
-    if (await accept(row, arrived)) return arrived.name;
+    for (let current: ConnectionRow | undefined = row, race = 0; current && race < MOST_RACES; race++) {
+      const changes = { ...arrival.changes, ...renamed(current, arrival.verified.name) };
+      const now = { ...arrival, row: current, changes };
+      const arrived = current.status === "pending" ? await connectFirst(now) : await reconnect(now, moves);
+      if (await accept(current, arrived)) return arrived.name;
+      current = await changed(current);
+    }
+    await giveUp(arrival);
     throw new HooklineError("conflict", `${row.id} changed while it was being connected; connect again`);
   };
 }
@@ -176,6 +175,8 @@ function capturedFrom(row: ConnectionRow, { connector }: Vendor, answer: TokenRe
   return captured;
 }
 
+/** A renewal, a pause or a new label may come while the vendor is asked. */
+const MOST_RACES = 5;
 const STAYS = "what it had stays as it was";
 
 function anotherAccount({ id }: ConnectionRow): HooklineError {

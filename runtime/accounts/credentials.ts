@@ -126,6 +126,15 @@ function asTime(value: unknown): number {
   return typeof value === "number" || typeof value === "string" ? new Date(value).getTime() : Number.NaN;
 }
 
+/** The refresh token a connection has, if any. @throws HooklineError `decryption_failed` */
+export function refreshTokenOf(
+  vault: Vault,
+  { id, credentials }: Pick<ConnectionRow, "id" | "credentials">,
+): string | undefined {
+  const opened = credentials === null ? undefined : openCredentials(vault, id, credentials);
+  return opened?.type === "oauth2" ? opened.refreshToken : undefined;
+}
+
 /** The headers and query parameters that carry credentials. */
 export function presentCredentials(
   method: AuthenticationMethod,

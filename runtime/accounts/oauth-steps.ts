@@ -27,6 +27,8 @@ export interface Held extends Omit<ConnectionChanges, "credentials" | "proofs"> 
   proofs: string;
   /** It is another account than the connection's. */
   moved?: true;
+  /** Their refresh token is the connection's own, which may be another by the time they are confirmed. */
+  keepsRefreshToken?: true;
   /** Why the vendor has not accepted the tokens yet. */
   waits?: { code: ErrorCode; message: string };
 }

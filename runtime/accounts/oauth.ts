@@ -118,6 +118,8 @@ export function createOAuth(options: OAuthOptions): OAuth {
     },
     exchange: async (callback, verifier) => {
       const checked = checkCallback(connector, server, registration, callback);
+      // A token endpoint may quote what it was sent.
+      for (const secret of [checked.get("code"), verifier]) if (secret) rememberSecret(secret);
       const pkce = authentication.pkce === false ? oauth.nopkce : verifier;
       return call(
         (settings) =>

@@ -78,8 +78,9 @@ export function proofsPlace(connection: string): { table: string; row: string; f
   return { table: "connections", row: connection, field: "proofs" };
 }
 
+/** A number that JSON cannot carry exactly, and a text that cannot be stored as it is, would each stand for several accounts. */
 function keyText(value: unknown): string | undefined {
-  if (typeof value !== "string" && typeof value !== "number") return undefined;
-  const text = storableText(String(value)).trim();
-  return text === "" || text.length > LONGEST ? undefined : text;
+  if (typeof value !== "string" && !Number.isSafeInteger(value)) return undefined;
+  const text = String(value).trim();
+  return text === "" || text.length > LONGEST || text !== storableText(text) ? undefined : text;
 }

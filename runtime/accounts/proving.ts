@@ -6,7 +6,7 @@ import { openCredentials, sealCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import { openProofs, sealProofs, together } from "./proofs.ts";
 import type { Status } from "./status.ts";
-import type { Tokens } from "./tokens.ts";
+import type { OpenConnection, Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 import { renamed, verify } from "./verify.ts";
 
@@ -61,8 +61,7 @@ export function createProving(
     await grants.end(connector, openCredentials(vault, id, row.credentials));
   };
 
-  const test = async (found: ConnectionRow): Promise<void> => {
-    const { row, credentials } = await tokens.openPending(found.id);
+  const test = async ({ row, credentials }: OpenConnection): Promise<void> => {
     const vendor = vendorOf(row.connector);
     const verified = await verify(vendor, row, credentials, clock);
     if (verified.failure) throw verified.failure;
@@ -76,12 +75,16 @@ export function createProving(
   };
 
   const attempt = async (row: ConnectionRow): Promise<void> => {
+    let { version } = row;
     try {
-      await test(row);
+      const opened = await tokens.openPending(row.id);
+      version = opened.row.version;
+      await test(opened);
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
       const current = await status.current(row.id);
-      if (current?.status !== "pending" || current.credentials === null) return;
+      // What became of these tokens says nothing about others that came meanwhile.
+      if (current?.status !== "pending" || current.credentials === null || current.version !== version) return;
       if (error.code === "connection_rejected") return giveUp(current, error);
       const now = clock.now();
       const until = current.testUntil ?? now;
@@ -92,11 +95,12 @@ export function createProving(
   };
 
   return {
-    test: async (row) => {
+    test: async ({ id }) => {
+      const opened = await tokens.openPending(id);
       try {
-        await test(row);
+        await test(opened);
       } catch (error) {
-        if (error instanceof HooklineError && error.code === "connection_rejected") await giveUp(row, error);
+        if (error instanceof HooklineError && error.code === "connection_rejected") await giveUp(opened.row, error);
         throw error;
       }
     },

@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, refuseFaults } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import { isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { count, name } from "../model/field.ts";
 import { input, type InputOf } from "../model/input.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
+import { isReserved } from "../model/principal.ts";
 import { object, text, time } from "../model/schema.ts";
 
 const DEFAULT_SECONDS = 900;
@@ -77,6 +78,8 @@ export function createUserTokens(context: Shared, { secret, audience }: UserToke
   return {
     async create(user, options = {}) {
       owner.check({ user });
+      const reserved = { pointer: "/user", message: 'must not begin with "@", which is reserved for the workspace' };
+      refuseFaults("user token", isReserved(user) ? [reserved] : []);
       const { expiresInSeconds = DEFAULT_SECONDS } = newUserToken.check(options);
       const now = Math.floor(clock.now() / 1000);
       const token = await new SignJWT({ role: "user" })
@@ -100,7 +103,8 @@ export function createUserTokens(context: Shared, { secret, audience }: UserToke
           currentDate: new Date(clock.now()),
           requiredClaims: ["sub", "exp"],
         });
-        return payload["role"] === "user" && payload.sub ? payload.sub : undefined;
+        const { role, sub } = payload;
+        return role === "user" && sub && !isReserved(sub) ? sub : undefined;
       } catch (error) {
         if (error instanceof errors.JOSEError) return undefined;
         throw error;

@@ -1,9 +1,11 @@
+import type { Clock } from "../core/clock.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
+import type { StatusChange } from "../model/connections.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page, type PageQuery } from "../model/page.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
-import type { Sql } from "../store/database.ts";
+import type { Sql, Tx } from "../store/database.ts";
 import type { ActAccounts } from "./act.ts";
 import { assertUsable, findAction, inputRefused } from "./actions.ts";
 import { failureOf } from "./failure.ts";
@@ -19,6 +21,7 @@ import {
   moveItems,
   newBatch,
   resultQuery,
+  runningBatches,
   type BatchItem,
   type BatchRecord,
   type BatchResult,
@@ -141,8 +144,7 @@ export function createBatches(
       const cancelled = await db.transaction(async (tx) => {
         const batch = await find(tx, id, scope);
         if (batch.status !== "running") return batch;
-        await moveItems(tx, id, "waiting", "cancelled");
-        await endBatch(tx, id, "cancelled", clock.now());
+        await cancel(tx, id, clock.now());
         return find(tx, id);
       });
       return view(cancelled);
@@ -153,6 +155,17 @@ export function createBatches(
       while ((await purgeSome()) === PURGED_AT_ONCE);
     },
   };
+}
+
+/** What was meant for one account is not done at another: batches of a connection that has moved are cancelled. */
+export async function followConnection(tx: Tx, clock: Clock, { id, user, moved }: StatusChange): Promise<void> {
+  if (!moved) return;
+  for (const batch of await runningBatches(tx, user, id)) await cancel(tx, batch.id, clock.now());
+}
+
+async function cancel(tx: Tx, batch: string, now: number): Promise<void> {
+  await moveItems(tx, batch, "waiting", "cancelled");
+  await endBatch(tx, batch, "cancelled", now);
 }
 
 /** A position in the form that cursors have. */

@@ -2,7 +2,7 @@ import type { Variables } from "../accounts/variables.ts";
 import type { Context } from "../engine/context.ts";
 import type { Module } from "../engine/module.ts";
 import { createActions, type ActAccounts } from "./act.ts";
-import { createBatches } from "./batches.ts";
+import { createBatches, followConnection } from "./batches.ts";
 import { workBatches } from "./batch-work.ts";
 import { createCatalog } from "./function-catalog.ts";
 import { createFunctions } from "./functions.ts";
@@ -52,6 +52,7 @@ export const actModule: Module<ActCore, ActServices> = {
         functions: createFunctions(catalog, actions),
         mcp: createMcp({ catalog, actions, log }),
       },
+      connectionChanged: (tx, change) => followConnection(tx, clock, change),
       upkeep: [
         {
           name: "act",

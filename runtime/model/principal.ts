@@ -53,11 +53,19 @@ export function assertAdmin(operation: string, { user }: Scope): void {
   throw new HooklineError("forbidden", `${operation}: only an admin may do this; use an API key`);
 }
 
+/** Whether a name stands for the embedding product's own things: nobody signs in under one. */
+export function isReserved(user: string): boolean {
+  return user.startsWith("@");
+}
+
 /**
  * Checks what a host's own login answers.
  * @throws TypeError for anything else than an admin or a user with a name; a user without one would be every user
  */
 export function assertPrincipal(value: Principal): Principal {
+  if (value.role === "user" && typeof value.user === "string" && isReserved(value.user)) {
+    throw new TypeError('authenticate: a user whose id begins with "@" is reserved for the workspace');
+  }
   if (value.role === "admin" || (value.role === "user" && typeof value.user === "string" && value.user !== "")) {
     return value;
   }

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import type { HooklineError } from "../../runtime/core/errors.ts";
 import { oauthStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
@@ -266,6 +267,23 @@ describe("a callback", () => {
       message: "acme: the vendor did not accept the authorization code; connect again",
     });
     expect((await h.accounts.get(h.id)).status).toBe("pending");
+  });
+});
+
+describe("a token endpoint that quotes what it was sent", () => {
+  it("puts neither code nor verifier into errors or the log", async () => {
+    let sent = new URLSearchParams();
+    const h = await started({
+      token: ({ body }) => {
+        sent = new URLSearchParams(body);
+        return { status: 400, json: { error: "invalid_request", error_description: [...sent.values()].join(" ") } };
+      },
+    });
+    const callback = h.callback({ code: "a-code-that-is-long-enough" });
+    const error = await h.accounts.finishOAuth(callback, SESSION).catch((thrown: HooklineError) => thrown);
+    expect(error).toMatchObject({ code: "connection_rejected" });
+    const told = JSON.stringify([error, (error as HooklineError).data, h.logged]);
+    for (const name of ["code", "code_verifier"]) expect(told).not.toContain(sent.get(name)!);
   });
 });
 

@@ -127,6 +127,20 @@ describe("a reconnect", () => {
     expect(h.revoked()).toHaveLength(1);
   });
 
+  it.each([
+    ["a number that JSON cannot carry exactly", '{"id":9007199254740993}', '{"id":9007199254740992}'],
+    ["a number that is none", '{"id":1e400}', '{"id":2e400}'],
+    ["a text with NUL", '{"id":"ada\\u0000"}', '{"id":"ada\\ufffd"}'],
+    ["a text with half a character", '{"id":"ada\\ud800"}', '{"id":"ada\\ud801"}'],
+  ])("of an account whose id is %s is not proved by another one like it", async (_what, first, other) => {
+    const json = (text: string): Reply => ({ text, headers: { "content-type": "application/json" } });
+    const h = await connected();
+    h.say.me = json(first);
+    const id = await h.connect();
+    h.say.me = json(other);
+    await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_unproved" });
+  });
+
   it("with another account leaves its grant alone where a connection of anybody lives on it", async () => {
     const h = await connected();
     const id = await h.connect();

@@ -1,3 +1,4 @@
+import { SignJWT } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createApiKeys } from "../../runtime/accounts/api-keys.ts";
 import { createUserTokens } from "../../runtime/accounts/user-tokens.ts";
@@ -110,6 +111,23 @@ describe("a user token", () => {
         faults: [{ pointer: "/user" }],
       });
     }
+  });
+
+  it("that an earlier version made for the workspace is worth nothing", async () => {
+    const { clock, ...context } = await makeTokens();
+    const secret = Buffer.alloc(32, 5);
+    const tokens = createUserTokens({ ...context, clock }, { secret, audience: "https://app.example" });
+    const now = clock.now() / 1000;
+    const sign = (user: string) =>
+      new SignJWT({ role: "user" })
+        .setProtectedHeader({ alg: "HS256" })
+        .setSubject(user)
+        .setIssuer("hookline")
+        .setAudience("https://app.example")
+        .setExpirationTime(now + 60)
+        .sign(secret);
+    expect(await tokens.userOf(await sign("u_1"))).toBe("u_1");
+    expect(await tokens.userOf(await sign("@workspace"))).toBeUndefined();
   });
 
   it("of another deployment is worth nothing", async () => {

@@ -2,6 +2,8 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
+import { pressButton } from "../fixtures/browser.ts";
+import { consent } from "../sandbox/sandbox-client.ts";
 import { makeGoogleApi } from "./google-api.ts";
 import { createTestDatabase } from "../postgres.ts";
 import { makeApi, soon, type Api } from "../http/compose.ts";
@@ -451,6 +453,32 @@ describe("a batch of Google contacts", () => {
     expect(deleted.results[5]!.output).toEqual({ resourceName: names[5], deleted: true });
     expect(callsOf(sandbox, "people.people.batchDeleteContacts")).toBe(1);
     expect(callsOf(sandbox, "people.people.deleteContact")).toBe(0);
+  });
+
+  it("is cancelled when its connection moves to another account, for which nothing of it was meant", async () => {
+    const { must, control, connectGoogle, sandbox, url: base } = await makeGoogleApi();
+    sandbox.google.addAccount({ email: "bob@example.com", contacts: 1, seed: 2 });
+    const connection = await connectGoogle("u_1");
+    await control("POST", "/faults", {
+      kind: "rate-limit",
+      match: "people.people.batchCreateContacts",
+      retryAfter: 60,
+    });
+    const inputs = [{ givenName: "Ada" }, { givenName: "Grace" }];
+    const { id } = await startBatch(must, connection, "create_contact", inputs);
+    const batch = () => must("GET", `/v1/batches/${id}`) as Promise<Details>;
+    await soon(async () => {
+      expect(callsOf(sandbox, "people.people.batchCreateContacts")).toBe(1);
+      expect((await batch()).counts).toMatchObject({ waiting: 2 });
+    });
+    const { authorizeUrl } = await must("POST", `/v1/connections/${connection}/reconnect`, {
+      body: { account: "move" },
+    });
+    const { url, cookie } = await pressButton(authorizeUrl);
+    const callback = await consent(url, { account: "bob@example.com" });
+    await fetch(`${base}/v1/oauth/callback?${callback}`, { headers: { cookie } });
+    expect((await must("GET", `/v1/connections/${connection}`)).label).toBe("bob@example.com");
+    expect(await batch()).toMatchObject({ status: "cancelled", counts: { cancelled: 2 } });
   });
 
   it("that Google refuses as a whole goes one by one, so that the bad one stands alone", async () => {

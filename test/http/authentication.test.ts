@@ -102,6 +102,17 @@ describe("authentication", () => {
     expect((await ask("GET", "/v1/connections", { token: null })).status).toBe(500);
   });
 
+  it("never takes a user who would be the workspace", async () => {
+    const { ask, connect } = await makeApi({ authenticate: () => ({ role: "user", user: "@workspace" }) });
+    await connect("@workspace");
+    expect((await ask("GET", "/v1/connections", { token: null })).status).toBe(500);
+    const { status, body } = await ask("POST", "/v1/users/@workspace/tokens");
+    expect([status, body.errors]).toEqual([
+      400,
+      [{ pointer: "/user", message: 'must not begin with "@", which is reserved for the workspace' }],
+    ]);
+  });
+
   it("turns wrong keys away after thirty in a minute, and still takes right ones", async () => {
     const { ask } = await makeApi();
     const tries = await Promise.all(

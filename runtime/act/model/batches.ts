@@ -175,6 +175,14 @@ export async function endBatch(sql: Sql, id: string, status: "done" | "cancelled
   await batches.change(sql, { status, finishedAt: now }, "id = ? and status = 'running'", [id]);
 }
 
+/** Batches of a user's connection that have not ended. */
+export function runningBatches(sql: Sql, user: string, connection: string): Promise<BatchRecord[]> {
+  return batches.all(sql, "where user_id = ? and connection = ? and status = 'running' order by id", [
+    user,
+    connection,
+  ]);
+}
+
 /** Deletes batches that ended before a time, at most `limit`; returns how many. */
 export async function deleteBatches(tx: Tx, before: number, limit: number): Promise<number> {
   const found = await batches.all(tx, "where finished_at < ? limit ?", [before, limit]);
