@@ -88,8 +88,14 @@ export function createWiring({
     if (readAt <= before.updatedAt || before.backfill !== "done") return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const gap = { from: before.updatedAt, to: readAt, reason: "paused" } as const;
+    const gap = { from: before.pausedFrom ?? before.updatedAt, to: readAt, reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
+  };
+
+  /** What changed after the last read began is for the next to tell. */
+  const toldUntil = async (tx: Tx, { stream: id }: SubscriptionRecord): Promise<number | null> => {
+    const [stream] = await streamsByIds(tx, [id]);
+    return stream!.cursorAt ?? stream!.lastSuccessAt;
   };
 
   return {
@@ -125,6 +131,7 @@ export function createWiring({
         moves: 0,
         flow: flow ?? null,
         status: "active",
+        pausedFrom: null,
         degraded: false,
         createdAt: now,
         updatedAt: now,
@@ -154,7 +161,10 @@ export function createWiring({
         await continueSequence(tx, after.stream, before.id);
       }
       // The pause counts from the last change on: what it has cost so far is reported now.
-      else if (before.status === "paused") await reportPause(tx, before, after.updatedAt);
+      else if (before.status === "paused") {
+        await reportPause(tx, before, after.updatedAt);
+        after.pausedFrom = await toldUntil(tx, after);
+      }
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
@@ -174,7 +184,8 @@ export function createWiring({
     async setStatus(tx, before, status) {
       if (before.status === status) return before;
       const now = clock.now();
-      const after: SubscriptionRecord = { ...before, status, updatedAt: now };
+      const pausedFrom = status === "paused" ? await toldUntil(tx, before) : null;
+      const after: SubscriptionRecord = { ...before, status, pausedFrom, updatedAt: now };
       await subscriptions.save(tx, after);
       if (status === "paused") return after;
       await reportPause(tx, before, now);
