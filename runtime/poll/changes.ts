@@ -121,8 +121,8 @@ export class Comparison {
     isEnd: boolean,
   ): Promise<PartChanges> {
     const { compiled } = this.#reading;
-    const failed = [...notHad];
-    const read = keyed(this.#reading, had, failed, response);
+    const { polled: read, unread, without } = keyed(this.#reading, had, response);
+    const failed = [...notHad, ...unread];
     const isOffline = isUnanswered(this.enricher, notHad);
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
     const page = [...read, ...quarantine.told];
@@ -149,7 +149,7 @@ export class Comparison {
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
     if (!marks) difference.unchanged = difference.unchanged.filter((key) => this.#isToMark(known.get(key), by));
-    const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
+    const hasUnkeyed = quarantine.hasUnkeyed || without > 0;
     return {
       difference,
       events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(polled, seen, by)],

@@ -246,4 +246,17 @@ export const FOUND: Found[] = [
       { pauseMs: 60_000 },
     ),
   },
+  {
+    name: "the deletion of a record is not lost to a mention before it that came without its key",
+    history: history(
+      "history",
+      { tellsAll: true },
+      { edits: [edit("create", 1)], plans: [none(), none(), plan("error 503")] },
+      { edits: [edit("update")], plans: [plan("forbidden")] },
+      { edits: [edit("delete")], death: before(0) },
+      { plans: [none(), none(edit("create", 1)), plan("list missing")], death: after(1) },
+      { pauseMs: 60_000, plans: [none(edit("update")), plan("no content")] },
+      { plans: [none(), plan("list missing")] },
+    ),
+  },
 ];
