@@ -9,7 +9,7 @@ import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import { diffPage, keysOf, type Change, type Difference } from "./diff.ts";
+import { diffPage, isRenamed, keysOf, type Change, type Difference } from "./diff.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
@@ -136,6 +136,9 @@ export class Comparison {
       .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
     const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
     for (const change of changes) seen.set(change.key, change.seen);
+    // A rename that is held is told when the read ends.
+    const held = new Set(difference.remembered.filter(isRenamed).map(({ key }) => key));
+    const settled = polled.filter(({ key }) => !held.has(key));
     const hadKeys = new Set(page.map(({ key }) => key));
     const notHadKeys = quarantine.keys.filter((key) => !hadKeys.has(key));
     const { old = [], fresh = [] } = Object.groupBy(notHadKeys, (key) => (known.has(key) ? "old" : "fresh"));
@@ -152,7 +155,7 @@ export class Comparison {
     const hasUnkeyed = quarantine.hasUnkeyed || without > 0;
     return {
       difference,
-      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(polled, seen, by)],
+      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(settled, seen, by)],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],

@@ -86,7 +86,11 @@ export class EventMaker {
    * Events of records that were there before, for those who asked to begin with them and have not got them yet: a list that
    * moves while it is read shows some twice, and so does a page that is read again. `seen`: when records were seen before.
    */
-  backfill(polled: readonly PolledRecord[], seen: ReadonlyMap<string, number | undefined>, at: ReadFacts): MadeEvent[] {
+  backfill(
+    polled: readonly Pick<PolledRecord, "key" | "version" | "raw" | "deleted">[],
+    seen: ReadonlyMap<string, number | undefined>,
+    at: ReadFacts,
+  ): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
     const last = new Map(polled.map((record) => [record.key, record]));
@@ -145,7 +149,7 @@ export class EventMaker {
     return this.#reading.subscribers.filter(({ subscription }) => !joining.includes(subscription.id));
   }
 
-  #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: PolledRecord): boolean {
+  #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: Pick<PolledRecord, "raw">): boolean {
     if (typeof firstPoll !== "object") return true;
     const time = timeMs(this.#reading.compiled.timestamp?.(raw));
     return time === null || time >= Date.parse(firstPoll.since);

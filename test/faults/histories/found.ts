@@ -259,4 +259,36 @@ export const FOUND: Found[] = [
       { plans: [none(), plan("list missing")] },
     ),
   },
+  {
+    name: "a rename that goes on while it is read leaves no record of the key in between",
+    history: history(
+      "token",
+      { records: 3, pageSize: 2 },
+      { death: after(2) },
+      { edits: [edit("create")], plans: [none(edit("update"))], death: before(0) },
+      { pauseMs: 60_000, edits: [edit("create")], plans: [none(edit("create"), edit("rename"))] },
+      { edits: [edit("rename", 23)] },
+    ),
+  },
+  {
+    name: "a first read that tells what is there tells a rename once, when it ends",
+    history: history(
+      "token",
+      { records: 24, tellsAll: true },
+      { plans: [none(edit("rename"), edit("update"))] },
+      { forgets: "pages" },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "a rename that a read has held is not forgotten where its list and then its cursor are refused",
+    history: history(
+      "token",
+      { records: 1, pageSize: 1, marksRenames: true },
+      { isCalm: true },
+      { edits: [edit("rename"), edit("create")] },
+      { death: before(0), forgets: "missing" },
+      { plans: [none(edit("delete"))], death: before(0) },
+    ),
+  },
 ];
