@@ -291,4 +291,14 @@ export const FOUND: Found[] = [
       { plans: [none(edit("delete"))], death: before(0) },
     ),
   },
+  {
+    name: "an empty answer is the second one after a first read that began again and had the first",
+    history: history(
+      "token",
+      {},
+      { edits: [edit("create", 1)], death: after(0) },
+      { edits: [edit("delete")] },
+      { pauseMs: 60_000, edits: [edit("create")], plans: [plan("empty list")] },
+    ),
+  },
 ];
