@@ -31,6 +31,7 @@ import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subjec
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
+import { comparedUntil } from "./verify.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {
@@ -85,17 +86,24 @@ export function createWiring({
     const [stream] = await streamsByIds(tx, [before.stream]);
     const { lastSuccessAt, checkpoint } = stream!;
     const readAt = Math.max(lastSuccessAt ?? 0, checkpoint?.progressAt ?? 0);
-    if (readAt <= before.updatedAt || before.backfill !== "done") return;
+    // A first read that tells what is there may have told some of it already.
+    const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
+    if (readAt <= before.updatedAt || isSilent) return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const gap = { from: before.pausedFrom ?? before.updatedAt, to: readAt, reason: "paused" } as const;
+    const from = before.pausedFrom ?? before.updatedAt;
+    const gap = { from: from === 0 ? null : from, to: readAt, reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
   };
 
-  /** What changed after the last read began is for the next to tell. */
-  const toldUntil = async (tx: Tx, { stream: id }: SubscriptionRecord): Promise<number | null> => {
+  /** Until when all that changed has been told to a subscription; 0 when its first read has not ended. */
+  const toldUntil = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
+    const { backfill, stream: id, connection: of } = subscription;
+    if (backfill === "pending") return 0;
     const [stream] = await streamsByIds(tx, [id]);
-    return stream!.cursorAt ?? stream!.lastSuccessAt;
+    const connection = (await findConnection(tx, of))!;
+    const compiled = connectors.get(connection.connector)?.streams.get(stream!.stream);
+    return comparedUntil(stream!, compiled?.definition) ?? 0;
   };
 
   return {
