@@ -64,6 +64,13 @@ const MARKED_EVERY_MS = DAY / 2;
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
 
+/** Of a record of which only the key is known. */
+const UNREAD = { version: "", watched: null };
+
+/** A record of which only the key was known is new to a list that shows it. */
+const asListed = (change: Change, before: Known | undefined): Change =>
+  change.kind === "updated" && before?.version === "" ? { ...change, kind: "created", seen: before.seen } : change;
+
 /** Compares the records of one poll with what is known, and those that cannot be had with what was quarantined. */
 export class Comparison {
   readonly #reading: Reading;
@@ -116,7 +123,7 @@ export class Comparison {
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread">>,
+    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread" | "recovering">>,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
@@ -133,7 +140,13 @@ export class Comparison {
     const isUntold = response === RETRIED && by.mode !== "baseline";
     const changes = all
       .filter((change) => !isForgotten(change, compiled, by))
-      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
+      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change))
+      .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change));
+    if (by.recovering?.isBackfill) {
+      // Increments go on where they were, and have yet to tell the others what changed: of old records, only the key is known.
+      const older = new Set(changes.filter((change) => this.#maker.isOlder(change)).map(({ key }) => key));
+      difference.remembered = difference.remembered.map((one) => (older.has(one.key) ? { ...one, ...UNREAD } : one));
+    }
     const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
     for (const change of changes) seen.set(change.key, change.seen);
     // A rename that is held is told when the read ends.
@@ -145,7 +158,7 @@ export class Comparison {
     difference.unchanged.push(...old);
     if (by.mode === "baseline") {
       // Nothing is known of their version, but they were there before the subscription.
-      const unread = { version: "", seen: by.startedAt, watched: null, item: null };
+      const unread = { ...UNREAD, seen: by.startedAt, item: null };
       difference.remembered.push(...fresh.map((key) => ({ key, ...unread })));
     }
     const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);

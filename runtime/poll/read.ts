@@ -65,7 +65,8 @@ const isLoop = (error: unknown): boolean => error instanceof HooklineError && er
 /** What a read that begins again keeps of the one that was given up. */
 function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince"> {
   if (checkpoint === null) return {};
-  const { holds, startedAt, joining, toldSince = { at: startedAt, subscriptions: joining } } = checkpoint;
+  const { holds, startedAt, joining } = checkpoint;
+  const toldSince = { ...Object.fromEntries(joining.map((id) => [id, startedAt])), ...checkpoint.toldSince };
   return { ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
 }
 
