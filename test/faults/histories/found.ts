@@ -23,7 +23,16 @@ function history(
   { records = 0, pageSize = 3, tellsAll = false, marksRenames = false }: Partial<History>,
   ...steps: Partial<Step>[]
 ): History {
-  const quiet: Step = { pauseMs: 0, edits: [], plans: [], death: null, forgets: null, driftMs: 0, isCalm: false };
+  const quiet: Step = {
+    pauseMs: 0,
+    edits: [],
+    turn: null,
+    plans: [],
+    death: null,
+    forgets: null,
+    driftMs: 0,
+    isCalm: false,
+  };
   return { kind, records, pageSize, tellsAll, marksRenames, steps: steps.map((step) => ({ ...quiet, ...step })) };
 }
 
@@ -299,6 +308,75 @@ export const FOUND: Found[] = [
       { edits: [edit("create", 1)], death: after(0) },
       { edits: [edit("delete")] },
       { pauseMs: 60_000, edits: [edit("create")], plans: [plan("empty list")] },
+    ),
+  },
+  {
+    name: "a first read that two ask for and that begins again twice tells the later one what has changed meanwhile",
+    history: history(
+      "token",
+      { records: 3, pageSize: 1 },
+      {},
+      { turn: "join for all", plans: [plan("forbidden")] },
+      { edits: [edit("update")], plans: [plan("forbidden")], isCalm: true },
+    ),
+  },
+  {
+    name: "a first read that a pause has cut off tells again what has changed meanwhile",
+    history: history(
+      "keyset",
+      {},
+      { edits: [edit("create", 1)], plans: [none(), plan("page repeated")] },
+      { turn: "join for all" },
+      { plans: [none(), plan("null", edit("update"))] },
+      { turn: "pause second", plans: [plan("bad request", edit("update"))], forgets: "declared" },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "who comes while a list is read is told of none of its changes before what is there",
+    history: history(
+      "window",
+      { records: 4 },
+      { edits: [edit("create")] },
+      { plans: [none(edit("merge"))] },
+      { plans: [none(edit("update"))], death: before(1) },
+      { edits: [edit("update", 29)], turn: "join for all" },
+      { isCalm: true },
+    ),
+  },
+  {
+    name: "what a list for a later subscriber shows is still told to the others by the increments",
+    history: history(
+      "history",
+      { records: 1 },
+      {},
+      { edits: [edit("update")], turn: "join for all" },
+      { isCalm: true },
+    ),
+  },
+  {
+    name: "the gap of a pause reaches back to before a deletion that was doubted when it began",
+    history: history(
+      "whole",
+      {},
+      { pauseMs: 60_000, turn: "join" },
+      { edits: [edit("create", 1), edit("rename")] },
+      { edits: [edit("delete"), { ...edit("create", 1), after: 7 }] },
+      { turn: "pause first", isCalm: true },
+    ),
+  },
+  {
+    name: "a pause leaves a gap also where the read for others has not ended",
+    history: history(
+      "shifting",
+      {},
+      { pauseMs: 60_000, turn: "join" },
+      {
+        edits: [edit("create", 1)],
+        turn: "pause first",
+        plans: [none(edit("update")), plan("no content")],
+        isCalm: true,
+      },
     ),
   },
 ];
