@@ -14,7 +14,7 @@ import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
-import { isForgotten } from "./verify.ts";
+import { comparedUntil, isForgotten } from "./verify.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 
 /** What part of a page, or a batch of absent records, changes in the store. */
@@ -193,7 +193,7 @@ export class Comparison {
     const resumed = (await activeSubscriptions(tx, [stream.id])).filter(
       ({ id, backfill }) => backfill === "done" && !readFor.has(id),
     );
-    const gap: Gap = { from: stream.lastSuccessAt, to, reason: "paused" };
+    const gap: Gap = { from: comparedUntil(stream, compiled.definition), to, reason: "paused" };
     return resumed.map((subscription) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 

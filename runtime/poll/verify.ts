@@ -42,10 +42,10 @@ export function comparedUntil(
   definition: Stream | undefined,
 ): number | null {
   const isCompared = doubt === null && verifiedAt !== 0;
-  if (!definition || !isCompared) return baselinedAt;
-  const readAt = cursorAt ?? lastSuccessAt;
+  if (!definition || !isCompared || lastSuccessAt === null) return baselinedAt;
+  const readAt = Math.min(cursorAt ?? lastSuccessAt, lastSuccessAt);
   if (verifyEvery(definition) === undefined) return readAt;
-  return verifiedAt === null ? baselinedAt : Math.min(verifiedAt, readAt ?? verifiedAt);
+  return verifiedAt === null ? baselinedAt : Math.min(verifiedAt, readAt);
 }
 
 /**
