@@ -63,11 +63,11 @@ const hasCursors = ({ cursor: { definition } }: CompiledStream): boolean =>
 const isLoop = (error: unknown): boolean => error instanceof HooklineError && error.code === "pagination_loop";
 
 /** What a read that begins again keeps of the one that was given up. */
-function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince"> {
+function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince" | "progressAt"> {
   if (checkpoint === null) return {};
-  const { holds, startedAt, joining } = checkpoint;
+  const { holds, startedAt, joining, progressAt } = checkpoint;
   const toldSince = { ...Object.fromEntries(joining.map((id) => [id, startedAt])), ...checkpoint.toldSince };
-  return { ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
+  return { progressAt, ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
 }
 
 /** What may help after an error; undefined when nothing does but to try again later. */

@@ -379,4 +379,16 @@ export const FOUND: Found[] = [
       },
     ),
   },
+  {
+    name: "a pause leaves a gap also where the read for others has begun again",
+    history: history(
+      "history",
+      { pageSize: 1 },
+      {},
+      { edits: [edit("create", 1), edit("update")], turn: "join", plans: [plan("forbidden")] },
+      { turn: "pause first", death: after(0) },
+      { pauseMs: 60_000, plans: [plan("bad request")], death: before(1) },
+      { plans: [plan("not JSON")] },
+    ),
+  },
 ];
