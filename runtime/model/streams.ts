@@ -49,7 +49,7 @@ export interface Checkpoint extends Place {
   /** Subscriptions whose first read this is. */
   joining: string[];
   /** Of a read that began again: since when it has told subscriptions what is there. A record seen since then was told. */
-  toldSince?: { at: number; subscriptions: string[] };
+  toldSince?: Record<string, number>;
   /**
    * When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds).
    * `isBackfill`: no cursor has expired, and the list is read for who asked for what is there; increments go on where they were.

@@ -56,6 +56,7 @@ export const subscriptions = new Table("subscriptions", {
   ),
   flow: hidden(nullable(text("The flow or sync that gets the events."))),
   status: oneOf(["active", "paused"], "Whether its stream is read for it."),
+  pausedFrom: hidden(nullable(time("Of one that is paused: since when changes may not have been told to it."))),
   degraded: hidden(flag("Whether `subscription.degraded` was reported and not yet `subscription.recovered`.")),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),

@@ -9,12 +9,12 @@ import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import { diffPage, keysOf, type Change, type Difference } from "./diff.ts";
+import { diffPage, isRenamed, keysOf, type Change, type Difference } from "./diff.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
-import { isForgotten } from "./verify.ts";
+import { comparedUntil, isForgotten } from "./verify.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 
 /** What part of a page, or a batch of absent records, changes in the store. */
@@ -63,6 +63,13 @@ const MARKED_EVERY_MS = DAY / 2;
 
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
+
+/** Of a record of which only the key is known. */
+const UNREAD = { version: "", watched: null };
+
+/** A record of which only the key was known is new to a list that shows it. */
+const asListed = (change: Change, before: Known | undefined): Change =>
+  change.kind === "updated" && before?.version === "" ? { ...change, kind: "created", seen: before.seen } : change;
 
 /** Compares the records of one poll with what is known, and those that cannot be had with what was quarantined. */
 export class Comparison {
@@ -116,13 +123,13 @@ export class Comparison {
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread">>,
+    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread" | "recovering">>,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
     const { compiled } = this.#reading;
-    const failed = [...notHad];
-    const read = keyed(this.#reading, had, failed, response);
+    const { polled: read, unread, without } = keyed(this.#reading, had, response);
+    const failed = [...notHad, ...unread];
     const isOffline = isUnanswered(this.enricher, notHad);
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
     const page = [...read, ...quarantine.told];
@@ -133,26 +140,35 @@ export class Comparison {
     const isUntold = response === RETRIED && by.mode !== "baseline";
     const changes = all
       .filter((change) => !isForgotten(change, compiled, by))
-      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
+      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change))
+      .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change));
+    if (by.recovering?.isBackfill) {
+      // Increments go on where they were, and have yet to tell the others what changed: of old records, only the key is known.
+      const older = new Set(changes.filter((change) => this.#maker.isOlder(change)).map(({ key }) => key));
+      difference.remembered = difference.remembered.map((one) => (older.has(one.key) ? { ...one, ...UNREAD } : one));
+    }
     const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
     for (const change of changes) seen.set(change.key, change.seen);
+    // A rename that is held is told when the read ends.
+    const held = new Set(difference.remembered.filter(isRenamed).map(({ key }) => key));
+    const settled = polled.filter(({ key }) => !held.has(key));
     const hadKeys = new Set(page.map(({ key }) => key));
     const notHadKeys = quarantine.keys.filter((key) => !hadKeys.has(key));
     const { old = [], fresh = [] } = Object.groupBy(notHadKeys, (key) => (known.has(key) ? "old" : "fresh"));
     difference.unchanged.push(...old);
     if (by.mode === "baseline") {
       // Nothing is known of their version, but they were there before the subscription.
-      const unread = { version: "", seen: by.startedAt, watched: null, item: null };
+      const unread = { ...UNREAD, seen: by.startedAt, item: null };
       difference.remembered.push(...fresh.map((key) => ({ key, ...unread })));
     }
     const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
     if (!marks) difference.unchanged = difference.unchanged.filter((key) => this.#isToMark(known.get(key), by));
-    const hasUnkeyed = quarantine.hasUnkeyed || read.length + failed.length < had.length + notHad.length;
+    const hasUnkeyed = quarantine.hasUnkeyed || without > 0;
     return {
       difference,
-      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(polled, seen, by)],
+      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(settled, seen, by)],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
@@ -177,7 +193,7 @@ export class Comparison {
     const resumed = (await activeSubscriptions(tx, [stream.id])).filter(
       ({ id, backfill }) => backfill === "done" && !readFor.has(id),
     );
-    const gap: Gap = { from: stream.lastSuccessAt, to, reason: "paused" };
+    const gap: Gap = { from: comparedUntil(stream, compiled.definition), to, reason: "paused" };
     return resumed.map((subscription) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 

@@ -53,10 +53,10 @@ export class EventMaker {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (recipients.length + joining.length === 0) return [];
     const { stream, compiled } = this.#reading;
-    const { timestamp, cursor } = compiled;
+    const { cursor } = compiled;
     const isFiltered = cursor.definition.type === "window" || Object.keys(stream.input).length > 0;
     const createdAt = isFiltered ? compiled.createdAt : undefined;
-    const news = at.recovering ? changes.filter((change) => !this.#wasThereBefore(change, timestamp)) : changes;
+    const news = at.recovering ? changes.filter((change) => !this.isOlder(change)) : changes;
     const told = news
       .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
       .map((change) => {
@@ -86,7 +86,11 @@ export class EventMaker {
    * Events of records that were there before, for those who asked to begin with them and have not got them yet: a list that
    * moves while it is read shows some twice, and so does a page that is read again. `seen`: when records were seen before.
    */
-  backfill(polled: readonly PolledRecord[], seen: ReadonlyMap<string, number | undefined>, at: ReadFacts): MadeEvent[] {
+  backfill(
+    polled: readonly Pick<PolledRecord, "key" | "version" | "raw" | "deleted">[],
+    seen: ReadonlyMap<string, number | undefined>,
+    at: ReadFacts,
+  ): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (joining.length === 0) return [];
     const last = new Map(polled.map((record) => [record.key, record]));
@@ -118,11 +122,11 @@ export class EventMaker {
       );
     const { toldSince, after = stream.cursorAt ?? stream.lastSuccessAt } = at;
     const joining = backfilling(subscribers, at.joining).filter(({ subscription: { id } }) => {
-      return reason === "without_key" || (at.recovering && toldSince?.subscriptions.includes(id));
+      return reason === "without_key" || (at.recovering && toldSince?.[id] !== undefined);
     });
     return [
       ...(at.mode === "baseline" ? [] : gapFor(this.#before(at), after && Math.min(after, at.startedAt))),
-      ...gapFor(joining, toldSince?.at ?? at.startedAt),
+      ...joining.flatMap((one) => gapFor([one], toldSince?.[one.subscription.id] ?? at.startedAt)),
     ];
   }
 
@@ -135,17 +139,25 @@ export class EventMaker {
     return hasUnkeyed && complete && isNews && showsGone(compiled.cursor) ? WITHOUT_KEY : undefined;
   }
 
+  /** Whether a list that reaches back behind the first read shows a record that was there before it. */
+  isOlder(change: Change): boolean {
+    return this.#wasThereBefore(change, this.#reading.compiled.timestamp);
+  }
+
   /** Whether a record that is not known is older than the first read: then a filter has left it out until now. */
   #wasThereBefore({ kind, raw }: Change, timeOf: CompiledStream["createdAt"]): boolean {
     const time = kind === "created" ? timeMs(timeOf?.(raw)) : null;
     return time !== null && time < (this.#reading.stream.baselinedAt ?? 0);
   }
 
+  /** Those whose own first read has ended: neither is this one theirs, nor have they come while it was under way. */
   #before({ joining }: ListedBy): Subscriber[] {
-    return this.#reading.subscribers.filter(({ subscription }) => !joining.includes(subscription.id));
+    return this.#reading.subscribers.filter(
+      ({ subscription: { id, backfill } }) => backfill === "done" && !joining.includes(id),
+    );
   }
 
-  #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: PolledRecord): boolean {
+  #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: Pick<PolledRecord, "raw">): boolean {
     if (typeof firstPoll !== "object") return true;
     const time = timeMs(this.#reading.compiled.timestamp?.(raw));
     return time === null || time >= Date.parse(firstPoll.since);
@@ -161,6 +173,5 @@ export class EventMaker {
 
 /** Whether a read has told a subscriber who joins of a record, which was seen at a time. */
 function isTold({ subscription }: Subscriber, seen: number | undefined, { startedAt, toldSince }: ReadFacts): boolean {
-  const since = toldSince?.subscriptions.includes(subscription.id) ? toldSince.at : startedAt;
-  return seen !== undefined && seen >= since;
+  return seen !== undefined && seen >= (toldSince?.[subscription.id] ?? startedAt);
 }

@@ -22,7 +22,10 @@ export async function releaseHeld(
     const before = renamed.map(({ gone }) => gone!.renamedFrom!);
     const origins = await knownByKeys(db, id, before);
     const { changes, remembered, forgotten } = settleRenames(renamed, origins, at.startedAt, at.complete);
-    const settled = absencesOf(forgotten, await maker.changes(changes, at));
+    const seen = new Map(changes.map((change) => [change.key, change.seen]));
+    const records = changes.map(({ key, version, raw }) => ({ key, version, raw, deleted: false }));
+    const events = [...(await maker.changes(changes, at)), ...maker.backfill(records, seen, at)];
+    const settled = absencesOf(forgotten, events);
     if (renamed.length > 0) await commit({ ...settled, difference: { ...settled.difference, remembered } });
     after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;
   }

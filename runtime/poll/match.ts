@@ -43,7 +43,7 @@ export function eventsOf(
     const reader = [subscription.id, subscription.moves];
     events.push({
       facts: backfill
-        ? ["backfill", ...reader, change.key]
+        ? ["backfill", ...reader, change.key, change.version]
         : ["change", ...reader, change.kind, change.key, change.version],
       type: trigger.event,
       connection,

@@ -27,6 +27,8 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
   let expired: unknown = null;
   /** Of a read that begins again: whether it has reported deletions that are still held, and what it has told. */
   let kept = keptOf(checkpoint);
+  /** What the store has until a read that begins again has committed something. */
+  let givenUp = checkpoint;
   for (const tried = new Set<Remedy>(); ; decision = null) {
     try {
       if (!decision) {
@@ -38,13 +40,13 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
     } catch (error) {
       // Records that came or went may have filled the next page with those of the page before. That does not pass by itself.
       const isStale = isLoop(error) && isStuck && tried.size === 0;
-      const remedy = isStale ? "restart" : await remedyFor(error, reading, walk, decision?.checkpoint);
+      const remedy = isStale ? "restart" : await remedyFor(error, reading, walk, decision?.checkpoint, givenUp);
       if (remedy === undefined || tried.has(remedy)) throw error;
       tried.add(remedy);
       const { id, cursor, checkpoint } = walk.stream;
       reading.log.info({ stream: id, remedy, err: error }, "the vendor refuses the place of the list");
       expired = remedy === "restart" ? null : cursor;
-      if (checkpoint) kept = keptOf(checkpoint);
+      if (checkpoint) [kept, givenUp] = [keptOf(checkpoint), checkpoint];
       const keepsCursor = remedy === "restart" && !hasCursors(reading.compiled);
       walk.stream = { ...walk.stream, cursor: keepsCursor ? cursor : null, checkpoint: null };
     }
@@ -61,10 +63,11 @@ const hasCursors = ({ cursor: { definition } }: CompiledStream): boolean =>
 const isLoop = (error: unknown): boolean => error instanceof HooklineError && error.code === "pagination_loop";
 
 /** What a read that begins again keeps of the one that was given up. */
-function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince"> {
+function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince" | "progressAt"> {
   if (checkpoint === null) return {};
-  const { holds, startedAt, joining, toldSince = { at: startedAt, subscriptions: joining } } = checkpoint;
-  return { ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
+  const { holds, startedAt, joining, progressAt } = checkpoint;
+  const toldSince = { ...Object.fromEntries(joining.map((id) => [id, startedAt])), ...checkpoint.toldSince };
+  return { progressAt, ...(holds && { holds }), ...(joining.length > 0 && { toldSince }) };
 }
 
 /** What may help after an error; undefined when nothing does but to try again later. */
@@ -73,6 +76,7 @@ async function remedyFor(
   { transaction, now }: Reading,
   walk: Walk,
   at: Checkpoint | undefined,
+  givenUp: Checkpoint | null,
 ): Promise<Remedy | undefined> {
   const { cursor, checkpoint } = walk.stream;
   if (error instanceof VendorError) {
@@ -83,9 +87,8 @@ async function remedyFor(
   const isOfCursor = error === walk.listError && at?.complete === false && cursor !== null;
   if (!isOfCursor || !mayRefuseCursor(error, walk.stream, now())) return undefined;
   const refusals = (walk.stream.refusals + 1) % REFUSALS;
-  const stream = { ...walk.stream, refusals };
-  await transaction((tx) => saveStream(tx, stream));
-  walk.stream = stream;
+  walk.stream = { ...walk.stream, refusals };
+  await transaction((tx) => saveStream(tx, { ...walk.stream, checkpoint: checkpoint ?? givenUp }));
   return refusals === 0 ? "replaceRefused" : undefined;
 }
 

@@ -128,36 +128,44 @@ async function wantedOf(
   };
 }
 
+/** Records of a page that were had. */
+interface Keyed {
+  polled: PolledRecord[];
+  /** What cannot be read, and no later mention of the same record has made good. */
+  unread: Failed[];
+  /** How many have no key. */
+  without: number;
+}
+
 /**
- * Records with their keys; some without one are passed over, with a warning. What cannot be read is left to `failed`.
+ * Records with their keys; some without one are passed over, with a warning.
  * @throws HooklineError `unexpected_answer` when no record has a key
  */
 export function keyed(
   { compiled, stream, log }: ReadOnlyReading,
   had: readonly Had[],
-  failed: Failed[],
   response: VendorResponse,
-): PolledRecord[] {
-  const before = failed.length;
+): Keyed {
   const keyPlaces = [compiled.definition.records.primaryKey].flat();
-  const polled = had.flatMap(({ listed, record }) => {
+  const keyOf = (listed: unknown): string | undefined => compiled.key(listed, stream.input);
+  const polled: PolledRecord[] = [];
+  let unread: Failed[] = [];
+  let without = 0;
+  for (const { listed, record } of had) {
     try {
       const one = toPolledRecord(compiled, record, stream.input);
-      if (one) return one;
+      if (one) {
+        polled.push(one);
+        if (unread.length > 0) unread = unread.filter((earlier) => keyOf(earlier.listed) !== keyOf(listed));
+      }
       // What was listed with its key, and comes without one when it is asked for, is no record.
-      if (compiled.key(listed, stream.input) !== undefined)
-        throw unexpectedAnswer(response, "a record without its key", keyPlaces);
-      return [];
+      else if (keyOf(listed) !== undefined) throw unexpectedAnswer(response, "a record without its key", keyPlaces);
+      else without++;
     } catch (error) {
-      failed.push({ listed, error: error as Error });
-      return [];
+      unread.push({ listed, error: error as Error });
     }
-  });
-  const without = had.length - polled.length - (failed.length - before);
-  if (without === 0) return polled;
-  if (polled.length === 0) {
-    throw unexpectedAnswer(response, "records without a key", keyPlaces);
   }
-  log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
-  return polled;
+  if (without > 0 && polled.length === 0) throw unexpectedAnswer(response, "records without a key", keyPlaces);
+  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
+  return { polled, unread, without };
 }

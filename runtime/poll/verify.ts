@@ -34,6 +34,21 @@ export function verifiesAt(
 }
 
 /**
+ * Since when changes may still be found that no read has told, milliseconds since the epoch: what changed after the last read began is
+ * for the next one; what goes unseen by increments, for the next comparison; and what is missing in doubt may have gone at any time.
+ */
+export function comparedUntil(
+  { cursorAt, lastSuccessAt, verifiedAt, baselinedAt, doubt }: StreamRecord,
+  definition: Stream | undefined,
+): number | null {
+  const isCompared = doubt === null && verifiedAt !== 0;
+  if (!definition || !isCompared || lastSuccessAt === null) return baselinedAt;
+  const readAt = Math.min(cursorAt ?? lastSuccessAt, lastSuccessAt);
+  if (verifyEvery(definition) === undefined) return readAt;
+  return verifiedAt === null ? baselinedAt : Math.min(verifiedAt, readAt);
+}
+
+/**
  * Whether a read that stopped on its way has no use any more: the vendor has forgotten deletions that the pages left, or the
  * increments after it, would have shown.
  */

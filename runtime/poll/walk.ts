@@ -171,7 +171,7 @@ export class Walk {
   /** An only page leaves no marks to sweep by, so its checkpoint has no `sweepAfter`: after a crash the page is read again. */
   async #commit(at: Checkpoint, changes: Changes, sweepAfter: string | undefined): Promise<void> {
     const { isProgress = true } = changes;
-    const progressAt = isProgress ? this.#reading.now() : this.stream.checkpoint?.progressAt;
+    const progressAt = isProgress ? this.#reading.now() : (this.stream.checkpoint ?? at).progressAt;
     const stream = { ...this.stream, checkpoint: { ...at, sweepAfter, progressAt } };
     await this.#reading.transaction(async (tx) => {
       await this.#comparison.write(tx, changes, at.startedAt);

@@ -31,6 +31,7 @@ import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subjec
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
+import { comparedUntil } from "./verify.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {
@@ -85,11 +86,24 @@ export function createWiring({
     const [stream] = await streamsByIds(tx, [before.stream]);
     const { lastSuccessAt, checkpoint } = stream!;
     const readAt = Math.max(lastSuccessAt ?? 0, checkpoint?.progressAt ?? 0);
-    if (readAt <= before.updatedAt || before.backfill !== "done") return;
+    // A first read that tells what is there may have told some of it already.
+    const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
+    if (readAt <= before.updatedAt || isSilent) return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const gap = { from: before.updatedAt, to: readAt, reason: "paused" } as const;
+    const from = before.pausedFrom ?? before.updatedAt;
+    const gap = { from: from === 0 ? null : from, to: readAt, reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
+  };
+
+  /** Until when all that changed has been told to a subscription; 0 when its first read has not ended. */
+  const toldUntil = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
+    const { backfill, stream: id, connection: of } = subscription;
+    if (backfill === "pending") return 0;
+    const [stream] = await streamsByIds(tx, [id]);
+    const connection = (await findConnection(tx, of))!;
+    const compiled = connectors.get(connection.connector)?.streams.get(stream!.stream);
+    return comparedUntil(stream!, compiled?.definition) ?? 0;
   };
 
   return {
@@ -125,6 +139,7 @@ export function createWiring({
         moves: 0,
         flow: flow ?? null,
         status: "active",
+        pausedFrom: null,
         degraded: false,
         createdAt: now,
         updatedAt: now,
@@ -154,7 +169,10 @@ export function createWiring({
         await continueSequence(tx, after.stream, before.id);
       }
       // The pause counts from the last change on: what it has cost so far is reported now.
-      else if (before.status === "paused") await reportPause(tx, before, after.updatedAt);
+      else if (before.status === "paused") {
+        await reportPause(tx, before, after.updatedAt);
+        after.pausedFrom = await toldUntil(tx, after);
+      }
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
@@ -174,7 +192,8 @@ export function createWiring({
     async setStatus(tx, before, status) {
       if (before.status === status) return before;
       const now = clock.now();
-      const after: SubscriptionRecord = { ...before, status, updatedAt: now };
+      const pausedFrom = status === "paused" ? await toldUntil(tx, before) : null;
+      const after: SubscriptionRecord = { ...before, status, pausedFrom, updatedAt: now };
       await subscriptions.save(tx, after);
       if (status === "paused") return after;
       await reportPause(tx, before, now);

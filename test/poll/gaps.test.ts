@@ -168,23 +168,37 @@ describe("a pause", () => {
     expect(gaps.toSorted()).toEqual(["other cursor_expired", "paused paused"]);
   });
 
-  it("is reported from its beginning, also when the subscription is changed meanwhile", async () => {
+  it("is reported from the last read before it, also when the subscription is changed meanwhile", async () => {
     const bench = await benchWith();
     const { clock, vendor, runtime } = bench;
     const paused = await bench.subscribe("sync_any", { everySeconds: 86_400 });
     const other = await bench.subscribe("sync_any", { everySeconds: 86_400 });
     const names = { [paused]: "paused", [other]: "other" };
-    await runtime.subscriptions.pause(paused);
-    const begun = clock.now();
+    const gapOf = (from: number, to: number): object => {
+      const span = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+      return { type: "stream.gap", data: { subscription: paused, reason: "paused", ...span } };
+    };
+    const first = clock.now();
+    clock.advance(1000);
+    // Nobody has been told of it when the pause begins.
     vendor.put("a");
+    clock.advance(1000);
+    await runtime.subscriptions.pause(paused);
     await bench.poll(other);
     expect(await told(bench, names)).toEqual(["other a"]);
-    const read = clock.now();
+    const second = clock.now();
+    clock.advance(1000);
+    vendor.put("b");
     clock.advance(1000);
     await runtime.subscriptions.update(paused, { where: "record.id != 'x'" });
-    const [gap] = await bench.events();
-    const [from, to] = [begun, read].map((time) => new Date(time).toISOString());
-    expect(gap).toMatchObject({ type: "stream.gap", data: { subscription: paused, reason: "paused", from, to } });
+    expect(await bench.events()).toMatchObject([gapOf(first, second)]);
+    await bench.poll(other);
+    expect(await told(bench, names)).toEqual(["other b"]);
+    const third = clock.now();
+    clock.advance(1000);
+    await runtime.subscriptions.resume(paused);
+    expect(await bench.events()).toMatchObject([gapOf(second, third)]);
+    await runtime.subscriptions.pause(paused);
     await runtime.subscriptions.resume(paused);
     expect(await told(bench, names)).toEqual([]);
   });

@@ -49,11 +49,11 @@ export async function* listed(
         at = { ...page.at, ...(at.done && { done: at.done }) };
         const parts = partsOf(reading, enricher, page.records, { ...checkpoint, ...at }, new Map());
         for await (const { had, failed, done, stopped } of parts) {
-          const unreadable = [...failed];
-          const records = keyed(reading, had, unreadable, page.response);
-          const unread = unreadable.flatMap(({ listed }) => compiled.key(listed, reading.stream.input) ?? []);
-          const unkeyed = had.length + failed.length - records.length - unread.length;
-          yield { ...(await compared(reading, records, checkpoint.startedAt)), unread, unkeyed };
+          const { polled, unread: unreadable, without } = keyed(reading, had, page.response);
+          const keys = [...failed, ...unreadable].map(({ listed }) => compiled.key(listed, reading.stream.input));
+          const unread = keys.filter((key) => key !== undefined);
+          const unkeyed = without + keys.length - unread.length;
+          yield { ...(await compared(reading, polled, checkpoint.startedAt)), unread, unkeyed };
           at = { ...at, done: [...(at.done ?? []), ...done] };
           if (stopped) throw stopped;
         }

@@ -7,15 +7,16 @@ import { compileConnector, type Connector } from "../../../runtime/manifest/conn
 import { loadManifest } from "../../../runtime/manifest/load.ts";
 import { connections } from "../../../runtime/model/connections.ts";
 import { streamsByIds, type StreamRecord } from "../../../runtime/model/streams.ts";
+import { subscriptions, subscriptionsOfStream } from "../../../runtime/model/subscriptions.ts";
 import { workPolls } from "../../../runtime/poll/poller.ts";
-import { createWiring } from "../../../runtime/poll/wiring.ts";
+import { createWiring, type Wiring } from "../../../runtime/poll/wiring.ts";
 import { shortHash } from "../../../runtime/read/records.ts";
 import type { Database, Tx } from "../../../runtime/store/database.ts";
 import { migrate } from "../../../runtime/store/migrate.ts";
 import { openDatabase } from "../../../runtime/store/open.ts";
 import type { TransportRequest } from "../../../runtime/vendor/transports/transport.ts";
 import { HostileVendor, noIncidents } from "./faults.ts";
-import type { History, Step } from "./history.ts";
+import type { History, Step, Turn } from "./history.ts";
 import { judge, UNREAD, type Success, type Told, type ToldGap } from "./judge.ts";
 import { stateOf } from "./sessions.ts";
 import { modelManifest } from "./streams.ts";
@@ -74,6 +75,19 @@ export async function openWorld(store: string): Promise<World> {
   };
 }
 
+/** A subscription of the stream, and what its events are judged by. */
+interface Subscribed {
+  id: string;
+  tellsAll: boolean;
+  from: number;
+  /** When the first read for it ended. */
+  to: number;
+  isPaused: boolean;
+  wasPaused: boolean;
+  /** Whether it was paused before its first read had ended. */
+  beganAgain: boolean;
+}
+
 class Life {
   readonly #db: Database;
   readonly #connector: Connector;
@@ -86,9 +100,7 @@ class Life {
   #interruptions = 0;
   #death: Step["death"] = null;
   #isDead = false;
-  #subscription = "";
-  #subscribedAt = 0;
-  #baselinedAt = Infinity;
+  readonly #subscribed: Subscribed[] = [];
   #poll!: (job: Job) => Promise<Awaited<ReturnType<Handler<unknown>>>>;
 
   constructor(db: Database, connector: Connector, history: History) {
@@ -104,7 +116,8 @@ class Life {
     for (let n = 0; n < records; n++) this.#vendor.edit({ kind: "create", pick: 3 * n + 1 + (n % 2), after: 1 });
     await this.#forget();
     this.#start();
-    await this.#subscribe();
+    await this.#stand();
+    await this.#subscribe(this.#history.tellsAll);
     const violations: string[] = [];
     for (const step of steps) {
       violations.push(...(await this.#step(step)));
@@ -114,15 +127,16 @@ class Life {
     return violations;
   }
 
-  async #step({ pauseMs, edits, plans, death, forgets, driftMs, isCalm }: Step): Promise<string[]> {
+  async #step({ pauseMs, edits, turn, plans, death, forgets, driftMs, isCalm }: Step): Promise<string[]> {
     this.#clock.set(Math.max(this.#dueAt, this.#clock.now()) + pauseMs);
     if (this.#vendor.strategy.deletions === "verified") this.#vendor.drift += driftMs;
     for (const edit of edits) this.#vendor.edit(edit);
+    if (turn) await this.#turn(turn);
     if (forgets === "pages") this.#vendor.forgetPages();
     else if (forgets) this.#vendor.forgetCursors(forgets);
     this.#hostile.plans = plans.map((plan) => ({ ...plan }));
     this.#death = death && { ...death };
-    await this.#pollOnce();
+    if (this.#subscribed.some(({ isPaused }) => !isPaused)) await this.#pollOnce();
     this.#hostile.plans = [];
     this.#death = null;
     return isCalm ? await this.#rest("short") : [];
@@ -131,6 +145,7 @@ class Life {
   /** All faults end; polls go on until nothing is left to be settled, and what was told is judged. */
   async #rest(how: "short" | "long"): Promise<string[]> {
     this.#vendor.drift = 0;
+    for (const one of this.#subscribed) await this.#set(one, "active");
     const { verifiedMs } = this.#vendor.strategy;
     let passes = how === "long" ? (verifiedMs > 0 ? 2 : 1) : 0;
     for (let polls = 0, good = 0; good < 2 || passes > 0; polls++) {
@@ -150,7 +165,29 @@ class Life {
       good = lastSuccessAt === this.#clock.now() && retried!.n === 0 && !doubt ? good + 1 : 0;
       if (isHeld) this.#clock.set(Math.max(this.#clock.now(), doubt.since + 24 * 3_600_000));
     }
-    return this.#judge(how === "long");
+    const violations: string[] = [];
+    for (const one of this.#subscribed) violations.push(...(await this.#judge(one, how === "long")));
+    return violations;
+  }
+
+  async #turn(turn: Turn): Promise<void> {
+    const [first, second] = this.#subscribed;
+    if (turn.startsWith("join")) return second ? undefined : this.#subscribe(turn === "join for all");
+    const one = turn.endsWith("first") ? first : second;
+    if (one) await this.#set(one, turn.startsWith("pause") ? "paused" : "active");
+  }
+
+  async #set(one: Subscribed, status: "active" | "paused"): Promise<void> {
+    if (one.isPaused === (status === "paused")) return;
+    this.#clock.advance(1);
+    await this.#db.transaction(async (tx) => {
+      const [subscription] = await subscriptions.all(tx, "where id = ?", [one.id]);
+      await this.#wiring().setStatus(tx, subscription!, status);
+    });
+    one.isPaused = status === "paused";
+    one.wasPaused ||= one.isPaused;
+    one.beganAgain ||= one.isPaused && one.to === Infinity;
+    this.#clock.advance(1);
   }
 
   async #pollOnce(): Promise<void> {
@@ -181,10 +218,13 @@ class Life {
   /** Whether there was a success: with the time of it, and what came before. */
   async #note(): Promise<void> {
     const { lastSuccessAt, baselinedAt, cursorAt } = await this.#stream();
+    for (const { id, backfill } of await subscriptionsOfStream(this.#db, STREAM)) {
+      const one = this.#subscribed.find((one) => one.id === id)!;
+      if (backfill === "done") one.to = Math.min(one.to, this.#clock.now());
+    }
     if (lastSuccessAt === null || lastSuccessAt === this.#successes.at(-1)?.at) return;
     this.#vendor.sessions.isAtRest = true;
     this.#vendor.sessions.isBaselined = baselinedAt !== null;
-    if (baselinedAt !== null) this.#baselinedAt = Math.min(this.#baselinedAt, this.#clock.now());
     this.#successes.push({ at: lastSuccessAt, begunAt: cursorAt!, incidents: this.#hostile.incidents });
     this.#hostile.incidents = noIncidents();
   }
@@ -235,24 +275,32 @@ class Life {
     };
   }
 
-  async #subscribe(): Promise<void> {
-    const { kind, tellsAll } = this.#history;
-    const engine = { enqueue: async () => {} } as unknown as Engine;
+  #wiring(): Wiring {
+    const engine = { enqueue: async () => void (this.#dueAt = this.#clock.now()) } as unknown as Engine;
     const connectors = new Map([["model", this.#connector]]);
-    const wiring = createWiring({ engine, connectors, emit: async () => {}, clock: this.#clock });
-    const trigger = `${kind}_any`;
+    const emit = createDispatch({ engine, clock: this.#clock, log, targets: [] });
+    return createWiring({ engine, connectors, emit, clock: this.#clock });
+  }
+
+  /** The stream, with an id of ours. */
+  async #stand(): Promise<void> {
+    await this.#db.run(
+      `insert into streams (id, connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors, quarantined)
+       values (?, ?, ?, ?, '{}', 1, 0, 0, 0)`,
+      [STREAM, CONNECTION, this.#history.kind, shortHash("{}")],
+    );
+  }
+
+  async #subscribe(tellsAll: boolean): Promise<void> {
+    const trigger = `${this.#history.kind}_any`;
     const firstPoll = tellsAll ? "emitAll" : "baseline";
+    const from = this.#clock.now();
     await this.#db.transaction(async (tx) => {
-      await tx.run(
-        `insert into streams (id, connection, stream, input_hash, input, cursor_version, sequence, consecutive_errors, quarantined)
-         values (?, ?, ?, ?, '{}', 1, 0, 0, 0)`,
-        [STREAM, CONNECTION, kind, shortHash("{}")],
-      );
-      const { id, stream } = await wiring.create(tx, { connection: CONNECTION, trigger, everySeconds: 60, firstPoll });
+      const given = { connection: CONNECTION, trigger, everySeconds: 60, firstPoll } as const;
+      const { id, stream } = await this.#wiring().create(tx, given);
       if (stream !== STREAM) throw new Error("the stream is another one");
-      this.#subscription = id;
+      this.#subscribed.push({ id, tellsAll, from, to: Infinity, isPaused: false, wasPaused: false, beganAgain: false });
     });
-    this.#subscribedAt = this.#clock.now();
     this.#clock.advance(1);
     this.#dueAt = this.#clock.now();
   }
@@ -261,7 +309,7 @@ class Life {
     return (await streamsByIds(this.#db, [STREAM]))[0]!;
   }
 
-  async #judge(isCompared: boolean): Promise<string[]> {
+  async #judge({ id, from, to, tellsAll, wasPaused, beganAgain }: Subscribed, isCompared: boolean): Promise<string[]> {
     const { strategy, sessions, log: entries } = this.#vendor;
     const rows = await this.#db.all<{
       type: string;
@@ -269,7 +317,7 @@ class Life {
       data: string;
       sequence: number | null;
       record_key: string;
-    }>("select type, created_at, data, sequence, record_key from events where subscription = ?", [this.#subscription]);
+    }>("select type, created_at, data, sequence, record_key from events where subscription = ?", [id]);
     const told = rows
       .filter(({ sequence }) => sequence !== null)
       .sort((a, b) => a.sequence! - b.sequence!)
@@ -297,11 +345,14 @@ class Life {
       heirs,
       denied: sessions.denied,
       unread: sessions.unread,
-      baseline: { from: this.#subscribedAt, to: this.#baselinedAt },
-      tellsAll: this.#history.tellsAll,
+      baseline: { from, to },
+      tellsAll,
+      joinsLater: id !== this.#subscribed[0]!.id,
+      wasPaused,
+      beganAgain,
       told,
       gaps,
-      successes: this.#successes,
+      successes: this.#successes.filter(({ at }) => at > from),
       isCompared,
     });
   }

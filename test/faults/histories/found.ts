@@ -23,7 +23,16 @@ function history(
   { records = 0, pageSize = 3, tellsAll = false, marksRenames = false }: Partial<History>,
   ...steps: Partial<Step>[]
 ): History {
-  const quiet: Step = { pauseMs: 0, edits: [], plans: [], death: null, forgets: null, driftMs: 0, isCalm: false };
+  const quiet: Step = {
+    pauseMs: 0,
+    edits: [],
+    turn: null,
+    plans: [],
+    death: null,
+    forgets: null,
+    driftMs: 0,
+    isCalm: false,
+  };
   return { kind, records, pageSize, tellsAll, marksRenames, steps: steps.map((step) => ({ ...quiet, ...step })) };
 }
 
@@ -244,6 +253,142 @@ export const FOUND: Found[] = [
       { plans: [none(edit("rename", 34), edit("rename", 24))], death: before(0) },
       { edits: [edit("merge", 29)] },
       { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "the deletion of a record is not lost to a mention before it that came without its key",
+    history: history(
+      "history",
+      { tellsAll: true },
+      { edits: [edit("create", 1)], plans: [none(), none(), plan("error 503")] },
+      { edits: [edit("update")], plans: [plan("forbidden")] },
+      { edits: [edit("delete")], death: before(0) },
+      { plans: [none(), none(edit("create", 1)), plan("list missing")], death: after(1) },
+      { pauseMs: 60_000, plans: [none(edit("update")), plan("no content")] },
+      { plans: [none(), plan("list missing")] },
+    ),
+  },
+  {
+    name: "a rename that goes on while it is read leaves no record of the key in between",
+    history: history(
+      "token",
+      { records: 3, pageSize: 2 },
+      { death: after(2) },
+      { edits: [edit("create")], plans: [none(edit("update"))], death: before(0) },
+      { pauseMs: 60_000, edits: [edit("create")], plans: [none(edit("create"), edit("rename"))] },
+      { edits: [edit("rename", 23)] },
+    ),
+  },
+  {
+    name: "a first read that tells what is there tells a rename once, when it ends",
+    history: history(
+      "token",
+      { records: 24, tellsAll: true },
+      { plans: [none(edit("rename"), edit("update"))] },
+      { forgets: "pages" },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "a rename that a read has held is not forgotten where its list and then its cursor are refused",
+    history: history(
+      "token",
+      { records: 1, pageSize: 1, marksRenames: true },
+      { isCalm: true },
+      { edits: [edit("rename"), edit("create")] },
+      { death: before(0), forgets: "missing" },
+      { plans: [none(edit("delete"))], death: before(0) },
+    ),
+  },
+  {
+    name: "an empty answer is the second one after a first read that began again and had the first",
+    history: history(
+      "token",
+      {},
+      { edits: [edit("create", 1)], death: after(0) },
+      { edits: [edit("delete")] },
+      { pauseMs: 60_000, edits: [edit("create")], plans: [plan("empty list")] },
+    ),
+  },
+  {
+    name: "a first read that two ask for and that begins again twice tells the later one what has changed meanwhile",
+    history: history(
+      "token",
+      { records: 3, pageSize: 1 },
+      {},
+      { turn: "join for all", plans: [plan("forbidden")] },
+      { edits: [edit("update")], plans: [plan("forbidden")], isCalm: true },
+    ),
+  },
+  {
+    name: "a first read that a pause has cut off tells again what has changed meanwhile",
+    history: history(
+      "keyset",
+      {},
+      { edits: [edit("create", 1)], plans: [none(), plan("page repeated")] },
+      { turn: "join for all" },
+      { plans: [none(), plan("null", edit("update"))] },
+      { turn: "pause second", plans: [plan("bad request", edit("update"))], forgets: "declared" },
+      { pauseMs: 60_000 },
+    ),
+  },
+  {
+    name: "who comes while a list is read is told of none of its changes before what is there",
+    history: history(
+      "window",
+      { records: 4 },
+      { edits: [edit("create")] },
+      { plans: [none(edit("merge"))] },
+      { plans: [none(edit("update"))], death: before(1) },
+      { edits: [edit("update", 29)], turn: "join for all" },
+      { isCalm: true },
+    ),
+  },
+  {
+    name: "what a list for a later subscriber shows is still told to the others by the increments",
+    history: history(
+      "history",
+      { records: 1 },
+      {},
+      { edits: [edit("update")], turn: "join for all" },
+      { isCalm: true },
+    ),
+  },
+  {
+    name: "the gap of a pause reaches back to before a deletion that was doubted when it began",
+    history: history(
+      "whole",
+      {},
+      { pauseMs: 60_000, turn: "join" },
+      { edits: [edit("create", 1), edit("rename")] },
+      { edits: [edit("delete"), { ...edit("create", 1), after: 7 }] },
+      { turn: "pause first", isCalm: true },
+    ),
+  },
+  {
+    name: "a pause leaves a gap also where the read for others has not ended",
+    history: history(
+      "shifting",
+      {},
+      { pauseMs: 60_000, turn: "join" },
+      {
+        edits: [edit("create", 1)],
+        turn: "pause first",
+        plans: [none(edit("update")), plan("no content")],
+        isCalm: true,
+      },
+    ),
+  },
+  {
+    name: "a pause leaves a gap also where the read for others has begun again",
+    history: history(
+      "history",
+      { pageSize: 1 },
+      {},
+      { edits: [edit("create", 1), edit("update")], turn: "join", plans: [plan("forbidden")] },
+      { turn: "pause first", death: after(0) },
+      { pauseMs: 60_000, plans: [plan("bad request")], death: before(1) },
+      { plans: [plan("not JSON")] },
     ),
   },
 ];

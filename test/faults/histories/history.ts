@@ -3,11 +3,17 @@ import { FAULTS, type Fault, type Plan } from "./faults.ts";
 import { KINDS, type Kind } from "./streams.ts";
 import type { ChangeKind, Edit, Words } from "./vendor.ts";
 
+/** What people do with the subscriptions of the stream; `join`: the second begins. */
+const TURNS = ["join", "pause first", "resume first", "pause second", "resume second"] as const;
+/** `join for all`: the second begins with what is there. Not by chance yet: what an answer leaves out of its first read, it is never told. */
+export type Turn = (typeof TURNS)[number] | "join for all";
+
 /** One poll, and what comes before it and into it. */
 export interface Step {
   /** Milliseconds by which the poll is late. */
   pauseMs: number;
   edits: Edit[];
+  turn: Turn | null;
   /** What becomes of its requests, in turn; further ones meet no fault. */
   plans: Plan[];
   /** The process dies at so many commits from now on. */
@@ -62,6 +68,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 const step: fc.Arbitrary<Step> = fc.record({
   pauseMs: some(0, fc.constantFrom(MINUTE, HOUR, 25 * HOUR, 3 * DAY, 8 * DAY), 5),
   edits: fc.array(edit, { maxLength: 3 }),
+  turn: some<Turn | null>(null, fc.constantFrom(...TURNS), 4),
   plans: fc.array(plan, { maxLength: 5 }),
   death: some<Step["death"]>(null, fc.record({ commit: fc.nat(4), when: fc.constantFrom("before", "after") }), 3),
   forgets: some<Step["forgets"]>(

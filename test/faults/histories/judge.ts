@@ -48,6 +48,12 @@ export interface Evidence {
   baseline: { from: number; to: number };
   /** Whether it told what was there. */
   tellsAll: boolean;
+  /** Whether another subscription had the stream read before. */
+  joinsLater: boolean;
+  /** Whether this subscription was paused at some time. */
+  wasPaused: boolean;
+  /** Whether that cut off its first read, which then begins again and tells again what is there. */
+  beganAgain: boolean;
   told: readonly Told[];
   gaps: readonly ToldGap[];
   successes: readonly Success[];
@@ -97,8 +103,13 @@ class Judgement {
   #beliefsIn(key: string): Belief[] {
     const found = this.#beliefs.get(key);
     if (found) return found;
-    const { baseline, tellsAll, strategy } = this.#evidence;
+    const { baseline, tellsAll, joinsLater, strategy } = this.#evidence;
     const nothing: Belief = { state: null, place: -1 };
+    // The reader may know a record that the first read for a later subscription does not list; how that ends is told to all alike.
+    if (joinsLater) {
+      const known = this.#sightsOf(key).map(({ state, at }, place) => ({ state, at, place }));
+      return [nothing, ...known.filter(({ at }) => at <= baseline.to), { state: UNREAD, place: 0 }];
+    }
     if (tellsAll) return this.#evidence.unread.has(key) ? [nothing, { state: UNREAD, place: 0 }] : [nothing];
     const sights = this.#sightsOf(key);
     const before = sights.findLastIndex(({ at }) => at <= baseline.from);
@@ -110,11 +121,22 @@ class Judgement {
     return before < 0 || strategy.beginsUnread ? [nothing, ...seen] : seen;
   }
 
+  /** What others were told while this subscription was paused counts as told: a gap names the time. */
+  #orInPause(key: string, beliefs: Belief[]): Belief[] {
+    const pauses = this.#evidence.gaps.filter(({ reason }) => reason === "paused");
+    if (pauses.length === 0) return beliefs;
+    const isIn = (at: number): boolean => pauses.some(({ from, to }) => (from ?? -Infinity) <= at && at <= to);
+    const sights = this.#sightsOf(key).map((sight, place) => ({ ...sight, place }));
+    const first = Math.min(...beliefs.map(({ place }) => place));
+    const silent = sights.filter(({ at, place }) => place > first && isIn(at));
+    return [...beliefs, ...silent.map(({ state, place }) => ({ state, place }))];
+  }
+
   *#event(told: Told): Generator<string> {
     const { key, change, previousKeys = [], mergedInto } = told;
     for (const old of previousKeys) {
       if (!this.#isHeir(key, old)) yield `${describe(told)}: ${old} never became ${key}`;
-      const left = this.#beliefsIn(old).flatMap((belief) =>
+      const left = this.#orInPause(old, this.#beliefsIn(old)).flatMap((belief) =>
         this.#after(old, belief, { ...told, change: "deleted", state: null }),
       );
       if (left.length === 0) yield `${describe(told)}: ${old} is not known, or still there`;
@@ -122,7 +144,7 @@ class Judgement {
     }
     if (mergedInto !== undefined && !this.#isHeir(mergedInto, key))
       yield `${describe(told)}: it was never merged into that`;
-    const before = this.#beliefsIn(key);
+    const before = this.#orInPause(key, this.#beliefsIn(key));
     const renamed = previousKeys.length > 0 ? { ...told, change: "created" } : told;
     const after = before.flatMap((belief) => this.#after(key, belief, renamed));
     if (after.length > 0) this.#beliefs.set(key, after);
@@ -138,13 +160,17 @@ class Judgement {
     const sights = this.#sightsOf(key);
     const isUnseenGone = this.#evidence.strategy.deletions === "unseen";
     let from = Math.max(place, 0);
-    if (change === "created" && state !== null) {
+    if (change === "created" && state !== null && this.#evidence.beganAgain) {
+      // As of any time: the record may have been told as it was before.
+    } else if (change === "created" && state !== null) {
       // Where deletions are not seen, a record that is there again is created again.
       from = sights.findIndex((sight, i) => i > place && sight.state === null && sight.at <= at);
       if (!isUnseenGone || from < 0) return [];
     } else if ((change === "created") !== (state === null)) return [];
     if ((change === "deleted") !== (next === null)) return [];
-    if (change === "updated" && next === state && next !== UNREAD && !isUnread) return [];
+    // The list that is read for a later subscriber is told to it alone; the increment after it tells the same change to all.
+    const isToldAgain = this.#evidence.joinsLater && this.#evidence.strategy.beginsUnread;
+    if (change === "updated" && next === state && next !== UNREAD && !isUnread && !isToldAgain) return [];
     const found = sights.findIndex((sight, i) => i >= from && sight.at <= at && isLike(sight.state, next));
     return found < 0 ? [] : [{ state: next, place: found }];
   }
@@ -153,7 +179,8 @@ class Judgement {
     const { strategy, denied, isCompared, sights, tellsAll } = this.#evidence;
     for (const [key, seen] of sights) {
       const truth = seen.at(-1)!.state;
-      const beliefs = this.#beliefs.get(key) ?? (tellsAll ? [{ state: null, place: -1 }] : this.#beliefsIn(key));
+      const told = this.#beliefs.get(key) ?? (tellsAll ? [{ state: null, place: -1 }] : this.#beliefsIn(key));
+      const beliefs = this.#orInPause(key, told);
       if (beliefs.some(({ state }) => state === truth || (state === UNREAD && truth !== null))) continue;
       if (truth === null && strategy.deletions === "unseen") continue;
       if (strategy.deletions === "verified" && !isCompared) continue;
@@ -180,7 +207,7 @@ class Judgement {
    * as long as the vendor keeps changes. All of that since the success before the one that reports the gap.
    */
   *#gap(gap: ToldGap): Generator<string> {
-    const { successes, strategy, tellsAll } = this.#evidence;
+    const { successes, strategy, tellsAll, wasPaused } = this.#evidence;
     const index = successes.findIndex(({ at }) => at >= gap.at);
     const { expired, refused, restarted, gone, keyless } = successes[index]?.incidents ?? noIncidents();
     const before = successes[index - 1]?.begunAt ?? -Infinity;
@@ -188,6 +215,7 @@ class Judgement {
       cursor_expired: expired > 0 || refused >= 3 || (tellsAll && index === 0 && restarted > 0),
       gone_unread: gone > 0,
       without_key: keyless > 0,
+      paused: wasPaused,
       stalled: gap.to - before >= strategy.keptMs,
     };
     if (causes[gap.reason] !== true) yield `stream.gap ${gap.reason} at ${time(gap.at)}: for no reason`;

@@ -128,7 +128,9 @@ export class Sessions {
       const known = [...session.alive].filter((id) => this.#everServed.has(id));
       const unlisted = [...session.alive].filter((id) => !served.has(id));
       const missing = known.filter((id) => !served.has(id)).length;
-      if (!this.isBaselined || this.#isBelievable(session.begunAt, served.size, missing, known.length)) {
+      // A first read that begins again is doubted like any other; an empty answer after it is the second one.
+      const isBelievable = this.#isBelievable(session.begunAt, served.size, missing, known.length);
+      if (!this.isBaselined || isBelievable) {
         for (const id of unlisted) this.#seeFor(id, null);
         if (strategy.deletions === "shown") for (const id of unlisted) this.denied.add(id);
       }

@@ -42,7 +42,8 @@ const STRATEGIES = {
   shifting: { ...plain, slips: true },
   lists: { ...plain, hasLists: true },
   list_tokens: { ...plain, deletions: "shown", hasLists: true },
-  history: { ...plain, deletions: "shown", beginsUnread: true },
+  // What a log of changes says of a record depends on what it says first.
+  history: { ...plain, deletions: "shown", isOrdered: true, beginsUnread: true },
   window: { ...plain, deletions: "unseen" },
   newest: { ...plain, deletions: "unseen" },
   descending: { ...plain, deletions: "verified", verifiedMs: DAY, isOrdered: true },
