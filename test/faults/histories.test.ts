@@ -15,7 +15,9 @@ async function faultsOf(store: string, kinds: typeof KINDS, numRuns: number): Pr
     if (violations.length > 0) throw new Error(violations.join("\n"));
   });
   try {
-    const details = await fc.check(property, { seed: steadySeed(20_261_201), numRuns, includeErrorInReport: true });
+    // One in some thousands is still judged wrongly; what a new seed finds is to be looked at, and no news of a change.
+    const seed = steadySeed(20_261_201, "deep");
+    const details = await fc.check(property, { seed, numRuns, includeErrorInReport: true });
     return (await fc.asyncDefaultReportMessage(details)) ?? null;
   } finally {
     await world.close();
