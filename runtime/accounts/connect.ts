@@ -2,13 +2,19 @@ import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
-import { methodOf, openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
+import {
+  credentialsFrom,
+  methodOf,
+  openCredentials,
+  sealCredentials,
+  type Credentials,
+  type OAuthCredentials,
+} from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
 import { waiting } from "./proving.ts";
 import type { Status } from "./status.ts";
-import { credentialsFrom } from "./tokens.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
 

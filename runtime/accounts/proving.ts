@@ -2,13 +2,13 @@ import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { connectionsToTest, nextTest } from "../model/connection-upkeep.ts";
 import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
-import { openCredentials, sealCredentials } from "./credentials.ts";
+import { openCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import { openProofs, sealProofs, together } from "./proofs.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { renamed, verify } from "./verify.ts";
+import { renamed, verifyStored } from "./verify.ts";
 
 export interface ProvingNeeds {
   vendorOf: VendorOf;
@@ -62,14 +62,14 @@ export function createProving(
   };
 
   const test = async (found: ConnectionRow): Promise<void> => {
-    const { row, credentials } = await tokens.openPending(found.id);
-    const vendor = vendorOf(row.connector);
-    const verified = await verify(vendor, row, credentials, clock);
-    if (verified.failure) throw verified.failure;
-    const identity = together(openProofs(vault, row), verified.identity);
+    const opened = await tokens.openPending(found.id);
+    const renew = (rejected: number) => tokens.openPending(found.id, rejected);
+    const { row, name, identity: shown, failure } = await verifyStored(vendorOf(found.connector), opened, renew, clock);
+    if (failure) throw failure;
+    const identity = together(openProofs(vault, row), shown);
+    // The credentials stay as they are: somebody may be renewing them.
     await status.activate(row, {
-      ...renamed(row, verified.name),
-      credentials: sealCredentials(vault, row.id, credentials),
+      ...renamed(row, name),
       proofs: sealProofs(vault, row.id, identity),
       grants: await grants.hashesOf(row.connector, identity.grant),
     });
