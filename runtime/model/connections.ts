@@ -59,13 +59,17 @@ export const connections = new Table("connections", {
   refreshOwner: hidden(nullable(text("Who renews the token now."))),
   refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
   error: nullable(
-    failure<ConnectionError>("Why the connection does not work.", {
-      reason: {
-        enum: ["refresh_unknown"],
-        description:
-          "Only with `reauth_required`. refresh_unknown: the vendor's answer to the renewal of the token was lost, and with it the only refresh token that counts.",
+    failure<ConnectionError>(
+      "Why the connection does not work.",
+      {
+        reason: {
+          enum: ["refresh_unknown"],
+          description:
+            "Only with `reauth_required`. refresh_unknown: the vendor's answer to the renewal of the token was lost, and with it the only refresh token that counts.",
+        },
       },
-    }),
+      ["reason"],
+    ),
   ),
   testAt: hidden(
     nullable(time("When the test of a pending connection is repeated; null unless it has tokens to test.")),
