@@ -149,6 +149,10 @@ describe("who waits for a token that somebody else renews", () => {
     expect(w.clock.now() - since).toBeLessThanOrEqual(36_000);
     // Each caller reads the row once, and one for all of them looks again.
     expect(w.statements() - asked).toBeLessThan(50 + 20);
+    await w.settle(w.wait(10_000));
+    const looked = w.statements();
+    await w.settle(w.wait(10_000));
+    expect(w.statements()).toBe(looked);
     await w.settle(Promise.all([holder, w.wait(TAKES_MS)]));
     expect(accessToken(await w.settle(ours.open(w.id)))).toBe("access-1");
     expect(w.family.calls).toBe(1);

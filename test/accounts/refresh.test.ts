@@ -187,6 +187,11 @@ describe("a renewal under way", () => {
     const other = h.another();
     const sent = h.send(other).catch(() => {});
     await asked;
+    const run = h.db.run.bind(h.db);
+    h.db.run = async (...statement) => {
+      await new Promise((resolve) => void setTimeout(resolve, 100));
+      return run(...statement);
+    };
     const closed = other.close();
     answer();
     await closed;
