@@ -31,7 +31,8 @@ export interface Runtime extends Library, AsyncDisposable {
    */
   start(): Promise<void>;
   /**
-   * Takes nothing new, finishes what runs (up to `graceMs` milliseconds, default 30,000), closes the store.
+   * Takes nothing new, finishes what runs (up to `graceMs` milliseconds, default 30,000; token calls for as long as they take,
+   * for their answers cannot be had again), closes the store.
    * @throws TypeError for a `graceMs` that is no number of milliseconds; then nothing is stopped
    */
   stop(graceMs?: number): Promise<void>;

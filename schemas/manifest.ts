@@ -310,9 +310,13 @@ export interface Oauth2Authentication {
      */
     marginSeconds?: number;
     /**
-     * Whether every renewal gives a new refresh token and voids the old one.
+     * Whether every renewal gives a new refresh token and voids the old one. Then a renewal whose answer is lost is not repeated, and a person has to reconnect, unless `reuseGraceSeconds` allows one more call.
      */
     rotates?: boolean;
+    /**
+     * Seconds after its first use in which the vendor answers once more to a refresh token that rotates. Left out when the vendor takes each only once.
+     */
+    reuseGraceSeconds?: number;
     /**
      * Days after which the vendor ends a refresh token that was not used. People are warned 30 days before, or at half of a shorter time. Left out when the vendor keeps unused tokens.
      */

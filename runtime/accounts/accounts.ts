@@ -132,8 +132,11 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const connect = createConnect(context, {
     grants,
     recognises: async (row, credentials) => {
-      const open = async () => ({ row, credentials });
-      const strange = { ...clientNeeds, tokens: { open, openPending: open }, pause: async () => false };
+      const strange = {
+        ...clientNeeds,
+        tokens: { open: async () => ({ row, credentials }) },
+        pause: async () => false,
+      };
       return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
     },
   });
@@ -200,6 +203,9 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
         after = rows.at(-1)!.id;
       }
     },
-    close: () => network.close(),
+    close: async () => {
+      await tokens.settled();
+      await network.close();
+    },
   };
 }

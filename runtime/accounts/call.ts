@@ -1,7 +1,6 @@
 import type { VendorResponse } from "../vendor/response.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
-import { connectionValues, methodOf, presentCredentials } from "./credentials.ts";
-import type { OpenConnection } from "./tokens.ts";
+import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "./credentials.ts";
 import type { Vendor } from "./vendors.ts";
 
 /** Milliseconds one request may take, to the last byte of the response. */

@@ -8,10 +8,10 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
-import { connectionValues } from "./credentials.ts";
+import { connectionValues, type OpenConnection } from "./credentials.ts";
 import { missingScopes, type NeededScope } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
-import type { OpenConnection, Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 
 export interface SendOptions {
@@ -59,7 +59,7 @@ export type ClientOf = (connection: string | ConnectionRow) => Promise<VendorCli
 
 export interface ClientNeeds {
   vendorOf: VendorOf;
-  tokens: Tokens;
+  tokens: Pick<Tokens, "open">;
   pause: PauseConnection;
   /** See {@link withRetry}. */
   retryBaseMs: number;
@@ -109,7 +109,8 @@ export async function openClient(
     send: async (request, options) => {
       requireScopes(options.scopes ?? []);
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
-      const response = await withRetry(() => conversation.attempt(encoded, options), {
+      const renewal = { isDone: false };
+      const response = await withRetry(() => conversation.attempt(encoded, options, renewal), {
         ...(options.retry ?? (options.scope === "action" ? DEFAULT_RETRY : RETRY_OF_POLLS)),
         idempotency: options.idempotency ?? (options.kind === "read" ? "natural" : "none"),
         withinMs: options.withinMs ?? DEFAULT_WITHIN_MS,
@@ -145,14 +146,18 @@ class Conversation {
     this.#staleAt = performance.now() + FRESH_MS;
   }
 
-  /** One try, in its turn; credentials that the vendor says have expired are renewed once. */
-  async attempt(request: TransportRequest, { scope, kind, signal }: SendOptions): Promise<VendorResponse> {
+  /** One try, in its turn; credentials that the vendor says have expired are renewed once for all tries of a request. */
+  async attempt(
+    request: TransportRequest,
+    { scope, kind, signal }: SendOptions,
+    renewal: { isDone: boolean },
+  ): Promise<VendorResponse> {
     const { vendorOf, pause } = this.#needs;
     const vendor = vendorOf(this.#current.row.connector);
     const subject = { connection: this.#current.row.id, values: this.values };
     await vendor.limits.take(subject, { kind, polls: scope !== "action" }, signal);
     let opened = await this.#open();
-    for (let isRenewed = false; ; isRenewed = true) {
+    for (;;) {
       const response = await callVendor(vendor, opened, request, signal);
       vendor.limits.learn(subject, response.headers);
       const fault = classify(vendor.connector.errors, response, scope, this.#context.clock.now());
@@ -163,7 +168,8 @@ class Conversation {
       if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
         vendor.limits.hold(subject, fault.retryAfterMs);
       }
-      if (fault.class === "authExpired" && credentials.type === "oauth2" && !isRenewed) {
+      if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewal.isDone) {
+        renewal.isDone = true;
         opened = await this.#open(row.version);
         continue;
       }

@@ -1,11 +1,17 @@
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
-import { methodOf, refreshTokenOf, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
+import {
+  credentialsFrom,
+  methodOf,
+  refreshTokenOf,
+  sealCredentials,
+  type Credentials,
+  type OAuthCredentials,
+} from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
-import { credentialsFrom } from "./tokens.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
 

@@ -32,7 +32,7 @@ import type { Removal } from "./removal.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { renamed, verify } from "./verify.ts";
+import { renamed, verify, verifyStored } from "./verify.ts";
 import { viewOf, warningsOf } from "./view.ts";
 
 /**
@@ -239,10 +239,12 @@ export function createConnections(
       if (found.credentials === null)
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
       const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
-      const { row, credentials } = isLost
+      const opened = isLost
         ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
         : await tokens.open(found);
-      const { name, captured, identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock);
+      const renew = (rejected: number) => tokens.open(id, rejected);
+      const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
+      const { row, name, captured, identity, failure } = verified;
       if (failure) throw failure;
       const changes = { ...renamed(row, name), captured: { ...row.captured, ...captured } };
       if (isLost) expectChange(await status.activate(row, changes), id);

@@ -1,9 +1,10 @@
-import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
+import type { Authentication, AuthenticationMethod, Oauth2Authentication } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
+import type { TokenResponse } from "./oauth.ts";
 
 /** What a connection proves itself with, as it is sealed in its row. */
 export type Credentials =
@@ -20,6 +21,12 @@ export type Credentials =
   | { type: "none" };
 
 export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
+
+/** A connection with its credentials in clear, which could be used a moment ago. */
+export interface OpenConnection {
+  readonly row: ConnectionRow;
+  readonly credentials: Credentials;
+}
 
 /** What each way of authentication asks for; of OAuth, tokens a host already holds. */
 const ASKED: Record<Credentials["type"], { required: string[]; optional: string[] }> = {
@@ -171,4 +178,29 @@ export function connectionValues({
   accountName,
 }: Pick<ConnectionRow, "id" | "user" | "inputs" | "captured" | "accountName">): Record<string, unknown> {
   return { ...inputs, ...captured, ...(accountName !== null && { account: accountName }), id, user };
+}
+
+const DEFAULT_MARGIN_SECONDS = 300;
+
+/**
+ * Credentials out of a token answer. The time of renewal is drawn once, between the margin and a fifth more before the
+ * end, so that connections made together are not renewed together; short-lived tokens are kept for half their life.
+ */
+export function credentialsFrom(
+  answer: TokenResponse,
+  authentication: Oauth2Authentication,
+  { now, random }: { now: number; random: () => number },
+  oldRefreshToken?: string,
+): { credentials: OAuthCredentials; expiresAt: number | null } {
+  const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
+  const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
+  return {
+    credentials: {
+      type: "oauth2",
+      accessToken: answer.accessToken,
+      refreshToken: answer.refreshToken ?? oldRefreshToken,
+      refreshAt: lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2),
+    },
+    expiresAt: lifetime === null ? null : now + lifetime,
+  };
 }

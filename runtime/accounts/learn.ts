@@ -1,10 +1,10 @@
 import type { Context } from "../engine/context.ts";
 import { noteProofs } from "../model/connection-upkeep.ts";
 import type { ConnectionRow } from "../model/connections.ts";
+import type { OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { hasAll, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
-import type { OpenConnection } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 import { verify } from "./verify.ts";
 

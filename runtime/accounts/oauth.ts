@@ -58,8 +58,8 @@ export interface OAuth {
   revoke(token: string): Promise<boolean>;
 }
 
-/** Less than half the lease under which a refresh runs. */
-export const TOKEN_DEADLINE_MS = 15_000;
+/** Long, for an answer that is given up may be the only refresh token that counts; less than half the lease of a renewal. */
+export const TOKEN_DEADLINE_MS = 90_000;
 const MAX_TOKEN_RESPONSE_BYTES = 256 * 1024;
 
 /** Makes the OAuth client of one connector. */
@@ -189,6 +189,7 @@ async function post(
     headers: init.headers,
     body: init.body.toString(),
     deadlineMs: TOKEN_DEADLINE_MS,
+    noticesSending: true,
     maxBytes: MAX_TOKEN_RESPONSE_BYTES,
   });
 }

@@ -2,13 +2,13 @@ import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { connectionsToTest, nextTest } from "../model/connection-upkeep.ts";
 import type { ConnectionChanges, ConnectionRow } from "../model/connections.ts";
-import { openCredentials, sealCredentials } from "./credentials.ts";
+import { openCredentials, type OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import { openProofs, sealProofs, together } from "./proofs.ts";
 import type { Status } from "./status.ts";
-import type { OpenConnection, Tokens } from "./tokens.ts";
+import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { renamed, verify } from "./verify.ts";
+import { renamed, verifyStored } from "./verify.ts";
 
 export interface ProvingNeeds {
   vendorOf: VendorOf;
@@ -61,48 +61,50 @@ export function createProving(
     await grants.end(connector, openCredentials(vault, id, row.credentials));
   };
 
-  const test = async ({ row, credentials }: OpenConnection): Promise<void> => {
-    const vendor = vendorOf(row.connector);
-    const verified = await verify(vendor, row, credentials, clock);
-    if (verified.failure) throw verified.failure;
-    const identity = together(openProofs(vault, row), verified.identity);
-    await status.activate(row, {
-      ...renamed(row, verified.name),
-      credentials: sealCredentials(vault, row.id, credentials),
-      proofs: sealProofs(vault, row.id, identity),
-      grants: await grants.hashesOf(row.connector, identity.grant),
-    });
-  };
-
-  const attempt = async (row: ConnectionRow): Promise<void> => {
-    let { version } = row;
+  /** Makes it active, or gives what is against it. `row`: the connection with the tokens that were tested. */
+  const tested = async (found: ConnectionRow): Promise<{ row: ConnectionRow; error?: HooklineError }> => {
+    let row = found;
+    const open = async (rejected?: number): Promise<OpenConnection> => {
+      const opened = await tokens.openPending(found.id, rejected);
+      row = opened.row;
+      return opened;
+    };
     try {
-      const opened = await tokens.openPending(row.id);
-      version = opened.row.version;
-      await test(opened);
+      const verified = await verifyStored(vendorOf(found.connector), await open(), open, clock);
+      if (verified.failure) throw verified.failure;
+      const identity = together(openProofs(vault, row), verified.identity);
+      // The credentials stay as they are: somebody may be renewing them.
+      await status.activate(row, {
+        ...renamed(row, verified.name),
+        proofs: sealProofs(vault, row.id, identity),
+        grants: await grants.hashesOf(row.connector, identity.grant),
+      });
+      return { row };
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
-      const current = await status.current(row.id);
-      // What became of these tokens says nothing about others that came meanwhile.
-      if (current?.status !== "pending" || current.credentials === null || current.version !== version) return;
-      if (error.code === "connection_rejected") return giveUp(current, error);
-      const now = clock.now();
-      const until = current.testUntil ?? now;
-      if (now >= until) return giveUp(current, tooLong(current, error));
-      log.info({ connection: row.id, error }, "the test of a new connection failed; it is repeated");
-      await status.wait(current, waiting(error, now, until));
+      return { row, error };
     }
   };
 
+  const attempt = async (found: ConnectionRow): Promise<void> => {
+    const { row, error } = await tested(found);
+    if (!error) return;
+    const current = await status.current(row.id);
+    // What became of these tokens says nothing about others that came meanwhile.
+    if (current?.status !== "pending" || current.credentials === null || current.version !== row.version) return;
+    if (error.code === "connection_rejected") return giveUp(current, error);
+    const now = clock.now();
+    const until = current.testUntil ?? now;
+    if (now >= until) return giveUp(current, tooLong(current, error));
+    log.info({ connection: row.id, error }, "the test of a new connection failed; it is repeated");
+    await status.wait(current, waiting(error, now, until));
+  };
+
   return {
-    test: async ({ id }) => {
-      const opened = await tokens.openPending(id);
-      try {
-        await test(opened);
-      } catch (error) {
-        if (error instanceof HooklineError && error.code === "connection_rejected") await giveUp(opened.row, error);
-        throw error;
-      }
+    test: async (found) => {
+      const { row, error } = await tested(found);
+      if (error?.code === "connection_rejected") await giveUp(row, error);
+      if (error) throw error;
     },
     tick: async () => {
       for (const row of await connectionsToTest(db, clock.now(), BATCH)) {

@@ -4,6 +4,7 @@ import {
   changeConnection,
   findConnection,
   type ConnectionChanges,
+  type ConnectionError,
   type ConnectionRow,
   type StatusChange,
 } from "../model/connections.ts";
@@ -96,7 +97,7 @@ export function createStatus(
             row,
             expected,
             "reauth_required",
-            { error: { code: "reauth_required", message: error.message, at: clock.now() } },
+            { error: { code: "reauth_required", ...reasonOf(error), message: error.message, at: clock.now() } },
             { reason: error.message, code: "reauth_required" },
           ),
     activate: (row, changes, moved) =>
@@ -113,6 +114,10 @@ export function createStatus(
     current: (id) => findConnection(db, id),
     announce: (tx, change) => announce(tx, change, change.status === "active" ? { reason: READY } : undefined),
   };
+}
+
+function reasonOf({ data }: HooklineError): Pick<ConnectionError, "reason"> {
+  return data.reason === "refresh_unknown" ? { reason: data.reason } : {};
 }
 
 const NO_TEST = { testAt: null, testUntil: null } as const;

@@ -16,6 +16,8 @@ export type Classify = (answer: {
 export class TokenError extends HooklineError {
   /** The grant is gone for good: only a person can bring it back. Otherwise it may pass. */
   readonly grantGone: boolean;
+  /** The server's own answer was lost on its way through a gateway. */
+  readonly isLost: boolean;
 
   constructor(message: string, grantGone: boolean, vendor: Record<string, unknown>, after: number | undefined) {
     super(grantGone ? "reauth_required" : "vendor_error", message, {
@@ -23,7 +25,22 @@ export class TokenError extends HooklineError {
       retry: grantGone ? false : { after },
     });
     this.grantGone = grantGone;
+    this.isLost = !grantGone && BETWEEN.has(Number(vendor.status));
   }
+}
+
+/** What a gateway says whose server gave no answer: 502 and 504 (RFC 9110 §15.6), Cloudflare's 520 and 524. */
+const BETWEEN: ReadonlySet<number> = new Set([502, 504, 520, 524]);
+
+/**
+ * Whether the token endpoint may have done what was asked although its answer is lost. These prove that nothing was done: a request
+ * that never left, and a complete answer of the server without tokens, whatever its status. These prove nothing: no complete answer
+ * in time, a connection that broke after the request had begun to leave, an answer that was too long, and a gateway's word.
+ */
+export function isAnswerLost(error: unknown): boolean {
+  if (error instanceof TokenError) return error.isLost;
+  if (!(error instanceof HooklineError)) return true;
+  return ["network", "timeout", "too_large"].includes(error.code) && error.data.sent !== false;
 }
 
 /** Only named fields of the answer: its errors, as libraries make them, carry the request's secrets. */

@@ -1,69 +1,47 @@
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Oauth2Authentication } from "../../schemas/manifest.ts";
+import { systemTimers } from "../core/clock.ts";
 import { HooklineError, notFound } from "../core/errors.ts";
 import { OpenedCache } from "../core/opened.ts";
 import type { Context } from "../engine/context.ts";
-import {
-  changeConnection,
-  findConnection,
-  leaseRefresh,
-  passRefresh,
-  type ConnectionRow,
-} from "../model/connections.ts";
-import { openCredentials, sealCredentials, type Credentials, type OAuthCredentials } from "./credentials.ts";
-import { TOKEN_DEADLINE_MS, type OAuth, type TokenResponse } from "./oauth.ts";
-import type { PauseConnection } from "./status.ts";
-import { TokenError } from "./token-error.ts";
+import { findConnection, type ConnectionRow } from "../model/connections.ts";
+import { openCredentials, type OpenConnection } from "./credentials.ts";
+import { createRenewal, hindrance, type RenewalNeeds } from "./renewal.ts";
 
-export interface TokensNeeds {
-  /** The OAuth conversation of a connector. */
-  oauthOf: (connector: string) => OAuth;
-  authenticationOf: (row: ConnectionRow) => Oauth2Authentication;
-  pause: PauseConnection;
-  /** Learns which account renewed tokens lead to, of a connection that has no proofs yet. Never throws. */
-  learn: (renewed: OpenConnection, answer: TokenResponse) => Promise<void>;
-}
-
-/** A connection with its credentials in clear, which could be used a moment ago. */
-export interface OpenConnection {
-  readonly row: ConnectionRow;
-  readonly credentials: Credentials;
-}
+export type TokensNeeds = Omit<RenewalNeeds, "timers"> & Partial<Pick<RenewalNeeds, "timers">>;
 
 export interface Tokens {
   /**
    * The connection, its access token renewed ahead of its end; one renewal at a time over all processes. A row that is
-   * handed in is not read again, unless its token has to be renewed.
+   * handed in is not read again, unless its token has to be renewed. Waits half a minute at most; a renewal goes on
+   * without those who wait.
    * `rejected`: the version of the credentials a vendor did not accept; they are renewed unless somebody already did.
-   * @throws HooklineError `not_found`, `conflict` (not authorized yet), `reauth_required`, `decryption_failed`, or what the
-   *   token call threw
+   * @throws HooklineError `not_found`, `conflict` (not authorized yet), `reauth_required`, `decryption_failed`, `timeout`
+   *   (somebody is renewing the token still), or what the token call threw
    */
   open(connection: string | ConnectionRow, rejected?: number): Promise<OpenConnection>;
   /** The same of a connection that may still wait for its first test. */
-  openPending(id: string): Promise<OpenConnection>;
+  openPending(id: string, rejected?: number): Promise<OpenConnection>;
+  /** Settles once this process asks no token endpoint any more and has stored what was answered. */
+  settled(): Promise<void>;
 }
 
-/** A token call ends in half this time, so a lease that has ended has nobody behind it. */
-const LEASE_MS = 2.5 * TOKEN_DEADLINE_MS;
-/** After a failure that may pass, nobody asks the token endpoint for a connection again before this. */
-const COOLDOWN_MS = 30_000;
-const COOLDOWN = "cooldown";
-const DEFAULT_MARGIN_SECONDS = 300;
+/** For so long a caller waits for a token; milliseconds. */
+const WAIT_MS = 30_000;
+/** Pauses between two looks at a token that another process renews; milliseconds. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
 
 /** Makes the service that opens and renews credentials. */
 export function createTokens(
-  { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { oauthOf, authenticationOf, pause, learn }: TokensNeeds,
+  context: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
+  { timers = systemTimers, ...needs }: TokensNeeds,
 ): Tokens {
-  const owner = randomUUID();
+  const { db, vault, clock, random } = context;
+  const renewal = createRenewal(context, { ...needs, timers });
   const running = new Map<string, Promise<OpenConnection>>();
   const opened = new OpenedCache((id, sealed) => openCredentials(vault, id, sealed));
 
   const open = (row: ConnectionRow, isPendingToo = false): OpenConnection => {
-    if (row.status === "reauth_required") {
-      throw new HooklineError("reauth_required", `${row.id}: the grant is gone; a person has to reconnect`);
-    }
+    if (row.status === "reauth_required") throw lost(row);
     if ((row.status === "pending" && !isPendingToo) || row.credentials === null) {
       throw new HooklineError("conflict", `${row.id} is not authorized yet; open its authorizeUrl first`);
     }
@@ -76,94 +54,63 @@ export function createTokens(
     return open(row, isPendingToo);
   };
 
+  /** By this process, or by another one that is renewing it already. */
   const renew = async (id: string, rejected?: number, isPendingToo?: boolean): Promise<OpenConnection> => {
-    for (;;) {
+    const end = timers.monotonic() + WAIT_MS;
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
       const current = await read(id, isPendingToo);
-      if (!isDue(current, rejected, clock.now())) return current;
-      if (isCoolingDown(current.row, clock.now())) return orWait(current, rejected);
-      const lease = { owner, until: clock.now() + LEASE_MS };
-      if (await leaseRefresh(db, id, current.row.version, lease, clock.now())) {
-        const renewed = await renewUnderLease(current, rejected);
-        if (renewed) return renewed;
-      } else {
-        await sleep(40 + random() * 60);
+      const now = clock.now();
+      if (!isDue(current, rejected, now)) return current;
+      const isUsable = isStillValid(current, rejected, now);
+      const obstacle = hindrance(current.row, now);
+      if (obstacle !== undefined && isUsable) return current;
+      if (obstacle === "cooldown") throw coolingDown(current.row, now);
+      try {
+        const found = obstacle === undefined ? await renewal.renew(current) : undefined;
+        if (found) return found;
+      } catch (error) {
+        if (isUsable && !(error instanceof HooklineError && error.code === "reauth_required")) return current;
+        throw error;
       }
+      if (timers.monotonic() >= end) throw stillRenewing(id);
+      await new Promise<void>((resolve) => void timers.after(pause * (1 + random() / 2), resolve, "keepAlive"));
     }
   };
 
-  /** Undefined when somebody else changed the connection meanwhile: look again. */
-  const renewUnderLease = async (
+  /** What the renewal under way brings, for all who ask meanwhile; the token as it is, where it is good and the renewal is slow. */
+  const renewed = async (
     current: OpenConnection,
     rejected: number | undefined,
-  ): Promise<OpenConnection | undefined> => {
-    const { row, credentials } = current;
-    const { id, version } = row;
-    const authentication = authenticationOf(row);
-    try {
-      if (credentials.type !== "oauth2" || credentials.refreshToken === undefined) {
-        throw new TokenError(
-          `${id}: the access token has ended and there is no refresh token; a person has to reconnect`,
-          true,
-          {},
-          undefined,
-        );
-      }
-      const answer = await oauthOf(row.connector).refresh(credentials.refreshToken);
-      const now = clock.now();
-      const next = credentialsFrom(answer, authentication, { now, random }, credentials.refreshToken);
-      const scopes = answer.scopes ?? row.scopes;
-      if (scopes.length < row.scopes.length)
-        log.warn({ connection: id, scopes }, "the vendor narrowed the granted scopes");
-      const changes = { credentials: sealCredentials(vault, id, next.credentials), expiresAt: next.expiresAt, scopes };
-      // Committed before it is used: of rotating tokens only the newest is worth anything.
-      const kept = await changeConnection(db, id, { version, owner }, changes, now);
-      if (kept) {
-        const renewed = { row: { ...row, ...changes, version: version + 1 }, credentials: next.credentials };
-        if (row.proofs === null && row.status === "active") await learn(renewed, answer);
-        return renewed;
-      }
-      log.warn({ connection: id }, "a renewed token came after the lease had ended and was dropped");
-      return undefined;
-    } catch (error) {
-      if (error instanceof TokenError && error.grantGone) {
-        const paused = await pause(row, { version, owner }, error);
-        if (!paused) return undefined;
-        throw new HooklineError("reauth_required", error.message, { data: error.data });
-      }
-      await passRefresh(db, id, owner, { owner: COOLDOWN, until: clock.now() + COOLDOWN_MS });
-      if (isStillValid(current, rejected, clock.now())) return current;
-      throw error;
+    isPendingToo?: boolean,
+  ): Promise<OpenConnection> => {
+    const { id } = current.row;
+    const isUsable = isStillValid(current, rejected, clock.now());
+    let work = running.get(id);
+    if (work && isUsable) return current;
+    if (!work) {
+      work = renew(id, rejected, isPendingToo).finally(() => running.delete(id));
+      running.set(id, work);
     }
-  };
-
-  const orWait = (current: OpenConnection, rejected: number | undefined): OpenConnection => {
-    if (isStillValid(current, rejected, clock.now())) return current;
-    const after = current.row.refreshUntil! - clock.now();
-    throw new HooklineError(
-      "network",
-      `${current.row.id}: its token could not be renewed just now; try again in ${Math.ceil(after / 1000)} s`,
-      { retry: { after }, data: { sent: false } },
-    );
+    const { promise: tooLong, resolve } = Promise.withResolvers<undefined>();
+    const cancel = timers.after(WAIT_MS, () => resolve(undefined), "keepAlive");
+    const found = await Promise.race([work, tooLong]).finally(cancel);
+    if (found) return found;
+    if (isUsable) return current;
+    throw stillRenewing(id);
   };
 
   return {
-    openPending: async (id) => {
+    openPending: async (id, rejected) => {
       const current = await read(id, true);
-      return isDue(current, undefined, clock.now()) ? renew(id, undefined, true) : current;
+      return isDue(current, rejected, clock.now()) ? renewed(current, rejected, true) : current;
     },
     open: async (connection, rejected) => {
-      const id = typeof connection === "string" ? connection : connection.id;
       // A row in hand proves that it was active; that it is not may have passed.
       const inHand = typeof connection === "string" || connection.status !== "active" ? undefined : connection;
-      const current = inHand ? open(inHand) : await read(id);
-      if (!isDue(current, rejected, clock.now())) return current;
-      let renewal = running.get(id);
-      if (!renewal) {
-        renewal = renew(id, rejected).finally(() => running.delete(id));
-        running.set(id, renewal);
-      }
-      return renewal;
+      const current = inHand ? open(inHand) : await read(typeof connection === "string" ? connection : connection.id);
+      return isDue(current, rejected, clock.now()) ? renewed(current, rejected) : current;
     },
+    settled: () => renewal.settled(),
   };
 }
 
@@ -178,29 +125,27 @@ function isStillValid({ row }: OpenConnection, rejected: number | undefined, now
   return (rejected === undefined || row.version > rejected) && (row.expiresAt === null || row.expiresAt > now);
 }
 
-function isCoolingDown(row: ConnectionRow, now: number): boolean {
-  return row.refreshOwner === COOLDOWN && row.refreshUntil! > now;
+function lost({ id, error }: ConnectionRow): HooklineError {
+  if (error?.reason === undefined) {
+    return new HooklineError("reauth_required", `${id}: the grant is gone; a person has to reconnect`);
+  }
+  return new HooklineError("reauth_required", error.message, { data: { reason: error.reason } });
 }
 
-/**
- * Credentials out of a token answer. The time of renewal is drawn once, between the margin and a fifth more before the
- * end, so that connections made together are not renewed together; short-lived tokens are kept for half their life.
- */
-export function credentialsFrom(
-  answer: TokenResponse,
-  authentication: Oauth2Authentication,
-  { now, random }: { now: number; random: () => number },
-  oldRefreshToken?: string,
-): { credentials: OAuthCredentials; expiresAt: number | null } {
-  const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
-  const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
-  return {
-    credentials: {
-      type: "oauth2",
-      accessToken: answer.accessToken,
-      refreshToken: answer.refreshToken ?? oldRefreshToken,
-      refreshAt: lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2),
-    },
-    expiresAt: lifetime === null ? null : now + lifetime,
-  };
+function coolingDown({ id, refreshUntil }: ConnectionRow, now: number): HooklineError {
+  const after = refreshUntil! - now;
+  return new HooklineError(
+    "network",
+    `${id}: its token could not be renewed just now; try again in ${Math.ceil(after / 1000)} s`,
+    { retry: { after }, data: { sent: false } },
+  );
+}
+
+function stillRenewing(id: string): HooklineError {
+  const after = LONGEST_PAUSE_MS;
+  return new HooklineError(
+    "timeout",
+    `${id}: its token is being renewed, and the vendor takes long to answer; try again in ${after / 1000} s`,
+    { retry: { after }, data: { sent: false } },
+  );
 }

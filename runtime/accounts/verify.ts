@@ -1,3 +1,4 @@
+import type { ErrorClass } from "../../schemas/manifest.ts";
 import type { Clock } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import { storableText } from "../core/json.ts";
@@ -6,7 +7,7 @@ import type { ConnectionRow } from "../model/connections.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
 import { callVendor } from "./call.ts";
-import { connectionValues, type Credentials } from "./credentials.ts";
+import { connectionValues, type Credentials, type OpenConnection } from "./credentials.ts";
 import { identityOf, type Evidence, type Identity } from "./proofs.ts";
 import type { Vendor } from "./vendors.ts";
 
@@ -55,6 +56,37 @@ export async function verify(
   };
 }
 
+/**
+ * Proves what a connection has; an access token that the vendor says has expired is renewed, once.
+ * @throws HooklineError what {@link verify} and the renewal throw
+ */
+export async function verifyStored(
+  vendor: Vendor,
+  opened: OpenConnection,
+  renew: (rejected: number) => Promise<OpenConnection>,
+  clock: Clock,
+): Promise<OpenConnection & Verified> {
+  const { row, credentials } = opened;
+  try {
+    return { ...opened, ...(await verify(vendor, row, credentials, clock)) };
+  } catch (error) {
+    if (credentials.type !== "oauth2" || !(error instanceof Rejected) || error.class !== "authExpired") throw error;
+    const renewed = await renew(row.version);
+    return { ...renewed, ...(await verify(vendor, renewed.row, renewed.credentials, clock)) };
+  }
+}
+
+/** The vendor's word against the credentials. */
+class Rejected extends HooklineError {
+  readonly class: ErrorClass;
+
+  constructor(connector: string, error: VendorError) {
+    const message = `${connector}: the vendor does not accept the credentials; check them and try again`;
+    super("connection_rejected", message, { data: error.data });
+    this.class = error.class;
+  }
+}
+
 /** Neither without a scope that the test needs. */
 type Outcome = { response?: VendorResponse; failure?: HooklineError };
 
@@ -78,11 +110,7 @@ async function ask(
   if (fault.class === "scopeMissing") return {};
   const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
   if (fault.class !== "authExpired" && fault.class !== "authRevoked") return { failure: error };
-  throw new HooklineError(
-    "connection_rejected",
-    `${connector.name}: the vendor does not accept the credentials; check them and try again`,
-    { data: error.data },
-  );
+  throw new Rejected(connector.name, error);
 }
 
 /**

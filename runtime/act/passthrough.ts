@@ -1,15 +1,18 @@
 import { Readable } from "node:stream";
+import type { ErrorClass } from "../../schemas/manifest.ts";
 import type { Accounts } from "../accounts/accounts.ts";
 import { HooklineError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
-import { bodyTooLarge, type StreamResponse } from "../core/network-stream.ts";
+import { bodyTooLarge, peek, type StreamResponse } from "../core/network-stream.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { connectionValues, methodOf, presentCredentials } from "../accounts/credentials.ts";
+import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "../accounts/credentials.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
 import type { Context } from "../engine/context.ts";
-import type { OpenConnection, Tokens } from "../accounts/tokens.ts";
+import type { Tokens } from "../accounts/tokens.ts";
 import type { Vendor } from "../accounts/vendors.ts";
+import { classify } from "../vendor/errors.ts";
 
 /** A caller's request for the vendor's own API. */
 export interface PassthroughRequest {
@@ -29,6 +32,8 @@ export type PassthroughAnswer = StreamResponse;
 export const PASSTHROUGH_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] as const;
 /** Of a body, in either direction. */
 export const MAX_PASSTHROUGH_BYTES = 100 * 1024 * 1024;
+/** By so much of its body a refusal is judged. */
+const MAX_JUDGED_BYTES = 64 * 1024;
 /** Milliseconds to the last byte of the answer. */
 const DEADLINE_MS = 300_000;
 
@@ -48,12 +53,16 @@ export function createPassthrough(
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
     let answer = await forward(vendor, opened, request, network);
-    if (answer.status === 401 && opened.credentials.type === "oauth2") {
-      opened = await renewed(tokens, opened, answer);
-      // A body that has gone by cannot be sent twice: the new token is for the next request then.
-      if (request.body === undefined) {
-        answer.body.destroy();
-        answer = await forward(vendor, opened, request, network);
+    if (answer.status >= 400 && answer.status < 500 && opened.credentials.type === "oauth2") {
+      const judged = await judge(vendor, answer, clock.now());
+      answer = judged.answer;
+      if (judged.class === "authExpired") {
+        opened = await renewed(tokens, opened, answer);
+        // A body that has gone by cannot be sent twice: the new token is for the next request then.
+        if (request.body === undefined) {
+          answer.body.destroy();
+          answer = await forward(vendor, opened, request, network);
+        }
       }
     }
     vendor.limits.learn(caller, answer.headers);
@@ -82,6 +91,29 @@ async function forward(
     maxBytes: MAX_PASSTHROUGH_BYTES,
     signal: request.signal,
   });
+}
+
+/** What a refusal means to the manifest, and the answer with its whole body still to be read. */
+async function judge(
+  { connector }: Vendor,
+  answer: StreamResponse,
+  now: number,
+): Promise<{ class: ErrorClass | undefined; answer: StreamResponse }> {
+  const { head, body } = await peek(answer.body, MAX_JUDGED_BYTES);
+  const text = head.toString();
+  let read: unknown = text;
+  try {
+    read = parseJson(text);
+  } catch {
+    // Not JSON, or only the beginning of some: matchers see text.
+  }
+  const fault = classify(
+    connector.errors,
+    { status: answer.status, headers: answer.headers, body: read },
+    "action",
+    now,
+  );
+  return { class: fault?.class, answer: { ...answer, body } };
 }
 
 async function renewed(tokens: Tokens, { row }: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {

@@ -40,7 +40,10 @@ export const ERROR_CODES = {
   },
   connection_rejected: { status: 422, meaning: "The vendor did not accept the credentials." },
   vendor_error: { status: 424, meaning: "The vendor answered with an error; its status and message are in `vendor`." },
-  reauth_required: { status: 424, meaning: "The connection's grant is gone; a person has to reconnect it." },
+  reauth_required: {
+    status: 424,
+    meaning: "The connection's grant is gone, or unknown (`reason`); a person has to reconnect it.",
+  },
   rate_limited: { status: 429, meaning: "A limit was reached; `Retry-After` says when to try again." },
   quota_exceeded: { status: 429, meaning: "The vendor's quota is used up; `Retry-After` says when to try again." },
   network: { status: 502, meaning: "The vendor could not be reached." },

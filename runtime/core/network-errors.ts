@@ -34,17 +34,21 @@ export function tooLarge({ host }: URL, maxBytes: number): HooklineError {
   return new HooklineError("too_large", `${host}: the answer is longer than ${maxBytes} bytes; ask for less at once`);
 }
 
-/** Names the host only: paths and queries can carry secrets. */
-export function asHooklineError(error: unknown, url: URL, deadlineMs: number): HooklineError {
+/**
+ * Names the host only: paths and queries can carry secrets. `hasBegun`: whether the request had begun to leave, where that was
+ * noticed.
+ */
+export function asHooklineError(error: unknown, url: URL, deadlineMs: number, hasBegun?: boolean): HooklineError {
   if (error instanceof HooklineError) return error;
   if (error instanceof DeadlineError) {
     return new HooklineError("timeout", `${url.host}: no complete answer within ${deadlineMs} ms; try again later`, {
+      data: hasBegun === undefined ? {} : { sent: hasBegun },
       retry: {},
     });
   }
   const { code } = error as NodeJS.ErrnoException;
   const reason = code ?? (error as Error).name;
-  const sent = !unconnected.has(error as Error);
+  const sent = hasBegun !== false && !unconnected.has(error as Error);
   return new HooklineError(
     "network",
     `${url.host}: ${sent ? "the connection failed" : "cannot connect"} (${reason}); try again later`,

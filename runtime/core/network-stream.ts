@@ -99,3 +99,21 @@ export function plainHeaders(headers: Record<string, string | string[] | undefin
   }
   return plain;
 }
+
+/** The beginning of a body, about `most` bytes or all of it, and the body with it. */
+export async function peek(source: Readable, most: number): Promise<{ head: Buffer; body: Readable }> {
+  const pieces = source[Symbol.asyncIterator]() as AsyncIterableIterator<Buffer>;
+  const seen: Buffer[] = [];
+  for (let size = 0; size < most; size += seen.at(-1)!.length) {
+    const { value, done } = await pieces.next();
+    if (done === true) break;
+    seen.push(value);
+  }
+  const whole = async function* () {
+    yield* seen;
+    yield* pieces;
+  };
+  const body = Readable.from(whole(), { objectMode: false });
+  body.once("close", () => source.destroy());
+  return { head: Buffer.concat(seen), body };
+}

@@ -1,6 +1,7 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import type { LookupAddress } from "node:dns";
 import { isIP } from "node:net";
+import { Readable } from "node:stream";
 import { callbackify, promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector, type Dispatcher } from "undici";
@@ -28,6 +29,11 @@ export interface NetworkRequest {
   overflow?: "fail" | "cut";
   /** Unpacks gzip, deflate and br answers, within `maxBytes`. Default false: the bytes as sent. */
   unpack?: boolean;
+  /**
+   * Notices when the body begins to leave, so that a `timeout` tells by `data.sent` whether it did: a request may wait for a
+   * connection until then. Costs a packet. Default false.
+   */
+  noticesSending?: boolean;
   signal?: AbortSignal;
 }
 
@@ -43,7 +49,7 @@ export interface Network extends AddressRules {
   /**
    * One request, one answer of any status; redirects are not followed.
    * @throws HooklineError `invalid_url`, `host_not_allowed` (an address behind the name is private), `timeout`, `too_large`, or `network`
-   * with `data.sent` false when the request certainly never reached the server. An abort by `signal` throws its reason.
+   * with `data.sent` false when the request certainly never reached the server; so of `timeout` with `noticesSending`. An abort by `signal` throws its reason.
    */
   request(url: string | URL, request: NetworkRequest): Promise<NetworkResponse>;
   /** The same without holding bodies in memory, neither the one sent nor the one received; see {@link openStream}. */
@@ -83,15 +89,18 @@ export function hostAndPort(url: URL): string {
 
 async function exchange(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
   const { signal, release } = deadlineSignal(request.deadlineMs, request.signal);
+  const sending = request.noticesSending ? noticed(request) : request;
   try {
-    const answer = await agent.request({
+    const answered = agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: request.method,
-      headers: request.headers,
-      body: request.body,
+      headers: sending.headers,
+      body: sending.body,
       signal,
     });
+    // The agent notices the signal only once the request has a connection.
+    const answer = await Promise.race([answered, aborted(signal)]);
     const headers = plainHeaders(answer.headers);
     const body = await readBody(answer.body, url, request);
     return {
@@ -101,10 +110,32 @@ async function exchange(agent: Dispatcher, url: URL, request: NetworkRequest): P
     };
   } catch (error) {
     if (request.signal?.aborted) throw request.signal.reason;
-    throw asHooklineError(error, url, request.deadlineMs);
+    throw asHooklineError(error, url, request.deadlineMs, "hasBegun" in sending ? sending.hasBegun() : undefined);
   } finally {
     release();
   }
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** The same body piece by piece: nobody asks for the first before there is a connection. */
+function noticed({ headers, body = "" }: NetworkRequest) {
+  const bytes = Buffer.from(body);
+  let begun = false;
+  const pieces = async function* () {
+    begun = true;
+    yield bytes;
+  };
+  return {
+    headers: { ...headers, "content-length": String(bytes.length) },
+    body: Readable.from(pieces()),
+    hasBegun: () => begun,
+  };
 }
 
 async function readBody(body: Dispatcher.ResponseData["body"], url: URL, request: NetworkRequest): Promise<Buffer> {

@@ -21,7 +21,10 @@ export interface StatusChange {
 }
 
 /** Why a connection does not work. */
-export type ConnectionError = Failure;
+export interface ConnectionError extends Failure {
+  /** What became of the grant, where that is known more closely. */
+  reason?: "refresh_unknown";
+}
 
 const anyObject = (description: string) => value<Record<string, unknown>>({ type: "object", description });
 const scopeList = (description: string) =>
@@ -55,7 +58,19 @@ export const connections = new Table("connections", {
   version: hidden(count("Grows with every change of credentials or status: compare and swap.")),
   refreshOwner: hidden(nullable(text("Who renews the token now."))),
   refreshUntil: hidden(nullable(time("Until when the renewal is leased."))),
-  error: nullable(failure<ConnectionError>("Why the connection does not work.")),
+  error: nullable(
+    failure<ConnectionError>(
+      "Why the connection does not work.",
+      {
+        reason: {
+          enum: ["refresh_unknown"],
+          description:
+            "Only with `reauth_required`. refresh_unknown: the vendor's answer to the renewal of the token was lost, and with it the only refresh token that counts.",
+        },
+      },
+      ["reason"],
+    ),
+  ),
   testAt: hidden(
     nullable(time("When the test of a pending connection is repeated; null unless it has tokens to test.")),
   ),
@@ -219,7 +234,8 @@ export interface ConnectionChanges extends Partial<
 }
 
 /**
- * Changes a connection if its version is still the one given, ends any lease on its token, and raises the version.
+ * Changes a connection if its version is still the one given, and raises the version. New credentials, and the end of the grant,
+ * end the lease on its token; any other change leaves a renewal under way alone.
  * With an owner, only while that owner holds the lease. Returns whether it was changed.
  */
 export async function changeConnection(
@@ -229,7 +245,9 @@ export async function changeConnection(
   { grants, ...changes }: ConnectionChanges,
   now: number,
 ): Promise<boolean> {
-  const next = { ...changes, version: version + 1, refreshOwner: null, refreshUntil: null, updatedAt: now };
+  const endsLease = changes.credentials !== undefined || changes.status === "reauth_required";
+  const released = endsLease ? { refreshOwner: null, refreshUntil: null } : {};
+  const next = { ...changes, ...released, version: version + 1, updatedAt: now };
   const [held, holder] = owner === undefined ? ["", []] : [" and refresh_owner = ?", [owner]];
   const isChanged =
     (await connections.change(sql, next, `id = ? and version = ?${held}`, [id, version, ...holder])) === 1;
@@ -250,15 +268,15 @@ export async function leaseRefresh(
   return (await connections.change(sql, taken, free, [id, version, now])) === 1;
 }
 
-/** Hands a lease on to another owner and time; does nothing when it is no longer held. */
+/** Hands a lease on to another owner and time. Returns whether it was still held. */
 export async function passRefresh(
   sql: Sql,
   id: string,
   owner: string,
   next: { owner: string; until: number },
-): Promise<void> {
+): Promise<boolean> {
   const passed = { refreshOwner: next.owner, refreshUntil: next.until };
-  await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner]);
+  return (await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner])) === 1;
 }
 
 /** Deletes a connection, the proofs of its grant and its authorizations under way. */

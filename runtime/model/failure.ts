@@ -21,19 +21,20 @@ export const showFailure = <F extends Failure>({ at, ...failure }: F): FailureVi
 });
 
 /** JSON Schema of a failure as it is shown, perhaps with further properties. */
-function failureSchema(description: string, further: Record<string, JsonSchema> = {}): JsonSchema {
-  return object(description, {
+function failureSchema(description: string, further: Record<string, JsonSchema>, optional: string[]): JsonSchema {
+  const always = {
     code: text("Stable code.", "reauth_required"),
     message: text("The problem and its remedy."),
     at: time("When it happened."),
-    ...further,
-  });
+  };
+  return object(description, { ...always, ...further }, optional);
 }
 
-/** A field that holds a {@link Failure}. */
+/** A field that holds a {@link Failure}, perhaps with further properties, of which the `optional` may be missing. */
 export function failure<F extends Failure>(
   description: string,
   further: Record<string, JsonSchema> = {},
+  optional: string[] = [],
 ): Field<F, FailureView<F>, false> {
-  return { ...value<F>(failureSchema(description, further)), check: undefined, show: showFailure<F> };
+  return { ...value<F>(failureSchema(description, further, optional)), check: undefined, show: showFailure<F> };
 }

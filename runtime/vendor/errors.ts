@@ -116,8 +116,10 @@ function classOfStatus({
   if (status >= 200 && status < 300) return malformed ? "serverError" : undefined;
   if (status === 304) return undefined;
   if (status >= 500) return "serverError";
-  if (status === 403)
-    return /insufficient_scope/.test(String(headers["www-authenticate"])) ? "scopeMissing" : "unknown";
+  // RFC 6750 §3.1 has it with 403; some say 401, and no renewal of the token helps.
+  const isScopeMissing =
+    (status === 401 || status === 403) && /insufficient_scope/.test(String(headers["www-authenticate"]));
+  if (isScopeMissing) return "scopeMissing";
   const classes: Record<number, ErrorClass> = {
     400: "invalidInput",
     401: "authExpired",

@@ -174,8 +174,10 @@ export async function harness(
         ...options,
       },
     );
-    later(() => accounts.close());
-    return accounts;
+    let closed: Promise<void> | undefined;
+    const close = (): Promise<void> => (closed ??= accounts.close());
+    later(close);
+    return { ...accounts, close };
   };
   if (!options.db) later(() => db.close());
   const accounts = another();

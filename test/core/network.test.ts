@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
+import type { HooklineError } from "../../runtime/core/errors.ts";
 import { asHooklineError } from "../../runtime/core/network-errors.ts";
 import { createNetwork, type Network, type NetworkOptions } from "../../runtime/core/network.ts";
 
@@ -288,6 +289,20 @@ describe("a request", () => {
       });
     },
   );
+
+  it("ends in time while it waits for a connection, and says whether it was sent", async () => {
+    const { url, hits } = await serve(() => {});
+    const { request } = network({ allowPrivate: true });
+    const post = (deadlineMs: number) =>
+      request(url, { ...quick, method: "POST", body: "a=b", deadlineMs, noticesSending: true }).catch(
+        ({ code, data }: HooklineError) => ({ code, data }),
+      );
+    const answers = [...Array.from({ length: 64 }, () => post(1_500)), post(300)];
+    expect(await answers.pop()).toEqual({ code: "timeout", data: { sent: false } });
+    expect(await answers.pop()).toEqual({ code: "timeout", data: { sent: true } });
+    await Promise.all(answers);
+    expect(hits()).toBe(64);
+  });
 
   it("ends with the caller's reason when the caller aborts", async () => {
     const server = await serve(() => {});
