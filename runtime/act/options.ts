@@ -59,7 +59,7 @@ async function firstPage(
   input: Record<string, unknown>,
   variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
-  client.requireScopes(stream.scopes);
+  client.requireScopes(stream.scopes, `A choice among ${stream.name}`);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const { signal } = new AbortController();
   const { workspace, user } = await variablesOf(client.user, stream);
