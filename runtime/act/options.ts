@@ -69,7 +69,8 @@ async function firstPage(
   return [];
 }
 
-function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {
+/** Where the values of a property of an action's or trigger's input come from. @throws HooklineError `not_found` */
+export function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {
   const { actions, triggers } = connector;
   const definition = actions.get(target)?.definition ?? triggers.get(target)?.definition;
   if (!definition) {
