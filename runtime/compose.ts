@@ -36,6 +36,7 @@ import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts
 import { createWiring, type Wiring } from "./poll/wiring.ts";
 import { createSamples, type Samples } from "./read/samples.ts";
 import { migrate, migrateModule } from "./store/migrate.ts";
+import { streamsOfConnection } from "./model/streams.ts";
 import { openDatabase } from "./store/open.ts";
 import type { SyncServices } from "./sync/syncs.ts";
 
@@ -141,6 +142,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const variables = createVariables(context);
   const accounts = createAccounts(context, {
     ...options,
+    scopesInUse: async (row) => {
+      const { streams } = connectors.get(row.connector)!;
+      const read = (await streamsOfConnection(db, row.id)).flatMap(({ stream }) => streams.get(stream)?.scopes ?? []);
+      const used = await Promise.all(opened.map(async (module) => (await module.scopesInUse?.(row)) ?? []));
+      return [...read, ...used.flat()];
+    },
     knowsRecords: createRecognition(context, variables.valuesOf),
     onWaiting: (tx, at) => engine.enqueue(tx, [upkeepJob(FIRST_TESTS, at)]),
     onStatus: async (tx, change) => {

@@ -20,6 +20,11 @@ export interface RuntimeOptions {
   encryptionKeys?: readonly (string | undefined)[] | undefined;
   /** The embedding product's OAuth registrations, by connector. */
   clients?: Readonly<Record<string, OAuthClient>> | undefined;
+  /**
+   * What a person is asked for when a connection names no scopes, triggers or actions: `least` (the default), what connecting needs
+   * and what the connection is used for already; `all`, every scope of the manifest.
+   */
+  consent?: "least" | "all" | undefined;
   /** Other addresses than the manifests', by connector: a sandbox, a proxy. */
   servers?: Readonly<Record<string, ServerOverride>> | undefined;
   /** Which private addresses webhooks and vendors may have; default none. */
@@ -64,6 +69,7 @@ export interface ResolvedOptions {
   connectors: readonly (string | object)[];
   encryptionKeys: readonly string[];
   clients: Readonly<Record<string, OAuthClient>>;
+  consent: "least" | "all";
   servers: Readonly<Record<string, ServerOverride>>;
   network: NetworkPolicy;
   baseUrl: string;
@@ -97,6 +103,7 @@ export function resolveOptions(options: RuntimeOptions): ResolvedOptions {
     connectors: given.connectors ?? builtInConnectors(),
     encryptionKeys: (given.encryptionKeys ?? []).flatMap((key) => key || []),
     clients: given.clients ?? {},
+    consent: given.consent ?? "least",
     servers: given.servers ?? {},
     network: { allowPrivate: given.network?.allowPrivate ?? false, allow: given.network?.allow ?? [] },
     baseUrl: (given.baseUrl ?? "http://localhost:8080").replace(/\/+$/, ""),

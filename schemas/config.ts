@@ -56,6 +56,10 @@ export interface Config {
    */
   requireConfirmation?: boolean;
   /**
+   * What a person is asked for when a connection names no scopes, triggers or actions: `least`, what connecting needs and what the connection is used for already, or `all` that the manifest has; `least` when not given.
+   */
+  consent?: "least" | "all";
+  /**
    * OAuth clients by connector.
    */
   clients?: {
@@ -158,6 +162,12 @@ export interface Client {
    * Its secret; a public client has none.
    */
   clientSecret?: Text;
+  /**
+   * The scopes that are registered for it at the vendor: no other is ever asked for. All of the manifest when not given.
+   *
+   * @minItems 1
+   */
+  scopes?: string[];
 }
 /**
  * Addresses instead of the manifest's.

@@ -22,6 +22,10 @@ export type Authentication = AuthenticationMethod | AuthenticationChoice;
 export type AuthenticationMethod =
   Oauth2Authentication | BearerAuthentication | ApiKeyAuthentication | BasicAuthentication | NoAuthentication;
 /**
+ * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
+ */
+export type Scopes = (string | string[])[];
+/**
  * Where a value is: a root, and for bodies and records a JSON Pointer after #.
  */
 export type RuntimeExpression = string;
@@ -76,10 +80,6 @@ export type ErrorClass =
   | "conflict"
   | "invalidInput"
   | "unknown";
-/**
- * OAuth scopes needed, all of them; of a list inside, one is enough. Each is declared in the authentication.
- */
-export type Scopes = (string | string[])[];
 /**
  * How the next page is asked for; none when not given.
  */
@@ -301,6 +301,10 @@ export interface Oauth2Authentication {
   scopes: {
     [k: string]: string;
   };
+  /**
+   * What is asked of every person, whatever the connection is for: the scopes that show which account it is, and that the test needs. Of a list inside, one that is asked anyway is enough; without any, the first is asked. Left out, connecting is taken to need every scope.
+   */
+  connectScopes?: Scopes;
   /**
    * How access tokens are renewed.
    */

@@ -12,6 +12,7 @@ import { createAuthorize, type Outcome } from "./authorize.ts";
 import { openClient, type ClientOf, type VendorClient } from "./client.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createConnect } from "./connect.ts";
+import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import { createGrants } from "./grants.ts";
@@ -40,6 +41,10 @@ export interface AccountsNeeds {
   returnOrigins: readonly string[];
   /** Whether whoever begins OAuth has to confirm, also where `confirm` is left out; default false. */
   requireConfirmation?: boolean;
+  /** Default "least". */
+  consent?: ConsentNeeds["consent"];
+  /** Default: nothing is made of connections that needs scopes. */
+  scopesInUse?: ConsentNeeds["scopesInUse"];
   onStatus: OnStatus;
   /**
    * Whether what is known of the records of a connection is found by a client with other credentials. Default: it is not
@@ -152,6 +157,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     status,
     authorize,
     confirmations,
+    consent: createConsent({ consent: needs.consent ?? "least", scopesInUse: needs.scopesInUse ?? (async () => []) }),
     requireConfirmation,
     grants,
     learn,

@@ -102,7 +102,9 @@ export function createAuthorize(
     const state = newToken();
     const verifier = generateRandomCodeVerifier();
     const vendor = vendorOf(row.connector);
-    const address = await vendor.oauth().authorizationUrl(state, verifier, paramsOf(row, vendor, plan.moves));
+    const address = await vendor
+      .oauth()
+      .authorizationUrl(state, verifier, plan.scopes, paramsOf(row, vendor, plan.moves));
     await store(state, row.id, returnTo, { ...plan, step: "leaving", session: sha256(session), verifier, offer });
     return address;
   };
@@ -134,15 +136,17 @@ export function createAuthorize(
     const answer = await exchange(vendor, callback, verifier);
     const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
     const accept = holding?.accept ?? settle;
-    const account = await connect(row, vendor, answer, { moves: sealed.moves === true, accept }).catch(
-      async (error: unknown) => {
-        if (!(error instanceof HooklineError) || !error.code.startsWith("account_")) throw error;
-        const { code, message } = error;
-        const refused = steps.seal(stateHash, { ...kept, step: "refused", callbackCode, refusal: { code, message } });
-        await settleState(db, stateHash, { sealed: refused });
-        throw error;
-      },
-    );
+    const account = await connect(row, vendor, answer, {
+      moves: sealed.moves === true,
+      asked: sealed.scopes,
+      accept,
+    }).catch(async (error: unknown) => {
+      if (!(error instanceof HooklineError) || !error.code.startsWith("account_")) throw error;
+      const { code, message } = error;
+      const refused = steps.seal(stateHash, { ...kept, step: "refused", callbackCode, refusal: { code, message } });
+      await settleState(db, stateHash, { sealed: refused });
+      throw error;
+    });
     if (!holding) {
       const connected = steps.seal(stateHash, { ...kept, step: "connected", callbackCode, account });
       await settleState(db, stateHash, { sealed: connected });
@@ -153,8 +157,8 @@ export function createAuthorize(
   };
 
   return {
-    begin: async (row, { returnTo, session, by, confirm, moves }) => {
-      const plan: Plan = { user: row.user, by, confirm, moves };
+    begin: async (row, { returnTo, session, ...wish }) => {
+      const plan: Plan = { ...wish, user: row.user };
       if (session !== undefined) {
         assertSession(session);
         return depart(row, plan, { session, returnTo: returnTo ?? null, offer: null });
@@ -168,8 +172,8 @@ export function createAuthorize(
     look: async (token, visitor) => (await offered(token, visitor)).row,
     leave: async (token, session, visitor) => {
       const { state, sealed, row } = await offered(token, visitor);
-      const { user, by, confirm, moves } = sealed;
-      return depart(row, { user, by, confirm, moves }, { session, returnTo: state.returnTo, offer: state.stateHash });
+      const { step: _offered, ...plan } = sealed;
+      return depart(row, plan, { session, returnTo: state.returnTo, offer: state.stateHash });
     },
     finish: async (callback, sessions, visitor) => {
       const stateHash = sha256(callback.get("state") ?? "");

@@ -9,7 +9,7 @@ import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
-import { missingScopes, type NeededScope } from "./scopes.ts";
+import { scopeRefusal, type NeededScope } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -41,8 +41,8 @@ export interface VendorClient {
   readonly values: Record<string, unknown>;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
-  /** @throws HooklineError `scope_missing` naming the scopes that were not granted */
-  requireScopes(scopes: readonly NeededScope[]): void;
+  /** `what` needs the scopes, in words. @throws HooklineError `scope_missing` naming those that were not granted */
+  requireScopes(scopes: readonly NeededScope[], what: string): void;
   /**
    * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
    * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
@@ -88,16 +88,9 @@ export async function openClient(
   if (typeof connection !== "string") assertSameAccount(connection, row);
   const { connector } = needs.vendorOf(row.connector);
   const conversation = new Conversation(opened, context, needs);
-  const requireScopes = (needed: readonly NeededScope[]): void => {
-    const missing = missingScopes(needed, row.scopes);
-    if (missing.length === 0) return;
-    throw new HooklineError(
-      "scope_missing",
-      `${row.id} was not granted ${missing.join(", ")}; reconnect and grant it`,
-      {
-        data: { scopes: missing },
-      },
-    );
+  const requireScopes = (needed: readonly NeededScope[], what: string): void => {
+    const refusal = scopeRefusal(what, needed, row);
+    if (refusal) throw refusal;
   };
   return {
     id: row.id,
@@ -107,7 +100,7 @@ export async function openClient(
     scopes: row.scopes,
     requireScopes,
     send: async (request, options) => {
-      requireScopes(options.scopes ?? []);
+      requireScopes(options.scopes ?? [], `${request.method} ${request.path ?? ""}`.trim());
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
       const renewal = { isDone: false };
       const response = await withRetry(() => conversation.attempt(encoded, options, renewal), {

@@ -49,7 +49,7 @@ export type Connect = (
   row: ConnectionRow,
   vendor: Vendor,
   answer: TokenResponse,
-  options: { moves: boolean; accept: Accept },
+  options: { moves: boolean; asked: readonly string[]; accept: Accept },
 ) => Promise<string | null>;
 
 /** What an authorization brought. */
@@ -67,7 +67,12 @@ export function createConnect(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
   { grants, recognises }: ConnectNeeds,
 ): Connect {
-  const arrive = async (row: ConnectionRow, vendor: Vendor, answer: TokenResponse): Promise<Arrival> => {
+  const arrive = async (
+    row: ConnectionRow,
+    vendor: Vendor,
+    answer: TokenResponse,
+    asked: readonly string[],
+  ): Promise<Arrival> => {
     const { connector } = vendor;
     const method = methodOf(connector.manifest.authentication, row);
     if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
@@ -75,8 +80,8 @@ export function createConnect(
     const captured = capturedFrom(row, vendor, answer);
     const token = { body: answer.response.body, claims: answer.claims ?? {} };
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
-    const scopes = answer.scopes ?? Object.keys(method.scopes);
-    const changes = { expiresAt, scopes, captured, ...renamed(row, verified.name) };
+    const scopes = answer.scopes ?? [...asked];
+    const changes = { expiresAt, scopes, asked: [...asked], captured, ...renamed(row, verified.name) };
     return { row, vendor, answer, credentials, verified, changes };
   };
 
@@ -156,8 +161,8 @@ export function createConnect(
     return newest && newest.version !== row.version && newest.moves === row.moves ? newest : undefined;
   };
 
-  return async (row, vendor, answer, { moves, accept }) => {
-    const arrival = await arrive(row, vendor, answer);
+  return async (row, vendor, answer, { moves, asked, accept }) => {
+    const arrival = await arrive(row, vendor, answer, asked);
     for (let current: ConnectionRow | undefined = row, race = 0; current && race < MOST_RACES; race++) {
       const changes = { ...arrival.changes, ...renamed(current, arrival.verified.name) };
       const now = { ...arrival, row: current, changes };

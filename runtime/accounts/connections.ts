@@ -23,17 +23,25 @@ import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
 import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
+import type { Consent } from "./consent.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import { NOTHING_PROVED, openProofs, sealProofs } from "./proofs.ts";
 import type { Proving } from "./proving.ts";
 import type { Removal } from "./removal.ts";
+import { grantedOf, type Granted } from "./scopes.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 import { renamed, verify, verifyStored } from "./verify.ts";
 import { viewOf, warningsOf } from "./view.ts";
+
+/** A connection, with what threatens it and what it may do. */
+export interface ConnectionDetails extends ConnectionView {
+  warnings: string[];
+  operations: { triggers: Granted; actions: Granted };
+}
 
 /**
  * The connections of all users, as people manage them. All but `create` and `list` throw `not_found` for a connection that
@@ -51,8 +59,8 @@ export interface Connections {
     scope?: Scope,
     session?: string,
   ): Promise<ConnectionView & { authorizeUrl?: string }>;
-  /** With warnings of what threatens it. */
-  get(id: string, scope?: Scope): Promise<ConnectionView & { warnings: string[] }>;
+  /** With warnings of what threatens it, and what it may do. */
+  get(id: string, scope?: Scope): Promise<ConnectionDetails>;
   /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
@@ -84,6 +92,7 @@ export interface ConnectionsNeeds {
   status: Status;
   authorize: Authorize;
   confirmations: Confirmations;
+  consent: Consent;
   requireConfirmation: boolean;
   grants: Grants;
   learn: Learn;
@@ -102,6 +111,7 @@ export function createConnections(
     status,
     authorize,
     confirmations,
+    consent,
     requireConfirmation,
     grants,
     learn,
@@ -146,6 +156,7 @@ export function createConnections(
       inputs: given.inputs ?? {},
       captured: {},
       scopes: [],
+      asked: null,
       authType,
       credentials: null,
       expiresAt: null,
@@ -162,6 +173,7 @@ export function createConnections(
 
   const createWithCredentials = async (given: NewConnection & { user: string }): Promise<ConnectionView> => {
     const vendor = vendorOf(given.connector);
+    consent.check(vendor, given);
     const { method, credentials, expiresAt } = readCredentials(
       vendor.connector.manifest.authentication,
       given.credentials ?? {},
@@ -197,9 +209,11 @@ export function createConnections(
       if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      const row = draftOf(given, "oauth2");
+      const draft = draftOf(given, "oauth2");
+      const scopes = await consent.scopesFor(vendorOf(given.connector), draft, given);
+      const row = { ...draft, asked: scopes };
       const confirm = requireConfirmation || given.confirm === true;
-      const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, by: scope.user ?? null });
+      const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, scopes, by: scope.user ?? null });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
     },
@@ -209,7 +223,11 @@ export function createConnections(
       const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
       const { credentials: sealed } = row;
       const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
-      return { ...view(row), warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }) };
+      return {
+        ...view(row),
+        warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }),
+        operations: grantedOf(vendorOf(row.connector).connector, row),
+      };
     },
 
     async list(query, scope = {}) {
@@ -263,10 +281,11 @@ export function createConnections(
         );
       }
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
+      const scopes = await consent.scopesFor(vendorOf(row.connector), row, given);
       const confirm = requireConfirmation || given.confirm === true;
       const moves = given.account === "move";
       const by = scope.user ?? null;
-      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, moves, by }) };
+      return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, moves, scopes, by }) };
     },
 
     async confirm(id, given, scope = {}) {

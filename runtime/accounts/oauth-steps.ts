@@ -17,6 +17,8 @@ export interface Plan {
   confirm: boolean;
   /** Whether another account may take the place of the connection's. */
   moves?: boolean;
+  /** The scopes that are asked for. */
+  scopes: readonly string[];
 }
 
 /** Tokens that wait to be confirmed, and what else changes with them. */

@@ -12,6 +12,8 @@ import { tokenError, type Classify } from "./token-error.ts";
 export interface OAuthClient {
   clientId: string;
   clientSecret?: string;
+  /** The scopes that are registered for it: no other is ever asked for. Default all of the manifest. */
+  scopes?: readonly string[];
 }
 
 export interface OAuthOptions {
@@ -46,8 +48,13 @@ export interface TokenResponse {
 
 /** The OAuth 2.0 conversation with one vendor. Token calls throw {@link TokenError}, `network` or `timeout`. */
 export interface OAuth {
-  /** RFC 6749 §4.1.1 with PKCE (RFC 7636). `further` parameters go before the manifest's. */
-  authorizationUrl(state: string, verifier: string, further?: Record<string, string>): Promise<string>;
+  /** RFC 6749 §4.1.1 with PKCE (RFC 7636), asking for `scopes`. `further` parameters go before the manifest's. */
+  authorizationUrl(
+    state: string,
+    verifier: string,
+    scopes: readonly string[],
+    further?: Record<string, string>,
+  ): Promise<string>;
   /**
    * Redeems the code of a callback whose state has been checked.
    * @throws HooklineError `connection_rejected` when it is an error or of another issuer
@@ -97,7 +104,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   };
 
   return {
-    authorizationUrl: async (state, verifier, further) => {
+    authorizationUrl: async (state, verifier, scopes, further) => {
       const url = new URL(authorizationUrl);
       const pkce =
         authentication.pkce === false
@@ -109,7 +116,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
         response_type: "code",
         client_id: client.clientId,
         redirect_uri: redirectUri,
-        scope: Object.keys(authentication.scopes).join(" "),
+        ...(scopes.length > 0 && { scope: scopes.join(" ") }),
         state,
         ...pkce,
       };

@@ -12,12 +12,12 @@ export function viewOf(
   { account }: Identity,
 ): ConnectionView {
   const [id] = Object.values(account);
-  const requested = method?.type === "oauth2" ? Object.keys(method.scopes) : [];
+  const asked = row.asked ?? (method?.type === "oauth2" ? Object.keys(method.scopes) : []);
   return {
     ...connections.view(row),
     account: id === undefined ? null : { id, label: row.label },
     inputs: withoutWriteOnly(row.inputs, method?.connectionInput),
-    missingScopes: row.scopes.length === 0 ? [] : requested.filter((scope) => !row.scopes.includes(scope)),
+    missingScopes: row.scopes.length === 0 ? [] : asked.filter((scope) => !row.scopes.includes(scope)),
   };
 }
 

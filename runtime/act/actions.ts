@@ -87,7 +87,7 @@ export function inputRefused({ name }: Connector, action: string, faults: Fault[
  * @throws HooklineError `scope_missing`, `conflict`
  */
 export function assertUsable(client: VendorClient, { name, scopes, requires }: CompiledAction): void {
-  client.requireScopes(scopes);
+  client.requireScopes(scopes, `Action ${name}`);
   assertRequirement(`${client.connector.name}.${name}`, requires, client.values);
 }
 

@@ -1,5 +1,5 @@
 import type { ConnectionView } from "../model/connections.ts";
-import { missingScopes } from "../accounts/scopes.ts";
+import { mayRun } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { CompiledAction } from "../manifest/connector.ts";
@@ -61,7 +61,7 @@ export function createCatalog(
     const loaded = (await activeOf(user)).filter(({ connector }) => connectors.has(connector));
     return nameFunctions(loaded).flatMap(({ connection, nameOf }) =>
       [...connectors.get(connection.connector)!.actions.values()]
-        .filter((action) => missingScopes(action.scopes, connection.scopes).length === 0)
+        .filter((action) => mayRun(action.scopes, connection))
         .map((action) => functionOf(connection, action, nameOf)),
     );
   };

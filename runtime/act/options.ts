@@ -59,7 +59,7 @@ async function firstPage(
   input: Record<string, unknown>,
   variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
-  client.requireScopes(stream.scopes);
+  client.requireScopes(stream.scopes, `A choice among ${stream.name}`);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   const { signal } = new AbortController();
   const { workspace, user } = await variablesOf(client.user, stream);
@@ -69,7 +69,8 @@ async function firstPage(
   return [];
 }
 
-function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {
+/** Where the values of a property of an action's or trigger's input come from. @throws HooklineError `not_found` */
+export function findDynamicValues(connector: Connector, target: string, property: string): DynamicValues {
   const { actions, triggers } = connector;
   const definition = actions.get(target)?.definition ?? triggers.get(target)?.definition;
   if (!definition) {

@@ -18,7 +18,7 @@ export const ERROR_CODES = {
   forbidden: { status: 403, meaning: "The key or token may not do this." },
   scope_missing: {
     status: 403,
-    meaning: "The connection was not granted a scope that the operation needs; reconnect and grant it.",
+    meaning: "The connection was not granted a scope that the operation needs; reconnect and ask for `scopes`.",
   },
   not_found: { status: 404, meaning: "The object does not exist, or it belongs to another user." },
   conflict: {

@@ -1,5 +1,5 @@
 import type { JsonSchema } from "../core/json.ts";
-import type { StatusChange } from "../model/connections.ts";
+import type { ConnectionRow, StatusChange } from "../model/connections.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { Route } from "../model/route.ts";
 import type { Tx } from "../store/database.ts";
@@ -33,6 +33,8 @@ export interface OpenModule<Services> {
   readonly targets?: readonly Target[];
   /** Follows a connection that was made, lost, found again or removed, in the same transaction. */
   readonly connectionChanged?: (tx: Tx, change: StatusChange) => Promise<void>;
+  /** The OAuth scopes that what was made of a connection needs, besides those of its streams; of a list inside, one is enough. */
+  readonly scopesInUse?: (connection: ConnectionRow) => Promise<(string | readonly string[])[]>;
   /** Work at the times of a cron expression in UTC, once over all processes. */
   readonly upkeep?: readonly { name: string; cron: string; work: () => Promise<void> }[];
 }

@@ -1,7 +1,8 @@
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { connections, connectionsByIds, type StatusChange } from "../model/connections.ts";
+import type { NeededScope } from "../accounts/scopes.ts";
+import { connections, connectionsByIds, type ConnectionRow, type StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
 import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { flowBroken } from "../model/operational.ts";
@@ -54,6 +55,19 @@ export async function problemIn(tx: Tx, flow: FlowRecord, at: number): Promise<F
   return lost ? problemOf({ ...lost, status: "reauth_required" }, at) : null;
 }
 
+/** The OAuth scopes that the steps of flows need of a connection; their triggers are subscriptions. */
+export async function scopesInUse(
+  { db, connectors }: Pick<Context, "db" | "connectors">,
+  row: ConnectionRow,
+): Promise<NeededScope[]> {
+  const { actions } = connectors.get(row.connector)!;
+  const flows = await flowsInReach(db, row.user);
+  const steps = flows.flatMap(({ definition }) =>
+    definition.steps.filter(({ connection }) => connection !== undefined && leadsTo(connection, row)),
+  );
+  return steps.flatMap(({ action }) => actions.get(action ?? "")?.scopes ?? []);
+}
+
 /** How a flow names the connections of its triggers and steps. */
 function refsOf({ definition }: FlowRecord): ConnectionRef[] {
   const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
@@ -61,10 +75,12 @@ function refsOf({ definition }: FlowRecord): ConnectionRef[] {
 }
 
 /** A flow of the workspace looks for another user's connection of the connector each time. */
-function needs(flow: FlowRecord, { id, connector }: Pick<StatusChange, "id" | "connector">): boolean {
-  return refsOf(flow).some((ref) =>
-    typeof ref === "string" ? ref === id : flow.user !== null && ref.connector === connector,
-  );
+function needs(flow: FlowRecord, connection: Pick<StatusChange, "id" | "connector">): boolean {
+  return refsOf(flow).some((ref) => (flow.user === null ? ref === connection.id : leadsTo(ref, connection)));
+}
+
+function leadsTo(ref: ConnectionRef, { id, connector }: Pick<StatusChange, "id" | "connector">): boolean {
+  return typeof ref === "string" ? ref === id : ref.connector === connector;
 }
 
 function problemOf({ id, connector, status }: Omit<StatusChange, "user">, at: number): FlowProblem {

@@ -1,5 +1,5 @@
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { missingScopes } from "../accounts/scopes.ts";
+import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -35,13 +35,12 @@ export async function connectionFaults(
   return "error" in made ? { faults: faultsIn(made.error, pointer) } : { found: made.value, faults: [] };
 }
 
-/** The scopes that a connection was not granted. */
+/** That a connection was not granted what something needs. */
 export function scopeFaults(
-  scopes: Parameters<typeof missingScopes>[0],
+  what: string,
+  scopes: readonly NeededScope[],
   connection: ConnectionRow | undefined,
 ): Fault[] {
-  const missing = connection ? missingScopes(scopes, connection.scopes) : [];
-  if (missing.length === 0) return [];
-  const message = `${connection!.id} was not granted ${missing.join(", ")}; reconnect and grant it`;
-  return [{ pointer: "/connection", message }];
+  const refusal = connection && scopeRefusal(what, scopes, connection);
+  return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

@@ -5,7 +5,7 @@ import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
 import type { Wiring } from "../poll/wiring.ts";
 import type { Syncs } from "../sync/syncs.ts";
-import { createFollowConnection } from "./broken.ts";
+import { createFollowConnection, scopesInUse } from "./broken.ts";
 import { createPrepareCall } from "./calls.ts";
 import { CompiledFlows } from "./definition.ts";
 import { createDryRunner } from "./dry-run.ts";
@@ -73,6 +73,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
         job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }),
       },
     ],
+    scopesInUse: (row) => scopesInUse(core, row),
     connectionChanged: createFollowConnection(core, triggers, start),
     upkeep: [
       {

@@ -26,6 +26,7 @@ import {
   type TemplateView,
   type Upgrade,
 } from "./model/templates.ts";
+import { needsOfSlots } from "./template-needs.ts";
 import { checkTemplate, fillSlots, flowOf, questionsOf, readSetup, unknownSlot } from "./template.ts";
 
 /** Flow templates, and the flows made from them. */
@@ -83,12 +84,18 @@ export function createTemplates(
   const own = async (): Promise<AnyTemplate[]> =>
     (await flowTemplates.all(db, "order by id")).map(({ template }) => template);
 
+  const view = async (template: AnyTemplate, source: TemplateView["source"]): Promise<TemplateView> => ({
+    ...template,
+    source,
+    needs: await needsOfSlots(template, connectors),
+  });
+
   const get = async (id: string): Promise<TemplateView> => {
     const ofConnectors = await shipped();
     const ofConnector = ofConnectors.get(id);
-    if (ofConnector) return { ...ofConnector, source: "connector" };
+    if (ofConnector) return view(ofConnector, "connector");
     const ofWorkspace = await flowTemplates.find(db, id);
-    if (ofWorkspace) return { ...ofWorkspace.template, source: "workspace" };
+    if (ofWorkspace) return view(ofWorkspace.template, "workspace");
     const known = [...ofConnectors.keys(), ...(await own()).map((template) => template.id)];
     throw new HooklineError("not_found", unknownName("flow template", id, known));
   };
@@ -143,9 +150,9 @@ export function createTemplates(
     get,
 
     list: async () => {
-      const ofConnectors = [...(await shipped()).values()].map((one) => ({ ...one, source: "connector" as const }));
-      const ofWorkspace = (await own()).map((one) => ({ ...one, source: "workspace" as const }));
-      return { data: [...ofConnectors, ...ofWorkspace], nextCursor: null };
+      const ofConnectors = [...(await shipped()).values()].map((one) => view(one, "connector"));
+      const ofWorkspace = (await own()).map((one) => view(one, "workspace"));
+      return { data: await Promise.all([...ofConnectors, ...ofWorkspace]), nextCursor: null };
     },
 
     put: async (given, scope = {}) => {
@@ -167,7 +174,7 @@ export function createTemplates(
       }
       const now = clock.now();
       await flowTemplates.save(db, { id, version, template, createdAt: now, updatedAt: now });
-      return { ...template, source: "workspace" };
+      return view(template, "workspace");
     },
 
     remove: async (id, scope = {}) => {

@@ -52,6 +52,11 @@ export const connections = new Table("connections", {
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
   scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
+  asked: hidden(
+    nullable(
+      scopeList("OAuth scopes that the person was asked for; null for what was connected before they were kept."),
+    ),
+  ),
   authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
   credentials: nullable(bytes("Sealed credentials; null while pending.")),
   expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),
@@ -101,6 +106,24 @@ const confirm = flag(
   "OAuth: whether who began has to confirm with the code that `returnTo` gets, or the last page shows, before the account is connected; default false.",
 );
 
+const listedNames = (description: string, example: string) =>
+  value<string[]>({
+    type: "array",
+    items: { type: "string", minLength: 1, maxLength: 255, description: "One of them.", examples: [example] },
+    uniqueItems: true,
+    maxItems: 500,
+    description,
+  });
+
+const wish = {
+  scopes: listedNames(
+    "OAuth: scopes to ask the person for, besides what connecting needs and, on a reconnect, what was granted and is used.",
+    "contacts.readonly",
+  ),
+  triggers: listedNames("OAuth: triggers it is for; the person is asked for what they need.", "contact_created"),
+  actions: listedNames("OAuth: actions it is for; the person is asked for what they need.", "create_contact"),
+};
+
 export const newConnection = input(
   "connection",
   "An account to connect.",
@@ -111,6 +134,7 @@ export const newConnection = input(
       "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, or OAuth tokens the host holds already.",
     ),
     inputs: answers,
+    ...wish,
     returnTo,
     confirm,
   },
@@ -131,6 +155,7 @@ export const reconnection = input(
   "How the person authorizes anew, and which account may come.",
   {},
   {
+    ...wish,
     returnTo,
     confirm,
     account: oneOf(
@@ -161,7 +186,25 @@ const account = nullableSchema(
     label: nullableSchema(textSchema("What it is called.")),
   }),
 );
-const missing = listOf(textSchema("Scope."), "Scopes the manifest asks for that were not granted.");
+const missing = listOf(
+  textSchema("Scope."),
+  "Scopes that were asked for and not granted; empty where it is not known what was granted.",
+);
+const granted = (what: string) =>
+  object(`Its ${what}, by name.`, {
+    granted: listOf(textSchema("Name."), "They need no scope, or theirs were granted."),
+    missing: listOf(
+      object("One that is refused.", {
+        name: textSchema("Name."),
+        scopes: listOf(textSchema("Scope."), "What a reconnect has to ask for."),
+      }),
+      "They are refused before any call, until a reconnect asks for their scopes.",
+    ),
+    unknown: listOf(
+      textSchema("Name."),
+      "It is not known what was granted: keys, private tokens and tokens granted elsewhere do not say; nothing was granted yet.",
+    ),
+  });
 
 const AUTHORIZE_URL =
   "OAuth: the page to send the person to. Their browser begins there, and only it can finish. Valid for ten minutes, until an account was connected.";
@@ -175,6 +218,10 @@ export const connectionSchemas = {
     account,
     missingScopes: missing,
     warnings: listOf(textSchema("One warning, for people."), "What threatens the connection although it works."),
+    operations: object("What the connection may do, as far as its granted scopes are known.", {
+      triggers: granted("triggers"),
+      actions: granted("actions"),
+    }),
   }),
   NewConnection: object(
     "A new connection.",
@@ -220,6 +267,7 @@ export interface ConnectionChanges extends Partial<
     | "inputs"
     | "captured"
     | "scopes"
+    | "asked"
     | "credentials"
     | "expiresAt"
     | "error"

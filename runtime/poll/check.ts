@@ -1,7 +1,7 @@
 import { assertRequirement } from "../accounts/requirement.ts";
-import { missingScopes } from "../accounts/scopes.ts";
+import { scopeRefusal } from "../accounts/scopes.ts";
 import { connectionValues } from "../accounts/credentials.ts";
-import { below, HooklineError, notFound, unknownName, type Fault } from "../core/errors.ts";
+import { below, notFound, unknownName, type Fault } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
 import { changeOf } from "../manifest/event-types.ts";
@@ -121,13 +121,7 @@ async function endpointFaults(
  * @throws HooklineError `scope_missing`, `conflict`
  */
 export function assertReadable({ connection, connector, trigger, stream }: Subject): void {
-  const missing = missingScopes(stream.scopes, connection.scopes);
-  if (missing.length > 0) {
-    throw new HooklineError(
-      "scope_missing",
-      `Trigger ${trigger.name} needs ${missing.join(", ")}, which connection ${connection.id} was not granted; reconnect and grant it`,
-      { data: { missing } },
-    );
-  }
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, connection);
+  if (refusal) throw refusal;
   assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
 }

@@ -278,6 +278,7 @@ export const migrations: readonly Migration[] = [
     `create index connection_grants_by_hash on connection_grants (hash)`,
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
+  () => [`alter table connections add column asked text`],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

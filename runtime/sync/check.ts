@@ -1,7 +1,7 @@
 import { WORKSPACE_USER } from "../accounts/resolve.ts";
-import { missingScopes } from "../accounts/scopes.ts";
-import { HooklineError, notFound, unknownName, type Fault } from "../core/errors.ts";
-import type { CompiledTrigger, Connector } from "../manifest/connector.ts";
+import { scopeRefusal } from "../accounts/scopes.ts";
+import { notFound, unknownName, type Fault } from "../core/errors.ts";
+import type { CompiledAction, CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
 import type { Sql } from "../store/database.ts";
@@ -86,20 +86,24 @@ function* resourceFaults(given: Given, side: Side, connector: Connector): Genera
 
 /** @throws HooklineError `scope_missing` when a connection was not granted what the sync's writes need */
 export function assertScopes(given: Given & Pick<SyncRecord, "deletes">, { rows, connectors }: CheckedSync): void {
-  for (const side of SIDES.filter((side) => writesTo(given, side))) {
-    const { definition } = connectors[side].resources.get(given.resource)!;
-    const removal = given.deletes === "propagate" ? definition.delete : undefined;
-    for (const name of [definition.create, definition.update, removal]) {
-      const action = connectors[side].actions.get(name ?? "");
-      const missing = missingScopes(action?.scopes ?? [], rows[side].scopes);
-      if (missing.length === 0) continue;
-      throw new HooklineError(
-        "scope_missing",
-        `The sync writes to the ${side} by ${name}, which needs ${missing.join(", ")}; connection ${rows[side].id} was not granted it: reconnect and grant it`,
-        { data: { missing } },
-      );
+  for (const side of SIDES) {
+    for (const { name, scopes } of writesOf(given, side, connectors[side])) {
+      const refusal = scopeRefusal(`Action ${name}, by which the sync writes to the ${side},`, scopes, rows[side]);
+      if (refusal) throw refusal;
     }
   }
+}
+
+/** The actions by which a sync writes to one side. */
+export function writesOf(
+  given: Pick<SyncRecord, "resource" | "direction" | "deletes">,
+  side: Side,
+  { resources, actions }: Connector,
+): CompiledAction[] {
+  const definition = resources.get(given.resource)?.definition;
+  if (!definition || !writesTo(given, side)) return [];
+  const removal = given.deletes === "propagate" ? definition.delete : undefined;
+  return [definition.create, definition.update, removal].flatMap((name) => actions.get(name ?? "") ?? []);
 }
 
 /**

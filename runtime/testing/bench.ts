@@ -173,6 +173,7 @@ export class Bench implements AsyncDisposable {
       network: { allowPrivate: false, allow: [] },
       baseUrl: "http://localhost:8080",
       returnOrigins: [],
+      consent: "all",
       onStatus: createConnectionFollower(context),
       retryBaseMs: 1,
     });

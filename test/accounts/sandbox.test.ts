@@ -14,7 +14,8 @@ async function google(untick: string[] = []) {
     clients: { "google-contacts": sandbox.client },
     baseUrl: "http://127.0.0.1:9",
   });
-  const { id, authorizeUrl } = await h.accounts.create({ connector: "google-contacts", user: "u_1" }, {}, SESSION);
+  const wanted = { connector: "google-contacts", user: "u_1", actions: ["create_contact"] };
+  const { id, authorizeUrl } = await h.accounts.create(wanted, {}, SESSION);
   const callback = await consent(authorizeUrl!, { untick });
   const { connection } = await h.accounts.finishOAuth(callback, SESSION);
   return { ...h, sandbox, id, connection };
@@ -51,7 +52,7 @@ describe("Google Contacts against the sandbox", () => {
     const before = sandbox.requests.toJSON();
     await expect(actions.run(id, "create_contact", { givenName: "Ada" })).rejects.toMatchObject({
       code: "scope_missing",
-      message: `${id} was not granted ${CONTACTS}; reconnect and grant it`,
+      message: `Action create_contact needs ${CONTACTS}, which connection ${id} was not granted; ask for it: POST /v1/connections/${id}/reconnect {"scopes":["${CONTACTS}"]}`,
     });
     expect(sandbox.requests.toJSON()).toEqual(before);
   });

@@ -130,8 +130,8 @@ describe("what token endpoints answer", () => {
     const before = h.vendor.seen.length;
     await expect(client.send(get, { ...READ, scopes: ["read", "write"] })).rejects.toMatchObject({
       code: "scope_missing",
-      message: `${h.id} was not granted write; reconnect and grant it`,
-      data: { scopes: ["write"] },
+      message: `GET /things needs write, which connection ${h.id} was not granted; ask for it: POST /v1/connections/${h.id}/reconnect {"scopes":["write"]}`,
+      data: { scopes: ["write"], reconnect: `POST /v1/connections/${h.id}/reconnect` },
     });
     expect(h.vendor.seen.length).toBe(before);
   });

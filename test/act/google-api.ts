@@ -12,6 +12,7 @@ export async function makeGoogleApi(options: ApiOptions = {}) {
     connectors: ["google-contacts"],
     servers: { "google-contacts": sandbox.servers["google-contacts"] },
     clients: { "google-contacts": sandbox.client },
+    consent: "all",
     ...options,
   });
   return {

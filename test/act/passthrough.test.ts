@@ -359,7 +359,8 @@ describe("the passthrough to Google", () => {
       servers: { "google-contacts": sandbox.servers["google-contacts"] },
       clients: { "google-contacts": sandbox.client },
     });
-    const { id, authorizeUrl } = await runtime.connections.create({ connector: "google-contacts", user: "u_1" });
+    const wanted = { connector: "google-contacts", user: "u_1", actions: ["list_contacts"] };
+    const { id, authorizeUrl } = await runtime.connections.create(wanted);
     const begun = await pressButton(authorizeUrl!);
     const headers = { cookie: begun.cookie };
     await fetch(`${url}/v1/oauth/callback?${await consent(begun.url)}`, { headers });

@@ -23,6 +23,7 @@ export async function openRuntime(
       servers: Object.fromEntries(connectors.map((name) => [name, server])),
       clients: Object.fromEntries(connectors.map((name) => [name, client])),
       network: { allowPrivate: false, allow: [] },
+      consent: "all",
       clock,
       random: () => 0, // Requests are repeated without a pause.
     }),

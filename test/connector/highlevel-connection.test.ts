@@ -13,7 +13,9 @@ const refreshes = ({ sandbox }: World) => sandbox.requests.get("highlevel.oauth.
 /** Connects as a person does: by the page at the vendor. */
 async function connect(world: World, choice: "Location" | "Company"): Promise<string> {
   const { accounts } = world.runtime;
-  const { id, authorizeUrl } = await accounts.create({ connector: "highlevel", user: "u_2" }, {}, SESSION);
+  const actions = ["find_contact", "create_contact", "create_location"];
+  const wanted = { connector: "highlevel", user: "u_2", triggers: ["contact_created"], actions };
+  const { id, authorizeUrl } = await accounts.create(wanted, {}, SESSION);
   const page = await fetch(authorizeUrl!);
   expect(await page.text()).toContain(samples.location.name);
   const consent = await fetch(authorizeUrl!, {

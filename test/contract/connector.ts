@@ -139,7 +139,9 @@ export async function describeConnector(name: string, subject: ConnectorCase): P
         const input = sampleInput(connector.actions.get(action)!);
         await expect(world.runtime.actions.run(world.connection, action, input)).rejects.toMatchObject({
           code: "scope_missing",
-          message: `${world.connection} was not granted ${missing}; reconnect and grant it`,
+          message: expect.stringContaining(
+            `Action ${action} needs ${missing}, which connection ${world.connection} was not granted; ask for it: POST`,
+          ) as unknown,
         });
         expect(calls()).toBe(before);
       },
@@ -156,7 +158,7 @@ export async function describeConnector(name: string, subject: ConnectorCase): P
       const given = typeof input === "function" ? await input(world) : input;
       await expect(
         world.runtime.subscriptions.create({ connection: world.connection, trigger, input: given }),
-      ).rejects.toMatchObject({ code: "scope_missing", data: { missing: [missing] } });
+      ).rejects.toMatchObject({ code: "scope_missing", data: { scopes: [missing.split(" or ")[0]] } });
       expect(calls()).toBe(before);
     });
   });

@@ -161,6 +161,18 @@ const CASES: Record<string, Case> = {
     body: { connector: "notes", return_to: "x" },
     library: (h) => h.connections.create({ connector: "notes", return_to: "x" } as never),
   },
+  "a connection for triggers and actions that are not there": {
+    http: "POST /v1/connections",
+    body: { connector: "notes", user: "u_1", triggers: ["note_creatd"], actions: ["create_nte"], scopes: ["notes"] },
+    library: (h) =>
+      h.connections.create({
+        connector: "notes",
+        user: "u_1",
+        triggers: ["note_creatd"],
+        actions: ["create_nte"],
+        scopes: ["notes"],
+      }),
+  },
   "a connection of an unknown connector": {
     http: "POST /v1/connections",
     body: { connector: "note", user: "u_1" },

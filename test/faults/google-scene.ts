@@ -11,6 +11,7 @@ import { consent } from "../sandbox/sandbox-client.ts";
 
 const MINUTE = 60_000;
 const LIST = "people.people.connections.list";
+const TRIGGERS = ["contact_created", "contact_updated", "contact_deleted"];
 
 /** The google-contacts connector beside the sandbox's Google, both on one clock that moves only when told. */
 export class GoogleScene {
@@ -48,13 +49,13 @@ export class GoogleScene {
     await runtime.consumers.start();
     await runtime.engine.start();
     const { id, authorizeUrl } = await runtime.accounts.create(
-      { connector: "google-contacts", user: "u_1" },
+      { connector: "google-contacts", user: "u_1", triggers: TRIGGERS },
       {},
       SESSION,
     );
     scene.connection = id;
     await scene.#consent(authorizeUrl!);
-    for (const trigger of ["contact_created", "contact_updated", "contact_deleted"]) {
+    for (const trigger of TRIGGERS) {
       await runtime.subscriptions.create({ connection: id, trigger, everySeconds: 60 });
     }
     await scene.settle();

@@ -50,6 +50,7 @@ const connection = (id: string, now: number): ConnectionRow => ({
   proofs: null,
   testAt: null,
   testUntil: null,
+  asked: null,
   inputs: {},
   captured: {},
   scopes: [],

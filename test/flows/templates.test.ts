@@ -90,6 +90,22 @@ type World = Awaited<ReturnType<typeof makeWorld>>;
 const crmContact = ({ crm }: World, email: string) => crm.contacts.list().find((row) => row["email"] === email);
 
 describe("the shipped templates", () => {
+  it("say what to name when the connections of their slots are made", async () => {
+    const { runtime } = await makeWorld();
+    const needs = async (id: string) => (await runtime.templates.get(id)).needs;
+    expect((await needs("google-group-to-highlevel-tag"))["google"]).toEqual({
+      triggers: ["contact_added_to_group"],
+      actions: ["list_groups"],
+      scopes: [],
+    });
+    const contacts = { actions: expect.arrayContaining(["create_contact", "update_contact"]) as unknown, scopes: [] };
+    expect(await needs("google-highlevel-contact-sync")).toMatchObject({
+      google: { ...contacts, triggers: expect.arrayContaining(["contact_deleted"]) as unknown },
+      highlevel: contacts,
+    });
+    expect((await needs("google-event-to-highlevel"))["highlevel"]!.scopes).toEqual(["calendars.readonly"]);
+  });
+
   it("are all without fault", async () => {
     const { runtime } = await makeWorld();
     const { data: templates } = await runtime.templates.list();
@@ -104,7 +120,7 @@ describe("the shipped templates", () => {
       "highlevel-contact-to-google-group",
       "highlevel-task-completed-to-google",
     ]);
-    for (const { source, ...template } of templates) {
+    for (const { source, needs: _needs, ...template } of templates) {
       expect([template.id, source, await checkTemplate(template, runtime.connectors)]).toEqual([
         template.id,
         "connector",

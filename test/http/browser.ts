@@ -59,7 +59,12 @@ export async function makeGoogle(options: ApiOptions & { sandbox?: SandboxOption
     sandbox,
     begin: (body: object = {}, token?: string) =>
       api.must("POST", "/v1/connections", {
-        body: { connector: "google-contacts", ...(token === undefined && { user: "u_1" }), ...body },
+        body: {
+          connector: "google-contacts",
+          triggers: ["contact_created"],
+          ...(token === undefined && { user: "u_1" }),
+          ...body,
+        },
         ...(token !== undefined && { token }),
       }),
     statusOf: async (id: string): Promise<string> => (await api.must("GET", `/v1/connections/${id}`)).status,

@@ -410,7 +410,11 @@ describe("/v1/flow-templates", () => {
     const [connection, token] = [await connect("u_1"), await tokenOf("u_1")];
     const refused = await ask("POST", "/v1/flow-templates", { token, body: template });
     expect([refused.status, refused.body.code]).toEqual([403, "forbidden"]);
-    expect(await must("POST", "/v1/flow-templates", { body: template })).toEqual({ ...template, source: "workspace" });
+    expect(await must("POST", "/v1/flow-templates", { body: template })).toEqual({
+      ...template,
+      source: "workspace",
+      needs: { notes: { triggers: [], actions: ["create_note", "list_folders"], scopes: [] } },
+    });
     const { data } = await must("GET", "/v1/flow-templates", { token });
     expect(data.map(({ id }: { id: string }) => id)).toEqual(["note-on-call"]);
     const options = await must("GET", "/v1/flow-templates/note-on-call/options/folder", { token });

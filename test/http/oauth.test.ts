@@ -12,8 +12,8 @@ async function makeGoogle() {
     clients: { "google-contacts": sandbox.client },
     returnOrigins: ["https://app.example"],
   });
-  const begin = (body: object = {}) =>
-    api.must("POST", "/v1/connections", { body: { connector: "google-contacts", user: "u_1", ...body } });
+  const wanted = { connector: "google-contacts", user: "u_1", triggers: ["contact_created"] };
+  const begin = (body: object = {}) => api.must("POST", "/v1/connections", { body: { ...wanted, ...body } });
   /** What a browser gets that presses the button, agrees at the vendor and comes back; `change` changes what it brings. */
   const walk = async (
     authorizeUrl: string,

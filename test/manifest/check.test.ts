@@ -67,6 +67,11 @@ describe("the checker", () => {
       (m) => (m["authentication"].reconnectParams = { login_hint: "$response.body#/email" }),
       /^#\/authentication\/reconnectParams\/login_hint: .*Allowed here: \$connection$/,
     ],
+    [
+      "a scope to connect that is not declared",
+      (m) => (m["authentication"].connectScopes = ["raed"]),
+      /^#\/authentication\/connectScopes\/0: there is no declared scope "raed"; did you mean "read"\?/,
+    ],
     ["a vendor that is no name", (m) => (m["authentication"].vendor = "Google Inc."), /^#\/authentication\/vendor: /],
     [
       "a negation that takes too little",

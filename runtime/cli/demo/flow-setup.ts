@@ -24,9 +24,15 @@ export async function installTemplates(
 ): Promise<Installed> {
   const connections = new Map<string, string>();
   for (const connector of new Set(templates.flatMap((template) => Object.values(template.connections)))) {
+    const needs = templates.flatMap((template) =>
+      Object.entries(template.connections).flatMap(([slot, name]) => (name === connector ? template.needs[slot]! : [])),
+    );
     const { id, authorizeUrl } = await call<{ id: string; authorizeUrl: string }>("POST", "/v1/connections", {
       connector,
       user: USER,
+      triggers: [...new Set(needs.flatMap(({ triggers }) => triggers))],
+      actions: [...new Set(needs.flatMap(({ actions }) => actions))],
+      scopes: [...new Set(needs.flatMap(({ scopes }) => scopes))],
     });
     await grantAccess(authorizeUrl);
     connections.set(connector, id);

@@ -11,6 +11,8 @@ export interface DemoState {
 }
 
 const TRIGGERS = ["contact_created", "contact_updated", "contact_deleted"];
+/** What the printed requests run. */
+const ACTIONS = ["create_contact"];
 
 /** Makes what is missing and mends what has changed, over the same HTTP API that anybody would use. */
 export async function setUp(
@@ -49,7 +51,7 @@ export async function setUp(
 /** A connection whose grant is gone, as when the sandbox's file was deleted, is granted again. */
 async function connect(call: Call, state: DemoState, save: () => Promise<void>): Promise<void> {
   if (state.connection === undefined) {
-    const request = { connector: "google-contacts", user: "demo" };
+    const request = { connector: "google-contacts", user: "demo", triggers: TRIGGERS, actions: ACTIONS };
     const { id, authorizeUrl } = await call<{ id: string; authorizeUrl: string }>("POST", "/v1/connections", request);
     await grantAccess(authorizeUrl);
     state.connection = id;

@@ -28,8 +28,18 @@ export const flowTemplates = new Table("flow_templates", {
   updatedAt: time("When it was last changed."),
 });
 
+/** What a connection has to be good for, as a new connection or a reconnect names it. */
+export interface SlotNeeds {
+  triggers: string[];
+  actions: string[];
+  /** What the form looks up needs these besides. */
+  scopes: string[];
+}
+
 /** A template as it is shown. */
 export type TemplateView = AnyTemplate & {
+  /** By slot. */
+  needs: Record<string, SlotNeeds>;
   /** Whether it comes with a connector, or is the workspace's own. */
   source: "connector" | "workspace";
 };
@@ -86,10 +96,19 @@ export const templateSchemas = {
   FlowTemplate: {
     ...templateForm,
     description: "A flow written once, to be installed by many.",
-    examples: templateForm.examples.map((example) => ({ ...example, source: "connector" })),
-    required: [...templateForm.required, "source"],
+    examples: templateForm.examples.map((example) => ({ ...example, source: "connector", needs: {} })),
+    required: [...templateForm.required, "source", "needs"],
     properties: {
       ...templateForm.properties,
+      needs: {
+        type: "object",
+        description: "What to name when the connection of a slot is made or reconnected.",
+        additionalProperties: schema.object("For one slot.", {
+          triggers: schema.listOf(schema.text("Name."), "Triggers of its connector."),
+          actions: schema.listOf(schema.text("Name."), "Actions of its connector."),
+          scopes: schema.listOf(schema.text("Scope."), "What the form looks up needs these besides."),
+        }),
+      },
       source: schema.oneOf(["connector", "workspace"], "Whether it comes with a connector or is the workspace's own."),
     },
   },

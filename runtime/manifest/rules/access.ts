@@ -2,15 +2,24 @@ import { validate as isCron } from "node-cron";
 import { isObject, joinPointer } from "../../core/json.ts";
 import { authenticationMethods, unknownName, type Rule } from "./context.ts";
 
-/** Scopes of streams and actions are declared in the authentication. */
+/** Scopes of streams, actions and of connecting are declared in the authentication. */
 export const scopesAreDeclared: Rule = (context) => {
-  const declared = authenticationMethods(context).flatMap(({ value }) =>
-    "scopes" in value ? [Object.keys(value.scopes)] : [],
-  );
+  const methods = authenticationMethods(context);
+  const declared = methods.flatMap(({ value }) => ("scopes" in value ? Object.keys(value.scopes) : []));
   if (declared.length === 0) return [];
-  return [...context.streams, ...context.actions].flatMap(({ value, pointer }) =>
-    (value.scopes ?? []).flatMap((scope, i) =>
-      [scope].flat().flatMap((one) => unknownName(`${pointer}/scopes/${i}`, "declared scope", one, declared.flat())),
+  const needing = [
+    ...[...context.streams, ...context.actions].map(({ value, pointer }) => ({
+      scopes: value.scopes,
+      pointer: `${pointer}/scopes`,
+    })),
+    ...methods.map(({ value, pointer }) => ({
+      scopes: "connectScopes" in value ? value.connectScopes : [],
+      pointer: `${pointer}/connectScopes`,
+    })),
+  ];
+  return needing.flatMap(({ scopes = [], pointer }) =>
+    scopes.flatMap((scope, i) =>
+      [scope].flat().flatMap((one) => unknownName(`${pointer}/${i}`, "declared scope", one, declared)),
     ),
   );
 };

@@ -56,6 +56,7 @@ export async function openWorld(store: string): Promise<World> {
     proofs: null,
     testAt: null,
     testUntil: null,
+    asked: null,
     inputs: {},
     captured: {},
     scopes: [],
