@@ -70,7 +70,10 @@ export function createProving(
       return opened;
     };
     try {
-      const verified = await verifyStored(vendorOf(found.connector), await open(), open, clock);
+      const opened = await open();
+      // A token that was renewed for this test is not renewed once more.
+      const renew = opened.row.version === found.version ? open : undefined;
+      const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       if (verified.failure) throw verified.failure;
       const identity = together(openProofs(vault, row), verified.identity);
       // The credentials stay as they are: somebody may be renewing them.

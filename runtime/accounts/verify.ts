@@ -57,20 +57,21 @@ export async function verify(
 }
 
 /**
- * Proves what a connection has; an access token that the vendor says has expired is renewed, once.
+ * Proves what a connection has; an access token that the vendor says has expired is renewed, once, where `renew` is given.
  * @throws HooklineError what {@link verify} and the renewal throw
  */
 export async function verifyStored(
   vendor: Vendor,
   opened: OpenConnection,
-  renew: (rejected: number) => Promise<OpenConnection>,
+  renew: ((rejected: number) => Promise<OpenConnection>) | undefined,
   clock: Clock,
 ): Promise<OpenConnection & Verified> {
   const { row, credentials } = opened;
   try {
     return { ...opened, ...(await verify(vendor, row, credentials, clock)) };
   } catch (error) {
-    if (credentials.type !== "oauth2" || !(error instanceof Rejected) || error.class !== "authExpired") throw error;
+    if (credentials.type !== "oauth2" || !renew || !(error instanceof Rejected) || error.class !== "authExpired")
+      throw error;
     const renewed = await renew(row.version);
     return { ...renewed, ...(await verify(vendor, renewed.row, renewed.credentials, clock)) };
   }

@@ -14,9 +14,11 @@ const TAKES_MS = 60_000;
 async function storeOf(kind: "sqlite" | "postgres") {
   if (kind === "sqlite") return openDatabase("sqlite::memory:");
   const { url, drop } = await createTestStore();
-  onTestFinished(drop);
   const db = await openDatabase(url);
-  onTestFinished(() => db.close());
+  onTestFinished(async () => {
+    await db.close();
+    await drop();
+  });
   return db;
 }
 
