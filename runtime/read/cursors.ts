@@ -1,4 +1,4 @@
-import type { Cursor, Target, TimeFormat } from "../../schemas/manifest.ts";
+import type { Cursor, Target } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { durationMs } from "../core/duration.ts";
 import { isObject } from "../core/json.ts";
@@ -6,6 +6,7 @@ import { DAY } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
 import type { Scope } from "../manifest/expressions.ts";
+import { earlier, formatTime, timeMs } from "./times.ts";
 import { placeValues, type Assignment } from "./paginate.ts";
 
 /** What one read asks for. */
@@ -243,27 +244,4 @@ function windowed(cursor: Of<"window">, { ahead, behind }: { ahead: number; behi
   });
   const returnsWithinMs = (ahead + behind) * 1000 + LONGEST_RUN_MS;
   return { ...stateless, since: (_state, now) => plan(now), everything: plan, returnsWithinMs };
-}
-
-/** Milliseconds since the epoch of a time as vendors write it: RFC 3339, epoch seconds or epoch milliseconds. */
-export function timeMs(value: unknown): number | null {
-  if (typeof value === "number" && Number.isFinite(value)) return value < 1e11 ? value * 1000 : value;
-  if (typeof value !== "string" || value === "") return null;
-  if (/^\d+$/.test(value)) return timeMs(Number(value));
-  const parsed = Date.parse(value);
-  return Number.isNaN(parsed) ? null : parsed;
-}
-
-function formatTime(ms: number, format: TimeFormat = "rfc3339"): string | number {
-  if (format === "epochMillis") return ms;
-  if (format === "epochSeconds") return Math.floor(ms / 1000);
-  return new Date(ms).toISOString();
-}
-
-/** The same time, in the form it was given, `ms` earlier. */
-function earlier(value: unknown, ms: number): unknown {
-  const time = timeMs(value);
-  if (time === null || ms === 0) return value;
-  if (typeof value === "string" && !/^\d+$/.test(value)) return new Date(time - ms).toISOString();
-  return Number(value) < 1e11 ? Math.floor((time - ms) / 1000) : time - ms;
 }

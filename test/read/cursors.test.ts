@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Cursor } from "../../schemas/manifest.ts";
 import { compileReads } from "../../runtime/manifest/compile-reads.ts";
-import { cursorStrategy, larger, timeMs, type CursorPage } from "../../runtime/read/cursors.ts";
+import { cursorStrategy, larger, type CursorPage } from "../../runtime/read/cursors.ts";
 import { runs } from "../fixtures/tier.ts";
 
 const now = Date.parse("2026-11-21T12:00:00Z");
@@ -173,18 +173,5 @@ describe("a snapshot", () => {
     const snapshot = strategy({ type: "snapshot" });
     expect(snapshot.since("anything", now, now)).toBeNull();
     expect(snapshot.everything(now).absence).toBe("deleted");
-  });
-});
-
-describe("times", () => {
-  it.each([
-    ["2026-11-21T12:00:00Z", now],
-    [now, now],
-    [now / 1000, now],
-    [String(now), now],
-    ["soon", null],
-    [null, null],
-  ])("are read as vendors write them: %s", (value, expected) => {
-    expect(timeMs(value)).toBe(expected);
   });
 });
