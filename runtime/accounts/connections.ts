@@ -1,21 +1,18 @@
 import { HooklineError, notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
+import { changeConnection, connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import {
-  changeConnection,
   confirmation,
   connectionChanges,
   connectionQuery,
-  connections,
   newConnection,
   reconnection,
   type Confirmation,
   type ConnectionEdit,
-  type ConnectionRow,
-  type ConnectionView,
   type NewConnection,
   type Reconnection,
-} from "../model/connections.ts";
+} from "../model/connection-input.ts";
 import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";

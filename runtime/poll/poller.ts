@@ -1,13 +1,9 @@
-import type { ClientOf } from "../accounts/client.ts";
-import { connectionValues } from "../accounts/credentials.ts";
-import type { VariablesOf } from "../accounts/variables.ts";
 import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import { assertStream, saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
-import type { Source } from "../read/fetch.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
@@ -17,17 +13,14 @@ import { readStream } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { degradedBy, tell, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
+import { sourceOf, type SourceNeeds } from "./source.ts";
 import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { requestHashOf, upgraded } from "./upgrade.ts";
 import type { ReadResult } from "./walk.ts";
 
 type PollerContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log" | "random">;
 
-export interface PollerNeeds {
-  /** The conversation of a connection with its vendor. */
-  clientOf: ClientOf;
-  /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
-  variablesOf: VariablesOf;
+export interface PollerNeeds extends SourceNeeds {
   /** Whether held deletions are believed after a day in which all reads agreed. */
   releasesDeletions: boolean;
   /** How many streams are read at once in this process. */
@@ -119,7 +112,6 @@ class Poll {
     const { db, emit, log, clock } = this.#context;
     const { stream, connection } = this.#loaded;
     const compiled = this.#compiled;
-    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
     const reading: Omit<Reading, "source"> = {
       db,
       transaction: (work) =>
@@ -139,17 +131,7 @@ class Poll {
       releasesDeletions: this.#needs.releasesDeletions,
     };
     const fresh = await upgraded(reading);
-    const source: Source = {
-      client: await this.#needs.clientOf(connection),
-      scope: {
-        input: stream.input,
-        connection: connectionValues(connection),
-        workspace: { vars: workspace },
-        user: { vars: user },
-      },
-      scopes: compiled.scopes,
-      signal,
-    };
+    const source = await sourceOf(this.#needs, this.#loaded, compiled, signal);
     return { ...reading, stream: fresh, source };
   }
 

@@ -4,7 +4,7 @@ import {
   connectionQuery,
   newConnection,
   reconnection,
-} from "../../model/connections.ts";
+} from "../../model/connection-input.ts";
 import { routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
 import type { Services } from "../services.ts";

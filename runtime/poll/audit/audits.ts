@@ -1,6 +1,3 @@
-import type { ClientOf } from "../../accounts/client.ts";
-import { connectionValues } from "../../accounts/credentials.ts";
-import type { VariablesOf } from "../../accounts/variables.ts";
 import { HooklineError, notFound } from "../../core/errors.ts";
 import type { Context } from "../../engine/context.ts";
 import type { CompiledStream, Connector } from "../../manifest/connector.ts";
@@ -15,10 +12,10 @@ import {
   type SubscriptionRecord,
 } from "../../model/subscriptions.ts";
 import { connectorOf } from "../../read/connector.ts";
-import type { Source } from "../../read/fetch.ts";
 import { lagSecondsOf } from "../health.ts";
 import { loadStreams, type Loaded } from "../load.ts";
 import type { ReadOnlyReading } from "../reading.ts";
+import { sourceOf, type SourceNeeds } from "../source.ts";
 import { toSubscriber } from "../subscriber.ts";
 import { requestHashOf } from "../upgrade.ts";
 import { verifiesAt } from "../verify.ts";
@@ -59,10 +56,7 @@ export interface Audits {
   close(): void;
 }
 
-export interface AuditsNeeds {
-  /** The conversation of a connection with its vendor. */
-  clientOf: ClientOf;
-  variablesOf: VariablesOf;
+export interface AuditsNeeds extends SourceNeeds {
   /** Whether held deletions are believed after a day in which all reads agreed. */
   releasesDeletions: boolean;
   /** How an audit waits for limits. */
@@ -184,18 +178,7 @@ class Audit {
   async #readingOf(loaded: Loaded, connector: Connector, compiled: CompiledStream): Promise<ReadOnlyReading> {
     const { db, log, clock } = this.#context;
     const { stream, connection } = loaded;
-    const { workspace, user } = await this.#needs.variablesOf(connection.user, compiled);
-    const source: Source = {
-      client: await this.#needs.clientOf(connection),
-      scope: {
-        input: stream.input,
-        connection: connectionValues(connection),
-        workspace: { vars: workspace },
-        user: { vars: user },
-      },
-      scopes: compiled.scopes,
-      signal: this.#patience.signal,
-    };
+    const source = await sourceOf(this.#needs, loaded, compiled, this.#patience.signal);
     return {
       db,
       log,

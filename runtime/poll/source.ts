@@ -1,0 +1,34 @@
+import type { ClientOf } from "../accounts/client.ts";
+import { connectionValues } from "../accounts/credentials.ts";
+import type { VariablesOf } from "../accounts/variables.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import type { Source } from "../read/fetch.ts";
+import type { Loaded } from "./load.ts";
+
+export interface SourceNeeds {
+  /** The conversation of a connection with its vendor. */
+  clientOf: ClientOf;
+  /** What a user's streams read as `$workspace.vars` and `$user.vars`. */
+  variablesOf: VariablesOf;
+}
+
+/** What a read of a stream asks the vendor with. @throws HooklineError what opening the connection and the variables throws */
+export async function sourceOf(
+  { clientOf, variablesOf }: SourceNeeds,
+  { stream, connection }: Pick<Loaded, "stream" | "connection">,
+  compiled: CompiledStream,
+  signal: AbortSignal,
+): Promise<Source> {
+  const { workspace, user } = await variablesOf(connection.user, compiled);
+  return {
+    client: await clientOf(connection),
+    scope: {
+      input: stream.input,
+      connection: connectionValues(connection),
+      workspace: { vars: workspace },
+      user: { vars: user },
+    },
+    scopes: compiled.scopes,
+    signal,
+  };
+}
