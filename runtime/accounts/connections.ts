@@ -1,5 +1,4 @@
 import { HooklineError, notFound } from "../core/errors.ts";
-import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
 import { changeConnection, connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import {
@@ -22,6 +21,7 @@ import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Consent } from "./consent.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
+import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import { NOTHING_PROVED, openProofs, sealProofs } from "./proofs.ts";
@@ -139,35 +139,6 @@ export function createConnections(
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
-  const draftOf = (given: NewConnection & { user: string }, authType: ConnectionRow["authType"]): ConnectionRow => {
-    const now = clock.now();
-    return {
-      id: newId("con", now),
-      connector: given.connector,
-      user: given.user,
-      status: "pending",
-      label: null,
-      accountName: null,
-      moves: null,
-      proofs: null,
-      inputs: given.inputs ?? {},
-      captured: {},
-      scopes: [],
-      asked: null,
-      authType,
-      credentials: null,
-      expiresAt: null,
-      version: 1,
-      refreshOwner: null,
-      refreshUntil: null,
-      error: null,
-      testAt: null,
-      testUntil: null,
-      createdAt: now,
-      updatedAt: now,
-    };
-  };
-
   const createWithCredentials = async (given: NewConnection & { user: string }): Promise<ConnectionView> => {
     const vendor = vendorOf(given.connector);
     consent.check(vendor, given);
@@ -176,7 +147,7 @@ export function createConnections(
       given.credentials ?? {},
     );
     checkInputs(method, given.inputs ?? {});
-    const draft = draftOf(given, method.type);
+    const draft = draftOf(given, method.type, clock.now());
     const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
     if (failure) throw failure;
     const hashes = await grants.hashesOf(draft.connector, identity.grant);
@@ -206,7 +177,7 @@ export function createConnections(
       if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});
       const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      const draft = draftOf(given, "oauth2");
+      const draft = draftOf(given, "oauth2", clock.now());
       const scopes = await consent.scopesFor(vendorOf(given.connector), draft, given);
       const row = { ...draft, asked: scopes };
       const confirm = requireConfirmation || given.confirm === true;

@@ -90,6 +90,11 @@ export async function countUnseen(
   return counted!.n;
 }
 
+/** How many known records a complete read has to list: those that are over are not among them. */
+export function countKnown(sql: Sql, stream: number): Promise<number> {
+  return countUnseen(sql, stream, SEEN_ALWAYS);
+}
+
 /** Of how many lists records are known that a read since `since` (milliseconds since the epoch) has seen, or that have these keys. */
 export async function countLists(
   sql: Sql,

@@ -1,7 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import { HOUR } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
-import { countUnseen } from "../model/known.ts";
+import { countKnown } from "../model/known.ts";
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
 import { unexpectedAnswer } from "../manifest/select.ts";
 import { larger, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
@@ -114,7 +114,7 @@ async function currentItems(
 ): Promise<unknown[]> {
   const items = await itemsOf(source, each);
   if (items.length > 0 || !each.where || Object.keys(input).length === 0) return items;
-  if ((await countUnseen(db, id, Number.MAX_SAFE_INTEGER)) > 0) return items;
+  if ((await countKnown(db, id)) > 0) return items;
   const message = `Stream ${compiled.name}: ${JSON.stringify(input)} leads to nothing that the account has. It may have been deleted; choose another input`;
   throw new HooklineError("not_found", message);
 }

@@ -1,6 +1,6 @@
 import type { Cursor } from "../../schemas/manifest.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
-import { countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
+import { countKnown, countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
 import type { Reading } from "./reading.ts";
 
@@ -91,7 +91,7 @@ export async function judgeAbsences(
   if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
   const except = listed && [...listed];
   const missing = await countUnseen(db, id, except ? SEEN_ALWAYS : startedAt, except);
-  const kept = (await countUnseen(db, id, SEEN_ALWAYS)) - missing - created;
+  const kept = (await countKnown(db, id)) - missing - created;
   // A read that settles a doubt marks what it lists.
   const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
   const lists = compiled.each ? await countLists(db, id, 0) : 0;

@@ -3,7 +3,7 @@ import type { Context } from "../../engine/context.ts";
 import type { CompiledStream, Connector } from "../../manifest/connector.ts";
 import type { InputOf } from "../../model/input.ts";
 import { isVisible, type Scope } from "../../model/principal.ts";
-import { countUnseen } from "../../model/known.ts";
+import { countKnown } from "../../model/known.ts";
 import { streamsByIds, type StreamRecord } from "../../model/streams.ts";
 import {
   subscriptionAudit,
@@ -144,7 +144,7 @@ class Audit {
     this.#assertComparable(loaded.stream, compiled);
     if (!canReadAll(compiled)) return notAudited(await this.#subject(loaded, connector), compiled, clock.now());
     const reading = await this.#readingOf(loaded, connector, compiled);
-    const expected = await countUnseen(db, stream, Number.MAX_SAFE_INTEGER);
+    const expected = await countKnown(db, stream);
     const onRead = (read: number): void => this.#onProgress(read, Math.max(read, expected));
     const first = await compareAll(reading, this.#patience, onRead);
     const fresh = async (): Promise<ReadOnlyReading> => {

@@ -1,7 +1,7 @@
 import { durationMs } from "../../core/duration.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { HOUR } from "../../core/time.ts";
-import { countUnseen, knownAfter, knownByKeys, type Known } from "../../model/known.ts";
+import { countKnown, knownAfter, knownByKeys, type Known } from "../../model/known.ts";
 import { quarantinedByKeys } from "../../model/quarantine.ts";
 import type { Checkpoint } from "../../model/streams.ts";
 import { cursorStrategy, type ReadPlan } from "../../read/cursors.ts";
@@ -113,7 +113,7 @@ class WholeRead {
       beganAt: this.#startedAt,
       endedAt: now(),
       read: this.#living.size,
-      known: await countUnseen(db, stream.id, Number.MAX_SAFE_INTEGER),
+      known: await countKnown(db, stream.id),
       differences: this.#differences,
       hasExtra,
       quarantined: this.#quarantined,
