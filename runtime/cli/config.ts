@@ -19,6 +19,8 @@ export interface ServiceConfig {
   host: string | undefined;
   logLevel: Level | "silent";
   runtime: RuntimeOptions;
+  /** Variables of the environment that replace another value of the file, and the pointer of that. */
+  overruled: { variable: string; pointer: string }[];
 }
 
 export interface ConfigSources {
@@ -70,7 +72,13 @@ export async function readConfig(sources: ConfigSources): Promise<ServiceConfig>
   };
   addFaults(faults, optionFaults(runtime).map(placed));
   if (faults.length > 0) throw withFaults("invalid_config", BEGINNING, faults);
-  return { port, host: host as string | undefined, logLevel, runtime: runtime as RuntimeOptions };
+  return {
+    port,
+    host: host as string | undefined,
+    logLevel,
+    runtime: runtime as RuntimeOptions,
+    overruled: overruledBy(env, config),
+  };
 }
 
 /**
@@ -84,6 +92,19 @@ export async function readStore(sources: ConfigSources): Promise<string> {
   if (typeof store === "string" && concerning.length === 0) return store;
   if (store !== undefined) addFaults(concerning, [{ file: path ?? "", pointer: "/store", message: "must be text" }]);
   throw withFaults("invalid_config", BEGINNING, concerning);
+}
+
+/** Where the environment and the file differ, of what both may give. */
+function overruledBy(env: ConfigSources["env"], config: Resolved): ServiceConfig["overruled"] {
+  const both = [
+    { variable: "DATABASE_URL", pointer: "/store", inFile: config.store },
+    { variable: "HOOKLINE_API_KEY", pointer: "/apiKey", inFile: config.apiKey },
+    { variable: "PORT", pointer: "/port", inFile: config.port?.toString() },
+    { variable: "HOOKLINE_LOG_LEVEL", pointer: "/log/level", inFile: config.log?.level },
+  ];
+  return both
+    .filter(({ variable, inFile }) => env[variable] && inFile !== undefined && env[variable] !== inFile)
+    .map(({ variable, pointer }) => ({ variable, pointer }));
 }
 
 function storeOf(config: Resolved, env: ConfigSources["env"]): unknown {

@@ -1,5 +1,6 @@
 import { isObject } from "../core/json.ts";
 import type { ChangeEvent, WebhookEvent } from "../webhook.ts";
+import { printable, shorten, timeOfDay } from "./text.ts";
 
 type Resource = NonNullable<ChangeEvent["data"]["resource"]>;
 
@@ -23,9 +24,8 @@ export class EventLines {
 
   /** `12:30:59  contact.updated   Ada Lovelace  phones: 020 7946 0000 → 020 7946 0001`, in local time. */
   line(event: WebhookEvent): string {
-    const time = new Date(event.timestamp).toTimeString().slice(0, 8);
     const told = isChange(event) ? this.#tellChange(event) : tellFacts(event.data);
-    return `${time}  ${event.type.padEnd(TYPE_WIDTH)}  ${told}`;
+    return `${timeOfDay(event.timestamp)}  ${event.type.padEnd(TYPE_WIDTH)}  ${told}`;
   }
 
   #tellChange({ data }: ChangeEvent): string {
@@ -57,8 +57,8 @@ function describe(change: string, before: Resource | undefined, after: Resource)
 /** Of lists only what came and went. */
 function difference(name: string, before: unknown, after: unknown): string[] {
   const [old, now] = [textsOf(before), textsOf(after)];
-  const gone = shorten(old.filter((item) => !now.includes(item)).join(", "));
-  const come = shorten(now.filter((item) => !old.includes(item)).join(", "));
+  const gone = shorten(old.filter((item) => !now.includes(item)).join(", "), LONGEST);
+  const come = shorten(now.filter((item) => !old.includes(item)).join(", "), LONGEST);
   if (gone === "" && come === "") return [];
   if (Array.isArray(before ?? after))
     return [`${name}: ${gone && come ? `${gone} → ${come}` : come ? `+ ${come}` : `- ${gone}`}`];
@@ -92,18 +92,9 @@ function tellFacts(facts: object): string {
 }
 
 function text(value: unknown): string {
-  if (typeof value === "string") return shorten(printable(value));
+  if (typeof value === "string") return shorten(printable(value), LONGEST);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (Array.isArray(value)) return shorten(value.map(text).join(", "));
+  if (Array.isArray(value)) return shorten(value.map(text).join(", "), LONGEST);
   if (!isObject(value)) return "";
   return text(value.value ?? value.name ?? Object.values(value).find((inner) => typeof inner === "string"));
-}
-
-/** Records hold what strangers typed: nothing in it may steer the terminal. */
-export function printable(value: string): string {
-  return value.replaceAll(/\p{C}+/gu, " ").trim();
-}
-
-function shorten(value: string): string {
-  return value.length > LONGEST ? `${value.slice(0, LONGEST - 1)}…` : value;
 }

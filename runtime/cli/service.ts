@@ -14,8 +14,11 @@ const GRACE = 8_000;
  */
 export async function startService(file: string | undefined): Promise<void> {
   const stop = stopSignal();
-  const { port, host, logLevel, runtime } = await readConfig({ file, env: process.env, cwd: process.cwd() });
+  const { port, host, logLevel, runtime, overruled } = await readConfig({ file, env: process.env, cwd: process.cwd() });
   const logger = pino({ level: logLevel });
+  for (const { variable, pointer } of overruled) {
+    logger.warn({ variable, pointer }, "the environment replaces what the configuration file says");
+  }
   const choosePort = `set "port" in the configuration, or PORT`;
   let hookline!: ReturnType<typeof createRuntime>;
   const server = await listen({ port, host, choosePort }, (actual) => {

@@ -18,13 +18,13 @@ export interface Events {
   get(id: string, scope?: Scope): Promise<EventDetails>;
   /**
    * What is known of one record: when it was seen, its latest events, and where they went.
-   * @throws HooklineError `invalid_input` with every fault; `not_found` for a connection that does not exist
+   * @throws HooklineError `invalid_input` with every fault; `not_found` for a connection or stream that does not exist
    */
   explain(question: RecordQuestion, scope?: Scope): Promise<Explanation>;
 }
 
 /** Makes the service of events. */
-export function createEvents({ db }: Pick<Context, "db">): Events {
+export function createEvents({ db, connectors }: Pick<Context, "db" | "connectors">): Events {
   return {
     async list(query, scope = {}) {
       const { type, connection, user, since, ...page } = eventQuery.check(query);
@@ -41,6 +41,6 @@ export function createEvents({ db }: Pick<Context, "db">): Events {
       return eventDetails(db, event, scope);
     },
 
-    explain: (question, scope = {}) => explainRecord(db, question, scope),
+    explain: (question, scope = {}) => explainRecord({ db, connectors }, question, scope),
   };
 }

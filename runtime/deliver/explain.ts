@@ -1,5 +1,6 @@
-import { notFound } from "../core/errors.ts";
+import { HooklineError, notFound, unknownName } from "../core/errors.ts";
 import { isoTime } from "../core/time.ts";
+import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import { events } from "../model/events.ts";
 import { name } from "../model/field.ts";
@@ -70,13 +71,22 @@ export const explanationSchemas = {
 
 /**
  * What the reads of a stream know of one record.
- * @throws HooklineError `invalid_input` with every fault; `not_found` for a connection that does not exist
+ * @throws HooklineError `invalid_input` with every fault; `not_found` for a connection or stream that does not exist
  */
-export async function explainRecord(sql: Sql, question: RecordQuestion, scope: Scope): Promise<Explanation> {
+export async function explainRecord(
+  { db: sql, connectors }: Pick<Context, "db" | "connectors">,
+  question: RecordQuestion,
+  scope: Scope,
+): Promise<Explanation> {
   const { connection, stream: wanted, key } = recordQuestion.check(question);
   const found = await findConnection(sql, connection);
   if (found === undefined || !isVisible(found.user, scope)) throw notFound("connection", connection);
   const streams = (await streamsOfConnection(sql, connection)).filter(({ stream }) => stream === wanted);
+  const declared = connectors.get(found.connector)?.streams;
+  // What was read once is explained even when the manifest has given it up.
+  if (streams.length === 0 && declared && !declared.has(wanted)) {
+    throw new HooklineError("not_found", unknownName("stream", wanted, declared.keys()));
+  }
   const reads = await Promise.all(streams.map((stream) => readingOf(sql, stream, key, scope)));
   return { connection, stream: wanted, key, reads, reason: reasonOf(streams, reads) };
 }

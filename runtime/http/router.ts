@@ -56,9 +56,16 @@ export function createRouter(options: RouterOptions): Router {
   return router;
 }
 
+/** Characters below which an API key is reported as one that can be guessed. */
+export const SHORT_KEY = 16;
+
 async function makeRoutes(options: RouterOptions): Promise<Router> {
   const { services, started, baseUrl, productName, log } = options;
   const authenticate = createAuthenticate({ apiKey: options.apiKey, hostLogin: options.authenticate });
+  if (options.apiKey && options.apiKey.length < SHORT_KEY) {
+    const message = `the API key is short enough to be guessed; give at least ${SHORT_KEY} random characters`;
+    log.warn({ characters: options.apiKey.length }, message);
+  }
   const open = async (): Promise<Services> => {
     if (!started()) throw new HooklineError("stopped", "Hookline is not started; try again in a moment");
     return services();

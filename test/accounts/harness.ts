@@ -12,7 +12,7 @@ import {
 } from "../../runtime/accounts/accounts.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault, type Vault } from "../../runtime/core/crypto.ts";
-import { createLog } from "../../runtime/core/log.ts";
+import { capturedLog } from "../fixtures/captured-log.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
 import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
@@ -145,7 +145,7 @@ export async function harness(
   }
   const clock = new ManualClock(Date.now());
   const vault = options.vault ?? createVault([Buffer.alloc(32, 7).toString("base64")]);
-  const [events, statuses, logged]: [NewEvent[], StatusChange[], string[]] = [[], [], []];
+  const [events, statuses]: [NewEvent[], StatusChange[]] = [[], []];
   const { url } = options;
   const servers: Record<string, ServerOverride> =
     url === undefined
@@ -158,7 +158,7 @@ export async function harness(
             revokeUrl: `${url}/revoke`,
           },
         };
-  const log = createLog({ level: "debug", destination: { write: (line) => void logged.push(line) } });
+  const { log, logged } = capturedLog({ level: "debug" });
   const another = (): Accounts => {
     const emit: AccountsContext["emit"] = async (_tx, more) => void events.push(...more);
     const accounts = createAccounts(

@@ -57,6 +57,17 @@ describe("the configuration of the service", () => {
     const config = await readConfig({ env: given, cwd });
     expect(config).toMatchObject({ port: 8081, logLevel: "error" });
     expect(config.runtime.store).toBe("sqlite:./b.db");
+    expect(config.overruled).toEqual([
+      { variable: "DATABASE_URL", pointer: "/store" },
+      { variable: "PORT", pointer: "/port" },
+      { variable: "HOOKLINE_LOG_LEVEL", pointer: "/log/level" },
+    ]);
+  });
+
+  it("overrules nothing where environment and file agree, or only one of them speaks", async () => {
+    const cwd = await folderWith({ port: 8081, store: "sqlite:./a.db" });
+    const given = { ...env, PORT: "8081", DATABASE_URL: "sqlite:./a.db", HOOKLINE_LOG_LEVEL: "error" };
+    expect((await readConfig({ env: given, cwd })).overruled).toEqual([]);
   });
 
   it("follows references to the environment and to files, from the file's own folder", async () => {

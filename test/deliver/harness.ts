@@ -83,7 +83,7 @@ export async function makeHarness(options: HarnessOptions = {}) {
     consumers,
     endpoints: createEndpoints({ db: database, engine, connectors, network, vault, clock, log }),
     deliveries: createDeliveries({ db: database, engine, clock }),
-    events: createEvents({ db: database }),
+    events: createEvents({ db: database, connectors }),
     async emit(...events: Partial<NewEvent>[]): Promise<void> {
       await database.transaction((tx) =>
         emit(

@@ -1,9 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createLog, type Log } from "../../runtime/core/log.ts";
+import type { Log } from "../../runtime/core/log.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { openEngine } from "../../runtime/engine/open.ts";
 import { SCHEMA } from "../../runtime/engine/postgres-boss.ts";
@@ -11,6 +10,7 @@ import type { Job, NewJob } from "../../runtime/engine/engine.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { describeEngine, SettableClock, type EngineWorld } from "../contract/engine.ts";
+import { capturedLog } from "../fixtures/captured-log.ts";
 import { contention } from "../fixtures/contention.ts";
 import { until } from "../fixtures/wait.ts";
 import { createTestStore, skipTime } from "../postgres.ts";
@@ -34,14 +34,7 @@ const LEASE_MS = 15_000;
 
 async function makeWorld(): Promise<DistributedWorld> {
   const database = await createTestStore();
-  const logged: string[] = [];
-  const destination = new Writable({
-    write: (line: Buffer, _encoding, next) => {
-      logged.push(line.toString());
-      next();
-    },
-  });
-  const log = createLog({ destination });
+  const { log, logged } = capturedLog();
   const open = () => openDatabase(database.url, { log });
   const clock = new SettableClock();
   let db = await open();

@@ -3,17 +3,16 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Writable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
-import { createLog } from "../../runtime/core/log.ts";
 import type { JobEngine } from "../../runtime/engine/loop.ts";
 import { openEngine } from "../../runtime/engine/open.ts";
 import type { Sql } from "../../runtime/store/database.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { describeEngine, SettableClock, type EngineWorld } from "../contract/engine.ts";
+import { capturedLog } from "../fixtures/captured-log.ts";
 import { contention } from "../fixtures/contention.ts";
 import { WAIT_MS } from "../fixtures/limits.ts";
 import { until } from "../fixtures/wait.ts";
@@ -25,14 +24,7 @@ interface EmbeddedWorld extends EngineWorld {
 
 async function makeWorld(): Promise<EmbeddedWorld> {
   const folder = mkdtempSync(join(tmpdir(), "hookline-engine-"));
-  const logged: string[] = [];
-  const destination = new Writable({
-    write: (line: Buffer, _encoding, next) => {
-      logged.push(line.toString());
-      next();
-    },
-  });
-  const log = createLog({ destination });
+  const { log, logged } = capturedLog();
   const open = async () => {
     const opened = await openDatabase(`sqlite:${join(folder, "hookline.db")}`, { log });
     await migrate(opened);

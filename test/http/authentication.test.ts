@@ -1,4 +1,5 @@
 import { SignJWT } from "jose";
+import { pino } from "pino";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { ADMIN, makeApi } from "./compose.ts";
@@ -15,6 +16,17 @@ describe("authentication", () => {
     expect(body.detail).toBe(
       "The API key or user token is missing, invalid or expired; send a valid one as Authorization: Bearer <key>",
     );
+  });
+
+  it.each([
+    [15, 1],
+    [16, 0],
+  ])("reports a configured key of %i characters %i times as one that can be guessed", async (length, times) => {
+    const lines: string[] = [];
+    const logger = pino({ level: "warn" }, { write: (line) => void lines.push(line) });
+    const { ask } = await makeApi({ apiKey: "k".repeat(length), logger });
+    await ask("GET", "/v1/connections", { token: "k".repeat(length) });
+    expect(lines.filter((line) => line.includes("short enough to be guessed"))).toHaveLength(times);
   });
 
   it("takes stored keys, shown once, until they are withdrawn", async () => {

@@ -159,7 +159,7 @@ describe("events and deliveries", () => {
   });
 
   it("explain what became of a record", async () => {
-    const { must, connection } = await makeDelivered();
+    const { must, ask, connection } = await makeDelivered();
     const told = await must("GET", `/v1/explain?connection=${connection}&stream=notes&key=n1`);
     expect(told.reads).toEqual([
       expect.objectContaining({
@@ -169,6 +169,11 @@ describe("events and deliveries", () => {
       }),
     ]);
     expect(told.reads[0].events[0].deliveries).toHaveLength(1);
+    const misspelt = await ask("GET", `/v1/explain?connection=${connection}&stream=note&key=n1`);
+    expect([misspelt.status, misspelt.body.detail]).toEqual([
+      404,
+      'Stream "note" does not exist; did you mean "notes"?',
+    ]);
     const unknown = await must("GET", `/v1/explain?connection=${connection}&stream=notes&key=n9`);
     expect([unknown.reads[0].known, unknown.reason]).toEqual([
       false,

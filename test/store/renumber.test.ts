@@ -1,10 +1,9 @@
-import { Writable } from "node:stream";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { createLog } from "../../runtime/core/log.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { migrations } from "../../runtime/store/schema.ts";
+import { capturedLog } from "../fixtures/captured-log.ts";
 import { createTestDatabase } from "../postgres.ts";
 
 /** The migrations of a store in which events may share a number. */
@@ -22,10 +21,7 @@ const stores = {
 };
 
 describe.each(Object.entries(stores))("events of the first version on %s", (_name, create) => {
-  const logged: string[] = [];
-  const log = createLog({
-    destination: new Writable({ write: (line: Buffer, _encoding, next) => (logged.push(line.toString()), next()) }),
-  });
+  const { log, logged } = capturedLog();
 
   async function store(): Promise<Database> {
     logged.length = 0;

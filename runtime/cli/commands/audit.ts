@@ -1,7 +1,7 @@
 import { InvalidArgumentError, type Command } from "commander";
 import type { SubscriptionAudit } from "../../poll/audit/view.ts";
 import type { FailedAudit } from "../audit.ts";
-import { printable } from "../event-lines.ts";
+import { printable } from "../text.ts";
 import { parseSeconds } from "../options.ts";
 
 const HELP = `

@@ -1,4 +1,5 @@
 import { isObject } from "../../core/json.ts";
+import { printable, shorten, timeOfDay } from "../text.ts";
 import type { RunDetails, RunStepView } from "../../flows/model/runs.ts";
 
 /** The line about a sync. */
@@ -24,11 +25,11 @@ export function runLine(flow: string, run: RunDetails, actions: ReadonlyMap<stri
     : [run.cause, ""];
   const steps = run.steps.map(({ id, status, error }) => {
     const outcome = `${actions.get(id) ?? id} ${MARKS[status] ?? "✗"}`;
-    return error ? `${outcome} (${printable(error.message)})` : outcome;
+    return error ? `${outcome} (${brief(error.message)})` : outcome;
   });
-  const unbegun = run.error && run.error.step === null ? [`✗ (${printable(run.error.message)})`] : [];
+  const unbegun = run.error && run.error.step === null ? [`✗ (${brief(run.error.message)})`] : [];
   const outcomes = [...steps, ...unbegun].join(" · ");
-  return [timeOf(run.finishedAt ?? run.createdAt), flow, change, who, outcomes]
+  return [timeOfDay(run.finishedAt ?? run.createdAt), flow, change, who, outcomes]
     .filter((part) => part !== "")
     .join("  ");
 }
@@ -36,7 +37,7 @@ export function runLine(flow: string, run: RunDetails, actions: ReadonlyMap<stri
 export function syncLine(name: string, { pulled, pushed, conflictCount, links }: SyncCounts, at: string): string {
   const failed = links.failed > 0 ? ` · ${links.failed} failed ✗` : "";
   const counts = `${pulled} pulled · ${pushed} pushed · ${conflictCount} conflicts · ${links.synced} kept alike${failed}`;
-  return [timeOf(at), name, counts].join("  ");
+  return [timeOfDay(at), name, counts].join("  ");
 }
 
 /** Who it is, whom it is from or for, and what it says. */
@@ -62,16 +63,8 @@ function firstOf(list: unknown): unknown {
 function texts(...values: unknown[]): string[] {
   return values
     .filter((value) => typeof value === "string")
-    .map(printable)
+    .map(brief)
     .filter((text) => text !== "");
 }
 
-/** Records hold what strangers typed: nothing in it may steer the terminal. */
-function printable(value: string): string {
-  const text = value.replaceAll(/\p{C}+/gu, " ").trim();
-  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
-}
-
-function timeOf(at: string): string {
-  return new Date(at).toTimeString().slice(0, 8);
-}
+const brief = (value: string): string => shorten(printable(value), LONGEST);
