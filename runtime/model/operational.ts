@@ -64,7 +64,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts, [s.id, gap.reason, gap.from, gap.to]);
 }
 
-/** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, or deletions are held back. */
+/** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, deletions are held back, or its trigger is gone. */
 export function degradedEvent(
   connector: string,
   stream: string,

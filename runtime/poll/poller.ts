@@ -15,6 +15,7 @@ import { degradedBy, tell, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
 import { sourceOf, type SourceNeeds } from "./source.ts";
 import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
+import { pauseWithoutTrigger } from "./triggers.ts";
 import { requestHashOf, upgraded } from "./upgrade.ts";
 import type { ReadResult } from "./walk.ts";
 
@@ -40,13 +41,28 @@ export function workPolls(context: PollerContext, needs: PollerNeeds): void {
   const options = { concurrency: needs.concurrency, perGroup: PER_CONNECTION, deadlineMs: DEADLINE_MS, load };
   context.engine.work<Loaded>("poll", options, async (job, loaded, signal) => {
     if (!loaded) return { done: true };
-    const { stream, connection, subscriptions } = loaded;
+    const { stream, connection } = loaded;
     const connector = context.connectors.get(connection.connector);
     const compiled = connector?.streams.get(stream.stream);
-    if (!connector || !compiled || subscriptions.length === 0 || connection.status !== "active") {
+    const { lost = [], served = [] } = Object.groupBy(loaded.subscriptions, ({ trigger }) =>
+      connector && !connector.triggers.has(trigger) ? "lost" : "served",
+    );
+    if (connector && lost.length > 0) {
+      await job.transaction((tx) => {
+        return pauseWithoutTrigger(tx, context.emit, connector, stream, lost, context.clock.now());
+      });
+    }
+    if (!connector || !compiled || served.length === 0 || connection.status !== "active") {
       return { done: true, commit: async (tx) => void (await saveStream(tx, { ...stream, nextPollAt: null })) };
     }
-    return new Poll(context, { ...needs, startedAt }, job, loaded, connector, compiled).run(signal);
+    return new Poll(
+      context,
+      { ...needs, startedAt },
+      job,
+      { ...loaded, subscriptions: served },
+      connector,
+      compiled,
+    ).run(signal);
   });
 }
 

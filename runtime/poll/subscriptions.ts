@@ -55,7 +55,7 @@ export interface Subscriptions {
    * Reads at once what changed meanwhile. Where another subscription read the stream in between, those changes make no
    * second event, and a `stream.gap` event reports that time. With `accept`, deletions that are held back as unusual are
    * reported, to all subscriptions of the stream, when the read confirms them.
-   * @throws HooklineError `not_found`, `invalid_input`
+   * @throws HooklineError `not_found`, `invalid_input`, `conflict` when its connector no longer has the trigger
    */
   resume(id: string, given?: SubscriptionResume, scope?: Scope): Promise<SubscriptionView>;
   /**

@@ -1,8 +1,8 @@
 import { connectionValues } from "../accounts/credentials.ts";
-import { HooklineError } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
+import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
@@ -31,7 +31,7 @@ import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subjec
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
-import { comparedUntil } from "./verify.ts";
+import { assertTrigger, toldUntil } from "./triggers.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {
@@ -55,6 +55,7 @@ export interface Wiring {
   /**
    * A paused subscription keeps what is known, and its stream is not read for it. Once it is active again, the stream is read at
    * once; changes that another subscription got meanwhile make no second event, and a `stream.gap` event reports that time.
+   * @throws HooklineError `conflict` when one becomes active whose trigger its connector no longer has
    */
   setStatus(tx: Tx, before: SubscriptionRecord, status: SubscriptionRecord["status"]): Promise<SubscriptionRecord>;
   /** Has its stream read completely at once, and what is missing then reported, however much it is. */
@@ -96,14 +97,14 @@ export function createWiring({
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
   };
 
-  /** Until when all that changed has been told to a subscription; 0 when its first read has not ended. */
-  const toldUntil = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
-    const { backfill, stream: id, connection: of } = subscription;
-    if (backfill === "pending") return 0;
-    const [stream] = await streamsByIds(tx, [id]);
-    const connection = (await findConnection(tx, of))!;
-    const compiled = connectors.get(connection.connector)?.streams.get(stream!.stream);
-    return comparedUntil(stream!, compiled?.definition) ?? 0;
+  /** Undefined when it is not loaded. */
+  const connectorFor = async (tx: Tx, { connection }: SubscriptionRecord): Promise<Connector | undefined> =>
+    connectors.get((await findConnection(tx, connection))!.connector);
+
+  const pausedFromOf = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
+    const [stream] = await streamsByIds(tx, [subscription.stream]);
+    const connector = await connectorFor(tx, subscription);
+    return toldUntil(subscription, stream!, connector?.streams.get(stream!.stream));
   };
 
   return {
@@ -150,13 +151,8 @@ export function createWiring({
     },
 
     async update(tx, before, given, scope = {}) {
-      const { subject } = await findSubject(tx, connectors, before, {});
-      if (!subject) {
-        throw new HooklineError(
-          "conflict",
-          `Subscription ${before.id} is to trigger ${before.trigger}, which its connector no longer has; remove it`,
-        );
-      }
+      assertTrigger(await connectorFor(tx, before), before);
+      const subject = (await findSubject(tx, connectors, before, {})).subject!;
       const { given: changes } = await checkBeside("subscription", subscriptionChanges, given, async (sound) => {
         return { faults: await choiceFaults(tx, subject, sound, scope), beside: undefined };
       });
@@ -171,7 +167,7 @@ export function createWiring({
       // The pause counts from the last change on: what it has cost so far is reported now.
       else if (before.status === "paused") {
         await reportPause(tx, before, after.updatedAt);
-        after.pausedFrom = await toldUntil(tx, after);
+        after.pausedFrom = await pausedFromOf(tx, after);
       }
       await subscriptions.save(tx, after);
       if (isMoved) await dropIfUnused(tx, before.stream);
@@ -191,8 +187,9 @@ export function createWiring({
 
     async setStatus(tx, before, status) {
       if (before.status === status) return before;
+      if (status === "active") assertTrigger(await connectorFor(tx, before), before);
       const now = clock.now();
-      const pausedFrom = status === "paused" ? await toldUntil(tx, before) : null;
+      const pausedFrom = status === "paused" ? await pausedFromOf(tx, before) : null;
       const after: SubscriptionRecord = { ...before, status, pausedFrom, updatedAt: now };
       await subscriptions.save(tx, after);
       if (status === "paused") return after;

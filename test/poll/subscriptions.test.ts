@@ -153,6 +153,43 @@ describe("a subscription", () => {
     expect(await seen()).toEqual(["item.any b"]);
   });
 
+  it("whose trigger the manifest no longer has is paused and told so, while the others of its stream are read on", async () => {
+    const store = `sqlite:${join(temporaryFolder(), "hookline.db")}`;
+    bench = await createBench({ store, before: (one) => one.put("a") });
+    const { vendor, subscribe, poll, events, restart } = bench;
+    const kept = await subscribe("sync_created");
+    const lost = await subscribe("sync_any");
+    await events();
+    const whole = vendorManifest() as { triggers: Record<string, object> };
+    const { sync_any: _gone, ...triggers } = whole.triggers;
+    await restart({ ...whole, triggers });
+    vendor.put("b");
+    await poll(kept);
+    const told = await events();
+    expect(told).toHaveLength(2);
+    expect(told).toContainEqual(
+      expect.objectContaining({
+        type: "subscription.degraded",
+        data: expect.objectContaining({ subscription: lost, code: "trigger_missing" }),
+      }),
+    );
+    expect(told).toContainEqual(expect.objectContaining({ type: "item.created" }));
+    vendor.put("c");
+    await poll(kept);
+    expect(await bench.seen()).toEqual(["item.created c"]);
+    expect((await refusal(bench.runtime.subscriptions.resume(lost))).message).toMatch(
+      /trigger sync_any, which connector acme no longer has; restore the trigger in the manifest and resume/,
+    );
+    await restart();
+    await bench.runtime.subscriptions.resume(lost);
+    const [gap, ...more] = await events();
+    expect(gap).toMatchObject({ type: "stream.gap", data: { subscription: lost, reason: "paused" } });
+    expect(more).toEqual([]);
+    vendor.put("d");
+    await poll(lost);
+    expect((await bench.seen()).toSorted()).toEqual(["item.any d", "item.created d"]);
+  });
+
   it("that was paused while another read its stream is told that there is a gap", async () => {
     const { vendor, runtime, subscribe, poll, events } = await withItems("a");
     const other = await subscribe("sync_created");
