@@ -187,7 +187,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
-    client: (connection) => openClient(connection, context, { ...clientNeeds, tokens }),
+    client: (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves),
     vendorOf,
     tokens,
     network,

@@ -1,5 +1,4 @@
 import type { ErrorClass } from "../../schemas/manifest.ts";
-import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -9,6 +8,7 @@ import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
+import { assertSameAccount, movesOf } from "./same-account.ts";
 import { scopeRefusal, type NeededScope } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
@@ -39,6 +39,8 @@ export interface VendorClient {
   readonly connector: Connector;
   /** What a manifest reads as `$connection`. */
   readonly values: Record<string, unknown>;
+  /** How often the connection had been moved to another account when this was opened: nothing is sent for any other account. */
+  readonly moves: number;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
   /** `what` needs the scopes, in words. @throws HooklineError `scope_missing` naming those that were not granted */
@@ -46,16 +48,17 @@ export interface VendorClient {
   /**
    * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
    * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
-   *   `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
+   *   `account_moved`, `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
    */
   send(request: TransportRequest, options: SendOptions): Promise<VendorResponse>;
 }
 
 /**
- * Opens the conversation of a connection. A row that was just read is not read again for the first requests.
- * @throws HooklineError what {@link Tokens.open} throws
+ * Opens the conversation of a connection. A row that was just read is not read again for the first requests. `moves`: how often
+ * the connection had been moved when the work began that it is opened for.
+ * @throws HooklineError `account_moved` when it leads to another account by now, and what {@link Tokens.open} throws
  */
-export type ClientOf = (connection: string | ConnectionRow) => Promise<VendorClient>;
+export type ClientOf = (connection: string | ConnectionRow, moves?: number) => Promise<VendorClient>;
 
 export interface ClientNeeds {
   vendorOf: VendorOf;
@@ -77,15 +80,16 @@ const DEFAULT_WITHIN_MS = 30_000;
 /** For so long a row that was read is taken for the newest; milliseconds. */
 const FRESH_MS = 1_000;
 
-/** @throws HooklineError what {@link Tokens.open} throws */
+/** See {@link ClientOf}. */
 export async function openClient(
   connection: string | ConnectionRow,
   context: Shared,
   needs: ClientNeeds,
+  moves?: number,
 ): Promise<VendorClient> {
   const opened = await needs.tokens.open(connection);
   const { row } = opened;
-  if (typeof connection !== "string") assertSameAccount(connection, row);
+  assertSameAccount(row, moves ?? (typeof connection === "string" ? movesOf(row) : movesOf(connection)));
   const { connector } = needs.vendorOf(row.connector);
   const conversation = new Conversation(opened, context, needs);
   const requireScopes = (needed: readonly NeededScope[], what: string): void => {
@@ -97,6 +101,7 @@ export async function openClient(
     user: row.user,
     connector,
     values: conversation.values,
+    moves: movesOf(row),
     scopes: row.scopes,
     requireScopes,
     send: async (request, options) => {
@@ -114,12 +119,6 @@ export async function openClient(
       return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
     },
   };
-}
-
-/** Work that was begun with one account is not finished with another: what it holds to be known is the first one's. */
-function assertSameAccount({ id, moves }: ConnectionRow, now: ConnectionRow): void {
-  if ((now.moves ?? 0) === (moves ?? 0)) return;
-  throw new HooklineError("conflict", `${id} was moved to another account meanwhile; begin again`);
 }
 
 /** Attempts of one client, which share the newest row it knows. */
@@ -149,6 +148,8 @@ class Conversation {
     const vendor = vendorOf(this.#current.row.connector);
     const subject = { connection: this.#current.row.id, values: this.values };
     await vendor.limits.take(subject, { kind, polls: scope !== "action" }, signal);
+    // A write that waited, or is tried again, is not sent to an account that the connection has left meanwhile.
+    if (kind === "write") this.#staleAt = 0;
     let opened = await this.#open();
     for (;;) {
       const response = await callVendor(vendor, opened, request, signal);
@@ -179,7 +180,7 @@ class Conversation {
     const { row } = this.#current;
     const isFresh = performance.now() < this.#staleAt;
     const opened = await this.#needs.tokens.open(isFresh ? row : row.id, rejected);
-    assertSameAccount(row, opened.row);
+    assertSameAccount(opened.row, movesOf(row));
     if (!isFresh) this.#staleAt = performance.now() + FRESH_MS;
     this.#current = opened;
     return opened;

@@ -4,7 +4,7 @@ import type { ConnectionRef } from "../accounts/resolve.ts";
 import type { NeededScope } from "../accounts/scopes.ts";
 import { connections, connectionsByIds, type ConnectionRow, type StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
-import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
+import { flowsInReach, refsOf, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { flowBroken } from "../model/operational.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
@@ -66,12 +66,6 @@ export async function scopesInUse(
     definition.steps.filter(({ connection }) => connection !== undefined && leadsTo(connection, row)),
   );
   return steps.flatMap(({ action }) => actions.get(action ?? "")?.scopes ?? []);
-}
-
-/** How a flow names the connections of its triggers and steps. */
-function refsOf({ definition }: FlowRecord): ConnectionRef[] {
-  const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
-  return [...triggers, ...definition.steps].flatMap(({ connection }) => connection ?? []);
 }
 
 /** A flow of the workspace looks for another user's connection of the connector each time. */

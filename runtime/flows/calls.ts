@@ -1,5 +1,6 @@
 import { connectionValues } from "../accounts/credentials.ts";
 import { resolveConnection, type Asker } from "../accounts/resolve.ts";
+import { movesOf } from "../accounts/same-account.ts";
 import { findAction, type RunAction } from "../act/actions.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -57,7 +58,8 @@ async function prepareAction(
     input,
     repeatable: action.idempotency !== "none",
     faults: () => action.validateInput(input),
-    run: async (signal, keySeed) => (await runAction(row.id, work.action, input, { signal, keySeed })).output,
+    run: async (signal, keySeed) =>
+      (await runAction(row.id, work.action, input, { signal, keySeed, moves: movesOf(row) })).output,
   };
 }
 

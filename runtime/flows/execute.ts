@@ -175,7 +175,12 @@ class Execution {
     const call = prepared.value;
     if (before?.status === "started" && !call.repeatable) return this.#interrupted(step, iteration);
     const started = this.#log.next(step, iteration, { status: "started", input: shown(call.input) });
-    if (!(await this.#progress.start(started, before))) return GONE;
+    try {
+      if (!(await this.#progress.start(started, before, call.connection))) return GONE;
+    } catch (error) {
+      if (!hasMoved(error)) throw error;
+      return this.#fail(step, iteration, error);
+    }
     let succeeded: RunStepRecord;
     try {
       const output = await this.#call(step, iteration, call);
@@ -229,7 +234,7 @@ class Execution {
   ): Promise<Outcome | undefined> {
     const error = errorOf(failure, this.#options.log);
     const record = this.#log.next(step, iteration, { status, error });
-    if (step.onError === "continue" && status === "failed") return this.#save(record);
+    if (step.onError === "continue" && status === "failed" && !hasMoved(failure)) return this.#save(record);
     const records = iteration === 0 ? [record] : [record, this.#log.next(step, 0, { status: "failed", error })];
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
@@ -266,6 +271,11 @@ class Execution {
     }
     return now - this.#began < TURN_MS ? undefined : { runAgainAt: now, attempt: "reset" };
   }
+}
+
+/** Whether a connection leads to another account than when the run began: nothing of the run is meant for that one. */
+function hasMoved(error: unknown): boolean {
+  return error instanceof HooklineError && error.code === "account_moved";
 }
 
 /** Whether there is nothing left to do of a step, or of one of its items. */

@@ -244,7 +244,7 @@ describe("a reconnect", () => {
     h.say.me = { json: { id: "bob", email: "bob@x.example" } };
     await h.reconnect(id, { account: "move" });
     h.clock.advance(2 * 3_600_000);
-    const moved = { code: "conflict", message: `${id} was moved to another account meanwhile; begin again` };
+    const moved = { code: "account_moved", message: `${id} was moved to another account meanwhile; begin again` };
     const get = () => client.send({ method: "GET", path: "/things" }, { scope: "stream", kind: "read" });
     await expect.poll(() => get().catch((error: unknown) => error)).toMatchObject(moved);
     await expect(h.accounts.client(before)).rejects.toMatchObject(moved);
