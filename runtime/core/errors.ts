@@ -36,7 +36,8 @@ export const ERROR_CODES = {
   },
   account_moved: {
     status: 409,
-    meaning: "The connection was moved to another account after the work began; nothing is done with the other account.",
+    meaning:
+      "The connection was moved to another account after the work began; nothing is done with the other account.",
   },
   account_unproved: {
     status: 422,
