@@ -15,10 +15,12 @@ import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
+import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
 import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
+import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
 import { createSettle } from "./settle.ts";
@@ -132,15 +134,18 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     pause: status.pause,
     learn: learn.renewed,
+    giveBack: createGiveBack(context, { grants }),
   });
-  const clientNeeds = { vendorOf, pause: status.pause, retryBaseMs };
+  const clientNeeds = { vendorOf, pause: status.pause, answered: learn.answered, retryBaseMs };
   const connect = createConnect(context, {
     grants,
+    prove: createProve(context, { vendorOf, tokens, learn }),
     recognises: async (row, credentials) => {
       const strange = {
         ...clientNeeds,
         tokens: { open: async () => ({ row, credentials }) },
         pause: async () => false,
+        answered: undefined,
       };
       return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
     },
@@ -211,6 +216,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     close: async () => {
       await tokens.settled();
+      await learn.settled();
       await network.close();
     },
   };

@@ -64,6 +64,8 @@ export interface ClientNeeds {
   vendorOf: VendorOf;
   tokens: Pick<Tokens, "open">;
   pause: PauseConnection;
+  /** Learns which account a connection leads to of which nothing is proved, once its vendor has answered. */
+  answered?: (opened: OpenConnection) => void;
   /** See {@link withRetry}. */
   retryBaseMs: number;
 }
@@ -155,7 +157,10 @@ class Conversation {
       const response = await callVendor(vendor, opened, request, signal);
       vendor.limits.learn(subject, response.headers);
       const fault = classify(vendor.connector.errors, response, scope, this.#context.clock.now());
-      if (!fault) return response;
+      if (!fault) {
+        if (opened.row.proofs === null) this.#needs.answered?.(opened);
+        return response;
+      }
 
       const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, response, fault);
       const { credentials, row } = opened;

@@ -18,7 +18,7 @@ export async function nextTest(sql: Sql): Promise<number | undefined> {
 export async function noteProofs(
   tx: Tx,
   { id, proofs: old }: Pick<ConnectionRow, "id" | "proofs">,
-  { proofs, grants }: { proofs: Uint8Array; grants: readonly GrantProof[] },
+  { proofs, grants }: { proofs: Uint8Array | null; grants: readonly GrantProof[] },
 ): Promise<void> {
   const [same, params] = old === null ? ["proofs is null", []] : ["proofs = ?", [old]];
   // Its credentials and status stay as they are, and so does the version.

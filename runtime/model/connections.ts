@@ -238,9 +238,9 @@ export async function passRefresh(
   return (await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner])) === 1;
 }
 
-/** Deletes a connection, the proofs of its grant and its authorizations under way. */
+/** Deletes a connection, the proofs of its grant and its authorizations under way; tokens that wait are given up apart. */
 export async function deleteConnection(sql: Sql, id: string): Promise<void> {
   await saveGrants(sql, id, []);
-  await sql.run("delete from oauth_states where connection = ?", [id]);
+  await sql.run("delete from oauth_states where connection = ? and tries is null", [id]);
   await connections.delete(sql, id);
 }
