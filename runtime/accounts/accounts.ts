@@ -17,6 +17,7 @@ import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
+import { createLacks } from "./lacks.ts";
 import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
@@ -136,7 +137,13 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     learn: learn.renewed,
     giveBack: createGiveBack(context, { grants }),
   });
-  const clientNeeds = { vendorOf, pause: status.pause, answered: learn.answered, retryBaseMs };
+  const clientNeeds = {
+    vendorOf,
+    pause: status.pause,
+    answered: learn.answered,
+    lacks: createLacks(context),
+    retryBaseMs,
+  };
   const connect = createConnect(context, {
     grants,
     prove: createProve(context, { vendorOf, tokens, learn }),
@@ -146,6 +153,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
         tokens: { open: async () => ({ row, credentials }) },
         pause: async () => false,
         answered: undefined,
+        lacks: undefined,
       };
       return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
     },

@@ -9,7 +9,7 @@ import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
 import { assertSameAccount, movesOf } from "./same-account.ts";
-import { scopeRefusal, type NeededScope } from "./scopes.ts";
+import { scopeRefusal, type Operation } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -18,8 +18,8 @@ export interface SendOptions {
   /** Where an error would arise. */
   scope: ErrorScope;
   kind: "read" | "write";
-  /** OAuth scopes the request needs. */
-  scopes?: readonly NeededScope[];
+  /** Of what it is a part: nothing is sent without the scopes of that, and a refusal for want of one is noted for it. */
+  operation?: Operation;
   /** Default "natural" for reads, "none" for writes. */
   idempotency?: Idempotency;
   /**
@@ -43,8 +43,8 @@ export interface VendorClient {
   readonly moves: number;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
-  /** `what` needs the scopes, in words. @throws HooklineError `scope_missing` naming those that were not granted */
-  requireScopes(scopes: readonly NeededScope[], what: string): void;
+  /** `what`: the operation in words. @throws HooklineError `scope_missing` naming the scopes that were not granted */
+  requireScopes(operation: Operation, what: string): void;
   /**
    * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
    * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
@@ -66,6 +66,8 @@ export interface ClientNeeds {
   pause: PauseConnection;
   /** Learns which account a connection leads to of which nothing is proved, once its vendor has answered. */
   answered?: (opened: OpenConnection) => void;
+  /** Notes that the vendor has refused an operation for want of a scope, and gives what a reconnect has to ask for. */
+  lacks?: (row: ConnectionRow, operation: Operation, wwwAuthenticate: string | undefined) => Promise<object>;
   /** See {@link withRetry}. */
   retryBaseMs: number;
 }
@@ -94,8 +96,8 @@ export async function openClient(
   assertSameAccount(row, moves ?? (typeof connection === "string" ? movesOf(row) : movesOf(connection)));
   const { connector } = needs.vendorOf(row.connector);
   const conversation = new Conversation(opened, context, needs);
-  const requireScopes = (needed: readonly NeededScope[], what: string): void => {
-    const refusal = scopeRefusal(what, needed, row);
+  const requireScopes = (operation: Operation, what: string): void => {
+    const refusal = scopeRefusal(what, operation, row);
     if (refusal) throw refusal;
   };
   return {
@@ -107,7 +109,8 @@ export async function openClient(
     scopes: row.scopes,
     requireScopes,
     send: async (request, options) => {
-      requireScopes(options.scopes ?? [], `${request.method} ${request.path ?? ""}`.trim());
+      const { operation } = options;
+      if (operation) requireScopes(operation, `${request.method} ${request.path ?? ""}`.trim());
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
       const renewal = { isDone: false };
       const response = await withRetry(() => conversation.attempt(encoded, options, renewal), {
@@ -143,7 +146,7 @@ class Conversation {
   /** One try, in its turn; credentials that the vendor says have expired are renewed once for all tries of a request. */
   async attempt(
     request: TransportRequest,
-    { scope, kind, signal }: SendOptions,
+    { scope, kind, operation, signal }: SendOptions,
     renewal: { isDone: boolean },
   ): Promise<VendorResponse> {
     const { vendorOf, pause } = this.#needs;
@@ -171,6 +174,9 @@ class Conversation {
         renewal.isDone = true;
         opened = await this.#open(row.version);
         continue;
+      }
+      if (fault.class === "scopeMissing" && operation) {
+        Object.assign(error.data, await this.#needs.lacks?.(row, operation, response.headers["www-authenticate"]));
       }
       const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
       if (isLost) {

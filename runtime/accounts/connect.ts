@@ -87,7 +87,7 @@ export function createConnect(
     const token = { body: answer.response.body, claims: answer.claims ?? {} };
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
     const scopes = answer.scopes ?? [...asked];
-    const changes = { expiresAt, scopes, asked: [...asked], captured, ...renamed(row, verified.name) };
+    const changes = { expiresAt, scopes, asked: [...asked], refused: null, captured, ...renamed(row, verified.name) };
     return { row, vendor, answer, credentials, verified, changes };
   };
 

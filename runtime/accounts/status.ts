@@ -134,6 +134,6 @@ function reasonOf({ data }: HooklineError): Pick<ConnectionError, "reason"> {
 }
 
 const NO_TEST = { testAt: null, testUntil: null } as const;
-const NO_TOKENS = { ...NO_TEST, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
+const NO_TOKENS = { ...NO_TEST, refused: null, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
 const MOVED = "The connection leads to another account now; its streams begin anew.";
 const READY = "The connection is ready; its streams are read again.";

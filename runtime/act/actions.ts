@@ -88,9 +88,10 @@ export function inputRefused({ name }: Connector, action: string, faults: Fault[
  * Refuses an action that the connection is not of the kind for, whatever it may be granted, or was not granted.
  * @throws HooklineError `conflict`, `scope_missing`
  */
-export function assertUsable(client: VendorClient, { name, scopes, requires }: CompiledAction): void {
+export function assertUsable(client: VendorClient, action: CompiledAction): void {
+  const { name, requires } = action;
   assertRequirement(`${client.connector.name}.${name}`, requires, client.values);
-  client.requireScopes(scopes, `Action ${name}`);
+  client.requireScopes(action, `Action ${name}`);
 }
 
 async function runSteps(
@@ -137,13 +138,15 @@ function stepBack(
 
 function runStep(
   client: VendorClient,
-  { idempotency, retry }: CompiledAction,
+  operation: CompiledAction,
   { request, reads }: CompiledStep,
   scope: Record<string, unknown>,
   signal?: AbortSignal,
 ): Promise<VendorResponse> {
+  const { idempotency, retry } = operation;
   return client.send(request(scope), {
     scope: "action",
+    operation,
     kind: reads ? "read" : "write",
     idempotency: reads ? "natural" : idempotency,
     retry,

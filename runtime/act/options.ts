@@ -60,11 +60,11 @@ async function firstPage(
   variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
-  client.requireScopes(stream.scopes, `A choice among ${stream.name}`);
+  client.requireScopes(stream, `A choice among ${stream.name}`);
   const { signal } = new AbortController();
   const { workspace, user } = await variablesOf(client.user, stream);
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
-  const source: Source = { client, scope, scopes: stream.scopes, signal, purpose: "action" };
+  const source: Source = { client, scope, operation: stream, signal, purpose: "action" };
   for await (const { records } of pages(source, stream)) return records;
   return [];
 }

@@ -122,6 +122,6 @@ async function endpointFaults(
  */
 export function assertReadable({ connection, connector, trigger, stream }: Subject): void {
   assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
-  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, connection);
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream, connection);
   if (refusal) throw refusal;
 }

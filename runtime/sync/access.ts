@@ -186,7 +186,7 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
       const { workspace, user } = await core.variables.valuesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
       const snapshots: Snapshot[] = [];
-      for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, core.clock.now())) {
+      for await (const records of listAll({ client, scope, operation: stream, signal }, stream, core.clock.now())) {
         snapshots.push(...records.flatMap((record) => snapshotOf(record) ?? []));
       }
       return unique(snapshots);
