@@ -6,11 +6,8 @@ import { createVault } from "../../runtime/core/crypto.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { SESSION } from "../fixtures/browser.ts";
+import { idToken } from "./identity-token.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
-
-/** An unsigned id token: it comes from the token endpoint itself. */
-export const idToken = (claims: object): string =>
-  [{ alg: "RS256" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".") + ".c2ln";
 
 const HOUR = 3_600_000;
 const proofs = { sub: "$token.claims#/sub", person: "$response.body#/id" };
