@@ -15,10 +15,13 @@ import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
+import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
+import { createLacks } from "./lacks.ts";
 import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
+import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
 import { createSettle } from "./settle.ts";
@@ -132,15 +135,25 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     pause: status.pause,
     learn: learn.renewed,
+    giveBack: createGiveBack(context, { grants }),
   });
-  const clientNeeds = { vendorOf, pause: status.pause, retryBaseMs };
+  const clientNeeds = {
+    vendorOf,
+    pause: status.pause,
+    answered: learn.answered,
+    lacks: createLacks(context),
+    retryBaseMs,
+  };
   const connect = createConnect(context, {
     grants,
+    prove: createProve(context, { vendorOf, tokens, learn }),
     recognises: async (row, credentials) => {
       const strange = {
         ...clientNeeds,
         tokens: { open: async () => ({ row, credentials }) },
         pause: async () => false,
+        answered: undefined,
+        lacks: undefined,
       };
       return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
     },
@@ -187,7 +200,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
-    client: (connection) => openClient(connection, context, { ...clientNeeds, tokens }),
+    client: (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves),
     vendorOf,
     tokens,
     network,
@@ -211,6 +224,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     close: async () => {
       await tokens.settled();
+      await learn.settled();
       await network.close();
     },
   };

@@ -12,6 +12,7 @@ import {
 import type { Grants } from "./grants.ts";
 import type { TokenResponse } from "./oauth.ts";
 import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import type { Tx } from "../store/database.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
 
@@ -31,11 +32,16 @@ export interface Arrived {
   failure?: HooklineError;
 }
 
-/** What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. */
-export type Accept = (row: ConnectionRow, arrived: Arrived) => Promise<boolean>;
+/**
+ * What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. `within` is done in
+ * the same transaction, and undoes it by throwing.
+ */
+export type Accept = (row: ConnectionRow, arrived: Arrived, within?: (tx: Tx) => Promise<void>) => Promise<boolean>;
 
 export interface ConnectNeeds {
   grants: Grants;
+  /** Proves the account of a connection by the tokens that it has, where that can be done. */
+  prove: (row: ConnectionRow) => Promise<void>;
   recognises: Recognises;
 }
 
@@ -65,7 +71,7 @@ interface Arrival {
 /** Makes the function that finishes authorizations. */
 export function createConnect(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { grants, recognises }: ConnectNeeds,
+  { grants, prove, recognises }: ConnectNeeds,
 ): Connect {
   const arrive = async (
     row: ConnectionRow,
@@ -81,7 +87,7 @@ export function createConnect(
     const token = { body: answer.response.body, claims: answer.claims ?? {} };
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
     const scopes = answer.scopes ?? [...asked];
-    const changes = { expiresAt, scopes, asked: [...asked], captured, ...renamed(row, verified.name) };
+    const changes = { expiresAt, scopes, asked: [...asked], refused: null, captured, ...renamed(row, verified.name) };
     return { row, vendor, answer, credentials, verified, changes };
   };
 
@@ -136,6 +142,15 @@ export function createConnect(
     return { changes: { ...changes, ...kept }, name: verified.name, keepsRefreshToken };
   };
 
+  /** With its account proved, where its own tokens can still do that. */
+  const known = async (row: ConnectionRow, { identity }: Verified): Promise<ConnectionRow> => {
+    const isProvable = row.status === "active" && !isEmpty(identity.account);
+    if (!isProvable || !isEmpty(openProofs(vault, row).account)) return row;
+    await prove(row);
+    const newest = await findConnection(db, row.id);
+    return newest && newest.moves === row.moves ? newest : row;
+  };
+
   /** Connections of the first version have no proofs: there the name and what is known of the account's records stand in. */
   const isRecognised = async ({ row, credentials, verified }: Arrival, known: Identity): Promise<boolean> => {
     if (!isEmpty(known.account) || verified.name === null || verified.name !== row.accountName) return false;
@@ -163,7 +178,8 @@ export function createConnect(
 
   return async (row, vendor, answer, { moves, asked, accept }) => {
     const arrival = await arrive(row, vendor, answer, asked);
-    for (let current: ConnectionRow | undefined = row, race = 0; current && race < MOST_RACES; race++) {
+    let current: ConnectionRow | undefined = await known(row, arrival.verified);
+    for (let race = 0; current && race < MOST_RACES; race++) {
       const changes = { ...arrival.changes, ...renamed(current, arrival.verified.name) };
       const now = { ...arrival, row: current, changes };
       const arrived = current.status === "pending" ? await connectFirst(now) : await reconnect(now, moves);

@@ -232,9 +232,16 @@ export function createConnections(
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       const { row, name, captured, identity, failure } = verified;
       if (failure) throw failure;
-      const changes = { ...renamed(row, name), captured: { ...row.captured, ...captured } };
+      // What keys and private tokens allow is changed at the vendor, and nobody is asked anew.
+      const isAllowedAnew = row.refused !== null && row.authType !== "oauth2";
+      const changes = {
+        ...renamed(row, name),
+        captured: { ...row.captured, ...captured },
+        ...(isAllowedAnew && { refused: null }),
+      };
+      const isRenamed = changes.label !== row.label || changes.accountName !== row.accountName;
       if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
+      else if (isRenamed || isAllowedAnew) await change(row, changes);
       await learn.tested(row, identity);
       return view(await find(id));
     },

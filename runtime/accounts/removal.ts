@@ -1,6 +1,6 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { deleteConnection, type ConnectionRow } from "../model/connections.ts";
+import { deleteConnection, findConnection, type ConnectionRow } from "../model/connections.ts";
 import type { Confirmations } from "./confirmations.ts";
 import { openCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
@@ -36,17 +36,22 @@ export function createRemoval(
     }
   };
 
-  return async (row) => {
-    const { id, user, connector, authType } = row;
-    const credentials = authType === "oauth2" ? row.credentials : null;
+  return async ({ id, user, connector }) => {
     await confirmations.abandon(id);
-    const isShared = await db.transaction(async (tx) => {
+    const { row, isShared } = await db.transaction(async (tx) => {
+      // Its token may have been renewed since it was found, and of rotating ones only the newest can be given back.
+      const row = await findConnection(tx, id);
+      if (!row) throw notFound("connection", id);
       const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
-      const shared = credentials !== null && (await grants.isHeld(tx, grant, id));
+      const isShared = row.credentials !== null && (await grants.isHeld(tx, grant, id));
       await deleteConnection(tx, id);
       await status.announce(tx, { id, connector, user, status: "removed" });
-      return shared;
+      return { row, isShared };
     });
-    return { revoked: credentials === null ? null : !isShared && (await revoke(row, credentials)) };
+    const credentials = row.authType === "oauth2" ? row.credentials : null;
+    const revoked = credentials === null ? null : !isShared && (await revoke(row, credentials));
+    // Tokens that came to wait meanwhile.
+    await confirmations.abandon(id);
+    return { revoked };
   };
 }

@@ -11,7 +11,7 @@ import {
   type ConnectionChanges,
   type ConnectionRow,
 } from "../model/connections.ts";
-import { credentialsFrom, sealCredentials, type OpenConnection } from "./credentials.ts";
+import { credentialsFrom, sealCredentials, type Credentials, type OpenConnection } from "./credentials.ts";
 import { TOKEN_DEADLINE_MS, type OAuth, type TokenResponse } from "./oauth.ts";
 import type { PauseConnection } from "./status.ts";
 import { isAnswerLost, TokenError } from "./token-error.ts";
@@ -21,8 +21,10 @@ export interface RenewalNeeds {
   oauthOf: (connector: string) => Pick<OAuth, "refresh">;
   authenticationOf: (row: ConnectionRow) => Oauth2Authentication;
   pause: PauseConnection;
-  /** Learns which account renewed tokens lead to, of a connection that has no proofs yet. Never throws. */
+  /** Learns which account renewed tokens lead to, where nothing proves it yet. Never throws. */
   learn: (renewed: OpenConnection, answer: TokenResponse) => Promise<void>;
+  /** Ends the grant of tokens that came too late for their connection, unless something lives on it. Never throws. */
+  giveBack: (row: ConnectionRow, credentials: Credentials) => Promise<void>;
   timers: Timers;
 }
 
@@ -73,7 +75,7 @@ export function hindrance(
 /** Makes the service that renews tokens. */
 export function createRenewal(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { oauthOf, authenticationOf, pause, learn, timers }: RenewalNeeds,
+  { oauthOf, authenticationOf, pause, learn, giveBack, timers }: RenewalNeeds,
 ): Renewal {
   const process = randomUUID();
   const underway = new Set<Promise<unknown>>();
@@ -156,9 +158,12 @@ export function createRenewal(
       expiresAt: next.expiresAt,
       scopes,
     });
-    if (!kept) return undefined;
+    if (!kept) {
+      await giveBack(row, next.credentials);
+      return undefined;
+    }
     const renewed = { row: kept, credentials: next.credentials };
-    if (kept.proofs === null && kept.status === "active") await learn(renewed, answer);
+    if (kept.status === "active") await learn(renewed, answer);
     return renewed;
   };
 

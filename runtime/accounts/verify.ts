@@ -48,8 +48,10 @@ export async function verify(
   }
   const known = { ...row.captured, ...captured };
   const label = authentication?.label?.({ response, connection: { ...connectionValues(row), ...captured } });
+  // Where the test lacks its scope, the id token may still say it (OpenID Connect Core 1.0 §5.1).
+  const email = token?.claims["email"];
   return {
-    name: storableText(label ?? "") || null,
+    name: nameFrom(label) ?? (typeof email === "string" ? nameFrom(email) : null),
     captured,
     identity: identityOf(authentication, { response, token, connection: known }),
     failure,
@@ -75,6 +77,15 @@ export async function verifyStored(
     const renewed = await renew(row.version);
     return { ...renewed, ...(await verify(vendor, renewed.row, renewed.credentials, clock)) };
   }
+}
+
+/** Characters of the longest name of an account; what is longer is cut. */
+const LONGEST_NAME = 255;
+
+function nameFrom(text = ""): string | null {
+  const name = storableText(text).slice(0, LONGEST_NAME);
+  // A half character is left out with its other half.
+  return name.replace(/[\ud800-\udbff]$/, "") || null;
 }
 
 /** The vendor's word against the credentials. */
@@ -107,11 +118,21 @@ async function ask(
     throw error;
   }
   const fault = classify(connector.errors, response, "action", clock.now());
-  if (!fault) return { response };
+  if (!fault) return isSuccess(response) ? { response } : { failure: provesNothing(connector.name, response) };
   if (fault.class === "scopeMissing") return {};
   const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
   if (fault.class !== "authExpired" && fault.class !== "authRevoked") return { failure: error };
   throw new Rejected(connector.name, error);
+}
+
+/** A 304 is about a copy that somebody has, and nobody has one of a test. */
+function isSuccess({ status }: VendorResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
+function provesNothing(connector: string, { status }: VendorResponse): HooklineError {
+  const message = `${connector}: testing the credentials: the vendor answered ${status}, which proves nothing; try again later`;
+  return new HooklineError("vendor_error", message, { retry: {} });
 }
 
 /**

@@ -1,5 +1,5 @@
-import type { ConnectionView } from "../model/connections.ts";
-import { mayRun } from "../accounts/scopes.ts";
+import { connectionsByIds, type ConnectionView } from "../model/connections.ts";
+import { scopesLacking } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { CompiledAction } from "../manifest/connector.ts";
@@ -36,7 +36,7 @@ export interface AgentFunction {
 export interface Catalog {
   /** Every action of the user's active connections that was granted its scopes, in the order of connections and manifests. */
   list(user: string): Promise<AgentFunction[]>;
-  /** @throws HooklineError `not_found` with the nearest name */
+  /** Also one that is not listed for want of a scope: whoever runs it is told which. @throws HooklineError `not_found` with the nearest name */
   find(name: string, user: string): Promise<AgentFunction>;
 }
 
@@ -44,7 +44,7 @@ const PAGE = 200;
 
 /** Makes the catalog of the functions that a user's connections offer. */
 export function createCatalog(
-  { connectors }: Pick<Context, "connectors">,
+  { db, connectors }: Pick<Context, "db" | "connectors">,
   accounts: Pick<ActAccounts, "list">,
 ): Catalog {
   const activeOf = async (user: string): Promise<ConnectionView[]> => {
@@ -57,22 +57,31 @@ export function createCatalog(
     }
   };
 
-  const list = async (user: string): Promise<AgentFunction[]> => {
+  /** Of all actions, with whether each was granted. */
+  const all = async (user: string): Promise<{ one: AgentFunction; isGranted: boolean }[]> => {
     const loaded = (await activeOf(user)).filter(({ connector }) => connectors.has(connector));
-    return nameFunctions(loaded).flatMap(({ connection, nameOf }) =>
-      [...connectors.get(connection.connector)!.actions.values()]
-        .filter((action) => mayRun(action.scopes, connection))
-        .map((action) => functionOf(connection, action, nameOf)),
+    const rows = await connectionsByIds(
+      db,
+      loaded.map(({ id }) => id),
     );
+    const known = new Map(rows.map((row) => [row.id, row]));
+    return nameFunctions(loaded).flatMap(({ connection, nameOf }) => {
+      const row = known.get(connection.id);
+      if (!row) return [];
+      return [...connectors.get(connection.connector)!.actions.values()].map((action) => ({
+        one: functionOf(connection, action, nameOf),
+        isGranted: scopesLacking(action, row) === undefined,
+      }));
+    });
   };
 
   return {
-    list,
+    list: async (user) => (await all(user)).flatMap(({ one, isGranted }) => (isGranted ? [one] : [])),
     find: async (name, user) => {
-      const functions = await list(user);
-      const found = functions.find((candidate) => candidate.name === name);
-      if (found) return found;
-      const names = functions.map((candidate) => candidate.name);
+      const functions = await all(user);
+      const found = functions.find(({ one }) => one.name === name);
+      if (found) return found.one;
+      const names = functions.flatMap(({ one, isGranted }) => (isGranted ? [one.name] : []));
       throw new HooklineError("not_found", unknownName("function", name, names));
     },
   };

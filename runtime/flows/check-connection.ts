@@ -1,5 +1,5 @@
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
+import { scopeRefusal, type Operation } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -36,11 +36,7 @@ export async function connectionFaults(
 }
 
 /** That a connection was not granted what something needs. */
-export function scopeFaults(
-  what: string,
-  scopes: readonly NeededScope[],
-  connection: ConnectionRow | undefined,
-): Fault[] {
-  const refusal = connection && scopeRefusal(what, scopes, connection);
+export function scopeFaults(what: string, operation: Operation, connection: ConnectionRow | undefined): Fault[] {
+  const refusal = connection && scopeRefusal(what, operation, connection);
   return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

@@ -18,6 +18,7 @@ import type { Validator } from "./validate.ts";
 
 /** A stream whose expressions are functions. The manifest's own words stay in `definition`. */
 export interface CompiledStream extends CompiledRecords, CompiledReads {
+  readonly operation: "stream";
   readonly name: string;
   readonly definition: Stream;
   /** All of them are needed; of a list inside, one is enough. */
@@ -88,6 +89,7 @@ export interface CompiledTrigger {
 }
 
 export interface CompiledAction {
+  readonly operation: "action";
   readonly name: string;
   readonly definition: Action;
   /** All of them are needed; of a list inside, one is enough. */

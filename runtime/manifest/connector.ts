@@ -78,6 +78,7 @@ export function compileConnector(loaded: LoadedManifest): Connector {
 export function compileStream(name: string, stream: Stream, at: Site): CompiledStream {
   const { each, enrich, deleted, watch, ended, resource } = stream;
   return {
+    operation: "stream",
     name,
     definition: stream,
     scopes: stream.scopes ?? [],
@@ -188,6 +189,7 @@ function sharedInput(stream: Stream | undefined): (scope: Scope) => Record<strin
 export function compileAction(name: string, action: Action, at: Site): CompiledAction {
   const { request, steps, requires, result = "$response.body", batch } = action;
   return {
+    operation: "action",
     name,
     definition: action,
     scopes: action.scopes ?? [],

@@ -117,11 +117,11 @@ async function endpointFaults(
 }
 
 /**
- * Refuses a connection that was not granted what a stream needs, or is of another kind than it needs.
- * @throws HooklineError `scope_missing`, `conflict`
+ * Refuses a connection that is of another kind than a stream needs, or was not granted what it needs.
+ * @throws HooklineError `conflict`, `scope_missing`
  */
 export function assertReadable({ connection, connector, trigger, stream }: Subject): void {
-  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, connection);
-  if (refusal) throw refusal;
   assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream, connection);
+  if (refusal) throw refusal;
 }

@@ -279,6 +279,17 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
+  (d) => [
+    `create table held_grants (
+       state text not null,
+       name text not null,
+       hash text not null,
+       place ${d.bigint} not null,
+       primary key (state, name)
+     )`,
+    `create index held_grants_by_hash on held_grants (hash)`,
+  ],
+  () => [`alter table connections add column refused text`],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

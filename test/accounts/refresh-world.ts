@@ -140,6 +140,7 @@ export async function world(store: Database, takesMs: number) {
           authenticationOf: () => ROTATING.authentication as Oauth2Authentication,
           pause,
           learn: async () => {},
+          giveBack: async () => {},
           timers: time,
         },
       ),

@@ -50,6 +50,7 @@ function clientOf(accessToken: string): VendorClient {
     connector,
     values: {},
     scopes: [],
+    moves: 0,
     requireScopes: () => {},
     send: async ({ method, params, body }, { scope }) => {
       before(method);
