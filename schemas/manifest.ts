@@ -510,11 +510,34 @@ export interface BasicAuthentication {
   type: "basic";
   title?: Title;
   description?: Description;
+  /**
+   * What the user name is; one that people have to give when not given. Where the password is fixed, the user name is the secret.
+   */
+  username?: BasicPart;
+  /**
+   * What the password is; one that people have to give when not given.
+   */
+  password?: BasicPart;
   capture?: Capture;
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
   account?: Account;
+}
+/**
+ * A user name or password: what forms call it, and whether people give it.
+ */
+export interface BasicPart {
+  title?: Title;
+  description?: Description;
+  /**
+   * People may leave it out; it is sent empty then.
+   */
+  optional?: true;
+  /**
+   * The same for every connection, and asked of nobody; often empty.
+   */
+  fixed?: string;
 }
 /**
  * An API open to everybody.

@@ -1,7 +1,6 @@
 import type { Authentication, AuthenticationMethod, Oauth2Authentication } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
-import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
-import { joinPointer } from "../core/json.ts";
+import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { TokenResponse } from "./oauth.ts";
@@ -17,7 +16,8 @@ export type Credentials =
     }
   | { type: "bearer"; token: string }
   | { type: "apiKey"; apiKey: string }
-  | { type: "basic"; username: string; password: string }
+  /** What the manifest fixes is not among them. */
+  | { type: "basic"; username?: string; password?: string }
   | { type: "none" };
 
 export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
@@ -27,15 +27,6 @@ export interface OpenConnection {
   readonly row: ConnectionRow;
   readonly credentials: Credentials;
 }
-
-/** What each way of authentication asks for; of OAuth, tokens a host already holds. */
-const ASKED: Record<Credentials["type"], { required: string[]; optional: string[] }> = {
-  oauth2: { required: ["accessToken"], optional: ["refreshToken", "expiresAt"] },
-  bearer: { required: ["token"], optional: [] },
-  apiKey: { required: ["apiKey"], optional: [] },
-  basic: { required: ["username", "password"], optional: [] },
-  none: { required: [], optional: [] },
-};
 
 /** Credentials encrypted for the row of their connection; their texts are kept out of every log. */
 export function sealCredentials(vault: Vault, connection: string, credentials: Credentials): Uint8Array {
@@ -55,9 +46,11 @@ export function place(connection: string): { table: string; row: string; field: 
   return { table: "connections", row: connection, field: "credentials" };
 }
 
+/** A user name is a secret where it stands alone. */
 function rememberCredentials(credentials: Credentials): void {
+  const isName = (name: string): boolean => name === "username" && "password" in credentials;
   for (const [name, value] of Object.entries(credentials)) {
-    if (name !== "type" && name !== "username" && typeof value === "string") rememberSecret(value);
+    if (name !== "type" && !isName(name) && typeof value === "string") rememberSecret(value);
   }
 }
 
@@ -79,60 +72,6 @@ export function methodOf(
   );
 }
 
-/**
- * The way that credentials handed in are meant for, and their checked form. Without `type`, the first way that asks for
- * exactly what was given.
- * @throws HooklineError `invalid_input` with every fault
- */
-export function readCredentials(
-  authentication: Authentication,
-  given: Record<string, unknown>,
-): { method: AuthenticationMethod; credentials: Credentials; expiresAt: number | null } {
-  const methods = methodsOf(authentication);
-  const { type, ...values } = given;
-  const names = methods.map((method) => method.type).join(", ");
-  const method =
-    type === undefined
-      ? (methods.find((candidate) => ASKED[candidate.type].required.every((name) => name in values)) ?? methods[0]!)
-      : methods.find((candidate) => candidate.type === type);
-  if (!method) {
-    const faults = [{ pointer: "/credentials/type", message: `must be one of: ${names}` }];
-    throw new HooklineError("invalid_input", `connection/credentials/type: must be one of: ${names}`, { faults });
-  }
-
-  const { required, optional } = ASKED[method.type];
-  const faults: Fault[] = [];
-  for (const name of required) {
-    const value = values[name];
-    if (typeof value !== "string" || value === "")
-      faults.push({ pointer: `/credentials/${name}`, message: "is required, as text" });
-    else if (/[\r\n\0]/.test(value))
-      faults.push({ pointer: `/credentials/${name}`, message: "must not contain line breaks" });
-  }
-  for (const name of Object.keys(values)) {
-    if (required.includes(name) || optional.includes(name)) continue;
-    faults.push({
-      pointer: joinPointer("/credentials", name),
-      message: `unknown property; ${method.type} takes ${[...required, ...optional].join(", ")}`,
-    });
-  }
-  if (values.refreshToken !== undefined && typeof values.refreshToken !== "string") {
-    faults.push({ pointer: "/credentials/refreshToken", message: "must be text" });
-  }
-  const expiresAt = values.expiresAt === undefined ? null : asTime(values.expiresAt);
-  if (Number.isNaN(expiresAt))
-    faults.push({ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" });
-  refuseFaults("connection", faults);
-  const { expiresAt: _, ...kept } = values;
-  const refreshAt = method.type === "oauth2" ? { refreshAt: expiresAt } : {};
-  return { method, credentials: { type: method.type, ...kept, ...refreshAt } as Credentials, expiresAt };
-}
-
-/** Whole milliseconds that are a date; `NaN` for anything else. */
-function asTime(value: unknown): number {
-  return typeof value === "number" || typeof value === "string" ? new Date(value).getTime() : Number.NaN;
-}
-
 /** The refresh token a connection has, if any. @throws HooklineError `decryption_failed` */
 export function refreshTokenOf(
   vault: Vault,
@@ -140,33 +79,6 @@ export function refreshTokenOf(
 ): string | undefined {
   const opened = credentials === null ? undefined : openCredentials(vault, id, credentials);
   return opened?.type === "oauth2" ? opened.refreshToken : undefined;
-}
-
-/** The headers and query parameters that carry credentials. */
-export function presentCredentials(
-  method: AuthenticationMethod,
-  credentials: Credentials,
-): { headers: Record<string, string>; query: Record<string, string> } {
-  switch (credentials.type) {
-    case "oauth2":
-      return { headers: { authorization: `Bearer ${credentials.accessToken}` }, query: {} };
-    case "bearer":
-      return { headers: { authorization: `Bearer ${credentials.token}` }, query: {} };
-    case "basic": {
-      const pair = Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64");
-      rememberSecret(pair);
-      return { headers: { authorization: `Basic ${pair}` }, query: {} };
-    }
-    case "apiKey": {
-      if (method.type !== "apiKey") throw new TypeError("Credentials of another way of authentication");
-      const value = (method.prefix ?? "") + credentials.apiKey;
-      return method.in === "header"
-        ? { headers: { [method.name]: value }, query: {} }
-        : { headers: {}, query: { [method.name]: value } };
-    }
-    case "none":
-      return { headers: {}, query: {} };
-  }
 }
 
 /** The values a manifest reads as `$connection.<name>`; what the vendor told goes before what a person gave. */

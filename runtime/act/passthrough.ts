@@ -6,7 +6,8 @@ import { parseJson } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
 import { bodyTooLarge, peek, type StreamResponse } from "../core/network-stream.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "../accounts/credentials.ts";
+import { connectionValues, type OpenConnection } from "../accounts/credentials.ts";
+import { presentCredentials } from "../accounts/present.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
 import type { Context } from "../engine/context.ts";
@@ -79,10 +80,9 @@ async function forward(
   request: PassthroughRequest,
   network: Network,
 ): Promise<StreamResponse> {
-  const { row, credentials } = opened;
   const { connector } = vendor;
-  const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
-  const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
+  const presented = presentCredentials(connector, opened);
+  const own = connector.serverHeaders({ connection: connectionValues(opened.row) }) as Record<string, unknown>;
   return network.stream(passthroughUrl(vendor, request.target, presented.query), {
     method: request.method,
     headers: vendorHeaders(request.headers ?? {}, { ...own, ...presented.headers }, request.body instanceof Readable),

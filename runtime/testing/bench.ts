@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { createActions, type Actions } from "../act/act.ts";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { methodsOf } from "../accounts/credentials.ts";
+import { credentialsForm } from "../accounts/form.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
@@ -197,7 +199,7 @@ export class Bench implements AsyncDisposable {
     const methods = methodsOf(connector.manifest.authentication);
     const method = methods.find(isOAuth) ?? methods[0]!;
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
-    const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
+    const credentials = isOAuth(method) ? undefined : { type: method.type, ...credentialsOf(method) };
     const made = await this.accounts.create(
       { connector: connector.name, user: "kit", inputs, credentials },
       {},
@@ -217,11 +219,14 @@ export function assertMeant(requires: CompiledRequirement | undefined, values: R
     throw new Skip(`the kit's connection is not of the kind it needs: ${requires.message}`);
 }
 
-const CREDENTIALS: Record<string, Record<string, string>> = {
-  bearer: { token: "token-of-the-kit" },
-  apiKey: { apiKey: "key-of-the-kit" },
-  basic: { username: "kit", password: "password-of-the-kit" },
-  none: {},
-};
+/** What a person would give, by the form of the way. */
+function credentialsOf(method: AuthenticationMethod): Record<string, unknown> {
+  const { required, properties } = credentialsForm(method);
+  const given = (name: string): unknown => {
+    const schema = properties[name]!;
+    return "examples" in schema || "enum" in schema ? exampleOf(schema) : `${name}-of-the-kit`;
+  };
+  return Object.fromEntries(required.map((name) => [name, given(name)]));
+}
 
 const isOAuth = ({ type }: { type: string }): boolean => type === "oauth2";

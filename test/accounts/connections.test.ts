@@ -89,7 +89,7 @@ describe("creating a connection with credentials", () => {
     ).rejects.toMatchObject({
       code: "invalid_input",
       faults: [
-        { pointer: "/credentials/username", message: "must not contain line breaks" },
+        { pointer: "/credentials/username", message: "must not contain line breaks or other control characters" },
         { pointer: "/credentials/password", message: "is required, as text" },
         { pointer: "/credentials/extra", message: "unknown property; basic takes username, password" },
       ],
