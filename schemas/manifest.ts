@@ -20,7 +20,12 @@ export type Authentication = AuthenticationMethod | AuthenticationChoice;
  * One way of authentication.
  */
 export type AuthenticationMethod =
-  Oauth2Authentication | BearerAuthentication | ApiKeyAuthentication | BasicAuthentication | NoAuthentication;
+  | Oauth2Authentication
+  | BearerAuthentication
+  | ApiKeyAuthentication
+  | BasicAuthentication
+  | CustomAuthentication
+  | NoAuthentication;
 /**
  * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
  */
@@ -538,6 +543,108 @@ export interface BasicPart {
    * The same for every connection, and asked of nobody; often empty.
    */
   fixed?: string;
+}
+/**
+ * Several secrets, each in its declared headers and query parameters.
+ */
+export interface CustomAuthentication {
+  /**
+   * Several secrets in declared places.
+   */
+  type: "custom";
+  title?: Title;
+  description?: Description;
+  credentials: Credentials;
+  present: Present;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * JSON Schema of the secrets that a person gives, each a text; read as $credentials.<name>. All of them are sealed, whatever is `writeOnly`.
+ */
+export interface Credentials {
+  /**
+   * An object of texts.
+   */
+  type: "object";
+  /**
+   * What nobody can leave out.
+   *
+   * @minItems 1
+   */
+  required: string[];
+  /**
+   * The texts, by name.
+   */
+  properties: {
+    [k: string]: Credential;
+  };
+}
+/**
+ * One text that a person gives.
+ */
+export interface Credential {
+  /**
+   * A text.
+   */
+  type: "string";
+  title: Title;
+  description?: Description;
+  /**
+   * It is a secret: forms hide what is typed.
+   */
+  writeOnly?: true;
+  /**
+   * It may have line breaks, as a key or a JSON file has; it can then not be sent in a header or the query.
+   */
+  multiline?: true;
+  /**
+   * Form of the text.
+   */
+  format?: "email" | "uri";
+  /**
+   * Regular expression (RE2) that it matches.
+   */
+  pattern?: string;
+  /**
+   * Fewest characters.
+   */
+  minLength?: number;
+  /**
+   * Most characters.
+   */
+  maxLength?: number;
+  /**
+   * The texts that it can be.
+   *
+   * @minItems 1
+   */
+  enum?: string[];
+  /**
+   * Texts that show its form, and are no secrets.
+   */
+  examples?: string[];
+}
+/**
+ * Where each request carries what proves the connection. An expression alone that has no value leaves its place out.
+ */
+export interface Present {
+  /**
+   * Headers, by name.
+   */
+  headers?: {
+    [k: string]: string;
+  };
+  /**
+   * Query parameters, by name.
+   */
+  query?: {
+    [k: string]: string;
+  };
 }
 /**
  * An API open to everybody.

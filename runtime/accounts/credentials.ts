@@ -18,6 +18,8 @@ export type Credentials =
   | { type: "apiKey"; apiKey: string }
   /** What the manifest fixes is not among them. */
   | { type: "basic"; username?: string; password?: string }
+  /** What the manifest's `credentials` declare. */
+  | { type: "custom"; given: Record<string, string> }
   | { type: "none" };
 
 export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
@@ -49,7 +51,8 @@ export function place(connection: string): { table: string; row: string; field: 
 /** A user name is a secret where it stands alone. */
 function rememberCredentials(credentials: Credentials): void {
   const isName = (name: string): boolean => name === "username" && "password" in credentials;
-  for (const [name, value] of Object.entries(credentials)) {
+  const { given = {}, ...texts } = credentials as { given?: Record<string, string> } & Record<string, unknown>;
+  for (const [name, value] of Object.entries({ ...texts, ...given })) {
     if (name !== "type" && !isName(name) && typeof value === "string") rememberSecret(value);
   }
 }

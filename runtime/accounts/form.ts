@@ -1,4 +1,8 @@
-import type { AuthenticationMethod, BasicAuthentication } from "../../schemas/manifest.ts";
+import type {
+  AuthenticationMethod,
+  BasicAuthentication,
+  Credentials as DeclaredCredentials,
+} from "../../schemas/manifest.ts";
 import type { JsonSchema } from "../core/json.ts";
 
 /** What a way of authentication asks a person for, beside its `connectionInput`. */
@@ -29,6 +33,8 @@ function makeForm(method: AuthenticationMethod): CredentialsForm {
       return form({ apiKey: secret("API key") });
     case "basic":
       return basicForm(method);
+    case "custom":
+      return declaredForm(method.credentials);
     case "none":
       return form({});
   }
@@ -55,6 +61,11 @@ function basicForm({ username = {}, password = {} }: BasicAuthentication): Crede
         ]),
     );
   return form(pick(false), pick(true));
+}
+
+function declaredForm({ type, required, properties }: DeclaredCredentials): CredentialsForm {
+  const copies = Object.entries(properties).map(([name, schema]) => [name, { ...schema }]);
+  return { type, required, properties: Object.fromEntries(copies) as CredentialsForm["properties"] };
 }
 
 const ENDS: JsonSchema = { type: ["string", "number"], title: "When the access token ends" };

@@ -33,6 +33,7 @@ function credentialsOf(
   kept: Record<string, string>,
   expiresAt: number | null,
 ): Credentials {
+  if (type === "custom") return { type, given: kept };
   return { type, ...kept, ...(type === "oauth2" && { refreshAt: expiresAt }) } as Credentials;
 }
 
@@ -64,7 +65,7 @@ function faultsOf(method: AuthenticationMethod, values: Record<string, unknown>,
     const isText = typeof value === "string";
     if (form.required.includes(name) && (!isText || value === ""))
       faults.push({ pointer: at(name), message: "is required, as text" });
-    else if (isText && /\p{Cc}/u.test(value))
+    else if (isText && !form.properties[name]!.multiline && /\p{Cc}/u.test(value))
       faults.push({ pointer: at(name), message: "must not contain line breaks or other control characters" });
     else if (method.type === "basic" && name === "username" && isText && value.includes(":"))
       faults.push({ pointer: at(name), message: "must not contain a colon, which ends a user name (RFC 7617)" });

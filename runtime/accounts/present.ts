@@ -1,7 +1,8 @@
 import type { AuthenticationMethod, BasicAuthentication } from "../../schemas/manifest.ts";
+import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { methodOf, type Credentials, type OpenConnection } from "./credentials.ts";
+import { connectionValues, methodOf, type Credentials, type OpenConnection } from "./credentials.ts";
 
 /** The headers and query parameters that carry credentials. */
 export interface Presented {
@@ -9,11 +10,21 @@ export interface Presented {
   query: Record<string, string>;
 }
 
-/** How a connection proves itself in each request. */
-export function presentCredentials(
-  { manifest }: Pick<Connector, "manifest">,
-  { row, credentials }: OpenConnection,
-): Presented {
+/**
+ * How a connection proves itself in each request.
+ * @throws HooklineError `invalid_input` for what no header can carry
+ */
+export function presentCredentials(connector: Connector, opened: OpenConnection): Presented {
+  const presented = present(connector, opened);
+  for (const [header, value] of Object.entries(presented.headers)) {
+    if (/^[\t\x20-\x7e\x80-\xff]*$/.test(value)) continue;
+    const message = "the credentials have characters that no header carries; check them, and connect again";
+    throw new HooklineError("invalid_input", `${connector.name}: ${header}: ${message}`);
+  }
+  return presented;
+}
+
+function present({ manifest, authentication }: Connector, { row, credentials }: OpenConnection): Presented {
   const method = methodOf(manifest.authentication, row);
   switch (credentials.type) {
     case "oauth2":
@@ -26,6 +37,11 @@ export function presentCredentials(
       const { in: place, name, prefix = "" } = ofType(method, "apiKey");
       const value = prefix + credentials.apiKey;
       return place === "header" ? { headers: { [name]: value }, query: {} } : { headers: {}, query: { [name]: value } };
+    }
+    case "custom": {
+      const scope = { credentials: credentials.given, connection: connectionValues(row) };
+      const { headers = {}, query = {} } = authentication.get(row.authType)!.present!(scope) as Partial<Presented>;
+      return { headers, query };
     }
     case "none":
       return { headers: {}, query: {} };

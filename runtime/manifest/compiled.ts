@@ -167,6 +167,8 @@ export interface CompiledResource {
 }
 
 export interface CompiledAuthentication {
+  /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `connection`. */
+  readonly present: Getter | undefined;
   /** Scope: `connection`. */
   readonly test: CompiledRequest | undefined;
   readonly capture: ReadonlyMap<string, (response: ResponseParts) => unknown>;

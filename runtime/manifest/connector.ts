@@ -253,7 +253,9 @@ export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledEr
 export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
   const { capture, test, label, account } = method;
   const { grant, reconnectParams } = method.type === "oauth2" ? method : {};
+  const present = "present" in method ? method.present : undefined;
   return {
+    present: present && at.at("present").template(present, { roots: ROOTS.present }),
     capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
     test: test && compileRequest(test, ROOTS.connection, at.at("test")),
     label: label === undefined ? undefined : compileLabel(label, at.at("label")),

@@ -10,6 +10,8 @@ export const ROOTS = {
   label: ["response", "connection"],
   /** Proofs of an account or a grant. */
   proof: ["response", "token", "connection"],
+  /** What each request carries of what was given. */
+  present: ["credentials", "connection"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */
   itemRequest: [...caller, "cursor", "item"],

@@ -43,7 +43,7 @@ export const newConnection = input(
     credentials: value<Record<string, unknown>>({
       type: "object",
       description:
-        "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, or OAuth tokens the host holds already.",
+        "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, what the manifest's `credentials` declare, or OAuth tokens the host holds already.",
     }),
     inputs: answers,
     ...wish,

@@ -64,26 +64,6 @@ export const authenticationTypesDiffer: Rule = (context) =>
       : [],
   );
 
-/** Of a user name and a password, people give one at least. */
-export const basicAsksForSomething: Rule = (context) =>
-  authenticationMethods(context).flatMap(({ value, pointer }) => {
-    if (value.type !== "basic") return [];
-    const parts = [value.username, value.password];
-    const both = parts.flatMap((part, i) =>
-      part?.optional && part.fixed !== undefined
-        ? [
-            {
-              pointer: `${pointer}/${i === 0 ? "username" : "password"}`,
-              message: "is fixed, so nobody gives it; remove optional",
-            },
-          ]
-        : [],
-    );
-    const isAsked = parts.some((part) => part?.fixed === undefined && !part?.optional);
-    const message = "asks for nothing that proves anything; leave the user name or the password to people";
-    return [...both, ...(isAsked ? [] : [{ pointer, message }])];
-  });
-
 /** Default schedules are cron expressions. */
 export const schedulesParse: Rule = ({ triggers }) =>
   triggers.flatMap(({ value, pointer }) => {
