@@ -25,6 +25,7 @@ export type AuthenticationMethod =
   | ApiKeyAuthentication
   | BasicAuthentication
   | CustomAuthentication
+  | ClientCredentialsAuthentication
   | NoAuthentication;
 /**
  * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
@@ -645,6 +646,58 @@ export interface Present {
   query?: {
     [k: string]: string;
   };
+}
+/**
+ * OAuth 2.0 client credentials (RFC 6749 §4.4): a token for a client, without a person. It is issued again before it ends.
+ */
+export interface ClientCredentialsAuthentication {
+  /**
+   * OAuth 2.0 client credentials.
+   */
+  type: "clientCredentials";
+  title?: Title;
+  description?: Description;
+  /**
+   * Where tokens are issued.
+   */
+  tokenUrl: string;
+  /**
+   * Whose client it is: each connection has its own, which people give as `clientId` and `clientSecret`, or all have the one in `clients` of the configuration; connection when not given.
+   */
+  client?: "connection" | "operator";
+  /**
+   * How the client proves itself at the token URL; body when not given.
+   */
+  clientAuthentication?: "body" | "basic";
+  /**
+   * Every scope that is asked for, with its meaning in one line; of the operator's client, those that are registered.
+   */
+  scopes?: {
+    [k: string]: string;
+  };
+  tokenParams?: TokenParams;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * Further parameters of every token request, such as `audience`, or `resource` (RFC 8707), which may be a list; may use $connection.
+ */
+export interface TokenParams {
+  [k: string]: string | string[];
+}
+/**
+ * How tokens are issued again.
+ */
+export interface Reissue {
+  /**
+   * Seconds before its end at which a token is issued again; 300 when not given.
+   */
+  marginSeconds?: number;
 }
 /**
  * An API open to everybody.

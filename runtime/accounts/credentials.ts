@@ -1,9 +1,9 @@
-import type { Authentication, AuthenticationMethod, Oauth2Authentication } from "../../schemas/manifest.ts";
+import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 
 /** What a connection proves itself with, as it is sealed in its row. */
 export type Credentials =
@@ -20,9 +20,37 @@ export type Credentials =
   | { type: "basic"; username?: string; password?: string }
   /** What the manifest's `credentials` declare. */
   | { type: "custom"; given: Record<string, string> }
+  | Issued
   | { type: "none" };
 
+/** What a token is issued for, as often as one is needed. */
+export interface Unissued {
+  type: "clientCredentials";
+  /** What the form of the way asks for. */
+  given: Record<string, string>;
+}
+
+/** The same with the newest token. */
+export interface Issued extends Unissued {
+  accessToken: string;
+  /** As of OAuth. */
+  refreshAt: number | null;
+}
+
 export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
+
+/** Credentials whose token ends, and can be renewed. */
+export type Renewable = OAuthCredentials | Issued;
+
+/** Whether a token can take the place of one that ended or was refused. */
+export function isRenewable(credentials: Credentials): credentials is Renewable {
+  return "accessToken" in credentials;
+}
+
+/** Whether the tokens of a way are issued for what was given, rather than granted by a person. */
+export function isIssued(credentials: Credentials | Unissued): credentials is Unissued {
+  return credentials.type === "clientCredentials";
+}
 
 /** A connection with its credentials in clear, which could be used a moment ago. */
 export interface OpenConnection {
@@ -97,25 +125,31 @@ export function connectionValues({
 
 const DEFAULT_MARGIN_SECONDS = 300;
 
+/** How tokens of a connection are renewed, as the manifest declares it. */
+export interface RefreshPolicy {
+  marginSeconds?: number;
+  rotates?: boolean;
+  reuseGraceSeconds?: number;
+}
+
 /**
- * Credentials out of a token answer. The time of renewal is drawn once, between the margin and a fifth more before the
- * end, so that connections made together are not renewed together; short-lived tokens are kept for half their life.
+ * Credentials out of a token answer; `known` is what they had before, or were issued for. The time of renewal is drawn once,
+ * between the margin and a fifth more before the end, so that connections made together are not renewed together; short-lived
+ * tokens are kept for half their life.
  */
-export function credentialsFrom(
+export function credentialsFrom<Known extends Unissued | { type: "oauth2"; refreshToken?: string }>(
   answer: TokenResponse,
-  authentication: Oauth2Authentication,
+  policy: RefreshPolicy | undefined,
   { now, random }: { now: number; random: () => number },
-  oldRefreshToken?: string,
-): { credentials: OAuthCredentials; expiresAt: number | null } {
+  known: Known,
+): { credentials: Extract<Credentials, { type: Known["type"] }>; expiresAt: number | null } {
   const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
-  const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
+  const margin = (policy?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
+  const { accessToken } = answer;
+  const refreshAt = lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2);
+  const refreshToken = known.type === "oauth2" ? { refreshToken: answer.refreshToken ?? known.refreshToken } : {};
   return {
-    credentials: {
-      type: "oauth2",
-      accessToken: answer.accessToken,
-      refreshToken: answer.refreshToken ?? oldRefreshToken,
-      refreshAt: lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2),
-    },
+    credentials: { ...known, accessToken, refreshAt, ...refreshToken } as Extract<Credentials, { type: Known["type"] }>,
     expiresAt: lifetime === null ? null : now + lifetime,
   };
 }

@@ -35,6 +35,10 @@ function makeForm(method: AuthenticationMethod): CredentialsForm {
       return basicForm(method);
     case "custom":
       return declaredForm(method.credentials);
+    case "clientCredentials":
+      return method.client === "operator"
+        ? form({})
+        : form({ clientId: text("Client id"), clientSecret: secret("Client secret") });
     case "none":
       return form({});
   }

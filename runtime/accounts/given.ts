@@ -2,13 +2,13 @@ import type { Authentication, AuthenticationMethod } from "../../schemas/manifes
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import { methodsOf, type Credentials } from "./credentials.ts";
+import { methodsOf, type Credentials, type Unissued } from "./credentials.ts";
 import { credentialsForm } from "./form.ts";
 
 /** Credentials that were handed in, and the way of authentication that they are meant for. */
 export interface Given {
   method: AuthenticationMethod;
-  credentials: Credentials;
+  credentials: Credentials | Unissued;
   /** Milliseconds since the epoch; null where nobody said when they end. */
   expiresAt: number | null;
 }
@@ -32,8 +32,9 @@ function credentialsOf(
   type: AuthenticationMethod["type"],
   kept: Record<string, string>,
   expiresAt: number | null,
-): Credentials {
+): Credentials | Unissued {
   if (type === "custom") return { type, given: kept };
+  if (type === "clientCredentials") return { type, given: kept };
   return { type, ...kept, ...(type === "oauth2" && { refreshAt: expiresAt }) } as Credentials;
 }
 

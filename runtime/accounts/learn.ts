@@ -3,7 +3,7 @@ import { noteProofs } from "../model/connection-upkeep.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import { hasAll, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
 import type { VendorOf } from "./vendors.ts";
 import { verify } from "./verify.ts";

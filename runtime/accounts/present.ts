@@ -28,6 +28,7 @@ function present({ manifest, authentication }: Connector, { row, credentials }: 
   const method = methodOf(manifest.authentication, row);
   switch (credentials.type) {
     case "oauth2":
+    case "clientCredentials":
       return bearer(credentials.accessToken);
     case "bearer":
       return bearer(credentials.token);

@@ -6,7 +6,7 @@ import { parseJson } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
 import { bodyTooLarge, peek, type StreamResponse } from "../core/network-stream.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { connectionValues, type OpenConnection } from "../accounts/credentials.ts";
+import { connectionValues, isRenewable, type OpenConnection } from "../accounts/credentials.ts";
 import { presentCredentials } from "../accounts/present.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
@@ -54,7 +54,7 @@ export function createPassthrough(
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
     let answer = await forward(vendor, opened, request, network);
-    if (answer.status >= 400 && answer.status < 500 && opened.credentials.type === "oauth2") {
+    if (answer.status >= 400 && answer.status < 500 && isRenewable(opened.credentials)) {
       const judged = await judge(vendor, answer, clock.now());
       answer = judged.answer;
       if (judged.class === "authExpired") {

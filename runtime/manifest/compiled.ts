@@ -167,6 +167,8 @@ export interface CompiledResource {
 }
 
 export interface CompiledAuthentication {
+  /** Further parameters of requests for a token that is issued. Scope: `connection`. */
+  readonly tokenParams: Getter | undefined;
   /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `connection`. */
   readonly present: Getter | undefined;
   /** Scope: `connection`. */

@@ -253,8 +253,10 @@ export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledEr
 export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
   const { capture, test, label, account } = method;
   const { grant, reconnectParams } = method.type === "oauth2" ? method : {};
+  const tokenParams = method.type === "clientCredentials" ? method.tokenParams : undefined;
   const present = "present" in method ? method.present : undefined;
   return {
+    tokenParams: tokenParams && at.at("tokenParams").template(tokenParams, { roots: ROOTS.connection }),
     present: present && at.at("present").template(present, { roots: ROOTS.present }),
     capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
     test: test && compileRequest(test, ROOTS.connection, at.at("test")),

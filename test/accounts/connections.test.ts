@@ -246,7 +246,7 @@ describe("connections", () => {
     const { id } = await accounts.create({ connector: "acme", user: "a", credentials: { token: TOKEN } });
     await expect(accounts.reconnect(id)).rejects.toMatchObject({
       code: "conflict",
-      message: `${id} is connected by bearer, not by OAuth; remove it and create it with new credentials`,
+      message: `${id} is connected by bearer, not by OAuth; give it new credentials: PATCH /v1/connections/${id} {"credentials": {…}}`,
     });
   });
 
