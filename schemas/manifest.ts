@@ -26,6 +26,7 @@ export type AuthenticationMethod =
   | BasicAuthentication
   | CustomAuthentication
   | ClientCredentialsAuthentication
+  | SessionAuthentication
   | NoAuthentication;
 /**
  * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
@@ -69,6 +70,18 @@ export type Grant = Proofs;
  * @maxItems 20
  */
 export type TokenPrefixes = string[];
+/**
+ * A place in the body, a header or a cookie of an answer.
+ */
+export type SessionToken = string;
+/**
+ * How many seconds a token is good for: a number that the vendor documents, where the answer says it, or the first of a list that is there. Where nothing says it, a token is used until the vendor refuses it.
+ */
+export type ExpiresIn = number | RuntimeExpression | (number | RuntimeExpression)[];
+/**
+ * Where the answer says at what time a token ends: RFC 3339, or seconds or milliseconds since 1970. It goes before `expiresIn`.
+ */
+export type ExpiresAt = RuntimeExpression;
 /**
  * What an error means, and so what is done about it.
  */
@@ -698,6 +711,39 @@ export interface Reissue {
    * Seconds before its end at which a token is issued again; 300 when not given.
    */
   marginSeconds?: number;
+}
+/**
+ * A login gives a token, which each request carries; when it ends, the login is made again.
+ */
+export interface SessionAuthentication {
+  /**
+   * A token for a login.
+   */
+  type: "session";
+  title?: Title;
+  description?: Description;
+  credentials: Credentials;
+  /**
+   * The request that gives the token; may use $credentials and $connection. Its answer is an error by `errors` of scope `token`, or by its status.
+   */
+  login: HttpRequest;
+  /**
+   * Where the login's answer has the token; without one there, the login has failed.
+   */
+  token: SessionToken;
+  expiresIn?: ExpiresIn;
+  expiresAt?: ExpiresAt;
+  /**
+   * Where each request carries the token, as $accessToken, and what else of $credentials.
+   */
+  present: Present;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * An API open to everybody.

@@ -23,9 +23,12 @@ export type Credentials =
   | Issued
   | { type: "none" };
 
+/** The ways whose tokens are issued for what was given, rather than granted by a person. */
+const ISSUED = ["clientCredentials", "session"] as const;
+
 /** What a token is issued for, as often as one is needed. */
 export interface Unissued {
-  type: "clientCredentials";
+  type: (typeof ISSUED)[number];
   /** What the form of the way asks for. */
   given: Record<string, string>;
 }
@@ -47,9 +50,14 @@ export function isRenewable(credentials: Credentials): credentials is Renewable 
   return "accessToken" in credentials;
 }
 
-/** Whether the tokens of a way are issued for what was given, rather than granted by a person. */
+/** Whether the tokens of a way are issued. */
+export function isIssuedType(type: AuthenticationMethod["type"]): type is Unissued["type"] {
+  return (ISSUED as readonly string[]).includes(type);
+}
+
+/** Whether the tokens of these credentials are issued. */
 export function isIssued(credentials: Credentials | Unissued): credentials is Unissued {
-  return credentials.type === "clientCredentials";
+  return isIssuedType(credentials.type);
 }
 
 /** A connection with its credentials in clear, which could be used a moment ago. */
@@ -143,7 +151,7 @@ export function credentialsFrom<Known extends Unissued | { type: "oauth2"; refre
   { now, random }: { now: number; random: () => number },
   known: Known,
 ): { credentials: Extract<Credentials, { type: Known["type"] }>; expiresAt: number | null } {
-  const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
+  const lifetime = answer.expiresIn === null ? null : Math.round(answer.expiresIn * 1000);
   const margin = (policy?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
   const { accessToken } = answer;
   const refreshAt = lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2);

@@ -34,6 +34,7 @@ function makeForm(method: AuthenticationMethod): CredentialsForm {
     case "basic":
       return basicForm(method);
     case "custom":
+    case "session":
       return declaredForm(method.credentials);
     case "clientCredentials":
       return method.client === "operator"

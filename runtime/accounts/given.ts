@@ -2,7 +2,7 @@ import type { Authentication, AuthenticationMethod } from "../../schemas/manifes
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import { methodsOf, type Credentials, type Unissued } from "./credentials.ts";
+import { isIssuedType, methodsOf, type Credentials, type Unissued } from "./credentials.ts";
 import { credentialsForm } from "./form.ts";
 
 /** Credentials that were handed in, and the way of authentication that they are meant for. */
@@ -34,7 +34,7 @@ function credentialsOf(
   expiresAt: number | null,
 ): Credentials | Unissued {
   if (type === "custom") return { type, given: kept };
-  if (type === "clientCredentials") return { type, given: kept };
+  if (isIssuedType(type)) return { type, given: kept };
   return { type, ...kept, ...(type === "oauth2" && { refreshAt: expiresAt }) } as Credentials;
 }
 

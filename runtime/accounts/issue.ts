@@ -3,12 +3,13 @@ import type { ConnectionRow } from "../model/connections.ts";
 import { issueToClient } from "./client-credentials.ts";
 import { methodOf, type Unissued } from "./credentials.ts";
 import type { IssueNeeds } from "./issuing.ts";
+import { logIn } from "./session.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { TokenError } from "./token-error.ts";
 
 /**
  * Has the vendor issue a token for what a connection was given.
- * @throws HooklineError {@link TokenError}, `network`, `timeout`, or `invalid_config` without the operator's client
+ * @throws HooklineError {@link TokenError}, {@link VendorError}, `network`, `timeout`, or `invalid_config` without the operator's client
  */
 export type Issue = (row: ConnectionRow, unissued: Unissued) => Promise<TokenResponse>;
 
@@ -18,6 +19,7 @@ export function createIssue(needs: IssueNeeds): Issue {
   return async (row, { given }) => {
     const method = methodOf(connector.manifest.authentication, row);
     if (method.type === "clientCredentials") return issueToClient(needs, method, row, given);
+    if (method.type === "session") return logIn(needs, method, row, given);
     throw new TypeError(`${row.id}: tokens of ${method.type} are not issued`);
   };
 }

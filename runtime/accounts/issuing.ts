@@ -5,6 +5,7 @@ import { toText } from "../manifest/expressions.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { AssertHost, ServerOverride } from "../vendor/hosts.ts";
 import { connectionValues } from "./credentials.ts";
+import type { Transport } from "../vendor/transports/transport.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { isOverriddenLoopback } from "./token-endpoint.ts";
 import type { Classify } from "./token-error.ts";
@@ -15,6 +16,8 @@ export interface IssueNeeds {
   override: ServerOverride | undefined;
   /** The operator's client. @throws HooklineError `invalid_config` without one */
   clientOf: () => OAuthClient;
+  /** What carries a login. */
+  http: Transport;
   network: Network;
   assertHost: AssertHost;
   /** What an error answer of the token endpoint means to the manifest. */

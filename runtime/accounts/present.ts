@@ -39,8 +39,10 @@ function present({ manifest, authentication }: Connector, { row, credentials }: 
       const value = prefix + credentials.apiKey;
       return place === "header" ? { headers: { [name]: value }, query: {} } : { headers: {}, query: { [name]: value } };
     }
-    case "custom": {
-      const scope = { credentials: credentials.given, connection: connectionValues(row) };
+    case "custom":
+    case "session": {
+      const accessToken = "accessToken" in credentials ? credentials.accessToken : undefined;
+      const scope = { credentials: credentials.given, accessToken, connection: connectionValues(row) };
       const { headers = {}, query = {} } = authentication.get(row.authType)!.present!(scope) as Partial<Presented>;
       return { headers, query };
     }

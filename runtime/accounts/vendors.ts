@@ -119,6 +119,6 @@ function createVendor(
       if (!authentication) throw new TypeError(`${name} is not connected by OAuth`);
       return (oauth ??= createOAuth({ ...shared, connector: name, authentication, client: clientOf(), redirectUri }));
     },
-    issue: createIssue({ ...shared, connector, clientOf }),
+    issue: createIssue({ ...shared, connector, http, clientOf }),
   };
 }

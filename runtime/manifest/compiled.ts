@@ -1,5 +1,6 @@
 import type {
   Action,
+  AuthenticationMethod,
   ErrorClass,
   ErrorMatcher,
   Manifest,
@@ -157,7 +158,7 @@ export interface Connector {
   /** Headers of every HTTP request; scope: `connection`. */
   readonly serverHeaders: Getter;
   /** What proves the credentials and names the account, by type of authentication. */
-  readonly authentication: ReadonlyMap<string, CompiledAuthentication>;
+  readonly authentication: ReadonlyMap<AuthenticationMethod["type"], CompiledAuthentication>;
 }
 
 export interface CompiledResource {
@@ -166,10 +167,28 @@ export interface CompiledResource {
   readonly from: Getter;
 }
 
+export interface CompiledSession {
+  /** Scope: `credentials`, `connection`. */
+  readonly login: CompiledRequest;
+  /** Scope: `response`, `cookie`. */
+  readonly token: Getter;
+}
+
+/** How long a token is good. */
+export interface CompiledLifetime {
+  /** The time of its end. */
+  readonly at: Getter | undefined;
+  /** Places of its seconds, or the seconds; the first that is there counts. */
+  readonly within: readonly (Getter | number)[];
+}
+
 export interface CompiledAuthentication {
   /** Further parameters of requests for a token that is issued. Scope: `connection`. */
   readonly tokenParams: Getter | undefined;
-  /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `connection`. */
+  /** Where a new token is asked for, and found in the answer; undefined for other ways. */
+  readonly session: CompiledSession | undefined;
+  readonly lifetime: CompiledLifetime;
+  /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `accessToken`, `connection`. */
   readonly present: Getter | undefined;
   /** Scope: `connection`. */
   readonly test: CompiledRequest | undefined;

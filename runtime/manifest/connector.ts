@@ -6,11 +6,13 @@ import type {
   Enrich,
   ErrorClass,
   ErrorMatcher,
+  ExpiresIn,
   Manifest,
   Proofs,
   RecordFailure,
   Requires,
   Resource,
+  SessionAuthentication,
   Step,
   Stream,
   Trigger,
@@ -26,8 +28,10 @@ import type {
   CompiledEach,
   CompiledEnrich,
   CompiledErrorMatcher,
+  CompiledLifetime,
   CompiledRequirement,
   CompiledResource,
+  CompiledSession,
   CompiledStep,
   CompiledStream,
   CompiledTrigger,
@@ -257,7 +261,11 @@ export function compileAuthentication(method: AuthenticationMethod, at: Site): C
   const present = "present" in method ? method.present : undefined;
   return {
     tokenParams: tokenParams && at.at("tokenParams").template(tokenParams, { roots: ROOTS.connection }),
-    present: present && at.at("present").template(present, { roots: ROOTS.present }),
+    session: method.type === "session" ? compileSession(method, at) : undefined,
+    lifetime: compileLifetime(method.type === "session" ? method : {}, at),
+    present:
+      present &&
+      at.at("present").template(present, { roots: method.type === "custom" ? ROOTS.present : ROOTS.presentToken }),
     capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
     test: test && compileRequest(test, ROOTS.connection, at.at("test")),
     label: label === undefined ? undefined : compileLabel(label, at.at("label")),
@@ -266,6 +274,30 @@ export function compileAuthentication(method: AuthenticationMethod, at: Site): C
     reconnectParams: mapValues(reconnectParams, (name, value) =>
       at.at("reconnectParams", name).template(value, { roots: ROOTS.connection }),
     ),
+  };
+}
+
+function compileSession({ login, token }: SessionAuthentication, at: Site): CompiledSession {
+  return {
+    login: compileRequest(login, ROOTS.login, at.at("login")),
+    token: at.at("token").expression(token, ROOTS.loginAnswer),
+  };
+}
+
+function compileLifetime(
+  { expiresIn, expiresAt }: { expiresIn?: ExpiresIn; expiresAt?: string },
+  at: Site,
+): CompiledLifetime {
+  const compile = (place: number | string, site: Site): Getter | number =>
+    typeof place === "number" ? place : site.expression(place, ROOTS.loginAnswer);
+  const places = at.at("expiresIn");
+  return {
+    at: expiresAt === undefined ? undefined : at.at("expiresAt").expression(expiresAt, ROOTS.loginAnswer),
+    within: Array.isArray(expiresIn)
+      ? expiresIn.map((place, i) => compile(place, places.at(i)))
+      : expiresIn === undefined
+        ? []
+        : [compile(expiresIn, places)],
   };
 }
 

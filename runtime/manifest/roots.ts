@@ -12,6 +12,10 @@ export const ROOTS = {
   proof: ["response", "token", "connection"],
   /** What each request carries of what was given. */
   present: ["credentials", "connection"],
+  /** The same, of a way with a token. */
+  presentToken: ["credentials", "accessToken", "connection"],
+  login: ["credentials", "connection"],
+  loginAnswer: ["response", "cookie"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */
   itemRequest: [...caller, "cursor", "item"],

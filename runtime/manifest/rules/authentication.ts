@@ -66,6 +66,13 @@ export const credentialsAreDeclared: Rule = (context) =>
     });
   });
 
+/** A session's token is carried by what is presented. */
+export const sessionsCarryTheirToken: Rule = (context) =>
+  authenticationMethods(context).flatMap(({ value, pointer }) => {
+    if (value.type !== "session" || JSON.stringify(value.present).includes("$accessToken")) return [];
+    return [{ pointer: `${pointer}/present`, message: "does not carry the token; write $accessToken where it goes" }];
+  });
+
 /** Headers that frame a message are not for credentials. */
 export const credentialsLeaveTheFrameAlone: Rule = (context) =>
   authenticationMethods(context).flatMap(({ value, pointer }) => {
@@ -108,7 +115,7 @@ function* readsIn(part: unknown, at: string): Generator<Read> {
   if (typeof part === "string") {
     for (const [found, name = ""] of part.matchAll(/(?<![\w.])\$?credentials\.(\w+)/g)) {
       const isEmbedded = found.startsWith("$") && part !== found;
-      yield { name, at, isEmbedded, isPresented: /\/(headers|query)\/[^/]*$/.test(at) };
+      yield { name, at, isEmbedded, isPresented: /^\/(present|login)\/(headers|query)\/[^/]*$/.test(at) };
     }
     return;
   }
