@@ -27,6 +27,7 @@ export type AuthenticationMethod =
   | CustomAuthentication
   | ClientCredentialsAuthentication
   | SessionAuthentication
+  | JwtBearerAuthentication
   | NoAuthentication;
 /**
  * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
@@ -617,6 +618,10 @@ export interface Credential {
    */
   multiline?: true;
   /**
+   * It is a JSON file, in which expressions read: $credentials.keyFile#/client_email.
+   */
+  contentMediaType?: "application/json";
+  /**
    * Form of the text.
    */
   format?: "email" | "uri";
@@ -737,6 +742,60 @@ export interface SessionAuthentication {
    * Where each request carries the token, as $accessToken, and what else of $credentials.
    */
   present: Present;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * A signed statement of a service account becomes a token (RFC 7523 §2.1). It is made again before the token ends.
+ */
+export interface JwtBearerAuthentication {
+  /**
+   * A JWT as authorization grant.
+   */
+  type: "jwtBearer";
+  title?: Title;
+  description?: Description;
+  /**
+   * Where tokens are issued; the audience of the statement, unless `claims` has another.
+   */
+  tokenUrl: string;
+  credentials: Credentials;
+  /**
+   * Which credential is the private key, as PEM (PKCS #8, PKCS #1 or SEC 1) or JWK, or where in a JSON file it is.
+   */
+  key: string;
+  /**
+   * How the statement is signed (RFC 7518, RFC 8037).
+   */
+  algorithm: "RS256" | "PS256" | "ES256" | "ES384" | "EdDSA";
+  /**
+   * Further parameters of the JWT's header.
+   */
+  header?: {
+    [k: string]: Template;
+  };
+  /**
+   * What the statement says, from $credentials, $connection and $scopes, which are joined by a space. `iat`, `exp` and `jti` are made; one without a value is left out.
+   */
+  claims: {
+    [k: string]: Template;
+  };
+  /**
+   * Seconds from `iat` to `exp`; 300 when not given. `iat` is 30 seconds ago, for clocks that are behind.
+   */
+  lifetimeSeconds?: number;
+  /**
+   * Every scope that is asked for, with its meaning in one line.
+   */
+  scopes?: {
+    [k: string]: string;
+  };
+  tokenParams?: TokenParams;
   refresh?: Reissue;
   capture?: Capture;
   connectionInput?: ConnectionInput;

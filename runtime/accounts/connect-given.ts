@@ -112,7 +112,7 @@ export function createGivenConnections(
       const { authentication } = vendor.connector.manifest;
       const { method, credentials, expiresAt } = readCredentials(authentication, given.credentials ?? {});
       checkInputs(method, given.inputs ?? {});
-      const asked = method.type === "clientCredentials" ? [...vendor.scopesOf(method)] : null;
+      const asked = "scopes" in method ? [...vendor.scopesOf(method)] : null;
       const draft = { ...draftOf(given, method.type, clock.now()), asked };
       const { credentials: kept, changes, verified } = await proved(draft, credentials, expiresAt);
       const { name, identity, failure } = verified;

@@ -1,6 +1,7 @@
 import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
+import { isObject, parseJson } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -24,7 +25,7 @@ export type Credentials =
   | { type: "none" };
 
 /** The ways whose tokens are issued for what was given, rather than granted by a person. */
-const ISSUED = ["clientCredentials", "session"] as const;
+const ISSUED = ["clientCredentials", "session", "jwtBearer"] as const;
 
 /** What a token is issued for, as often as one is needed. */
 export interface Unissued {
@@ -48,6 +49,20 @@ export type Renewable = OAuthCredentials | Issued;
 /** Whether a token can take the place of one that ended or was refused. */
 export function isRenewable(credentials: Credentials): credentials is Renewable {
   return "accessToken" in credentials;
+}
+
+/** What was given, as expressions read it: of a JSON file, its content. */
+export function readable(
+  method: AuthenticationMethod,
+  given: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  const declared = "credentials" in method ? method.credentials.properties : {};
+  return Object.fromEntries(
+    Object.entries(given).map(([name, text]) => {
+      const isFile = Object.hasOwn(declared, name) && declared[name]!.contentMediaType !== undefined;
+      return [name, isFile ? parseJson(text) : text];
+    }),
+  );
 }
 
 /** Whether the tokens of a way are issued. */
@@ -89,9 +104,25 @@ function rememberCredentials(credentials: Credentials): void {
   const isName = (name: string): boolean => name === "username" && "password" in credentials;
   const { given = {}, ...texts } = credentials as { given?: Record<string, string> } & Record<string, unknown>;
   for (const [name, value] of Object.entries({ ...texts, ...given })) {
-    if (name !== "type" && !isName(name) && typeof value === "string") rememberSecret(value);
+    if (name !== "type" && !isName(name) && typeof value === "string") rememberText(value);
   }
 }
+
+/** A key file is a secret, and so is each long text in it. */
+function rememberText(text: string): void {
+  rememberSecret(text);
+  if (!text.startsWith("{")) return;
+  try {
+    const file = parseJson(text);
+    for (const value of Object.values(isObject(file) ? file : {}))
+      if (typeof value === "string" && value.length > LONG) rememberSecret(value);
+  } catch {
+    // No file: its text is remembered.
+  }
+}
+
+/** Shorter texts of a file name it: an account, an address, a project. */
+const LONG = 200;
 
 /** The ways a manifest offers, best first. */
 export function methodsOf(authentication: Authentication): AuthenticationMethod[] {

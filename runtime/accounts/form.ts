@@ -35,6 +35,7 @@ function makeForm(method: AuthenticationMethod): CredentialsForm {
       return basicForm(method);
     case "custom":
     case "session":
+    case "jwtBearer":
       return declaredForm(method.credentials);
     case "clientCredentials":
       return method.client === "operator"

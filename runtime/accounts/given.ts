@@ -1,6 +1,6 @@
 import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
-import { joinPointer } from "../core/json.ts";
+import { isObject, joinPointer, parseJson } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
 import { isIssuedType, methodsOf, type Credentials, type Unissued } from "./credentials.ts";
 import { credentialsForm } from "./form.ts";
@@ -68,6 +68,8 @@ function faultsOf(method: AuthenticationMethod, values: Record<string, unknown>,
       faults.push({ pointer: at(name), message: "is required, as text" });
     else if (isText && !form.properties[name]!.multiline && /\p{Cc}/u.test(value))
       faults.push({ pointer: at(name), message: "must not contain line breaks or other control characters" });
+    else if (isText && form.properties[name]!.contentMediaType !== undefined && !isFile(value))
+      faults.push({ pointer: at(name), message: "must be the whole JSON file, from { to }" });
     else if (method.type === "basic" && name === "username" && isText && value.includes(":"))
       faults.push({ pointer: at(name), message: "must not contain a colon, which ends a user name (RFC 7617)" });
   }
@@ -85,6 +87,14 @@ function faultsOf(method: AuthenticationMethod, values: Record<string, unknown>,
     if (!known.has(fault.pointer)) faults.push(fault);
   }
   return faults;
+}
+
+function isFile(text: string): boolean {
+  try {
+    return isObject(parseJson(text));
+  } catch {
+    return false;
+  }
 }
 
 /** Whole milliseconds that are a date; `NaN` for anything else. */

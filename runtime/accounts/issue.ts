@@ -3,6 +3,7 @@ import type { ConnectionRow } from "../model/connections.ts";
 import { issueToClient } from "./client-credentials.ts";
 import { methodOf, type Unissued } from "./credentials.ts";
 import type { IssueNeeds } from "./issuing.ts";
+import { issueToAccount } from "./jwt-bearer.ts";
 import { logIn } from "./session.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import { TokenError } from "./token-error.ts";
@@ -20,6 +21,7 @@ export function createIssue(needs: IssueNeeds): Issue {
     const method = methodOf(connector.manifest.authentication, row);
     if (method.type === "clientCredentials") return issueToClient(needs, method, row, given);
     if (method.type === "session") return logIn(needs, method, row, given);
+    if (method.type === "jwtBearer") return issueToAccount(needs, method, row, given);
     throw new TypeError(`${row.id}: tokens of ${method.type} are not issued`);
   };
 }

@@ -2,7 +2,7 @@ import type { AuthenticationMethod, BasicAuthentication } from "../../schemas/ma
 import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { Connector } from "../manifest/connector.ts";
-import { connectionValues, methodOf, type Credentials, type OpenConnection } from "./credentials.ts";
+import { connectionValues, methodOf, readable, type Credentials, type OpenConnection } from "./credentials.ts";
 
 /** The headers and query parameters that carry credentials. */
 export interface Presented {
@@ -29,6 +29,7 @@ function present({ manifest, authentication }: Connector, { row, credentials }: 
   switch (credentials.type) {
     case "oauth2":
     case "clientCredentials":
+    case "jwtBearer":
       return bearer(credentials.accessToken);
     case "bearer":
       return bearer(credentials.token);
@@ -42,7 +43,11 @@ function present({ manifest, authentication }: Connector, { row, credentials }: 
     case "custom":
     case "session": {
       const accessToken = "accessToken" in credentials ? credentials.accessToken : undefined;
-      const scope = { credentials: credentials.given, accessToken, connection: connectionValues(row) };
+      const scope = {
+        credentials: readable(method, credentials.given),
+        accessToken,
+        connection: connectionValues(row),
+      };
       const { headers = {}, query = {} } = authentication.get(row.authType)!.present!(scope) as Partial<Presented>;
       return { headers, query };
     }

@@ -3,7 +3,7 @@ import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { cookiesOf } from "../vendor/cookies.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
-import { connectionValues } from "./credentials.ts";
+import { connectionValues, readable } from "./credentials.ts";
 import type { IssueNeeds } from "./issuing.ts";
 import { lifetimeOf } from "./lifetime.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -18,12 +18,12 @@ const LOGIN_DEADLINE_MS = 60_000;
  */
 export async function logIn(
   { connector, http, now }: IssueNeeds,
-  { type }: SessionAuthentication,
+  method: SessionAuthentication,
   row: ConnectionRow,
   given: Readonly<Record<string, string>>,
 ): Promise<TokenResponse> {
-  const { session, lifetime } = connector.authentication.get(type)!;
-  const scope = { credentials: given, connection: connectionValues(row) };
+  const { session, lifetime } = connector.authentication.get(method.type)!;
+  const scope = { credentials: readable(method, given), connection: connectionValues(row) };
   const response = await http.request(session!.login(scope), {
     credentials: { headers: {}, query: {} },
     headers: connector.serverHeaders(scope) as Record<string, string>,

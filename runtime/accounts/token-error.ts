@@ -18,13 +18,22 @@ export class TokenError extends HooklineError {
   readonly grantGone: boolean;
   /** The server's own answer was lost on its way through a gateway. */
   readonly isLost: boolean;
+  /** What the server's clock said, milliseconds since the epoch; undefined when it did not say. */
+  readonly date: number | undefined;
 
-  constructor(message: string, grantGone: boolean, vendor: Record<string, unknown>, after: number | undefined) {
+  constructor(
+    message: string,
+    grantGone: boolean,
+    vendor: Record<string, unknown>,
+    after: number | undefined,
+    date?: number,
+  ) {
     super(grantGone ? "reauth_required" : "vendor_error", message, {
       data: { vendor },
       retry: grantGone ? false : { after },
     });
     this.grantGone = grantGone;
+    this.date = date;
     this.isLost = !grantGone && BETWEEN.has(Number(vendor.status));
   }
 }
@@ -86,7 +95,14 @@ export function tokenError(
       ...(detail === undefined ? {} : { message: detail }),
     },
     parseRetryAfter(headers["retry-after"], Date.now()),
+    readDate(headers["date"]),
   );
+}
+
+/** RFC 9110 §6.6.1. */
+function readDate(header: string | undefined): number | undefined {
+  const date = header === undefined ? NaN : Date.parse(header);
+  return Number.isNaN(date) ? undefined : date;
 }
 
 function isClientRefused(reason: string | undefined): boolean {

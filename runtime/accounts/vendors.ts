@@ -1,4 +1,4 @@
-import type { ClientCredentialsAuthentication } from "../../schemas/manifest.ts";
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
@@ -31,7 +31,7 @@ export interface Vendor {
   /** The OAuth scopes that may be asked for, those that are registered for the client, or all of the manifest. */
   scopes: readonly string[];
   /** What a token is asked for that nobody grants: the scopes of a way that are registered for the operator's client, or all. */
-  scopesOf(method: ClientCredentialsAuthentication): readonly string[];
+  scopesOf(method: AuthenticationMethod): readonly string[];
   /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
   oauth(): OAuth;
   issue: Issue;
@@ -111,9 +111,12 @@ function createVendor(
     limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
     grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
     scopes: client?.scopes ?? Object.keys(authentication?.scopes ?? {}),
-    scopesOf: ({ client: whose, scopes = {} }) => {
-      const registered = whose === "operator" ? client?.scopes : undefined;
-      return Object.keys(scopes).filter((scope) => registered?.includes(scope) ?? true);
+    scopesOf: (method) => {
+      const isOperators = method.type === "clientCredentials" && method.client === "operator";
+      const registered = isOperators ? client?.scopes : undefined;
+      return Object.keys(("scopes" in method && method.scopes) || {}).filter(
+        (scope) => registered?.includes(scope) ?? true,
+      );
     },
     oauth: () => {
       if (!authentication) throw new TypeError(`${name} is not connected by OAuth`);

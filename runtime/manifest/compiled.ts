@@ -174,6 +174,13 @@ export interface CompiledSession {
   readonly token: Getter;
 }
 
+/** A JWT before it is signed. Scope: `credentials`, `connection`, `scopes`. */
+export interface CompiledStatement {
+  readonly claims: Getter;
+  readonly header: Getter | undefined;
+  readonly key: Getter;
+}
+
 /** How long a token is good. */
 export interface CompiledLifetime {
   /** The time of its end. */
@@ -187,6 +194,8 @@ export interface CompiledAuthentication {
   readonly tokenParams: Getter | undefined;
   /** Where a new token is asked for, and found in the answer; undefined for other ways. */
   readonly session: CompiledSession | undefined;
+  /** What is signed, and with what; undefined for other ways. */
+  readonly statement: CompiledStatement | undefined;
   readonly lifetime: CompiledLifetime;
   /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `accessToken`, `connection`. */
   readonly present: Getter | undefined;

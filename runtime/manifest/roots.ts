@@ -15,6 +15,8 @@ export const ROOTS = {
   /** The same, of a way with a token. */
   presentToken: ["credentials", "accessToken", "connection"],
   login: ["credentials", "connection"],
+  /** What a service account states. */
+  statement: ["credentials", "connection", "scopes"],
   loginAnswer: ["response", "cookie"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */

@@ -3,7 +3,6 @@ import { createActions, type Actions } from "../act/act.ts";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { isIssuedType, methodsOf } from "../accounts/credentials.ts";
-import { credentialsForm } from "../accounts/form.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
@@ -21,6 +20,7 @@ import { openDatabase } from "../store/open.ts";
 import { streamsOfConnection, type StreamRecord } from "../model/streams.ts";
 import { StepEngine } from "./engine.ts";
 import { exampleOf } from "./example.ts";
+import { exampleCredentials } from "./example-credentials.ts";
 import { answerWith, merge } from "./invert.ts";
 import { Skip } from "./outcome.ts";
 import type { Recordings } from "./recordings.ts";
@@ -200,7 +200,7 @@ export class Bench implements AsyncDisposable {
     const methods = methodsOf(connector.manifest.authentication);
     const method = meantMethod(methods);
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
-    const credentials = isOAuth(method) ? undefined : { type: method.type, ...credentialsOf(method) };
+    const credentials = isOAuth(method) ? undefined : { type: method.type, ...exampleCredentials(method) };
     const made = await this.accounts.create(
       { connector: connector.name, user: "kit", inputs, credentials },
       {},
@@ -219,16 +219,6 @@ export class Bench implements AsyncDisposable {
 export function assertMeant(requires: CompiledRequirement | undefined, values: Record<string, unknown>): void {
   if (requires && !requires.holds(values))
     throw new Skip(`the kit's connection is not of the kind it needs: ${requires.message}`);
-}
-
-/** What a person would give, by the form of the way. */
-function credentialsOf(method: AuthenticationMethod): Record<string, unknown> {
-  const { required, properties } = credentialsForm(method);
-  const given = (name: string): unknown => {
-    const schema = properties[name]!;
-    return "examples" in schema || "enum" in schema ? exampleOf(schema) : `${name}-of-the-kit`;
-  };
-  return Object.fromEntries(required.map((name) => [name, given(name)]));
 }
 
 const meantMethod = (methods: readonly AuthenticationMethod[]): AuthenticationMethod =>

@@ -114,7 +114,7 @@ function readsOf(method: Declaring): Generator<Read> {
 function* readsIn(part: unknown, at: string): Generator<Read> {
   if (typeof part === "string") {
     for (const [found, name = ""] of part.matchAll(/(?<![\w.])\$?credentials\.(\w+)/g)) {
-      const isEmbedded = found.startsWith("$") && part !== found;
+      const isEmbedded = part.includes(`{${found}`);
       yield { name, at, isEmbedded, isPresented: /^\/(present|login)\/(headers|query)\/[^/]*$/.test(at) };
     }
     return;
