@@ -1,4 +1,4 @@
-import { TOKEN_DEADLINE_MS } from "../runtime/accounts/oauth.ts";
+import { TOKEN_DEADLINE_MS } from "../runtime/accounts/token-endpoint.ts";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";

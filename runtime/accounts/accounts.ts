@@ -14,7 +14,8 @@ import { createConfirmations } from "./confirmations.ts";
 import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
-import { methodOf, place } from "./credentials.ts";
+import { createGivenConnections } from "./connect-given.ts";
+import { isIssued, methodOf, place } from "./credentials.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
 import { createLacks } from "./lacks.ts";
@@ -24,6 +25,7 @@ import { proofsPlace } from "./proofs.ts";
 import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
+import { createSameAccount } from "./same-account.ts";
 import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
@@ -127,11 +129,13 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const grants = createGrants(context, { vendorOf });
   const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
-    oauthOf: (connector) => vendorOf(connector).oauth(),
-    authenticationOf: (row) => {
+    ask: (row, credentials) => {
+      const vendor = vendorOf(row.connector);
+      return isIssued(credentials) ? vendor.issue(row, credentials) : vendor.oauth().refresh(credentials.refreshToken!);
+    },
+    policyOf: (row) => {
       const method = methodOf(vendorOf(row.connector).connector.manifest.authentication, row);
-      if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
-      return method;
+      return "refresh" in method ? method.refresh : undefined;
     },
     pause: status.pause,
     learn: learn.renewed,
@@ -144,19 +148,20 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     lacks: createLacks(context),
     retryBaseMs,
   };
+  const sameAccount = createSameAccount(context, async (row, credentials) => {
+    const strange = {
+      ...clientNeeds,
+      tokens: { open: async () => ({ row, credentials }) },
+      pause: async () => false,
+      answered: undefined,
+      lacks: undefined,
+    };
+    return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
+  });
   const connect = createConnect(context, {
     grants,
     prove: createProve(context, { vendorOf, tokens, learn }),
-    recognises: async (row, credentials) => {
-      const strange = {
-        ...clientNeeds,
-        tokens: { open: async () => ({ row, credentials }) },
-        pause: async () => false,
-        answered: undefined,
-        lacks: undefined,
-      };
-      return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
-    },
+    sameAccount,
   });
   const settle = createSettle(context, { status, grants });
   const confirmations = createConfirmations(context, { settle, grants });
@@ -164,13 +169,18 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const authorize = createAuthorize(context, { vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
+  const consent = createConsent({
+    consent: needs.consent ?? "least",
+    scopesInUse: needs.scopesInUse ?? (async () => []),
+  });
   const connections = createConnections(context, {
     vendorOf,
     tokens,
     status,
     authorize,
     confirmations,
-    consent: createConsent({ consent: needs.consent ?? "least", scopesInUse: needs.scopesInUse ?? (async () => []) }),
+    consent,
+    given: createGivenConnections(context, { vendorOf, status, consent, grants, sameAccount }),
     requireConfirmation,
     grants,
     learn,

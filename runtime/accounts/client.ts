@@ -7,8 +7,8 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
-import { connectionValues, type OpenConnection } from "./credentials.ts";
-import { assertSameAccount, movesOf } from "./same-account.ts";
+import { connectionValues, isRenewable, type OpenConnection } from "./credentials.ts";
+import { assertSameAccount, movesOf } from "./moved.ts";
 import { scopeRefusal, type Operation } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
@@ -170,7 +170,7 @@ class Conversation {
       if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
         vendor.limits.hold(subject, fault.retryAfterMs);
       }
-      if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewal.isDone) {
+      if (fault.class === "authExpired" && isRenewable(credentials) && !renewal.isDone) {
         renewal.isDone = true;
         opened = await this.#open(row.version);
         continue;
@@ -178,7 +178,7 @@ class Conversation {
       if (fault.class === "scopeMissing" && operation) {
         Object.assign(error.data, await this.#needs.lacks?.(row, operation, response.headers["www-authenticate"]));
       }
-      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
+      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && !isRenewable(credentials));
       if (isLost) {
         this.#staleAt = 0;
         await pause(row, { version: row.version }, error);

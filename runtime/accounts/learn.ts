@@ -4,8 +4,8 @@ import { noteProofs } from "../model/connection-upkeep.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import type { TokenResponse } from "./oauth.ts";
 import { hasAll, isEmpty, openProofs, relate, sealProofs, together, type Evidence, type Identity } from "./proofs.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import type { VendorOf } from "./vendors.ts";
 import { verify } from "./verify.ts";
 

@@ -9,7 +9,7 @@ import {
   type StatusChange,
 } from "../model/connections.ts";
 import { connectionEvent } from "../model/operational.ts";
-import { movesOf } from "./same-account.ts";
+import { movesOf } from "./moved.ts";
 import type { Tx } from "../store/database.ts";
 
 /** Follows every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */

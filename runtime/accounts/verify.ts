@@ -7,7 +7,7 @@ import type { ConnectionRow } from "../model/connections.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
 import { callVendor } from "./call.ts";
-import { connectionValues, type Credentials, type OpenConnection } from "./credentials.ts";
+import { connectionValues, isRenewable, type Credentials, type OpenConnection } from "./credentials.ts";
 import { identityOf, type Evidence, type Identity } from "./proofs.ts";
 import type { Vendor } from "./vendors.ts";
 
@@ -40,7 +40,7 @@ export async function verify(
   const asked: Outcome = authentication?.test ? await ask(vendor, row, credentials, authentication.test, clock) : {};
   const { response, failure } = asked;
   const captured: Record<string, unknown> = {};
-  if (row.authType !== "oauth2" && response) {
+  if (!isRenewable(credentials) && response) {
     for (const [name, read] of authentication!.capture) {
       const value = read(response);
       if (value !== undefined) captured[name] = value;
@@ -72,7 +72,7 @@ export async function verifyStored(
   try {
     return { ...opened, ...(await verify(vendor, row, credentials, clock)) };
   } catch (error) {
-    if (credentials.type !== "oauth2" || !renew || !(error instanceof Rejected) || error.class !== "authExpired")
+    if (!isRenewable(credentials) || !renew || !(error instanceof Rejected) || error.class !== "authExpired")
       throw error;
     const renewed = await renew(row.version);
     return { ...renewed, ...(await verify(vendor, renewed.row, renewed.credentials, clock)) };

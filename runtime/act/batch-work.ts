@@ -4,7 +4,7 @@ import type { Context } from "../engine/context.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import type { CompiledAction, CompiledBatch, Connector } from "../manifest/connector.ts";
 import type { Tx } from "../store/database.ts";
-import { movesOf } from "../accounts/same-account.ts";
+import { movesOf } from "../accounts/moved.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { ActAccounts } from "./act.ts";
 import { findAction, type RunAction } from "./actions.ts";

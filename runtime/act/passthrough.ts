@@ -7,8 +7,9 @@ import type { Network } from "../core/network.ts";
 import { bodyTooLarge, peek, type StreamResponse } from "../core/network-stream.ts";
 import { unpackHead } from "../core/unpack.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "../accounts/credentials.ts";
-import { assertSameAccount, movesOf } from "../accounts/same-account.ts";
+import { connectionValues, isRenewable, type OpenConnection } from "../accounts/credentials.ts";
+import { assertSameAccount, movesOf } from "../accounts/moved.ts";
+import { presentCredentials } from "../accounts/present.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
 import type { Context } from "../engine/context.ts";
@@ -57,7 +58,7 @@ export function createPassthrough(
     // It may have been moved to another account while it waited.
     opened = await sameAccount(tokens.open(connection), opened);
     let answer = await forward(vendor, opened, request, network);
-    if (answer.status >= 400 && answer.status < 500 && opened.credentials.type === "oauth2") {
+    if (answer.status >= 400 && answer.status < 500 && isRenewable(opened.credentials)) {
       const judged = await judge(vendor, answer, clock.now());
       answer = judged.answer;
       if (judged.class === "authExpired") {
@@ -83,10 +84,9 @@ async function forward(
   request: PassthroughRequest,
   network: Network,
 ): Promise<StreamResponse> {
-  const { row, credentials } = opened;
   const { connector } = vendor;
-  const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
-  const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
+  const presented = presentCredentials(connector, opened);
+  const own = connector.serverHeaders({ connection: connectionValues(opened.row) }) as Record<string, unknown>;
   return network.stream(passthroughUrl(vendor, request.target, presented.query), {
     method: request.method,
     headers: vendorHeaders(request.headers ?? {}, { ...own, ...presented.headers }, request.body instanceof Readable),

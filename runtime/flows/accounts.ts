@@ -1,5 +1,5 @@
 import { WORKSPACE_USER } from "../accounts/resolve.ts";
-import { movesOf } from "../accounts/same-account.ts";
+import { movesOf } from "../accounts/moved.ts";
 import { connections, connectionsByIds } from "../model/connections.ts";
 import type { EventRecord } from "../model/events.ts";
 import { streamsByIds } from "../model/streams.ts";

@@ -1,6 +1,6 @@
 import { connectionValues } from "../accounts/credentials.ts";
 import { resolveConnection, type Asker } from "../accounts/resolve.ts";
-import { movesOf } from "../accounts/same-account.ts";
+import { movesOf } from "../accounts/moved.ts";
 import { scopeRefusal } from "../accounts/scopes.ts";
 import { findAction, type RunAction } from "../act/actions.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";

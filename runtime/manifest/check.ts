@@ -2,6 +2,7 @@ import schema from "../../schemas/manifest.schema.json" with { type: "json" };
 import type { Fault } from "../core/errors.ts";
 import type { LoadedManifest } from "./load.ts";
 import * as access from "./rules/access.ts";
+import * as authentication from "./rules/authentication.ts";
 import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
 import * as expressions from "./rules/expressions.ts";
@@ -11,7 +12,7 @@ import * as samples from "./rules/samples.ts";
 import * as schemas from "./rules/schemas.ts";
 import { compileSchema } from "./validate.ts";
 
-const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access].flatMap(
+const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access, authentication].flatMap(
   (file): Rule[] => Object.values(file),
 );
 

@@ -6,7 +6,17 @@ import { listOf, nullable as nullableSchema, object, text as textSchema } from "
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "active", "reauth_required"] as const;
-const AUTH_TYPES = ["oauth2", "bearer", "apiKey", "basic", "none"] as const;
+const AUTH_TYPES = [
+  "oauth2",
+  "bearer",
+  "apiKey",
+  "basic",
+  "custom",
+  "clientCredentials",
+  "session",
+  "jwtBearer",
+  "none",
+] as const;
 
 /** A change of a connection's status; `removed` is the last. */
 export interface StatusChange {

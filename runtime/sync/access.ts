@@ -1,5 +1,5 @@
 import { HooklineError } from "../core/errors.ts";
-import { assertSameAccount, movesOf } from "../accounts/same-account.ts";
+import { assertSameAccount, movesOf } from "../accounts/moved.ts";
 import { isObject } from "../core/json.ts";
 import type { CompiledAction, CompiledStream, Connector } from "../manifest/connector.ts";
 import { connectionsByIds } from "../model/connections.ts";

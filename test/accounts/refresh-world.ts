@@ -1,6 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { openCredentials, sealCredentials, type OpenConnection } from "../../runtime/accounts/credentials.ts";
-import type { TokenResponse } from "../../runtime/accounts/oauth.ts";
+import {
+  openCredentials,
+  sealCredentials,
+  type OAuthCredentials,
+  type OpenConnection,
+} from "../../runtime/accounts/credentials.ts";
+import type { TokenResponse } from "../../runtime/accounts/token-endpoint.ts";
 import { createStatus } from "../../runtime/accounts/status.ts";
 import { TokenError } from "../../runtime/accounts/token-error.ts";
 import { createTokens } from "../../runtime/accounts/tokens.ts";
@@ -11,7 +16,6 @@ import type { Vault } from "../../runtime/core/crypto.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { Random } from "../../runtime/sandbox/random.ts";
 import type { Database } from "../../runtime/store/database.ts";
-import type { Oauth2Authentication } from "../../schemas/manifest.ts";
 import { VirtualTime } from "../fixtures/simulator.ts";
 import { SEED } from "../fixtures/tier.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
@@ -136,8 +140,8 @@ export async function world(store: Database, takesMs: number) {
       createTokens(
         { db, vault, clock, log, random },
         {
-          oauthOf: () => family,
-          authenticationOf: () => ROTATING.authentication as Oauth2Authentication,
+          ask: async (_row, credentials) => family.refresh((credentials as OAuthCredentials).refreshToken!),
+          policyOf: () => ({ rotates: true }),
           pause,
           learn: async () => {},
           giveBack: async () => {},
