@@ -662,6 +662,12 @@ export interface Stream {
     [k: string]: Jmespath;
   };
   /**
+   * Watched values that stay true: a record keeps one once it was true, whatever is listed later. One that was known before the value was watched counts as having it.
+   *
+   * @minItems 1
+   */
+  stays?: string[];
+  /**
    * JMESPath on the watched values: true when a record is over, and a complete read may list it or not. That one leaves it out is no deletion, and it stays known.
    */
   ended?: Jmespath;
