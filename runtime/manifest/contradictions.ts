@@ -103,5 +103,5 @@ function meets(value: unknown, { kind, value: wanted, isInclusive }: Claim): boo
 /** Whether JMESPath takes a value for true. */
 function isSomething(value: unknown): boolean {
   if (value === null || value === false || value === "") return false;
-  return typeof value !== "object" || Object.keys(value as object).length > 0;
+  return typeof value !== "object" || Object.keys(value).length > 0;
 }
