@@ -835,7 +835,7 @@ export interface KeysetPagination {
    */
   to: Target | Target[];
   /**
-   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time.
+   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time. When a page holds nothing but one time, it is asked for again with up to 640 records, by pageSize; where that does not help, a gap is reported.
    */
   stepBack?: number;
   pageSize?: PageSize;

@@ -46,6 +46,8 @@ export interface Comparison {
   couldNotRead(key: string): boolean;
   /** Listed records without a key. */
   unkeyed: number;
+  /** Whether records may have been passed over: more of one time than a page holds. */
+  isPastTies: boolean;
   /** Listed records that may have been known and forgotten, as the stream declares. */
   forgotten: number;
 }
@@ -96,6 +98,7 @@ class WholeRead {
   /** What the next increments are asked with; null when the next read is one of everything. */
   readonly #increments: ReadPlan | null;
   #unkeyed = 0;
+  #isPastTies = false;
   #forgotten = 0;
 
   constructor(reading: ReadOnlyReading, patience: Patience, seen: Seen) {
@@ -115,7 +118,7 @@ class WholeRead {
       await this.#take(part);
       this.#seen.onRead(this.#living.size);
     }
-    const hasExtra = canShowExtra(plan) && this.#unkeyed === 0;
+    const hasExtra = canShowExtra(plan) && this.#unkeyed === 0 && !this.#isPastTies;
     if (hasExtra) await this.#sweep();
     return {
       beganAt: this.#startedAt,
@@ -127,6 +130,7 @@ class WholeRead {
       unread: this.#unread,
       couldNotRead: (key) => this.#failed.has(key),
       unkeyed: this.#unkeyed,
+      isPastTies: this.#isPastTies,
       forgotten: this.#forgotten,
     };
   }
@@ -136,7 +140,7 @@ class WholeRead {
     return { complete: true, startedAt, mode: "diff", page: null, notes: null, joining: [], recovering: null };
   }
 
-  async #take({ records, changes, known, unread, unkeyed }: Listed): Promise<void> {
+  async #take({ records, changes, known, unread, unkeyed, isPastTies }: Listed): Promise<void> {
     const { db, stream } = this.#reading;
     for (const record of records) {
       if (!record.deleted) this.#add(record.key);
@@ -156,6 +160,7 @@ class WholeRead {
       (held.has(key) ? this.#quarantined : this.#unread).add(key);
     }
     this.#unkeyed += unkeyed;
+    this.#isPastTies ||= isPastTies;
   }
 
   #note(change: Change, before: Known | undefined): void {

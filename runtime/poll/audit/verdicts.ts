@@ -71,6 +71,7 @@ export async function judge(first: Comparison, facts: AuditFacts): Promise<{ fou
     known: second.known,
     hasExtra: first.hasExtra && second.hasExtra,
     unkeyed: Math.max(first.unkeyed, second.unkeyed),
+    isPastTies: first.isPastTies || second.isPastTies,
   };
   return { found, verdicts };
 }

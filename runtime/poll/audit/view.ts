@@ -152,7 +152,7 @@ export function auditView(
 }
 
 /** What a read of everything did not look at, in words. */
-function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, forgotten }: Comparison): string[] {
+function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, isPastTies, forgotten }: Comparison): string[] {
   const spots: string[] = [];
   if (cursor.definition.type === "window")
     spots.push("Records outside of the time span that the stream reads, and those that left it or are gone since");
@@ -165,6 +165,10 @@ function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, forgotten
   if (unkeyed > 0)
     spots.push(
       `${unkeyed} listed records without a key, and known records that are not listed: each may be one of these`,
+    );
+  if (isPastTies)
+    spots.push(
+      "Records of a time that more of them share than the vendor lists on a page, and known records not listed",
     );
   return spots;
 }
