@@ -55,7 +55,7 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "without_key" | "stalled" | "account_moved";
+  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "same_time" | "without_key" | "stalled" | "account_moved";
 }
 
 /** `stream.gap`: changes between two times may have been missed. A read that is repeated after a crash reports the same gap. */

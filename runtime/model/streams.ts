@@ -40,6 +40,10 @@ export interface Checkpoint extends Place {
   done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** More records had one time than a page holds, so absence means nothing. */
+  isPastTies?: true;
+  /** Some of them may have been passed over: others followed. */
+  hasPassedOver?: true;
   /** Only a complete read tells what became of a record that a page reports as deleted. */
   isToVerify?: true;
   /** A record was listed, and gone before the request that would have told what it was. */
@@ -58,7 +62,16 @@ export interface Checkpoint extends Place {
 }
 
 /** A page of a list: plain data. Null is the first. */
-export type PageState = { token: string } | { url: string } | { number: number } | { values: unknown[] } | null;
+export type PageState = { token: string } | { url: string } | { number: number } | KeysetState | null;
+
+/** A page after the values of a record. */
+export interface KeysetState {
+  values: unknown[];
+  /** How many records are asked for, where it is more than the manifest says: a page held nothing but one value. */
+  size?: number;
+  /** No page has shown that it held all records of the values: if others follow, some may have been passed over. */
+  isPastTies?: true;
+}
 
 /** Where a read stands: at a page, of one of several lists where a stream has them. */
 export interface Place {

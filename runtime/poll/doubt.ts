@@ -110,7 +110,7 @@ export async function judgeAbsences(
 /** The doubt that a read leaves. An incremental read settles none, and neither does one whose absences mean nothing. */
 export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doubted | undefined): Doubt | null {
   if (verdict) return verdict.doubt;
-  return read.complete && !read.hasUnkeyed ? null : before;
+  return read.complete && !read.hasUnkeyed && !read.isPastTies ? null : before;
 }
 
 /** What is reported of held deletions. */

@@ -78,6 +78,7 @@ export class Walk {
     for await (const page of this.pages(checkpoint, plan)) {
       // The vendor answers, so what could not be had in polls before may be asked for again.
       if (count === 0) await this.#comparison.retryQuarantined();
+      if (page.isPastTies) at = { ...at, isPastTies: true, ...(page.records.length > 0 && { hasPassedOver: true }) };
       const { enricher, failedNow } = this.#comparison;
       for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
         const isEnd = part.isLast && page.next === null;
@@ -103,7 +104,7 @@ export class Walk {
           continue;
         }
         delete at.done;
-        if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
+        if (page.next === null && (meansNothing || isBlind(at))) return this.#finish(at, changes);
         at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
         await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
       }
@@ -112,7 +113,7 @@ export class Walk {
       if (isProgress) return this.#pause();
       if (count >= MOST_PAGES) throw endlessPages(count);
     }
-    if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
+    if (meansNothing || isBlind(at)) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, listed);
   }
 
@@ -210,7 +211,7 @@ export class Walk {
     const now = this.#reading.now();
     const before = this.stream;
     const doubt = doubtAfter(before.doubt, at, doubted);
-    const isBlind = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
+    const isWithoutKey = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
     const stream: StreamRecord = {
       ...before,
       requestHash,
@@ -224,7 +225,7 @@ export class Walk {
       lastSuccessAt: now,
       consecutiveErrors: 0,
       refusals: 0,
-      lastError: doubt?.isHeld ? heldError(doubt) : isBlind ? unkeyedError(before.lastError, now) : null,
+      lastError: doubt?.isHeld ? heldError(doubt) : isWithoutKey ? unkeyedError(before.lastError, now) : null,
       doubt,
     };
     const { remember: keep } = compiled.definition.records;
@@ -252,6 +253,9 @@ export class Walk {
 function isOnly({ at, next }: ReadPage): boolean {
   return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
 }
+
+/** Whether a record that a read did not list may be there all the same. */
+const isBlind = ({ hasUnkeyed, isPastTies }: Checkpoint): boolean => hasUnkeyed === true || isPastTies === true;
 
 /** Pages without records may come between others, but not for ever. */
 export function endlessPages(count: number): HooklineError {

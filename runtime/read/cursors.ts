@@ -17,6 +17,8 @@ export interface ReadPlan {
   cursor?: unknown;
   /** Whether a record lies before the cursor, and so do all that follow: of lists that begin with the newest. */
   isBefore?: (record: unknown) => boolean;
+  /** Whether a record is too old to be listed by this read and by all that follow, as long as its time stays. */
+  isPast?: (record: unknown) => boolean;
   /** The same of the list of one item, where these differ. */
   ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor" | "isBefore">;
   /** What it means when a remembered record is not in the answer: it was deleted (everything was listed), or nothing. */
@@ -177,7 +179,9 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
     since: (state) => {
       if (typeof state !== "number") return null;
       const begin = state - overlap;
-      const plan = from(cursor.to, formatTime(begin, cursor.format));
+      const asked = formatTime(begin, cursor.format);
+      const isPast = (record: unknown): boolean => (timeMs(timeOf(record)) ?? begin) < (timeMs(asked) ?? 0);
+      const plan = { ...from(cursor.to, asked), isPast };
       if (cursor.order !== "descending") return plan;
       return { ...plan, isBefore: (record) => (timeMs(timeOf(record)) ?? begin) < begin };
     },
@@ -207,7 +211,9 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
       if (!Array.isArray(state)) return null;
       const values: unknown[] = [earlier(state[0], overlap), ...state.slice(1)];
       const written = values.length === 1 ? values[0] : values;
-      return { assignments: placeValues(cursor.to, values), cursor: written, absence: "nothing" };
+      const begin = timeMs(values[0]) ?? 0;
+      const isPast = (record: unknown): boolean => (timeMs(valuesOf[0]!(record)) ?? begin) < begin;
+      return { assignments: placeValues(cursor.to, values), cursor: written, isPast, absence: "nothing" };
     },
     everything: listing,
     note: (notes, page) => {

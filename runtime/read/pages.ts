@@ -29,6 +29,8 @@ export interface ReadPage {
   at: Place;
   /** Null after the last page. */
   next: Place | null;
+  /** Before this page, more records shared a value than a page was shown to hold; if any follow, some may have been passed over. */
+  isPastTies: boolean;
 }
 
 type Asked = Pick<ReadPlan, "assignments" | "cursor" | "isBefore" | "ofItem">;
@@ -71,7 +73,16 @@ export async function* pages(
       const { assignments, url } = paginator.request(state);
       // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
       const mayBeGone = each !== undefined && state === null && (planned.cursor ?? null) === null;
-      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url, mayBeGone);
+      const asked = [...planned.assignments, ...assignments];
+      let answered: VendorResponse | undefined;
+      try {
+        answered = await answer(source, list, request, asked, url, mayBeGone);
+      } catch (error) {
+        const beyond = error instanceof VendorError && error.class === "invalidInput" && paginator.refused(state);
+        if (!beyond) throw error;
+        state = beyond;
+        continue;
+      }
       const response = answered ?? NOTHING;
       const records = answered ? list.select(answered) : [];
       const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
@@ -83,6 +94,7 @@ export async function* pages(
         response,
         records: each ? records.map((record) => withItem(record, each, item)) : records,
         at: placeOf(state, at, last),
+        isPastTies: state !== null && "isPastTies" in state,
         next: isLast ? null : following === null ? placeOf(null, at + 1) : placeOf(following, at, digest),
       };
       state = following;

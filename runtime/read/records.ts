@@ -14,6 +14,8 @@ export interface PolledRecord {
   former?: { key: string | undefined; version: (() => string) | undefined };
   /** The watched values; null when the stream watches none. */
   watched: Record<string, unknown> | null;
+  /** Names of the watched values that stay true. */
+  stays: readonly string[];
   /** Key of the item in whose list it is, where there are several lists. */
   item: string | null;
   raw: unknown;
@@ -35,6 +37,7 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     version: deleted ? "" : versionOf(stream, raw),
     deleted,
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
+    stays: stream.definition.stays ?? [],
     item: stream.each && isObject(raw) ? stream.each.key(raw[stream.each.into]) : null,
     raw,
     ...(stream.former && { former: formerOf(stream.former, raw) }),
