@@ -55,7 +55,15 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "without_key" | "stalled" | "account_moved";
+  reason:
+    | "paused"
+    | "request_changed"
+    | "cursor_expired"
+    | "gone_unread"
+    | "without_key"
+    | "list_unread"
+    | "stalled"
+    | "account_moved";
 }
 
 /** `stream.gap`: changes between two times may have been missed. A read that is repeated after a crash reports the same gap. */
@@ -64,7 +72,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts, [s.id, gap.reason, gap.from, gap.to]);
 }
 
-/** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, or deletions are held back. */
+/** `subscription.degraded`: no read has succeeded for three intervals, a list has failed for so long, reads were interrupted, or deletions are held back. */
 export function degradedEvent(
   connector: string,
   stream: string,

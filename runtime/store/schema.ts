@@ -279,6 +279,7 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
+  () => [`alter table streams add column missed text`],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */
