@@ -84,6 +84,8 @@ export interface MissedNow {
   error: StreamError;
   /** Whether the error may mean the cursor. */
   isRefusal: boolean;
+  /** Whether some of its records were read before. */
+  isPartly: boolean;
 }
 
 /** One of several lists that reads could not have, while the others went on. Nothing that is known of it changes meanwhile. */
@@ -104,6 +106,12 @@ export interface MissedList {
   mode: "baseline" | "diff";
   /** Subscriptions whose first read did not have it. */
   joining: string[];
+  /** When those first reads began: of other lists, they have told what was seen since. Milliseconds since the epoch. */
+  toldSince?: Record<string, number>;
+  /** Whether the first read has had some of its records, and not all. */
+  isPartly?: boolean;
+  /** When a complete read began that found it no longer listed; another one is to agree. Milliseconds since the epoch. */
+  vanishedAt?: number;
   /** How many complete reads in a row did not have it, and when the last began; absent when none. */
   whole?: { count: number; at: number };
 }

@@ -111,15 +111,6 @@ const fields = {
       ),
     }),
   ),
-  lists: value<{ count: number; failing: ListView[] }>(
-    object("Lists of several that cannot be read, while the others go on. What is known of them stays as it is.", {
-      count: countSchema("How many there are."),
-      failing: listOf(
-        object("A list that cannot be read.", listFields),
-        `Those that have failed for longest, ${MOST_LISTS} at most.`,
-      ),
-    }),
-  ),
   missing: nullable(
     value<MissingView>(
       object(
@@ -144,12 +135,32 @@ const fields = {
   ),
 };
 
-/** The health of a subscription: its polls, errors and delay. */
-export type SubscriptionHealth = { -readonly [Name in keyof typeof fields]: JsonOf<(typeof fields)[Name]> };
+/** The lists that cannot be read, of a stream that reads several. */
+interface ListsView {
+  count: number;
+  failing: ListView[];
+}
+
+/** The health of a subscription: its polls, errors and delay. `lists` is absent while all can be read. */
+export type SubscriptionHealth = { -readonly [Name in keyof typeof fields]: JsonOf<(typeof fields)[Name]> } & {
+  lists?: ListsView;
+};
+
+const listsSchema = object(
+  "Lists of several that cannot be read, while the others go on. What is known of them stays as it is. Absent while all can be read.",
+  {
+    count: countSchema("How many there are."),
+    failing: listOf(
+      object("A list that cannot be read.", listFields),
+      `Those that have failed for longest, ${MOST_LISTS} at most.`,
+    ),
+  },
+);
 
 export const subscriptionHealthSchema = object(
   "The health of a subscription: its polls, errors and delay.",
-  Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])),
+  { ...Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])), lists: listsSchema },
+  ["lists"],
 );
 
 /** Changes that have to be known of a stream before its silence is compared with them. */
@@ -214,7 +225,7 @@ export function healthOf({
     cursorAge: cursorAt === null ? null : Math.max(0, Math.round((now - cursorAt) / 1000)),
     missing: isWanted ? missingOf(stream) : null,
     quietSince: isPolled && now < pace.namedAt ? isoTime(quietSince(stream, now)) : null,
-    lists: listsOf(stream),
+    ...listsOf(stream),
     quarantine: { count: stream.quarantined, records: quarantined.map(view) },
   };
 }
@@ -240,12 +251,13 @@ function missingOf({ doubt }: StreamRecord): MissingView | null {
   return { state: isHeld ? "held" : "readAgain", missing, known, since: isoTime(since), message };
 }
 
-function listsOf(stream: StreamRecord): { count: number; failing: ListView[] } {
-  const failing = failingLists(stream);
-  const shown = failing.slice(0, MOST_LISTS).map(({ list, since, error }) => {
+function listsOf(stream: StreamRecord): { lists?: ListsView } {
+  const all = failingLists(stream);
+  if (all.length === 0) return {};
+  const failing = all.slice(0, MOST_LISTS).map(({ list, since, error }) => {
     return { list, since: isoTime(since), error: { ...error, at: isoTime(error.at) } };
   });
-  return { count: failing.length, failing: shown };
+  return { lists: { count: all.length, failing } };
 }
 
 function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {

@@ -21,7 +21,7 @@ export function listGaps(
     const gapOf = (lists: readonly MissedList[], reason: Gap["reason"]): NewEvent[] => {
       if (lists.length === 0) return [];
       const from = Math.min(...lists.map(({ cursorAt, since }) => cursorAt ?? since));
-      return [gapEvent(connector, compiled.name, subscription, { from, to: startedAt, reason }, now())];
+      return [gapEvent(connector, compiled.name, subscription, { from, to: now(), reason }, now())];
     };
     const first = had.filter(({ joining }) => joining.includes(id));
     const others = had.filter(({ joining }) => !joining.includes(id));

@@ -41,8 +41,8 @@ export function owesCompleteRead(
 ): boolean {
   if (missed === null || !items || !each) return false;
   const current = new Set(items.map((item) => each.key(item)));
-  return missed.some(({ list, error, whole }) => {
-    if (!current.has(list)) return true;
+  return missed.some(({ list, error, whole, vanishedAt }) => {
+    if (!current.has(list)) return vanishedAt === undefined || now >= vanishedAt + SECOND_READ_MS;
     if (error !== null || whole === undefined) return false;
     return now >= whole.at + Math.min(SECOND_READ_MS * 2 ** (whole.count - 1), LONGEST_OWED_MS);
   });
@@ -91,7 +91,8 @@ export function readOf(at: Checkpoint, each: CompiledEach | undefined, { missed 
   const one = byKey(missed).get(each.key(itemAt(at)));
   if (!one) return at;
   const mode = one.mode === "baseline" ? one.mode : at.mode;
-  return { ...at, mode, joining: [...new Set([...one.joining, ...at.joining])] };
+  const joining = [...new Set([...one.joining, ...at.joining])];
+  return { ...at, mode, joining, toldSince: { ...at.toldSince, ...one.toldSince } };
 }
 
 /** Notes that a read could not have a list. */
@@ -100,8 +101,9 @@ export function missedNow(at: Checkpoint, list: string, error: Error, stream: St
   const code = error instanceof HooklineError ? error.code : "internal";
   const lastSuccessAt = before?.error ? before.since : sinceOf(stream, at);
   const isRefusal = !at.complete && mayRefuseCursor(error, { lastSuccessAt }, now);
+  const isPartly = at.page !== null || at.done !== undefined;
   const others = (at.missed ?? []).filter((one) => one.list !== list);
-  return [...others, { list, error: { code, message: error.message, at: now }, isRefusal }];
+  return [...others, { list, error: { code, message: error.message, at: now }, isRefusal, isPartly }];
 }
 
 /** Whether a read has had none of its lists. */
@@ -130,22 +132,39 @@ export function missedAfter(
   const still = (at.missed ?? []).map((now): MissedList => {
     const one = before.get(now.list) ?? firstMissed(now.list, stream, at, strategy);
     const isCounted = now.isRefusal || way(one);
+    const { vanishedAt: _, ...known } = one;
+    const joined = at.joining.map((id) => [id, at.toldSince?.[id] ?? at.startedAt] as const);
     return {
-      ...one,
+      ...known,
       since: one.error === null ? sinceOf(stream, at) : one.since,
       error: now.error,
+      isPartly: one.isPartly === true || now.isPartly,
       refusals: one.refusals + (!at.complete && isCounted ? 1 : 0),
       joining: [...new Set([...one.joining, ...at.joining])],
+      toldSince: { ...Object.fromEntries(joined), ...one.toldSince },
       ...(at.complete && { whole: { count: (one.whole?.count ?? 0) + 1, at: at.startedAt } }),
     };
   });
   const owed = hadAgain(at, facts.compiled.each, stream).flatMap((one): MissedList[] => {
-    if (at.complete || one.mode === "baseline" || !showsGone(facts.compiled.cursor)) return [];
+    const isNew = one.mode === "baseline" && !one.isPartly;
+    if (at.complete || isNew || !showsGone(facts.compiled.cursor)) return [];
     const whole = one.whole ?? (way(one) && one.cursorAt !== null ? { count: 1, at: 0 } : undefined);
-    return whole ? [{ ...one, error: null, refusals: 0, joining: [], whole }] : [];
+    return whole ? [{ ...one, mode: "diff", error: null, refusals: 0, joining: [], toldSince: {}, whole }] : [];
   });
-  const missed = [...still, ...owed];
+  const missed = [...still, ...owed, ...vanished(stream.missed, at, facts.compiled.each)];
   return missed.length === 0 ? null : missed;
+}
+
+/** Lists that are no longer listed: a complete read forgets what is known of them, unless it is the first that finds it so. */
+function vanished(missed: readonly MissedList[] | null, at: Checkpoint, each: CompiledEach | undefined): MissedList[] {
+  if (missed === null || !each || !at.each) return [];
+  const current = new Set(at.each.items.map((item) => each.key(item)));
+  return missed.flatMap((one) => {
+    if (current.has(one.list)) return [];
+    if (!at.complete) return [one];
+    const { vanishedAt = at.startedAt } = one;
+    return at.startedAt < vanishedAt + SECOND_READ_MS ? [{ ...one, vanishedAt }] : [];
+  });
 }
 
 /** Since when a list is behind that the read before had. */

@@ -101,7 +101,7 @@ export class Walk {
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
         const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
-        const list = { mode: by.mode, joining: by.joining };
+        const list = { mode: by.mode, joining: by.joining, toldSince: by.toldSince };
         const compared = await this.#comparison.of(
           part.had,
           part.failed,

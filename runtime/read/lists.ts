@@ -1,6 +1,7 @@
 import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { concernsAll } from "./enrich.ts";
+import type { PassOver } from "./pages.ts";
 
 /** What may befall the requests for one list alone, where the vendor has not answered with an error. */
 const OF_LIST: ReadonlySet<ErrorCode> = new Set([
@@ -19,3 +20,9 @@ export function isOfList(error: unknown): error is HooklineError {
   if (!(error instanceof HooklineError)) return false;
   return error instanceof VendorError ? !concernsAll(error) : OF_LIST.has(error.code);
 }
+
+/** Passes over each list that cannot be had, until the signal is aborted. */
+export const passesOver =
+  (signal: AbortSignal): PassOver =>
+  ({ error }) =>
+    !signal.aborted && isOfList(error);
