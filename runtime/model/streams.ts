@@ -48,6 +48,8 @@ export interface Checkpoint extends Place {
   isToVerify?: true;
   /** A record was listed, and gone before the request that would have told what it was. */
   lostUnread?: true;
+  /** Lists that this read could not have, by the key of their item: its other lists go on. */
+  missed?: MissedNow[];
   /** Pages so far reported deletions; they count once the last page has not taken them back. */
   holds?: true;
   /** Subscriptions whose first read this is. */
@@ -86,6 +88,45 @@ export interface ItemPlace {
   items: unknown[];
   /** Index of the item. */
   at: number;
+}
+
+/** A list that one read could not have. */
+export interface MissedNow {
+  /** Key of the item whose list it is. */
+  list: string;
+  error: StreamError;
+  /** Whether the error may mean the cursor. */
+  isRefusal: boolean;
+  /** Whether some of its records were read before. */
+  isPartly: boolean;
+}
+
+/** One of several lists that reads could not have, while the others went on. Nothing that is known of it changes meanwhile. */
+export interface MissedList {
+  /** Key of the item whose list it is. */
+  list: string;
+  /** When the last read began that had it; else the first that did not. Milliseconds since the epoch. */
+  since: number;
+  /** Why it cannot be had; null once it can, and only what has gone from it is still to be looked for in a complete read. */
+  error: StreamError | null;
+  /** Reads in a row that were refused with its cursor, or have tried without. */
+  refusals: number;
+  /** Where it goes on, in a stream whose lists have one cursor together; else the stream's own has it. */
+  cursor: unknown;
+  /** When the read began that gave its cursor, milliseconds since the epoch; null when none has had it. */
+  cursorAt: number | null;
+  /** `baseline`: the first read of the stream did not have it, so what it has is no news. */
+  mode: "baseline" | "diff";
+  /** Subscriptions whose first read did not have it. */
+  joining: string[];
+  /** When those first reads began: of other lists, they have told what was seen since. Milliseconds since the epoch. */
+  toldSince?: Record<string, number>;
+  /** Whether the first read has had some of its records, and not all. */
+  isPartly?: boolean;
+  /** When a complete read began that found it no longer listed; another one is to agree. Milliseconds since the epoch. */
+  vanishedAt?: number;
+  /** How many complete reads in a row did not have it, and when the last began; absent when none. */
+  whole?: { count: number; at: number };
 }
 
 /** Deletions that one complete read suggests, and that are not believed yet. */
@@ -130,6 +171,7 @@ export const streams = new Table("streams", {
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
+  missed: nullable(value<MissedList[]>(json)),
   quarantined: count("How many of its records could not be had, and are tried again or set aside."),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
   refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),

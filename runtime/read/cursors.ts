@@ -44,8 +44,15 @@ export interface CursorStrategy {
   /** A read of everything. */
   everything(now: number): ReadPlan;
   note(notes: unknown, page: CursorPage): unknown;
-  /** The state after a read whose last page has been noted. */
-  after(state: unknown, notes: unknown): unknown;
+  /** The state after a read whose last page has been noted. `kept`: lists that keep theirs, whose pages were not all read. */
+  after(state: unknown, notes: unknown, kept?: readonly string[]): unknown;
+  /** Of a strategy that has a state for each of several lists: that of one of them. */
+  readonly ofLists?: {
+    list: CursorStrategy;
+    stateOf(state: unknown, key: string): unknown;
+    /** Notes without those of a list that could not be read to its end. */
+    without(notes: unknown, key: string): unknown;
+  };
   /** For how long a record that is no longer listed can be listed again as it was, milliseconds; for ever when not given. */
   readonly returnsWithinMs?: number;
 }
@@ -146,13 +153,22 @@ function perItem(ofList: CursorStrategy, keyOf: (item: unknown) => string): Curs
       const [before, key] = [ofItems(notes) ?? {}, keyOf(page.item)];
       return { items: { ...before, [key]: ofList.note(before[key] ?? null, page) } };
     },
-    after: (state, notes) => {
+    after: (state, notes, kept = []) => {
       const states = ofItems(state) ?? {};
       const after = Object.entries(ofItems(notes) ?? {}).map(([key, noted]) => [
         key,
         ofList.after(states[key] ?? null, noted),
       ]);
-      return { items: Object.fromEntries(after) };
+      const before = Object.entries(states).filter(([key]) => kept.includes(key));
+      return { items: Object.fromEntries([...after, ...before]) };
+    },
+    ofLists: {
+      list: ofList,
+      stateOf: (state, key) => new Map(Object.entries(ofItems(state) ?? {})).get(key) ?? null,
+      without: (notes, key) => {
+        const others = Object.entries(ofItems(notes) ?? {}).filter(([noted]) => noted !== key);
+        return others.length === 0 ? null : { items: Object.fromEntries(others) };
+      },
     },
   };
 }

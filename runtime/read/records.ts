@@ -38,10 +38,15 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     deleted,
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
     stays: stream.definition.stays ?? [],
-    item: stream.each && isObject(raw) ? stream.each.key(raw[stream.each.into]) : null,
+    item: itemOf(stream, raw),
     raw,
     ...(stream.former && { former: formerOf(stream.former, raw) }),
   };
+}
+
+/** Key of the item in whose list a record is; null where a stream is one list. */
+export function itemOf({ each }: Pick<CompiledStream, "each">, raw: unknown): string | null {
+  return each && isObject(raw) ? each.key(raw[each.into]) : null;
 }
 
 function formerOf({ key, version }: NonNullable<CompiledStream["former"]>, raw: unknown): PolledRecord["former"] {

@@ -7,7 +7,7 @@ import { Enricher } from "../../read/enrich.ts";
 import { listingOf, pages } from "../../read/pages.ts";
 import type { PolledRecord } from "../../read/records.ts";
 import { VendorError } from "../../vendor/errors.ts";
-import { STALE } from "../read.ts";
+import { STALE } from "../refusal.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { keyed, partsOf } from "../records.ts";
 import { endlessPages, MOST_PAGES } from "../walk.ts";
