@@ -110,10 +110,13 @@ export class Paginator {
         const valuesOf = (lastRecord: unknown): unknown[] =>
           this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
         // A record without them ends no list: the page goes on after the one before it.
-        const values = page.records.map(valuesOf).findLast((all) => all.every((value) => (value ?? null) !== null));
+        const given = page.records.map(valuesOf).filter((all) => all.every((value) => (value ?? null) !== null));
+        const values = given.at(-1);
         if (values === undefined) return null;
         if (p.stepBack === undefined) return { values };
         const began = state && "values" in state ? state : undefined;
+        // A page that reaches further back than it was to begin comes from a vendor that ignores the place.
+        if (began && given.some(([first]) => Number(first) <= Number(began.values[0]))) return { values };
         return steppedBack(values, { ...p, stepBack: p.stepBack }, began, page.records.length);
       }
     }

@@ -84,6 +84,20 @@ describe("pages of a time that more records share than a page holds", () => {
     expect(found.sizes.slice(0, sizes.length)).toEqual(sizes);
   });
 
+  it("are told from the pages of a vendor that ignores where one is to begin", () => {
+    const size = { param: "query.limit", value: 3 };
+    const pagination = { type: "keyset", from: "$lastRecord#/time", to: "query.after", stepBack: 1, pageSize: size };
+    const paginator = new Paginator(compileReads({ type: "snapshot" }, pagination as never).pagination);
+    const page = {
+      response: { status: 200, headers: {}, body: {}, url: "" },
+      records: [{ time: 4 }, { time: 5 }, { time: 6 }],
+    };
+    const second = paginator.next(null, page);
+    const third = paginator.next(second, page);
+    expect([second, third]).toEqual([{ values: [5] }, { values: [6] }]);
+    expect(() => paginator.next(third, page)).toThrow(/named the same next page twice/);
+  });
+
   it("are passed where that gives no more, or more than 640 share it, and that is said", () => {
     expect(WIDEST_PAGE).toBe(640);
     expect(widened(times(3, 25, 2), 20)).toMatchObject({ listed: 3 + 20 + 2, isPastTies: true });
