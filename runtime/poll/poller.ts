@@ -2,7 +2,14 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { assertStream, saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
+import {
+  assertStream,
+  saveStream,
+  streamsByIds,
+  withEvents,
+  type StreamError,
+  type StreamRecord,
+} from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { failureOf } from "./failure.ts";
@@ -208,10 +215,7 @@ class Poll {
   }
 
   #withEvents({ stream, events }: ReadResult): StreamRecord {
-    if (events === 0) return stream;
-    const now = this.#context.clock.now();
-    const quietMs = now - (stream.lastEventAt ?? now);
-    return { ...stream, lastEventAt: now, longestQuietMs: Math.max(stream.longestQuietMs, quietMs) };
+    return events === 0 ? stream : withEvents(stream, this.#context.clock.now());
   }
 
   async #failed(error: unknown): Promise<Outcome> {

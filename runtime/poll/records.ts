@@ -124,7 +124,11 @@ async function wantedOf(
   };
   return (listed) => {
     const before = keysOf(listed).flatMap((key) => known.get(key) ?? [])[0];
-    return !before || Object.keys(watchedChanges(before.watched ?? {}, watchedOf(listed))).length > 0;
+    return (
+      !before ||
+      before.leftOut != null ||
+      Object.keys(watchedChanges(before.watched ?? {}, watchedOf(listed))).length > 0
+    );
   };
 }
 

@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
-import { forgetUnseenSince, markSeen } from "../model/known.ts";
+import { forgetUnseenSince, markSeen, noteLeftOut } from "../model/known.ts";
 import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
@@ -77,7 +77,7 @@ export class Walk {
     let isProgress = false;
     for await (const page of this.pages(checkpoint, plan)) {
       // The vendor answers, so what could not be had in polls before may be asked for again.
-      if (count === 0) await this.#comparison.retryQuarantined();
+      if (count === 0) this.stream = await this.#comparison.retryQuarantined(this.stream);
       const { enricher, failedNow } = this.#comparison;
       for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
         const isEnd = part.isLast && page.next === null;
@@ -198,6 +198,13 @@ export class Walk {
     return { ...result, commit };
   }
 
+  /** What a first read that tells what is there has not listed is told when it is. */
+  async #noteLeftOut(tx: Tx, { joining, toldSince, startedAt }: Checkpoint): Promise<void> {
+    for (const { subscription } of backfilling(this.#reading.subscribers, joining)) {
+      await noteLeftOut(tx, this.stream.id, subscription.id, toldSince?.[subscription.id] ?? startedAt);
+    }
+  }
+
   /** The read has ended: what it may have missed is told with the last of what it has found. */
   #finish(
     at: Checkpoint,
@@ -215,8 +222,8 @@ export class Walk {
       ...before,
       requestHash,
       cursorVersion: compiled.definition.cursorVersion ?? 1,
-      cursor: this.strategy.after(before.cursor, notes),
-      cursorAt: startedAt,
+      // The list that is read for who joins leaves the increments where they were.
+      ...(!at.recovering?.isBackfill && { cursor: this.strategy.after(before.cursor, notes), cursorAt: startedAt }),
       verifiedAt: at.complete ? startedAt : at.isToVerify ? 0 : before.verifiedAt,
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? startedAt,
@@ -232,6 +239,7 @@ export class Walk {
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
+      if (at.complete) await this.#noteLeftOut(tx, at);
       if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
         await forgetUnseenSince(tx, stream.id, now - keepMs);
       }

@@ -6,6 +6,7 @@ import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
+import { readsOfQuarantined } from "../model/quarantine.ts";
 import {
   acceptDeletions,
   continueSequence,
@@ -85,8 +86,8 @@ export function createWiring({
   /** Changes that another subscription of its stream got while one was paused. */
   const reportPause = async (tx: Tx, before: SubscriptionRecord, now: number): Promise<void> => {
     const [stream] = await streamsByIds(tx, [before.stream]);
-    const { lastSuccessAt, checkpoint } = stream!;
-    const readAt = Math.max(lastSuccessAt ?? 0, checkpoint?.progressAt ?? 0);
+    const { lastSuccessAt, lastEventAt, checkpoint } = stream!;
+    const readAt = Math.max(lastSuccessAt ?? 0, lastEventAt ?? 0, checkpoint?.progressAt ?? 0);
     // A first read that tells what is there may have told some of it already.
     const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
     if (readAt <= before.updatedAt || isSilent) return;
@@ -104,7 +105,11 @@ export function createWiring({
   const pausedFromOf = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
     const [stream] = await streamsByIds(tx, [subscription.stream]);
     const connector = await connectorFor(tx, subscription);
-    return toldUntil(subscription, stream!, connector?.streams.get(stream!.stream));
+    // What was listed and could not be had yet may be told while it is paused.
+    const listed = (await readsOfQuarantined(tx, stream!.id)).map(({ after, joining }) =>
+      subscription.firstPoll !== "baseline" && joining.includes(subscription.id) ? 0 : (after ?? 0),
+    );
+    return Math.min(toldUntil(subscription, stream!, connector?.streams.get(stream!.stream)), ...listed);
   };
 
   return {

@@ -290,6 +290,7 @@ export const migrations: readonly Migration[] = [
     `create index held_grants_by_hash on held_grants (hash)`,
   ],
   () => [`alter table connections add column refused text`],
+  () => [`alter table known add column left_out text`],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -20,6 +20,7 @@ function evidence(more: Partial<Evidence> & { log?: Record<string, Sight[]> }): 
     unread: new Set(),
     baseline: { from: 10, to: 20 },
     tellsAll: false,
+    tellsOthers: false,
     joinsLater: false,
     wasPaused: false,
     beganAgain: false,

@@ -349,6 +349,7 @@ class Life {
       unread: sessions.unread,
       baseline: { from, to },
       tellsAll,
+      tellsOthers: this.#subscribed.some((other) => other.id !== id && other.tellsAll && other.from <= to),
       joinsLater: id !== this.#subscribed[0]!.id,
       wasPaused,
       beganAgain,
