@@ -109,7 +109,7 @@ export const streams = new Table("streams", {
   baselinedAt: nullable(time("When the first complete read began, once it has ended.")),
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
-  lastSuccessAt: nullable(time("When a poll last succeeded.")),
+  lastSuccessAt: nullable(time("When a poll last succeeded; one whose list is in doubt has not.")),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),

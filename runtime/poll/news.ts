@@ -4,6 +4,7 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { recoveredEvent } from "../model/operational.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
+import { isDoubted } from "./doubt.ts";
 import { causeOf, LATE_MS, LEAST_MS, NAMED_AFTER, paceOf } from "./pace.ts";
 import { degradedBy, gapOf, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
@@ -32,11 +33,12 @@ interface ReadFacts {
 /** Whether a subscription has no report yet that its stream is behind. */
 export const isNotTold = ({ degraded }: SubscriptionRecord): boolean => !degraded;
 
-/** What is reported after a read without an error. One that is still under way is no success yet. */
+/** What is reported after a read without an error. One that is still under way, or in doubt, is no success yet. */
 export function newsOf(facts: ReadFacts): News[] {
   const { read, subscriptions } = facts;
   if (read.doubt?.isHeld === true) return news(subscriptions.filter(isNotTold), degradedBy(read.lastError!));
   if (read.checkpoint !== null) return [];
+  if (isDoubted(read)) return gapsOf(facts);
   const stall = stallOf(facts);
   const told = subscriptions.filter(({ degraded }) => degraded);
   const recovered = news([...told, ...stall.flatMap(({ recipients }) => recipients)], recoveredEvent);

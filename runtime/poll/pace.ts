@@ -3,6 +3,7 @@ import { isoTime, DAY, MINUTE } from "../core/time.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import { corrected } from "./clock-sets.ts";
+import { isDoubted } from "./doubt.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
 
 /** Intervals without a success after which health names the cause. */
@@ -89,6 +90,12 @@ export function causeOf(stream: StreamRecord, { since, progressAt, degradedAt }:
     const last = `${read}; it brought something new last at ${isoTime(progressAt)}`;
     if (now < degradedAt) return cause("long_read", `${last}. Later changes are read after it`);
     return cause("endless_read", `${last}. Check whether the vendor's list ever ends`);
+  }
+  if (isDoubted(stream)) {
+    const { missing, known } = stream.doubt!;
+    const lists = `${missing} of ${known} records were missing in the last one`;
+    const advice = "Check whether the vendor's list is complete";
+    return cause("doubted_list", `The complete reads of the list do not agree: ${lists}. ${advice}`);
   }
   const planned = isoTime(nextPollAt);
   return cause("poll_postponed", `The next poll is planned for ${planned} only; check the system's clock`);

@@ -12,6 +12,7 @@ import {
 } from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Sql, Tx } from "../store/database.ts";
+import { isDoubted } from "./doubt.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { isNotTold, newsOf, type News } from "./news.ts";
@@ -189,7 +190,7 @@ class Poll {
         const news = hasNews ? this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id])) : [];
         await read.commit(tx);
         if (!hasNews) return;
-        await setDegraded(tx, stream.id, isHeld);
+        if (!isDoubted(stream)) await setDegraded(tx, stream.id, isHeld);
         for (const { recipients, report } of news) await this.#tell(tx, recipients, report);
       },
     };

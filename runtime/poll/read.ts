@@ -21,8 +21,7 @@ type Remedy = "restart" | "replaceExpired" | "replaceRefused";
  */
 export async function readStream(reading: Reading): Promise<ReadResult> {
   const walk = new Walk(reading);
-  const checkpoint = walk.stream.checkpoint && forActive(walk.stream.checkpoint, reading);
-  walk.stream = { ...walk.stream, checkpoint };
+  const { checkpoint } = walk.stream;
   let decision = checkpoint && resume(checkpoint, walk.stream, walk.strategy, reading);
   const isStuck = decision !== null && walk.stream.lastError?.code === "pagination_loop";
   let expired: unknown = null;
@@ -62,15 +61,6 @@ const hasCursors = ({ cursor: { definition } }: CompiledStream): boolean =>
   "per" in definition && definition.per === "item";
 
 const isLoop = (error: unknown): boolean => error instanceof HooklineError && error.code === "pagination_loop";
-
-/** What a read goes on with: whose first read it was and who is paused since, has another one later. */
-function forActive(checkpoint: Checkpoint, { subscribers }: Pick<Reading, "subscribers">): Checkpoint {
-  const isActive = (id: string): boolean => subscribers.some(({ subscription }) => subscription.id === id);
-  const told = Object.entries(checkpoint.toldSince ?? {}).filter(([id]) => isActive(id));
-  const toldSince = told.length > 0 ? { toldSince: Object.fromEntries(told) } : {};
-  const { toldSince: _, ...rest } = checkpoint;
-  return { ...rest, joining: checkpoint.joining.filter(isActive), ...toldSince };
-}
 
 /** What a read that begins again keeps of the one that was given up. */
 export function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince" | "progressAt"> {

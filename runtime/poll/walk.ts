@@ -13,6 +13,7 @@ import type { Decision } from "./decide.ts";
 import {
   doubtAfter,
   heldError,
+  isDoubted,
   judgeAbsences,
   SECOND_READ_MS,
   showsGone,
@@ -68,7 +69,10 @@ export class Walk {
       return this.#finish(checkpoint, NO_CHANGES, { gap: "cursor_expired" });
     }
     const meansNothing = plan.absence === "nothing";
-    const tellsAll = backfilling(this.#reading.subscribers, checkpoint.joining).length > 0;
+    const { subscribers } = this.#reading;
+    // What is read while one of them is paused is progress that it has missed.
+    const isMissed = checkpoint.joining.some((id) => subscribers.every(({ subscription }) => subscription.id !== id));
+    const tellsAll = isMissed || backfilling(subscribers, checkpoint.joining).length > 0;
     const most = this.#mostPages(checkpoint);
     let at = checkpoint;
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
@@ -228,7 +232,7 @@ export class Walk {
       checkpoint: null,
       baselinedAt: before.baselinedAt ?? startedAt,
       lastPollAt: now,
-      lastSuccessAt: now,
+      lastSuccessAt: isDoubted({ doubt }) ? before.lastSuccessAt : now,
       consecutiveErrors: 0,
       refusals: 0,
       lastError: doubt?.isHeld ? heldError(doubt) : isBlind ? unkeyedError(before.lastError, now) : null,

@@ -86,8 +86,9 @@ export function createWiring({
   /** Changes that another subscription of its stream got while one was paused. */
   const reportPause = async (tx: Tx, before: SubscriptionRecord, now: number): Promise<void> => {
     const [stream] = await streamsByIds(tx, [before.stream]);
-    const { lastSuccessAt, lastEventAt, checkpoint } = stream!;
-    const readAt = Math.max(lastSuccessAt ?? 0, lastEventAt ?? 0, checkpoint?.progressAt ?? 0);
+    const { lastSuccessAt, lastPollAt, lastEventAt, checkpoint, doubt } = stream!;
+    const endedAt = doubt === null ? lastSuccessAt : lastPollAt;
+    const readAt = Math.max(endedAt ?? 0, lastEventAt ?? 0, checkpoint?.progressAt ?? 0);
     // A first read that tells what is there may have told some of it already.
     const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
     if (readAt <= before.updatedAt || isSilent) return;

@@ -404,7 +404,7 @@ export const FOUND: Found[] = [
     })),
   ),
   {
-    name: "who is paused during a first read that tells what is there is told the rest of it",
+    name: "who is paused during a first read that tells what is there has a gap for what was read meanwhile",
     history: history(
       "history",
       { records: 24, tellsAll: true },
@@ -442,6 +442,16 @@ export const FOUND: Found[] = [
       {},
       { pauseMs: 60_000, turn: "join for all", plans: [none(), plan("forbidden")] },
       { turn: "pause second" },
+    ),
+  },
+  {
+    name: "who was paused during its first read is told what has gone since",
+    history: history(
+      "lists",
+      { records: 4, tellsAll: true },
+      { turn: "join" },
+      { turn: "pause first" },
+      { pauseMs: 60_000, edits: [edit("delete")], plans: [plan("error with 200", edit("update"))] },
     ),
   },
 ];
