@@ -208,13 +208,15 @@ export class Comparison {
   }
 
   /** Of those who were paused when this poll began, and have been resumed since: its changes are no news to their next one. */
-  async #gapsOfResumed(tx: Tx, to: number): Promise<NewEvent[]> {
+  async #gapsOfResumed(tx: Tx): Promise<NewEvent[]> {
     const { stream, subscribers, compiled, connector, now } = this.#reading;
     const readFor = new Set(subscribers.map(({ subscription }) => subscription.id));
     const resumed = (await activeSubscriptions(tx, [stream.id])).filter(
       ({ id, backfill }) => backfill === "done" && !readFor.has(id),
     );
-    const gap: Gap = { from: comparedUntil(stream, compiled.definition), to, reason: "paused" };
+    const from = comparedUntil(stream, compiled.definition);
+    // What a page lists may have changed until now.
+    const gap: Gap = { from, to: Math.max(now(), from ?? 0), reason: "paused" };
     return resumed.map((subscription) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 
@@ -229,7 +231,7 @@ export class Comparison {
   async write(tx: Tx, { difference, events, quarantine }: Changes, seen: number): Promise<void> {
     const { stream, emit } = this.#reading;
     const { forgotten, remembered, unchanged } = difference;
-    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx, seen));
+    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx));
     await forget(tx, stream.id, forgotten);
     await remember(tx, stream.id, remembered);
     await markSeen(tx, stream.id, unchanged, seen);
