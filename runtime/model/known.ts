@@ -133,6 +133,11 @@ export async function countLists(
   return counted!.n;
 }
 
+/** Has records that were marked with a later time than now be marked with now: that read was none of the future. */
+export async function setBackSeen(tx: Tx, stream: number, now: number): Promise<void> {
+  await tx.run("update known set seen = ? where stream = ? and seen > ? and seen < ?", [now, stream, now, SEEN_ALWAYS]);
+}
+
 /** Forgets silently what no read since `before` (milliseconds since the epoch) has seen. */
 export async function forgetUnseenSince(tx: Tx, stream: number, before: number): Promise<void> {
   await tx.run("delete from known where stream = ? and seen < ?", [stream, before]);

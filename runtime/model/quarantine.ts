@@ -97,6 +97,24 @@ export async function retryQuarantined(tx: Tx, stream: number): Promise<void> {
   await quarantine.change(tx, { setAside: false, tries: 0 }, "stream = ? and set_aside = 1", [stream]);
 }
 
+/** Has records that failed, or were listed, at a later time than now have done so now. */
+export async function setBackQuarantine(tx: Tx, stream: number, now: number): Promise<void> {
+  const ahead = await quarantine.all(tx, "where stream = ? and failed_at > ?", [stream, now]);
+  const past = (at: number): number => Math.min(at, now);
+  await quarantine.save(
+    tx,
+    ...ahead.map((record) => {
+      const { startedAt, after, unansweredSince, ...listedBy } = record.listedBy;
+      const times = {
+        startedAt: past(startedAt),
+        after: after == null ? after : past(after),
+        unansweredSince: unansweredSince === undefined ? undefined : past(unansweredSince),
+      };
+      return { ...record, failedAt: now, listedBy: { ...listedBy, ...times } };
+    }),
+  );
+}
+
 /** Forgets the quarantined records of a stream. */
 export async function clearQuarantine(tx: Tx, stream: number): Promise<void> {
   await tx.run("update streams set quarantined = 0 where id = ?", [stream]);

@@ -5,6 +5,7 @@ import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import { corrected } from "./clock-sets.ts";
 import { isDoubted } from "./doubt.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
+import { AHEAD_MS, isAhead } from "./set-back.ts";
 
 /** Intervals without a success after which health names the cause. */
 export const NAMED_AFTER = 2;
@@ -16,8 +17,6 @@ export const LEAST_MS = 15 * MINUTE;
 export const LONGEST_READ_MS = DAY;
 /** By so many milliseconds a poll may be late without being the cause, and the last one in time may take so long. */
 export const LATE_MS = MINUTE;
-/** A stored time may be ahead of the clock by so many milliseconds: processes never agree completely. */
-export const AHEAD_MS = MINUTE;
 
 /** Where a stream stands in its schedule. All times are milliseconds since the epoch. */
 export interface Pace {
@@ -45,7 +44,9 @@ export interface PaceFacts {
 /** Where a stream stands in its schedule at a time. */
 export function paceOf(stream: StreamRecord, { subscriptions, schedules, now, clock }: PaceFacts): Pace {
   const { id, lastSuccessAt, expectedSince, checkpoint } = stream;
-  const created = Math.min(...subscriptions.map(({ createdAt }) => createdAt));
+  // One that was made while the clock was ahead has been expected since it was noticed.
+  const made = Math.min(...subscriptions.map(({ createdAt }) => createdAt));
+  const created = made > now + AHEAD_MS ? 0 : made;
   const times = [lastSuccessAt ?? 0, expectedSince, created].map((at) => corrected(clock, at));
   // What lies ahead was written while the clock was wrong.
   const since = Math.min(Math.max(...times), now);
@@ -61,11 +62,6 @@ export function paceOf(stream: StreamRecord, { subscriptions, schedules, now, cl
     namedAt: isAhead(stream, now) ? now : dueAt(since, NAMED_AFTER),
     degradedAt: Math.max(dueAt(base, DEGRADED_AFTER), base + LEAST_MS),
   };
-}
-
-/** Whether what is stored of a stream was written while the clock was ahead: it would hide a stall until that time comes. */
-export function isAhead({ lastSuccessAt, expectedSince }: StreamRecord, now: number): boolean {
-  return Math.max(lastSuccessAt ?? 0, expectedSince) > now + AHEAD_MS;
 }
 
 /** Why a stream has had no success for so long: its last failure, or what its plan shows. */

@@ -21,6 +21,7 @@ import { readStream } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { degradedBy, tell, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
+import { isAhead, setBack } from "./set-back.ts";
 import { sourceOf, type SourceNeeds } from "./source.ts";
 import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { pauseWithoutTrigger } from "./triggers.ts";
@@ -134,6 +135,7 @@ class Poll {
 
   async #prepare(signal: AbortSignal): Promise<Reading> {
     const { db, emit, log, clock } = this.#context;
+    await this.#setBack();
     const { stream, connection } = this.#loaded;
     const compiled = this.#compiled;
     const reading: Omit<Reading, "source"> = {
@@ -157,6 +159,14 @@ class Poll {
     const fresh = await upgraded(reading);
     const source = await sourceOf(this.#needs, this.#loaded, compiled, signal);
     return { ...reading, stream: fresh, source };
+  }
+
+  /** What was written while the clock was ahead is of now, before anything is compared with it. */
+  async #setBack(): Promise<void> {
+    const { stream } = this.#loaded;
+    const now = this.#context.clock.now();
+    if (!isAhead(stream, now)) return;
+    this.#loaded = { ...this.#loaded, stream: await this.#job.transaction((tx) => setBack(tx, stream, now)) };
   }
 
   /** Polls of this stream ended their process again and again: that is reported before one does once more. */

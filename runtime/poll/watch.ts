@@ -8,8 +8,9 @@ import { pollJob } from "./jobs.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { followClock } from "./clock-sets.ts";
 import { isNotTold } from "./news.ts";
-import { AHEAD_MS, causeOf, isAhead, LATE_MS, LEAST_MS, paceOf, type Pace } from "./pace.ts";
+import { causeOf, LATE_MS, LEAST_MS, paceOf, type Pace } from "./pace.ts";
 import { degradedBy, tell } from "./report.ts";
+import { AHEAD_MS, isAhead, setBack } from "./set-back.ts";
 import { schedulesOf } from "./subscriber.ts";
 
 type WatchContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log">;
@@ -74,11 +75,13 @@ async function judge(context: Look, tx: Tx, ids: readonly number[], now: number)
 /** Reports a stream that is too late, and plans its poll where that was lost. Returns when to look next. */
 async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: number): Promise<number> {
   if (!loaded || loaded.subscriptions.length === 0 || loaded.connection.status !== "active") return now + LONGEST_MS;
-  const { stream, connection, subscriptions } = loaded;
-  if (isAhead(stream, now)) await setBack(tx, stream, now);
+  const { connection, subscriptions } = loaded;
+  const wasAhead = isAhead(loaded.stream, now);
+  const stream = wasAhead ? await setBack(tx, loaded.stream, now) : loaded.stream;
   const schedules = schedulesOf(context.connectors.get(connection.connector), subscriptions);
   const pace = paceOf(stream, { subscriptions, schedules, now, clock: context.clock });
-  if (isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
+  // Its next poll may be planned for a time that was as far ahead.
+  if (wasAhead || isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
   const lateAt = Math.max(pace.degradedAt, context.startedAt + LEAST_MS) + LATE_MS;
   if (now < lateAt) return Math.min(lateAt, now + LONGEST_MS);
   const recipients = subscriptions.filter(isNotTold);
@@ -90,14 +93,6 @@ async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: nu
     await tell(context.emit, tx, subject, recipients, degradedBy(cause), now);
   }
   return now + LEAST_MS;
-}
-
-async function setBack(tx: Tx, { id, lastSuccessAt, expectedSince }: StreamRecord, now: number): Promise<void> {
-  const times = {
-    lastSuccessAt: lastSuccessAt && Math.min(lastSuccessAt, now),
-    expectedSince: Math.min(expectedSince, now),
-  };
-  await streams.change(tx, times, "id = ?", [id]);
 }
 
 /** Whether the job of a stream's next poll is gone, or waits for a time that a wrong clock gave. */

@@ -32,6 +32,7 @@ import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subjec
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
+import { notAhead } from "./set-back.ts";
 import { assertTrigger, toldUntil } from "./triggers.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
@@ -91,11 +92,13 @@ export function createWiring({
     const readAt = Math.max(endedAt ?? 0, lastEventAt ?? 0, checkpoint?.progressAt ?? 0);
     // A first read that tells what is there may have told some of it already.
     const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
-    if (readAt <= before.updatedAt || isSilent) return;
+    // Since when, nobody knows of a pause that began while the clock was ahead.
+    const pausedAt = before.updatedAt > now ? 0 : before.updatedAt;
+    if (readAt <= pausedAt || isSilent) return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const from = before.pausedFrom ?? before.updatedAt;
-    const gap = { from: from === 0 ? null : from, to: readAt, reason: "paused" } as const;
+    const from = pausedAt === 0 ? 0 : (before.pausedFrom ?? before.updatedAt);
+    const gap = { from: from === 0 ? null : from, to: notAhead(readAt, now), reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
   };
 
