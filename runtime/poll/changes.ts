@@ -60,7 +60,7 @@ export function isAnything({ difference, events, quarantine: { held, released } 
 }
 
 /** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
-const MARKED_EVERY_MS = DAY / 2;
+export const MARKED_EVERY_MS = DAY / 2;
 
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };

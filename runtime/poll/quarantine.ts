@@ -34,7 +34,7 @@ export interface Retried {
 }
 
 /** Quarantined records that one poll tries again. */
-const MOST_RETRIED = 50;
+export const MOST_RETRIED = 50;
 /**
  * Failures without any answer are no tries of a record, since it may be the vendor that is down; unless they have gone on for so long,
  * milliseconds, while the list did answer.

@@ -25,7 +25,7 @@ export const SLICE = 500;
 /** The longest time for which a stream is not looked at. */
 const LONGEST_MS = HOUR;
 /** A poll that is late by so much is planned once more: its job may be lost. */
-const LOST_MS = 5 * MINUTE;
+export const LOST_MS = 5 * MINUTE;
 
 /**
  * Has the engine look for streams without a success for too long, whatever the cause: a poll that never begins or never ends cannot
@@ -96,7 +96,11 @@ async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: nu
 }
 
 /** Whether the job of a stream's next poll is gone, or waits for a time that a wrong clock gave. */
-function isLost({ nextPollAt, lastError }: StreamRecord, { since, dueAt }: Pace, now: number): boolean {
+export function isLost(
+  { nextPollAt, lastError }: Pick<StreamRecord, "nextPollAt" | "lastError">,
+  { since, dueAt }: Pick<Pace, "since" | "dueAt">,
+  now: number,
+): boolean {
   if (nextPollAt === null) return true;
   // A poll that ended its process waits longer than the stream says.
   if (nextPollAt < now - LOST_MS) return lastError?.code !== "interrupted" || lastError.at < nextPollAt;
