@@ -6,7 +6,6 @@ import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
 import type { Scope } from "../model/principal.ts";
-import { readsOfQuarantined } from "../model/quarantine.ts";
 import {
   acceptDeletions,
   continueSequence,
@@ -109,11 +108,7 @@ export function createWiring({
   const pausedFromOf = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
     const [stream] = await streamsByIds(tx, [subscription.stream]);
     const connector = await connectorFor(tx, subscription);
-    // What was listed and could not be had yet may be told while it is paused.
-    const listed = (await readsOfQuarantined(tx, stream!.id)).map(({ after, joining }) =>
-      subscription.firstPoll !== "baseline" && joining.includes(subscription.id) ? 0 : (after ?? 0),
-    );
-    return Math.min(toldUntil(subscription, stream!, connector?.streams.get(stream!.stream)), ...listed);
+    return toldUntil(tx, subscription, stream!, connector?.streams.get(stream!.stream));
   };
 
   return {
