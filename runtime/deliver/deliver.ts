@@ -1,5 +1,5 @@
 import type { AttemptMeasure } from "../core/metrics.ts";
-import { parseRetryAfter } from "../core/retry-after.ts";
+import { LONGEST_RETRY_AFTER, parseRetryAfter } from "../core/retry-after.ts";
 import { DAY, isoTime, MINUTE } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { MOST_INTERRUPTIONS, type Handler, type Job, type Outcome } from "../engine/engine.ts";
@@ -96,7 +96,9 @@ function createHandler({
     if (job.interruptions >= MOST_INTERRUPTIONS) {
       return finish(delivery, "dead", now, (tx) => emit(tx, deliveryExhausted(delivery, to, now)));
     }
-    if (to.pausedUntil !== null && to.pausedUntil > now) return postpone(delivery, to.pausedUntil);
+    const pausedUntil = to.pausedUntil ?? 0;
+    // A receiver that was asked for longer than anybody may answer was asked while the clock was ahead.
+    if (pausedUntil > now && pausedUntil <= now + LONGEST_RETRY_AFTER) return postpone(delivery, pausedUntil);
     if (to.ratePerSecond !== null) {
       const time = pace.next(to.id, to.ratePerSecond, now);
       if (time > now) return postpone(delivery, time);

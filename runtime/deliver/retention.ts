@@ -35,7 +35,7 @@ export function workRetention(
   engine.cron("retention", "17 3 * * *", async () => {
     await forget(deliveriesDays, "", forgetDeliveries);
     await forget(eventsDays, "", forgetEvents);
-    await forgetParked(db);
+    await forgetParked(db, clock.now() - eventsDays * DAY);
     await forget<TellingPlace>(eventsDays, [0, ""], forgetTellings);
   });
 }

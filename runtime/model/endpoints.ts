@@ -141,8 +141,10 @@ export async function endpointSucceeded(tx: Tx, id: string): Promise<void> {
 /** An attempt failed; `pausedUntil` when its receiver asked to be left alone until then. */
 export async function endpointFailed(tx: Tx, id: string, now: number, pausedUntil: number | null): Promise<void> {
   await tx.run(
-    `update endpoints set failing_since = coalesce(failing_since, ?), paused_until = coalesce(?, paused_until) where id = ?`,
-    [now, pausedUntil, id],
+    // One that lies ahead was written while the clock was.
+    `update endpoints set failing_since = case when failing_since <= ? then failing_since else ? end,
+       paused_until = coalesce(?, paused_until) where id = ?`,
+    [now, now, pausedUntil, id],
   );
 }
 

@@ -25,6 +25,11 @@ const knownRecords = new Table(
     gone: nullable(
       value<Gone>({ description: "What a page said of its deletion or its former key, until the read ends." }),
     ),
+    leftOut: nullable(
+      value<string[]>({
+        description: "Subscriptions that began with what is there, and whose first read did not list it.",
+      }),
+    ),
   },
   ["stream", "key"],
 );
@@ -33,7 +38,9 @@ const knownRecords = new Table(
 export const SEEN_ALWAYS = Number.MAX_SAFE_INTEGER;
 
 /** What is known of one record of a stream. */
-export type Known = Omit<RecordOf<typeof knownRecords.fields>, "stream" | "gone"> & { gone?: Gone | null };
+export type Known = Omit<KnownRow, "stream" | "gone" | "leftOut"> & Partial<Pick<KnownRow, "gone" | "leftOut">>;
+
+type KnownRow = RecordOf<typeof knownRecords.fields>;
 
 /** What is known of these keys; keys never seen are absent. */
 export async function knownByKeys(sql: Sql, stream: number, keys: readonly string[]): Promise<Map<string, Known>> {
@@ -44,7 +51,22 @@ export async function knownByKeys(sql: Sql, stream: number, keys: readonly strin
 
 /** Saves what is known of records. */
 export async function remember(tx: Tx, stream: number, records: readonly Known[]): Promise<void> {
-  await knownRecords.save(tx, ...records.map((record) => ({ gone: null, ...record, stream })));
+  const rows = records.map(({ gone = null, leftOut = null, ...record }) => ({ ...record, gone, leftOut, stream }));
+  await knownRecords.save(tx, ...rows);
+}
+
+/** Notes that a first read that tells a subscription what is there has left out all records not seen since `since`. */
+export async function noteLeftOut(tx: Tx, stream: number, subscription: string, since: number): Promise<void> {
+  const unseen = "stream = ? and seen < ?";
+  const before = await tx.all<{ ids: string }>(
+    `select distinct left_out as ids from known where ${unseen} and left_out is not null`,
+    [stream, since],
+  );
+  for (const { ids } of before) {
+    const leftOut = [...new Set([...(JSON.parse(ids) as string[]), subscription])];
+    await knownRecords.change(tx, { leftOut }, `${unseen} and left_out = ?`, [stream, since, ids]);
+  }
+  await knownRecords.change(tx, { leftOut: [subscription] }, `${unseen} and left_out is null`, [stream, since]);
 }
 
 /** Marks records as seen by the read that began at `seen`, where nothing else about them changed. */
@@ -125,6 +147,11 @@ export async function countLists(
     [stream, since, ...(listed.length === 0 ? [] : [JSON.stringify(listed)]), ...params],
   );
   return counted!.n;
+}
+
+/** Has records that were marked with a later time than now be marked with now: that read was none of the future. */
+export async function setBackSeen(tx: Tx, stream: number, now: number): Promise<void> {
+  await tx.run("update known set seen = ? where stream = ? and seen > ? and seen < ?", [now, stream, now, SEEN_ALWAYS]);
 }
 
 /** Forgets silently what no read since `before` (milliseconds since the epoch) has seen, apart from some. */

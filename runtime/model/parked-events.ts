@@ -1,5 +1,6 @@
 import type { Sql, SqlValue, Tx } from "../store/database.ts";
 import { text } from "./field.ts";
+import { CLOCKS_APART_MS } from "./slice.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /** Events for a target whose module is left out: they wait for a runtime that has it. */
@@ -22,9 +23,17 @@ export async function takeParked(tx: Tx, prefixes: readonly string[], limit: num
   return taken;
 }
 
-/** Deletes what is parked of events that are no longer kept; returns how many there were. */
-export async function forgetParked(sql: Sql): Promise<number> {
+/**
+ * Deletes what is parked of events detected before a time (milliseconds since the epoch) that are no longer kept; returns how many
+ * there were. Later ones are kept, and not looked at.
+ */
+export async function forgetParked(sql: Sql, before: number): Promise<number> {
+  // Positions begin with the time at which they were made.
+  const upTo = `pos_${Math.max(0, before + CLOCKS_APART_MS)
+    .toString(16)
+    .padStart(12, "0")}`;
   return sql.run(
-    "delete from parked_events where not exists (select 1 from events where events.id = parked_events.id)",
+    "delete from parked_events where position < ? and not exists (select 1 from events where events.id = parked_events.id)",
+    [upTo],
   );
 }

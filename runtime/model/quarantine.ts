@@ -8,6 +8,14 @@ export interface RecordFailure {
   message: string;
 }
 
+/** The list that is read in place of a cursor: that cursor, and the time from which to look (epoch seconds). */
+export interface Recovery {
+  value: unknown;
+  sinceSeconds: number;
+  /** No cursor has expired, and the list is read for who asked for what is there; increments go on where they were. */
+  isBackfill?: true;
+}
+
 /** Of the read that listed a record: what it takes to tell it later as that read would have. */
 export interface ListedBy {
   mode: "baseline" | "diff";
@@ -15,6 +23,8 @@ export interface ListedBy {
   startedAt: number;
   /** Subscriptions whose first read it was. */
   joining: string[];
+  /** Of a list in place of a cursor: what was there before the stream was first read is no news in it. */
+  recovering?: Recovery | null;
   /** When the read before it had succeeded last; null for the first, milliseconds since the epoch. */
   after?: number | null | undefined;
   /** Since when requests for it have got no answer at all, as those for others beside it; milliseconds since the epoch. */
@@ -60,6 +70,11 @@ export async function newestQuarantined(sql: Sql, stream: number, limit: number)
   return quarantine.all(sql, "where stream = ? order by failed_at desc, key limit ?", [stream, limit]);
 }
 
+/** Those of the records of a stream that were listed and could not be had: by which reads. */
+export async function readsOfQuarantined(sql: Sql, stream: number): Promise<ListedBy[]> {
+  return (await quarantine.all(sql, "where stream = ?", [stream])).map(({ listedBy }) => listedBy);
+}
+
 /** Replaces, adds and removes quarantined records of a stream, and counts those that are left. */
 export async function saveQuarantine(
   tx: Tx,
@@ -80,6 +95,24 @@ export async function saveQuarantine(
 /** Has the records that were set aside tried again, as often as new ones. */
 export async function retryQuarantined(tx: Tx, stream: number): Promise<void> {
   await quarantine.change(tx, { setAside: false, tries: 0 }, "stream = ? and set_aside = 1", [stream]);
+}
+
+/** Has records that failed, or were listed, at a later time than now have done so now. */
+export async function setBackQuarantine(tx: Tx, stream: number, now: number): Promise<void> {
+  const ahead = await quarantine.all(tx, "where stream = ? and failed_at > ?", [stream, now]);
+  const past = (at: number): number => Math.min(at, now);
+  await quarantine.save(
+    tx,
+    ...ahead.map((record) => {
+      const { startedAt, after, unansweredSince, ...listedBy } = record.listedBy;
+      const times = {
+        startedAt: past(startedAt),
+        after: after == null ? after : past(after),
+        unansweredSince: unansweredSince === undefined ? undefined : past(unansweredSince),
+      };
+      return { ...record, failedAt: now, listedBy: { ...listedBy, ...times } };
+    }),
+  );
 }
 
 /** Forgets the quarantined records of a stream. */

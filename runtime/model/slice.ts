@@ -2,7 +2,7 @@ import { DAY } from "../core/time.ts";
 import type { SqlValue, Tx } from "../store/database.ts";
 
 /** Processes that write one table agree on the time so far, milliseconds. */
-const CLOCKS_APART_MS = DAY;
+export const CLOCKS_APART_MS = DAY;
 
 /** Some rows of a table, in the order of a unique column that grows with the time at which they were created. */
 export interface Slice {

@@ -2,7 +2,7 @@ import { HooklineError } from "../core/errors.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
 import { forgetAll } from "./known.ts";
-import { clearQuarantine } from "./quarantine.ts";
+import { clearQuarantine, type Recovery } from "./quarantine.ts";
 import { clearTellings } from "./tellings.ts";
 import { Table, type RecordOf } from "./table.ts";
 
@@ -56,11 +56,8 @@ export interface Checkpoint extends Place {
   joining: string[];
   /** Of a read that began again: since when it has told subscriptions what is there. A record seen since then was told. */
   toldSince?: Record<string, number>;
-  /**
-   * When another list shows what an expired cursor has missed: that cursor, and the time from which to look (epoch seconds).
-   * `isBackfill`: no cursor has expired, and the list is read for who asked for what is there; increments go on where they were.
-   */
-  recovering: { value: unknown; sinceSeconds: number; isBackfill?: true } | null;
+  /** When another list shows what an expired cursor has missed. */
+  recovering: Recovery | null;
 }
 
 /** A page of a list: plain data. Null is the first. */
@@ -166,7 +163,7 @@ export const streams = new Table("streams", {
   baselinedAt: nullable(time("When the first complete read began, once it has ended.")),
   sequence: count("Number of the newest change that became an event."),
   lastPollAt: nullable(time("When a poll last ended.")),
-  lastSuccessAt: nullable(time("When a poll last succeeded.")),
+  lastSuccessAt: nullable(time("When a poll last succeeded; one whose list is in doubt has not.")),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
@@ -253,6 +250,12 @@ export async function continueSequence(tx: Tx, stream: number, subscription: str
     [subscription],
   );
   await raiseSequence(tx, stream, last?.sequence ?? 0);
+}
+
+/** A stream as it is once a read has made events. */
+export function withEvents(stream: StreamRecord, now: number): StreamRecord {
+  const quietMs = now - (stream.lastEventAt ?? now);
+  return { ...stream, lastEventAt: now, longestQuietMs: Math.max(stream.longestQuietMs, quietMs) };
 }
 
 /** Raises the sequence of a stream. It only grows, whatever a poll that began before has in hand. */

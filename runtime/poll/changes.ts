@@ -3,13 +3,14 @@ import type { NewEvent } from "../model/events.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
 import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
-import { raiseSequence, type Checkpoint } from "../model/streams.ts";
+import { raiseSequence, saveStream, withEvents, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions } from "../model/subscriptions.ts";
 import { saveTellings } from "../model/tellings.ts";
 import { Enricher } from "../read/enrich.ts";
 import type { Tx } from "../store/database.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { diffPage, isRenamed, keysOf, type Change, type Difference } from "./diff.ts";
+import { settleLeftOut } from "./left-out.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
@@ -60,7 +61,7 @@ export function isAnything({ difference, events, quarantine: { held, released } 
 }
 
 /** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
-const MARKED_EVERY_MS = DAY / 2;
+export const MARKED_EVERY_MS = DAY / 2;
 
 /** In place of the answer that listed records which are asked for once more. */
 const RETRIED: VendorResponse = { status: 200, headers: {}, body: null, url: "" };
@@ -104,16 +105,26 @@ export class Comparison {
     );
   }
 
-  /** Asks once more for records that could not be had in polls before, and commits what came of it. */
-  async retryQuarantined(): Promise<void> {
+  /**
+   * Asks once more for records that could not be had in polls before, and commits what came of it; returns the stream as it is then:
+   * who is paused meanwhile missed what was told.
+   */
+  async retryQuarantined(before: StreamRecord): Promise<StreamRecord> {
+    let after = before;
     for (const { listedBy, had, failed, released, hasGone } of await this.#quarantine.retry(this.enricher)) {
       // They are told as they would have been by the read that listed them.
-      const by = this.isLost(hasGone) ? { ...listedBy, lostUnread: true as const } : listedBy;
-      const changes = await this.of(had, failed, RETRIED, by, true, true);
-      const events = [...changes.events, ...this.#maker.gaps(by)];
+      const changes = await this.of(had, failed, RETRIED, listedBy, true, true);
+      const gaps = this.isLost(hasGone) ? this.#maker.gaps(listedBy, "gone_unread") : [];
+      const events = [...changes.events, ...gaps];
       changes.quarantine.released.push(...released);
-      await this.#reading.transaction((tx) => this.write(tx, { ...changes, events }, listedBy.startedAt));
+      if (events.length > 0) after = withEvents(after, this.#reading.now());
+      const saved = after;
+      await this.#reading.transaction(async (tx) => {
+        await this.write(tx, { ...changes, events }, listedBy.startedAt);
+        if (events.length > 0) await saveStream(tx, saved);
+      });
     }
+    return after;
   }
 
   /**
@@ -135,20 +146,27 @@ export class Comparison {
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
     const page = [...read, ...quarantine.told];
     const known = await this.#known([...page.flatMap(keysOf), ...quarantine.keys]);
+    for (const [key, ids] of quarantine.leftOut) {
+      const one = known.get(key);
+      if (one) known.set(key, { ...one, leftOut: [...new Set([...(one.leftOut ?? []), ...ids])] });
+    }
     const polled = compiled.each ? withoutMoves(page, known) : page;
     const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd && !by.holds);
     // What was known already and then quarantined is marked as seen, and yet not told.
-    const isUntold = response === RETRIED && by.mode !== "baseline";
+    const isUntold = response === RETRIED;
     const changes = all
       .filter((change) => !isForgotten(change, compiled, by))
-      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change))
-      .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change));
+      .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change))
+      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
     if (by.recovering?.isBackfill) {
       // Increments go on where they were, and have yet to tell the others what changed: of old records, only the key is known.
       const older = new Set(changes.filter((change) => this.#maker.isOlder(change)).map(({ key }) => key));
       difference.remembered = difference.remembered.map((one) => (older.has(one.key) ? { ...one, ...UNREAD } : one));
     }
     const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
+    const leftOut = settleLeftOut(difference, known, this.#reading.subscribers, by.startedAt);
+    difference.remembered = leftOut.remembered;
+    difference.unchanged = leftOut.unchanged;
     for (const change of changes) seen.set(change.key, change.seen);
     // A rename that is held is told when the read ends.
     const held = new Set(difference.remembered.filter(isRenamed).map(({ key }) => key));
@@ -170,7 +188,10 @@ export class Comparison {
     const hasUnkeyed = quarantine.hasUnkeyed || without > 0;
     return {
       difference,
-      events: [...(await this.#maker.changes(changes, by)), ...this.#maker.backfill(settled, seen, by)],
+      events: [
+        ...(await this.#maker.changes(changes, by, leftOut.recipients)),
+        ...this.#maker.backfill(settled, seen, by, leftOut.recipients),
+      ],
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
@@ -189,13 +210,15 @@ export class Comparison {
   }
 
   /** Of those who were paused when this poll began, and have been resumed since: its changes are no news to their next one. */
-  async #gapsOfResumed(tx: Tx, to: number): Promise<NewEvent[]> {
+  async #gapsOfResumed(tx: Tx): Promise<NewEvent[]> {
     const { stream, subscribers, compiled, connector, now } = this.#reading;
     const readFor = new Set(subscribers.map(({ subscription }) => subscription.id));
     const resumed = (await activeSubscriptions(tx, [stream.id])).filter(
       ({ id, backfill }) => backfill === "done" && !readFor.has(id),
     );
-    const gap: Gap = { from: comparedUntil(stream, compiled.definition), to, reason: "paused" };
+    const from = comparedUntil(stream, compiled.definition);
+    // What a page lists may have changed until now.
+    const gap: Gap = { from, to: Math.max(now(), from ?? 0), reason: "paused" };
     return resumed.map((subscription) => gapEvent(connector, compiled.name, subscription, gap, now()));
   }
 
@@ -210,7 +233,7 @@ export class Comparison {
   async write(tx: Tx, { difference, events, quarantine }: Changes, seen: number): Promise<void> {
     const { stream, emit } = this.#reading;
     const { forgotten, remembered, unchanged } = difference;
-    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx, seen));
+    if (forgotten.length + remembered.length + events.length > 0) await emit(tx, await this.#gapsOfResumed(tx));
     await forget(tx, stream.id, forgotten);
     await remember(tx, stream.id, remembered);
     await markSeen(tx, stream.id, unchanged, seen);

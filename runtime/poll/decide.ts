@@ -106,8 +106,8 @@ export function resume(
  * When a read begins that is marked with this time: later than all before it, also those of a process whose clock is ahead of this
  * one's, since what it has not marked itself must count as not seen. A clock that was ahead by more was wrong, and is not followed.
  */
-function beginning({ cursorAt, checkpoint }: StreamRecord, now: number): number {
-  const next = Math.max(cursorAt ?? 0, checkpoint?.startedAt ?? 0) + 1;
+function beginning({ cursorAt, verifiedAt, checkpoint }: StreamRecord, now: number): number {
+  const next = Math.max(cursorAt ?? 0, verifiedAt ?? 0, checkpoint?.startedAt ?? 0) + 1;
   return next > now + CLOCKS_APART_MS ? now : Math.max(now, next);
 }
 

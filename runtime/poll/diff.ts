@@ -98,6 +98,7 @@ export function diffPage(
     const previous = before?.watched ?? {};
     const { watched, changes } = before ? watchedSince(previous, record) : watchedSince({}, { ...record, stays: [] });
     const now: Known = { key, version, seen, watched, item: record.item };
+    if (before?.leftOut) now.leftOut = before.leftOut;
     if (renamedFrom !== undefined && !isLast) {
       difference.remembered.push({ ...now, gone: { raw, renamedFrom } });
       difference.holds = true;
@@ -173,7 +174,7 @@ export function settleRenames(
     const before = taken.has(old!) || livesOn(known.get(old!), seen) ? undefined : known.get(old!);
     const previous = before?.watched ?? {};
     const change = { key, version, raw, changes: watchedChanges(previous, watched), previous };
-    settled.remembered.push({ ...record, gone: null });
+    settled.remembered.push({ ...record, gone: null, ...(!before && { leftOut: null }) });
     if (before) {
       taken.add(before.key);
       settled.forgotten.push(before.key);

@@ -117,6 +117,9 @@ export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doub
   return read.complete && !read.hasUnkeyed && !read.isPastTies ? null : before;
 }
 
+/** Whether the last complete read is not to be believed before another one agrees: it was no success. */
+export const isDoubted = ({ doubt }: Pick<StreamRecord, "doubt">): boolean => doubt !== null && !doubt.isHeld;
+
 /** What is reported of held deletions. */
 export function heldError({ missing, known, since }: Doubt): StreamError {
   const message = `${missing} of ${known} records are no longer listed, in two reads. They are not reported as deleted until the subscription is resumed with {"accept": true}`;

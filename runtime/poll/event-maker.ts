@@ -10,6 +10,7 @@ import type { Change } from "./diff.ts";
 import { showsGone, WITHOUT_KEY } from "./doubt.ts";
 import { eventsOf, type Draft } from "./match.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
+import { NOBODY, type LeftOut } from "./left-out.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -31,6 +32,9 @@ export function tellingsOf(events: readonly MadeEvent[]): Iterable<Telling> {
   return tellings.values();
 }
 
+/** Triggers that tell of a record as soon as it is there. */
+const BEGINS: ReadonlySet<unknown> = new Set(["any", "created"]);
+
 /** Makes the events of one read, and counts them. */
 export class EventMaker {
   readonly #reading: Reading;
@@ -46,9 +50,13 @@ export class EventMaker {
   /**
    * Events of changes, for those who subscribed before this read began, and those whom it has told the record as it was; a first
    * read is silent otherwise. A list that stands in for an expired cursor reaches back behind the first read: what was there before it
-   * is remembered, and makes no event.
+   * is remembered, and makes no event. `leftOut`: who is told of a record as one that was there, by its key.
    */
-  async changes(changes: readonly Change[], at: ReadFacts): Promise<MadeEvent[]> {
+  async changes(
+    changes: readonly Change[],
+    at: ReadFacts,
+    leftOut: LeftOut["recipients"] = NOBODY,
+  ): Promise<MadeEvent[]> {
     const recipients = at.mode === "baseline" ? [] : this.#before(at);
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (recipients.length + joining.length === 0) return [];
@@ -61,7 +69,8 @@ export class EventMaker {
       .map((change): Change => (this.#wasThereBefore(change, createdAt) ? { ...change, kind: "updated" } : change))
       .map((change) => {
         const joined = joining.filter((subscriber) => isTold(subscriber, change.seen, at));
-        return { change, drafts: this.#draftsOf(change, [...recipients, ...joined], false) };
+        const others = this.#otherThan(leftOut.get(change.key), recipients, change);
+        return { change, drafts: this.#draftsOf(change, [...others, ...joined], false) };
       })
       .filter(({ drafts }) => drafts.length > 0);
     return this.#counted(told);
@@ -84,23 +93,28 @@ export class EventMaker {
 
   /**
    * Events of records that were there before, for those who asked to begin with them and have not got them yet: a list that
-   * moves while it is read shows some twice, and so does a page that is read again. `seen`: when records were seen before.
+   * moves while it is read shows some twice, and so does a page that is read again. `seen`: when records were seen before;
+   * `leftOut`: by key, whose own first read did not list them.
    */
   backfill(
     polled: readonly Pick<PolledRecord, "key" | "version" | "raw" | "deleted">[],
     seen: ReadonlyMap<string, number | undefined>,
     at: ReadFacts,
+    leftOut: LeftOut["recipients"] = NOBODY,
   ): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
-    if (joining.length === 0) return [];
+    if (joining.length + leftOut.size === 0) return [];
     const last = new Map(polled.map((record) => [record.key, record]));
     return [...last.values()]
       .filter((record) => !record.deleted)
       .flatMap((record) => {
         const { key, version, raw } = record;
-        const wanted = joining.filter(
-          (subscriber) => !isTold(subscriber, seen.get(key), at) && this.#isWanted(subscriber, record),
-        );
+        const wanted = [
+          ...joining.filter(
+            (subscriber) => !isTold(subscriber, seen.get(key), at) && this.#isWanted(subscriber, record),
+          ),
+          ...this.#begins(leftOut.get(key), record).filter((subscriber) => !joining.includes(subscriber)),
+        ];
         return this.#draftsOf({ kind: "created", key, version, raw, changes: {}, previous: {} }, wanted, true);
       })
       .map(({ facts, ...event }) => ({ ...event, id: derivedId("evt", facts) }));
@@ -157,6 +171,17 @@ export class EventMaker {
     return this.#reading.subscribers.filter(
       ({ subscription: { id, backfill } }) => backfill === "done" && !joining.includes(id),
     );
+  }
+
+  /** Of those whose own first read left a record out, who begins with it now; a trigger of changes alone begins with none. */
+  #begins(leftOut: readonly Subscriber[] = [], record: Pick<PolledRecord, "raw">): Subscriber[] {
+    return leftOut.filter((one) => BEGINS.has(one.trigger.on) && this.#isWanted(one, record));
+  }
+
+  #otherThan(leftOut: readonly Subscriber[] | undefined, all: readonly Subscriber[], change: Change): Subscriber[] {
+    if (leftOut === undefined || change.kind === "deleted") return [...all];
+    const begins = this.#begins(leftOut, { raw: change.raw });
+    return all.filter((subscriber) => !begins.includes(subscriber));
   }
 
   #isWanted({ subscription: { firstPoll } }: Subscriber, { raw }: Pick<PolledRecord, "raw">): boolean {

@@ -1,6 +1,6 @@
 import type { Checkpoint, StreamError, StreamRecord } from "../model/streams.ts";
 import type { CursorStrategy } from "../read/cursors.ts";
-import { doubtAfter, heldError, showsGone, unkeyedError, type Doubted } from "./doubt.ts";
+import { doubtAfter, heldError, isDoubted, showsGone, unkeyedError, type Doubted } from "./doubt.ts";
 import { listError, missedAfter, missedLists } from "./lists.ts";
 import type { Reading } from "./reading.ts";
 
@@ -26,13 +26,16 @@ export function streamAfter(
     ...before,
     requestHash,
     cursorVersion: compiled.definition.cursorVersion ?? 1,
-    cursor: strategy.after(before.cursor, notes, missedLists(at)),
-    cursorAt: startedAt,
+    // The list that is read for who joins leaves the increments where they were.
+    ...(!at.recovering?.isBackfill && {
+      cursor: strategy.after(before.cursor, notes, missedLists(at)),
+      cursorAt: startedAt,
+    }),
     verifiedAt: at.complete ? startedAt : at.isToVerify ? 0 : before.verifiedAt,
     checkpoint: null,
     baselinedAt: before.baselinedAt ?? startedAt,
     lastPollAt: now,
-    lastSuccessAt: now,
+    lastSuccessAt: isDoubted({ doubt }) ? before.lastSuccessAt : now,
     consecutiveErrors: 0,
     refusals: 0,
     lastError: lastError(),

@@ -97,7 +97,7 @@ const fields = {
   cause: nullable(
     value<Failure>(
       failureSchema(
-        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals, or one of several lists has failed for so long; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `interrupted`, `unusual_deletions`, `store_unusable`.",
+        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals, or one of several lists has failed for so long; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `doubted_list`, `interrupted`, `unusual_deletions`, `store_unusable`.",
       ),
     ),
   ),

@@ -3,6 +3,7 @@ import type { Checkpoint } from "../model/streams.ts";
 import { absencesOf, type Changes } from "./changes.ts";
 import { deletionOf, isRenamed, settleRenames } from "./diff.ts";
 import type { EventMaker } from "./event-maker.ts";
+import { settleLeftOut } from "./left-out.ts";
 import type { Reading } from "./reading.ts";
 import { SWEEP_BATCH } from "./sweep.ts";
 
@@ -11,7 +12,7 @@ import { SWEEP_BATCH } from "./sweep.ts";
  * taken back. The last of them are left to the caller; until they are committed, a crash leads back to the last page.
  */
 export async function releaseHeld(
-  { db, stream: { id } }: Reading,
+  { db, stream: { id }, subscribers }: Reading,
   maker: EventMaker,
   at: Checkpoint,
   commit: (changes: Changes) => Promise<void>,
@@ -24,9 +25,14 @@ export async function releaseHeld(
     const { changes, remembered, forgotten } = settleRenames(renamed, origins, at.startedAt, at.complete);
     const seen = new Map(changes.map((change) => [change.key, change.seen]));
     const records = changes.map(({ key, version, raw }) => ({ key, version, raw, deleted: false }));
-    const events = [...(await maker.changes(changes, at)), ...maker.backfill(records, seen, at)];
+    const leftOut = settleLeftOut({ remembered, unchanged: [] }, origins, subscribers, at.startedAt);
+    const events = [
+      ...(await maker.changes(changes, at, leftOut.recipients)),
+      ...maker.backfill(records, seen, at, leftOut.recipients),
+    ];
     const settled = absencesOf(forgotten, events);
-    if (renamed.length > 0) await commit({ ...settled, difference: { ...settled.difference, remembered } });
+    const difference = { ...settled.difference, remembered: leftOut.remembered };
+    if (renamed.length > 0) await commit({ ...settled, difference });
     after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;
   }
   for (;;) {

@@ -4,6 +4,7 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { recoveredEvent } from "../model/operational.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
+import { isDoubted } from "./doubt.ts";
 import { listError } from "./lists.ts";
 import { causeOf, LATE_MS, LEAST_MS, listPaceOf, NAMED_AFTER, paceOf } from "./pace.ts";
 import { degradedBy, gapOf, type Report } from "./report.ts";
@@ -43,7 +44,7 @@ export function isDegraded({ read, subscriptions, schedules, clock }: ReadFacts)
   return pace !== undefined && now >= pace.degradedAt;
 }
 
-/** What is reported after a read without an error. One that is still under way is no success yet. */
+/** What is reported after a read without an error. One that is still under way, or in doubt, is no success yet. */
 export function newsOf(facts: ReadFacts): News[] {
   const { read, subscriptions } = facts;
   if (read.doubt?.isHeld === true) return news(subscriptions.filter(isNotTold), degradedBy(read.lastError!));
@@ -51,6 +52,7 @@ export function newsOf(facts: ReadFacts): News[] {
   if (isDegraded(facts)) {
     return [...news(subscriptions.filter(isNotTold), degradedBy(listError(read)!)), ...gapsOf(facts)];
   }
+  if (isDoubted(read)) return gapsOf(facts);
   const stall = stallOf(facts);
   const told = subscriptions.filter(({ degraded }) => degraded);
   const recovered = news([...told, ...stall.flatMap(({ recipients }) => recipients)], recoveredEvent);

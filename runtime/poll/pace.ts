@@ -3,8 +3,10 @@ import { isoTime, DAY, MINUTE } from "../core/time.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import { corrected } from "./clock-sets.ts";
+import { isDoubted } from "./doubt.ts";
 import { failingLists } from "./lists.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
+import { AHEAD_MS, isAhead } from "./set-back.ts";
 
 /** Intervals without a success after which health names the cause. */
 export const NAMED_AFTER = 2;
@@ -16,8 +18,6 @@ export const LEAST_MS = 15 * MINUTE;
 export const LONGEST_READ_MS = DAY;
 /** By so many milliseconds a poll may be late without being the cause, and the last one in time may take so long. */
 export const LATE_MS = MINUTE;
-/** A stored time may be ahead of the clock by so many milliseconds: processes never agree completely. */
-export const AHEAD_MS = MINUTE;
 
 /** Where a stream stands in its schedule. All times are milliseconds since the epoch. */
 export interface Pace {
@@ -45,7 +45,9 @@ export interface PaceFacts {
 /** Where a stream stands in its schedule at a time. */
 export function paceOf(stream: StreamRecord, { subscriptions, schedules, now, clock }: PaceFacts): Pace {
   const { id, lastSuccessAt, expectedSince, checkpoint } = stream;
-  const created = Math.min(...subscriptions.map(({ createdAt }) => createdAt));
+  // One that was made while the clock was ahead has been expected since it was noticed.
+  const made = Math.min(...subscriptions.map(({ createdAt }) => createdAt));
+  const created = made > now + AHEAD_MS ? 0 : made;
   const times = [lastSuccessAt ?? 0, expectedSince, created].map((at) => corrected(clock, at));
   // What lies ahead was written while the clock was wrong.
   const since = Math.min(Math.max(...times), now);
@@ -72,11 +74,6 @@ export function listPaceOf(stream: StreamRecord, facts: PaceFacts): Pace | undef
   return first && paceOf({ ...stream, lastSuccessAt: first.since, checkpoint: null }, facts);
 }
 
-/** Whether what is stored of a stream was written while the clock was ahead: it would hide a stall until that time comes. */
-export function isAhead({ lastSuccessAt, expectedSince }: StreamRecord, now: number): boolean {
-  return Math.max(lastSuccessAt ?? 0, expectedSince) > now + AHEAD_MS;
-}
-
 /** Why a stream has had no success for so long: its last failure, or what its plan shows. */
 export function causeOf(stream: StreamRecord, { since, progressAt, degradedAt }: Pace, now: number): StreamError {
   const { lastError, nextPollAt, checkpoint } = stream;
@@ -99,6 +96,12 @@ export function causeOf(stream: StreamRecord, { since, progressAt, degradedAt }:
     const last = `${read}; it brought something new last at ${isoTime(progressAt)}`;
     if (now < degradedAt) return cause("long_read", `${last}. Later changes are read after it`);
     return cause("endless_read", `${last}. Check whether the vendor's list ever ends`);
+  }
+  if (isDoubted(stream)) {
+    const { missing, known } = stream.doubt!;
+    const lists = `${missing} of ${known} records were missing in the last one`;
+    const advice = "Check whether the vendor's list is complete";
+    return cause("doubted_list", `The complete reads of the list do not agree: ${lists}. ${advice}`);
   }
   const planned = isoTime(nextPollAt);
   return cause("poll_postponed", `The next poll is planned for ${planned} only; check the system's clock`);

@@ -2,9 +2,17 @@ import type { PollMeasure } from "../core/metrics.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
-import { assertStream, saveStream, streamsByIds, type StreamError, type StreamRecord } from "../model/streams.ts";
+import {
+  assertStream,
+  saveStream,
+  streamsByIds,
+  withEvents,
+  type StreamError,
+  type StreamRecord,
+} from "../model/streams.ts";
 import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Sql, Tx } from "../store/database.ts";
+import { isDoubted } from "./doubt.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { isDegraded, isNotTold, newsOf, type ReadFacts } from "./news.ts";
@@ -13,6 +21,7 @@ import { readStream } from "./read.ts";
 import type { Reading } from "./reading.ts";
 import { degradedBy, tell, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
+import { isAhead, setBack } from "./set-back.ts";
 import { sourceOf, type SourceNeeds } from "./source.ts";
 import { nextPoll, schedulesOf, toSubscriber, type Subscriber } from "./subscriber.ts";
 import { pauseWithoutTrigger } from "./triggers.ts";
@@ -126,6 +135,7 @@ class Poll {
 
   async #prepare(signal: AbortSignal): Promise<Reading> {
     const { db, emit, log, clock } = this.#context;
+    await this.#setBack();
     const { stream, connection } = this.#loaded;
     const compiled = this.#compiled;
     const reading: Omit<Reading, "source"> = {
@@ -149,6 +159,14 @@ class Poll {
     const fresh = await upgraded(reading);
     const source = await sourceOf(this.#needs, this.#loaded, compiled, signal);
     return { ...reading, stream: fresh, source };
+  }
+
+  /** What was written while the clock was ahead is of now, before anything is compared with it. */
+  async #setBack(): Promise<void> {
+    const { stream } = this.#loaded;
+    const now = this.#context.clock.now();
+    if (!isAhead(stream, now)) return;
+    this.#loaded = { ...this.#loaded, stream: await this.#job.transaction((tx) => setBack(tx, stream, now)) };
   }
 
   /** Polls of this stream ended their process again and again: that is reported before one does once more. */
@@ -181,7 +199,9 @@ class Poll {
         const facts = hasNews && this.#facts(read.stream, await activeSubscriptions(tx, [stream.id]));
         await read.commit(tx);
         if (!facts) return;
-        await setDegraded(tx, stream.id, isDegraded(facts));
+        const isBad = isDegraded(facts);
+        // A read in doubt settles nothing, and a report of before stands.
+        if (isBad || !isDoubted(stream)) await setDegraded(tx, stream.id, isBad);
         for (const { recipients, report } of newsOf(facts)) await this.#tell(tx, recipients, report);
       },
     };
@@ -207,10 +227,7 @@ class Poll {
   }
 
   #withEvents({ stream, events }: ReadResult): StreamRecord {
-    if (events === 0) return stream;
-    const now = this.#context.clock.now();
-    const quietMs = now - (stream.lastEventAt ?? now);
-    return { ...stream, lastEventAt: now, longestQuietMs: Math.max(stream.longestQuietMs, quietMs) };
+    return events === 0 ? stream : withEvents(stream, this.#context.clock.now());
   }
 
   async #failed(error: unknown): Promise<Outcome> {

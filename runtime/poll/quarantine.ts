@@ -18,6 +18,8 @@ export interface Settled {
   keys: string[];
   /** One that is held has no key. */
   hasUnkeyed: boolean;
+  /** By key: whose first read could not have a record that is had now. */
+  leftOut: Map<string, string[]>;
 }
 
 /** What came of another try of quarantined records, by the read that listed them. */
@@ -32,7 +34,7 @@ export interface Retried {
 }
 
 /** Quarantined records that one poll tries again. */
-const MOST_RETRIED = 50;
+export const MOST_RETRIED = 50;
 /**
  * Failures without any answer are no tries of a record, since it may be the vendor that is down; unless they have gone on for so long,
  * milliseconds, while the list did answer.
@@ -86,17 +88,24 @@ export class Quarantine {
     by: ListedBy,
     counts: boolean,
   ): Promise<Settled> {
-    const settled: Settled = { held: [], released: [], told: [], keys: [], hasUnkeyed: false };
+    const settled: Settled = { held: [], released: [], told: [], keys: [], hasUnkeyed: false, leftOut: new Map() };
     if (!this.#isUsed && failed.length === 0) return settled;
     const { compiled, stream, db, now, log } = this.#reading;
     const keyOf = (listed: unknown): string | undefined => compiled.key(listed, stream.input);
     const rowKeyOf = (listed: unknown): string => keyOf(listed) ?? `#${hashOf(listed)}`;
     const keys = [...polled.map(({ key }) => key), ...failed.map(({ listed }) => rowKeyOf(listed))];
     const rows = await quarantinedByKeys(db, stream.id, keys);
-    settled.released.push(...polled.filter(({ key }) => rows.has(key)).map(({ key }) => key));
+    for (const { key } of polled) {
+      const row = rows.get(key);
+      if (!row) continue;
+      settled.released.push(key);
+      const untold = row.listedBy.joining.filter((id) => !by.joining.includes(id));
+      if (untold.length > 0) settled.leftOut.set(key, untold);
+    }
     for (const { listed, error } of failed) {
       const key = rowKeyOf(listed);
       const before = rows.get(key);
+      const { after } = before?.listedBy ?? by;
       const hash = hashOf(listed);
       const unansweredSince = counts ? undefined : (before?.listedBy.unansweredSince ?? now());
       const isDown = unansweredSince !== undefined && now() - unansweredSince < UNANSWERED_MS;
@@ -123,7 +132,7 @@ export class Quarantine {
         listedBy: {
           ...listedAgain(before, hash, by),
           unansweredSince,
-          after: (before?.listedBy ?? by).after ?? stream.lastSuccessAt,
+          after: after === undefined ? stream.lastSuccessAt : after,
         },
         tries,
         setAside: isOver || (before?.setAside ?? false),
@@ -150,10 +159,12 @@ export class Quarantine {
   }
 }
 
-/** A record that is listed again as it was is told as the read before would have; of another, this read knows better. */
+/**
+ * A record that is listed again as it was is told as the read before would have; of another, this read knows better. Whose first read
+ * it was has not got it yet, in any case.
+ */
 function listedAgain(before: QuarantinedRecord | undefined, hash: string, by: ListedBy): ListedBy {
-  const { mode, startedAt, joining } = by;
-  if (!before || hashOf(before.record) !== hash) return { mode, startedAt, joining };
-  const { listedBy } = before;
-  return { mode: listedBy.mode, startedAt, joining: [...new Set([...listedBy.joining, ...joining])] };
+  const { mode, recovering = null } = before && hashOf(before.record) === hash ? before.listedBy : by;
+  const joining = [...new Set([...(before?.listedBy.joining ?? []), ...by.joining])];
+  return { mode, startedAt: by.startedAt, joining, ...(recovering && { recovering }) };
 }

@@ -65,7 +65,7 @@ const hasCursors = ({ cursor: { definition } }: CompiledStream): boolean =>
 const isLoop = (error: unknown): boolean => error instanceof HooklineError && error.code === "pagination_loop";
 
 /** What a read that begins again keeps of the one that was given up. */
-function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince" | "progressAt"> {
+export function keptOf(checkpoint: Checkpoint | null): Pick<Checkpoint, "holds" | "toldSince" | "progressAt"> {
   if (checkpoint === null) return {};
   const { holds, startedAt, joining, progressAt } = checkpoint;
   const toldSince = { ...Object.fromEntries(joining.map((id) => [id, startedAt])), ...checkpoint.toldSince };

@@ -125,7 +125,7 @@ async function wantedOf(
   };
   return (listed) => {
     const before = keysOf(listed).flatMap((key) => known.get(key) ?? [])[0];
-    if (!before) return true;
+    if (!before || before.leftOut != null) return true;
     const { changes } = watchedSince(before.watched ?? {}, { watched: watchedOf(listed), stays });
     return Object.keys(changes).length > 0;
   };

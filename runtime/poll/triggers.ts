@@ -1,6 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
 import type { Emit } from "../model/events.ts";
+import { readsOfQuarantined } from "../model/quarantine.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Tx } from "../store/database.ts";
@@ -8,12 +9,19 @@ import { degradedBy, tell } from "./report.ts";
 import { comparedUntil } from "./verify.ts";
 
 /** Until when all that changed has been told to a subscription; 0 when its first read has not ended. */
-export function toldUntil(
-  { backfill }: SubscriptionRecord,
+export async function toldUntil(
+  tx: Tx,
+  { id, backfill, firstPoll }: SubscriptionRecord,
   stream: StreamRecord,
   compiled: CompiledStream | undefined,
-): number {
-  return backfill === "pending" ? 0 : (comparedUntil(stream, compiled?.definition) ?? 0);
+): Promise<number> {
+  if (backfill === "pending") return 0;
+  // What was listed and could not be had yet may be told while it is paused.
+  const listed = stream.quarantined === 0 ? [] : await readsOfQuarantined(tx, stream.id);
+  const times = listed.map(({ after, joining }) =>
+    firstPoll !== "baseline" && joining.includes(id) ? 0 : (after ?? 0),
+  );
+  return Math.min(comparedUntil(stream, compiled?.definition) ?? 0, ...times);
 }
 
 /** @throws HooklineError `conflict` when the connector, as far as it is loaded, has no such trigger any more */
@@ -35,7 +43,7 @@ export async function pauseWithoutTrigger(
   now: number,
 ): Promise<void> {
   for (const subscription of lost) {
-    const pausedFrom = toldUntil(subscription, stream, connector.streams.get(stream.stream));
+    const pausedFrom = await toldUntil(tx, subscription, stream, connector.streams.get(stream.stream));
     await subscriptions.save(tx, { ...subscription, status: "paused", pausedFrom, updatedAt: now });
     const message = `The subscription is paused, for it is to ${problemOf(connector, subscription.trigger)}`;
     const error: StreamError = { code: "trigger_missing", message, at: now };

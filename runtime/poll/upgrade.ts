@@ -2,10 +2,11 @@ import { canonicalJson } from "../core/json.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { forgetAll } from "../model/known.ts";
 import { clearQuarantine } from "../model/quarantine.ts";
-import { saveStream, type StreamRecord } from "../model/streams.ts";
+import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
 import { gapEvent } from "../model/operational.ts";
 import { withoutCursors } from "./lists.ts";
+import { keptOf } from "./read.ts";
 import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
@@ -68,7 +69,8 @@ export async function upgraded({
   if (stream.requestHash === null || isSame) return stream;
   const declared = cursorVersion > stream.cursorVersion ? migrate : undefined;
   const isKnown = declared === "resync" || declared === "keep";
-  const fresh: StreamRecord = { ...stream, checkpoint: null, requestHash, cursorVersion };
+  const checkpoint = isKnown && stream.checkpoint !== null ? begunAgain(stream.checkpoint) : null;
+  const fresh: StreamRecord = { ...stream, checkpoint, requestHash, cursorVersion };
   if (declared !== "keep") Object.assign(fresh, { cursor: null, missed: withoutCursors(stream.missed) });
   if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null });
   await transaction(async (tx) => {
@@ -86,4 +88,11 @@ export async function upgraded({
     await saveStream(tx, fresh);
   });
   return fresh;
+}
+
+/** A read that stopped on its way, at its beginning: its pages may be others now, and what it has held and told stays so. */
+function begunAgain(checkpoint: Checkpoint): Checkpoint {
+  const { complete, startedAt, mode, joining } = checkpoint;
+  const place = { page: null, notes: null, recovering: null };
+  return { complete, startedAt, mode, joining, ...place, ...keptOf(checkpoint) };
 }

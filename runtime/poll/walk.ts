@@ -1,6 +1,6 @@
 import { durationMs } from "../core/duration.ts";
 import { HooklineError } from "../core/errors.ts";
-import { forgetUnseenSince, markSeen } from "../model/known.ts";
+import { forgetUnseenSince, markSeen, noteLeftOut } from "../model/known.ts";
 import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
@@ -72,6 +72,8 @@ export class Walk {
       subscribers,
       compiled: { each },
     } = this.#reading;
+    // What is read while one of them is paused is progress that it has missed.
+    const isMissed = checkpoint.joining.some((id) => subscribers.every(({ subscription }) => subscription.id !== id));
     const most = this.#mostPages(checkpoint);
     let at = checkpoint;
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
@@ -89,12 +91,12 @@ export class Walk {
         }
       } else this.#passing.answered();
       // The vendor answers, so what could not be had in polls before may be asked for again.
-      if (!isAnswered) await this.#comparison.retryQuarantined();
+      if (!isAnswered) this.stream = await this.#comparison.retryQuarantined(this.stream);
       isAnswered = true;
       if (page.isPastTies) at = { ...at, isPastTies: true, ...(page.records.length > 0 && { hasPassedOver: true }) };
       const { enricher, failedNow } = this.#comparison;
       const by = readOf({ ...at, ...page.at }, each, this.stream);
-      const tellsAll = backfilling(subscribers, by.joining).length > 0;
+      const tellsAll = isMissed || backfilling(subscribers, by.joining).length > 0;
       for await (const part of partsOf(this.#reading, enricher, page.records, by, failedNow)) {
         const isEnd = part.isLast && page.next === null;
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
@@ -232,6 +234,13 @@ export class Walk {
     return { ...result, commit };
   }
 
+  /** What a first read that tells what is there has not listed is told when it is. */
+  async #noteLeftOut(tx: Tx, { joining, toldSince, startedAt }: Checkpoint): Promise<void> {
+    for (const { subscription } of backfilling(this.#reading.subscribers, joining)) {
+      await noteLeftOut(tx, this.stream.id, subscription.id, toldSince?.[subscription.id] ?? startedAt);
+    }
+  }
+
   /** The read has ended: what it may have missed is told with the last of what it has found. */
   #finish(
     at: Checkpoint,
@@ -251,6 +260,7 @@ export class Walk {
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
+      if (at.complete) await this.#noteLeftOut(tx, at);
       if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
         await forgetUnseenSince(tx, stream.id, now - keepMs, { lists: missedLists(at) });
       }

@@ -9,8 +9,9 @@ import { loadStreams, type Loaded } from "./load.ts";
 import { followClock } from "./clock-sets.ts";
 import { isNotTold } from "./news.ts";
 import { listError } from "./lists.ts";
-import { AHEAD_MS, causeOf, isAhead, LATE_MS, LEAST_MS, listPaceOf, paceOf, type Pace } from "./pace.ts";
+import { causeOf, LATE_MS, LEAST_MS, listPaceOf, paceOf, type Pace } from "./pace.ts";
 import { degradedBy, tell } from "./report.ts";
+import { AHEAD_MS, isAhead, setBack } from "./set-back.ts";
 import { schedulesOf } from "./subscriber.ts";
 
 type WatchContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clock" | "log">;
@@ -25,7 +26,7 @@ export const SLICE = 500;
 /** The longest time for which a stream is not looked at. */
 const LONGEST_MS = HOUR;
 /** A poll that is late by so much is planned once more: its job may be lost. */
-const LOST_MS = 5 * MINUTE;
+export const LOST_MS = 5 * MINUTE;
 
 /**
  * Has the engine look for streams without a success for too long, whatever the cause: a poll that never begins or never ends cannot
@@ -75,13 +76,15 @@ async function judge(context: Look, tx: Tx, ids: readonly number[], now: number)
 /** Reports a stream that is too late, and plans its poll where that was lost. Returns when to look next. */
 async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: number): Promise<number> {
   if (!loaded || loaded.subscriptions.length === 0 || loaded.connection.status !== "active") return now + LONGEST_MS;
-  const { stream, connection, subscriptions } = loaded;
-  if (isAhead(stream, now)) await setBack(tx, stream, now);
+  const { connection, subscriptions } = loaded;
+  const wasAhead = isAhead(loaded.stream, now);
+  const stream = wasAhead ? await setBack(tx, loaded.stream, now) : loaded.stream;
   const schedules = schedulesOf(context.connectors.get(connection.connector), subscriptions);
   const facts = { subscriptions, schedules, now, clock: context.clock };
   const pace = paceOf(stream, facts);
   const degradedAt = Math.min(pace.degradedAt, listPaceOf(stream, facts)?.degradedAt ?? Infinity);
-  if (isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
+  // Its next poll may be planned for a time that was as far ahead.
+  if (wasAhead || isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
   const lateAt = Math.max(degradedAt, context.startedAt + LEAST_MS) + LATE_MS;
   if (now < lateAt) return Math.min(lateAt, now + LONGEST_MS);
   const recipients = subscriptions.filter(isNotTold);
@@ -96,16 +99,12 @@ async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: nu
   return now + LEAST_MS;
 }
 
-async function setBack(tx: Tx, { id, lastSuccessAt, expectedSince }: StreamRecord, now: number): Promise<void> {
-  const times = {
-    lastSuccessAt: lastSuccessAt && Math.min(lastSuccessAt, now),
-    expectedSince: Math.min(expectedSince, now),
-  };
-  await streams.change(tx, times, "id = ?", [id]);
-}
-
 /** Whether the job of a stream's next poll is gone, or waits for a time that a wrong clock gave. */
-function isLost({ nextPollAt, lastError }: StreamRecord, { since, dueAt }: Pace, now: number): boolean {
+export function isLost(
+  { nextPollAt, lastError }: Pick<StreamRecord, "nextPollAt" | "lastError">,
+  { since, dueAt }: Pick<Pace, "since" | "dueAt">,
+  now: number,
+): boolean {
   if (nextPollAt === null) return true;
   // A poll that ended its process waits longer than the stream says.
   if (nextPollAt < now - LOST_MS) return lastError?.code !== "interrupted" || lastError.at < nextPollAt;

@@ -31,6 +31,7 @@ import { assertReadable, choiceFaults, findSubject, firstPollFaults, type Subjec
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
+import { notAhead } from "./set-back.ts";
 import { assertTrigger, toldUntil } from "./triggers.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
@@ -85,15 +86,18 @@ export function createWiring({
   /** Changes that another subscription of its stream got while one was paused. */
   const reportPause = async (tx: Tx, before: SubscriptionRecord, now: number): Promise<void> => {
     const [stream] = await streamsByIds(tx, [before.stream]);
-    const { lastSuccessAt, checkpoint } = stream!;
-    const readAt = Math.max(lastSuccessAt ?? 0, checkpoint?.progressAt ?? 0);
+    const { lastSuccessAt, lastPollAt, lastEventAt, checkpoint, doubt } = stream!;
+    const endedAt = doubt === null ? lastSuccessAt : lastPollAt;
+    const readAt = Math.max(endedAt ?? 0, lastEventAt ?? 0, checkpoint?.progressAt ?? 0);
     // A first read that tells what is there may have told some of it already.
     const isSilent = before.backfill === "pending" && before.firstPoll === "baseline";
-    if (readAt <= before.updatedAt || isSilent) return;
+    // Since when, nobody knows of a pause that began while the clock was ahead.
+    const pausedAt = before.updatedAt > now ? 0 : before.updatedAt;
+    if (readAt <= pausedAt || isSilent) return;
     const connection = (await findConnection(tx, before.connection))!;
     const { name } = connectorOf(connection, connectors);
-    const from = before.pausedFrom ?? before.updatedAt;
-    const gap = { from: from === 0 ? null : from, to: readAt, reason: "paused" } as const;
+    const from = pausedAt === 0 ? 0 : (before.pausedFrom ?? before.updatedAt);
+    const gap = { from: from === 0 ? null : from, to: notAhead(readAt, now), reason: "paused" } as const;
     await emit(tx, [gapEvent(name, stream!.stream, before, gap, now)]);
   };
 
@@ -104,7 +108,7 @@ export function createWiring({
   const pausedFromOf = async (tx: Tx, subscription: SubscriptionRecord): Promise<number> => {
     const [stream] = await streamsByIds(tx, [subscription.stream]);
     const connector = await connectorFor(tx, subscription);
-    return toldUntil(subscription, stream!, connector?.streams.get(stream!.stream));
+    return toldUntil(tx, subscription, stream!, connector?.streams.get(stream!.stream));
   };
 
   return {

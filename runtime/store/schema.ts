@@ -291,6 +291,14 @@ export const migrations: readonly Migration[] = [
   ],
   () => [`alter table connections add column refused text`],
   () => [`alter table streams add column missed text`],
+  () => [`alter table known add column left_out text`],
+  // What is written with each change has an index only where it is rare.
+  () => [
+    `create index subscriptions_by_connection on subscriptions (connection, id)`,
+    `create index subscriptions_by_endpoint on subscriptions (endpoint, id) where endpoint is not null`,
+    `create index subscriptions_by_trigger on subscriptions (trigger_name, id)`,
+    `create index deliveries_by_loss on deliveries (status, id) where status in ('dead', 'cancelled')`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -281,6 +281,22 @@ describe("an endpoint", () => {
     expect(await harness.endpoints.get(id)).toMatchObject({ status: "active" });
   });
 
+  it("that was paused, or began to fail, while the clock was ahead is sent to, and fails from now on", async () => {
+    const harness = await makeHarness();
+    const consumer = await receiver(status(500));
+    const { id } = await harness.endpoints.create({ url: consumer.url });
+    const ahead = harness.clock.now() + DAY + 1;
+    await harness.database.run("update endpoints set paused_until = ?, failing_since = ?", [ahead, ahead]);
+    await harness.start();
+    await harness.emit({});
+    await afterAttempts(harness, 1);
+    expect((await harness.endpoints.get(id)).failingSince).toBe(new Date(harness.clock.now()).toISOString());
+    await harness.database.run("update endpoints set paused_until = ?", [harness.clock.now() + DAY]);
+    await harness.emit({});
+    await soon(async () => expect((await harness.made())[1]!.nextAttemptAt).toBe(harness.clock.now() + DAY));
+    expect(consumer.requests).toHaveLength(1);
+  });
+
   it("disabled while an attempt is under way has that attempt recorded, and gets nothing more", async () => {
     const harness = await makeHarness();
     let answerNow = (): void => {};

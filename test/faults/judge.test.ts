@@ -21,6 +21,7 @@ function evidence(more: Partial<Evidence> & { log?: Record<string, Sight[]> }): 
     baseline: { from: 10, to: 20 },
     isPartial: false,
     tellsAll: false,
+    tellsOthers: false,
     joinsLater: false,
     wasPaused: false,
     beganAgain: false,

@@ -201,6 +201,41 @@ describe("no silent stall:", () => {
     expect(await told()).toEqual([]);
   });
 
+  it("a poll that is lost each time it is planned is named within two intervals, and told once after three", async () => {
+    const { subscription, since } = await watched("sync_any");
+    const lose = async (until: number): Promise<void> => {
+      while (bench.clock.now() < until) {
+        await db().run("delete from jobs where queue = 'poll'");
+        bench.clock.set(Math.min(until, bench.clock.now() + STEP));
+        // It is lost before it can run: nobody takes it up.
+        const { enqueue } = bench.runtime.engine;
+        bench.runtime.engine.enqueue = async () => {};
+        await bench.settle();
+        bench.runtime.engine.enqueue = enqueue;
+      }
+    };
+    await lose(since + 2 * INTERVAL);
+    expect((await health(subscription)).cause).toMatchObject({ code: "poll_overdue" });
+    expect(await told()).toEqual([]);
+    await lose(since + 3 * INTERVAL + 2 * WATCH);
+    expect(await told()).toMatchObject([{ type: "subscription.degraded", data: { code: "poll_overdue" } }]);
+    await pass(bench.clock.now() + 2 * WATCH);
+    await soon(async () => expect((await told()).map(({ type }) => type)).toContain("subscription.recovered"));
+  });
+
+  it("a list that is empty for ever where there was life is named within two intervals, and told once", async () => {
+    const { subscription, since } = await watched("snapshot_any");
+    for (let n = 0; n < 30; n++) bench.vendor.put(`life ${n}`);
+    await pass(since + INTERVAL);
+    const { lastSuccessAt } = await bench.streamOf(subscription);
+    always(answers(200, { items: [] }));
+    await pass(lastSuccessAt! + 2 * INTERVAL);
+    expect((await health(subscription)).missing).toMatchObject({ missing: 32, known: 32 });
+    await pass(lastSuccessAt! + 3 * INTERVAL + WATCH);
+    expect(await told()).toMatchObject([{ type: "subscription.degraded", data: { code: "unusual_deletions" } }]);
+    expect((await health(subscription)).cause).toMatchObject({ code: "unusual_deletions" });
+  });
+
   it("a clock that was a year ahead hides nothing", async () => {
     const { subscription, since } = await watched("sync_any");
     const times = ["last_success_at", "next_poll_at", "expected_since", "watch_at"].map(

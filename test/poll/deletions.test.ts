@@ -66,8 +66,8 @@ describe("records that a complete read no longer lists", () => {
     expect(await seen(bench)).toEqual(["deleted r1"]);
   });
 
-  it("are looked for no more often than the schedule asks, where two reads never agree", async () => {
-    const { bench } = await benchWith(60);
+  it("are looked for no more often than the schedule asks, where two reads never agree, and that is no success", async () => {
+    const { bench, subscription } = await benchWith(60);
     const { vendor, clock, settle } = bench;
     const all = [...vendor.items.values()];
     let reads = 0;
@@ -76,12 +76,26 @@ describe("records that a complete read no longer lists", () => {
       response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items }));
       return true;
     };
-    for (let minute = 0; minute < 60; minute++) {
-      clock.advance(60_000);
-      await settle();
-    }
+    const { lastSuccessAt: since } = await bench.streamOf(subscription);
+    const pass = async (until: number): Promise<string[]> => {
+      while (clock.now() < until) {
+        clock.set(Math.min(clock.now() + 60_000, until));
+        await settle();
+      }
+      return seen(bench);
+    };
+    const health = () => bench.runtime.subscriptions.health(subscription);
+    expect(await pass(since! + 2 * 600_000)).toEqual([]);
+    expect(await health()).toMatchObject({ state: "active", lagSeconds: 600, cause: { code: "doubted_list" } });
+    expect(await pass(since! + 3 * 600_000)).toEqual([]);
+    expect(await pass(since! + 3 * 600_000 + 6 * 60_000)).toEqual(["subscription.degraded"]);
+    expect(await pass(since! + 60 * 60_000)).toEqual([]);
+    expect(await health()).toMatchObject({ state: "degraded", cause: { code: "doubted_list" } });
     expect(reads).toBeLessThanOrEqual(8);
-    expect(await seen(bench)).toEqual([]);
+    vendor.instead = () => false;
+    await bench.poll(subscription);
+    expect(await seen(bench)).toEqual(["subscription.recovered"]);
+    expect(await health()).toMatchObject({ state: "active", cause: null, missing: null });
   });
 
   it("are not reported when the second read lists them again", async () => {

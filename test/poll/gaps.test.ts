@@ -148,6 +148,39 @@ describe("a pause", () => {
     },
   );
 
+  it("that ends while a poll reads leaves a gap until the last page is told", async () => {
+    const bench = await benchWith();
+    const { clock, vendor, runtime } = bench;
+    vendor.pageSize = 1;
+    const paused = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+    const other = await bench.subscribe("sync_any", { everySeconds: 86_400 });
+    await runtime.subscriptions.pause(paused);
+    const { lastSuccessAt } = await bench.streamOf(paused);
+    clock.advance(1000);
+    for (const id of ["b", "c"]) vendor.put(id);
+    let requests = 0;
+    const changedAt: number[] = [];
+    vendor.instead = (_url, response) => {
+      // Each record changes while its page is asked for.
+      clock.advance(10_000);
+      changedAt.push(clock.now());
+      clock.advance(10_000);
+      if (requests++ > 0) return false;
+      const end = response.end.bind(response) as (body: string) => void;
+      const resumed = runtime.subscriptions.resume(paused);
+      response.end = ((body: string) => (void resumed.then(() => end(body)), response)) as typeof response.end;
+      return false;
+    };
+    await bench.poll(other);
+    const gaps = (await bench.events())
+      .filter(({ type }) => type === "stream.gap")
+      .map(({ data }) => data as { subscription: string; from: string; to: string });
+    expect(new Set(gaps.map(({ subscription }) => subscription))).toEqual(new Set([paused]));
+    expect(new Set(gaps.map(({ from }) => Date.parse(from)))).toEqual(new Set([lastSuccessAt]));
+    const until = Math.max(...gaps.map(({ to }) => Date.parse(to)));
+    expect(changedAt.slice(0, 2).map((at) => at <= until)).toEqual([true, true]);
+  });
+
   it("that ends while a poll replaces an expired cursor leaves a gap, as it does to the others", async () => {
     const bench = await benchWith();
     const { vendor, runtime } = bench;

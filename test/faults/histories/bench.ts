@@ -358,6 +358,7 @@ class Life {
       baseline: { from, to },
       isPartial: (this.#successes.find(({ at }) => at > from)?.incidents.unlisted ?? 0) > 0,
       tellsAll,
+      tellsOthers: this.#subscribed.some((other) => other.id !== id && other.tellsAll && other.from <= to),
       joinsLater: id !== this.#subscribed[0]!.id,
       wasPaused,
       beganAgain,

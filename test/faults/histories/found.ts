@@ -409,4 +409,67 @@ export const FOUND: Found[] = [
       { pauseMs: 60_000 },
     ),
   },
+  ...(["whole", "since", "window", "newest", "lists"] as const).flatMap((kind) =>
+    (["ends early", "empty list"] as const).map((fault) => ({
+      name: `who joins for all is told what its own first read left out: ${kind}, ${fault}`,
+      history: history(
+        kind,
+        { records: 1 },
+        { plans: [plan("list missing")] },
+        {},
+        { turn: "join for all", plans: [plan(fault)] },
+      ),
+    })),
+  ),
+  {
+    name: "who is paused during a first read that tells what is there has a gap for what was read meanwhile",
+    history: history(
+      "history",
+      { records: 24, tellsAll: true },
+      { isCalm: true },
+      { turn: "join for all" },
+      { pauseMs: 60_000, turn: "pause second" },
+      {},
+    ),
+  },
+  {
+    name: "a list that is read for who joins leaves the cursor as old as it is",
+    history: history(
+      "history",
+      { tellsAll: true },
+      { edits: [edit("update")] },
+      { edits: [edit("rename")], death: before(0) },
+      { turn: "join for all", forgets: "declared" },
+    ),
+  },
+  {
+    name: "a record that is told by another try during a pause lies in the gap of the pause",
+    history: history(
+      "history",
+      {},
+      { turn: "join" },
+      { edits: [edit("update")], plans: [none(), plan("forbidden")] },
+      { turn: "pause first", death: before(1) },
+    ),
+  },
+  {
+    name: "a record that a first read could not have, told during a pause, lies in a gap without a beginning",
+    history: history(
+      "history",
+      { records: 1 },
+      {},
+      { pauseMs: 60_000, turn: "join for all", plans: [none(), plan("forbidden")] },
+      { turn: "pause second" },
+    ),
+  },
+  {
+    name: "who was paused during its first read is told what has gone since",
+    history: history(
+      "lists",
+      { records: 4, tellsAll: true },
+      { turn: "join" },
+      { turn: "pause first" },
+      { pauseMs: 60_000, edits: [edit("delete")], plans: [plan("error with 200", edit("update"))] },
+    ),
+  },
 ];

@@ -3,10 +3,9 @@ import { FAULTS, type Fault, type Plan } from "./faults.ts";
 import { KINDS, type Kind } from "./streams.ts";
 import { LISTS, type ChangeKind, type Edit, type Words } from "./vendor.ts";
 
-/** What people do with the subscriptions of the stream; `join`: the second begins. */
-const TURNS = ["join", "pause first", "resume first", "pause second", "resume second"] as const;
-/** `join for all`: the second begins with what is there. Not by chance yet: what an answer leaves out of its first read, it is never told. */
-export type Turn = (typeof TURNS)[number] | "join for all";
+/** What people do with the subscriptions of the stream; `join`: the second begins, silently or with what is there. */
+const TURNS = ["join", "join for all", "pause first", "resume first", "pause second", "resume second"] as const;
+export type Turn = (typeof TURNS)[number];
 
 /** One poll, and what comes before it and into it. */
 export interface Step {
@@ -92,12 +91,23 @@ const breaks = fc.record({
 
 /** Any history, of some of these kinds of streams. */
 export const histories = (kinds: readonly Kind[] = KINDS): fc.Arbitrary<History> =>
-  fc.record({
-    kind: fc.constantFrom(...kinds),
-    records: fc.oneof({ weight: 5, arbitrary: fc.nat(7) }, { weight: 1, arbitrary: fc.integer({ min: 24, max: 45 }) }),
-    pageSize: fc.constantFrom(3, 2, 1, 5, 30),
-    tellsAll: fc.boolean(),
-    marksRenames: fc.boolean(),
-    steps: fc.array(step, { minLength: 1, maxLength: 10, size: "max" }),
-    breaks: fc.option(breaks),
-  });
+  fc
+    .record({
+      kind: fc.constantFrom(...kinds),
+      records: fc.oneof(
+        { weight: 5, arbitrary: fc.nat(7) },
+        { weight: 1, arbitrary: fc.integer({ min: 24, max: 45 }) },
+      ),
+      pageSize: fc.constantFrom(3, 2, 1, 5, 30),
+      tellsAll: fc.boolean(),
+      marksRenames: fc.boolean(),
+      steps: fc.array(step, { minLength: 1, maxLength: 10, size: "max" }),
+      breaks: fc.option(breaks),
+    })
+    .map(withoutBackfill);
+
+/** Who joins single changes with a list beside them may be told one twice in a read that begins again: that is not judged by chance. */
+const withoutBackfill = (history: History): History =>
+  history.kind === "history" ? { ...history, steps: history.steps.map(joiningSilently) } : history;
+
+const joiningSilently = (step: Step): Step => (step.turn === "join for all" ? { ...step, turn: "join" } : step);

@@ -50,6 +50,8 @@ export interface Evidence {
   isPartial: boolean;
   /** Whether it told what was there. */
   tellsAll: boolean;
+  /** Whether its first read told another subscription what was there. */
+  tellsOthers: boolean;
   /** Whether another subscription had the stream read before. */
   joinsLater: boolean;
   /** Whether this subscription was paused at some time. */
@@ -105,14 +107,14 @@ class Judgement {
   #beliefsIn(key: string): Belief[] {
     const found = this.#beliefs.get(key);
     if (found) return found;
-    const { baseline, tellsAll, joinsLater, strategy, isPartial } = this.#evidence;
+    const { baseline, tellsAll, tellsOthers, joinsLater, strategy, unread, isPartial } = this.#evidence;
     const nothing: Belief = { state: null, place: -1 };
     // The reader may know a record that the first read for a later subscription does not list; how that ends is told to all alike.
     if (joinsLater) {
       const known = this.#sightsOf(key).map(({ state, at }, place) => ({ state, at, place }));
       return [nothing, ...known.filter(({ at }) => at <= baseline.to), { state: UNREAD, place: 0 }];
     }
-    if (tellsAll) return this.#evidence.unread.has(key) ? [nothing, { state: UNREAD, place: 0 }] : [nothing];
+    if (tellsAll) return unread.has(key) ? [nothing, { state: UNREAD, place: 0 }] : [nothing];
     const sights = this.#sightsOf(key);
     const before = sights.findLastIndex(({ at }) => at <= baseline.from);
     const seen = sights.flatMap(({ state, at }, place) =>
@@ -120,6 +122,8 @@ class Judgement {
         ? [{ state, place, isUnread: strategy.beginsUnread }]
         : [],
     );
+    // A record that this read could not have is told to the other later, and nobody knows what it was before.
+    if (tellsOthers && unread.has(key)) seen.push({ state: UNREAD, place: 0, isUnread: false });
     return before < 0 || strategy.beginsUnread || isPartial ? [nothing, ...seen] : seen;
   }
 

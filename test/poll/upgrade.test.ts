@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { knownAfter } from "../../runtime/model/known.ts";
+import { temporaryFolder } from "../faults/scenes.ts";
+import { createBench, type Bench } from "./harness.ts";
+import { vendorManifest, type Item } from "./vendor.ts";
+
+/** Another version of the manifest takes over. */
+async function upgrade(bench: Bench, migrate: "resync" | "keep"): Promise<void> {
+  const manifest = vendorManifest() as { streams: { sync: object } };
+  Object.assign(manifest.streams.sync, { cursorVersion: 2, migrate });
+  await bench.restart(manifest);
+}
+
+describe("what a read has done that had not ended when the manifest changed", () => {
+  it.each(["resync", "keep"] as const)("a deletion that it has held is settled by the next: %s", async (migrate) => {
+    await using bench = await createBench({
+      store: `sqlite:${temporaryFolder()}/hookline.db`,
+      before: (vendor) => ["a", "b"].forEach((id) => vendor.put(id)),
+    });
+    const subscription = await bench.subscribe("sync_any");
+    bench.vendor.fail(200, { items: [{ id: "a", deleted: true }], page: "p0" });
+    bench.vendor.fail(200);
+    await bench.poll(subscription);
+    expect(await bench.seen()).toEqual([]);
+    await upgrade(bench, migrate);
+    bench.vendor.fail(200, { items: migrate === "keep" ? [] : [bench.vendor.items.get("b")], next: "9" });
+    await bench.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any a"]);
+    const { id } = await bench.streamOf(subscription);
+    expect((await knownAfter(bench.runtime.db, id, "", 10)).map(({ key, gone }) => [key, gone])).toEqual([["b", null]]);
+  });
+
+  it("what it has told a subscription that begins with what is there is not told again", async () => {
+    await using bench = await createBench({
+      store: `sqlite:${temporaryFolder()}/hookline.db`,
+      before: (vendor) => ["a", "b"].forEach((id) => vendor.put(id)),
+    });
+    await bench.subscribe("sync_any");
+    bench.vendor.fail(200, { items: [bench.vendor.items.get("a")], page: "p0" });
+    bench.vendor.fail(200);
+    const joining = await bench.subscribe("sync_any", { firstPoll: "emitAll" });
+    expect(await bench.seen()).toEqual(["item.any a"]);
+    await upgrade(bench, "resync");
+    bench.vendor.put("a", { name: "A" });
+    await bench.poll(joining);
+    const told = (await bench.events()).map(({ data }) => {
+      const { subscription, change, resource } = data as { subscription: string; change: string; resource: Item };
+      return [subscription === joining ? "joining" : "other", change, resource.id].join(" ");
+    });
+    expect(told.toSorted()).toEqual(["joining created b", "joining updated a", "other updated a"]);
+  });
+});
