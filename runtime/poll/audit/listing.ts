@@ -51,10 +51,10 @@ export async function* listed(
         at = { ...page.at, ...(at.done && { done: at.done }) };
         const parts = partsOf(reading, enricher, page.records, { ...checkpoint, ...at }, new Map());
         for await (const { had, failed, done, stopped } of parts) {
-          const { polled, unread: unreadable, without } = keyed(reading, had, page.response);
+          const { polled, unread: unreadable } = keyed(reading, had, page.response);
           const keys = [...failed, ...unreadable].map(({ listed }) => compiled.key(listed, reading.stream.input));
           const unread = keys.filter((key) => key !== undefined);
-          const unkeyed = without + keys.length - unread.length;
+          const unkeyed = keys.length - unread.length;
           yield {
             ...(await compared(reading, polled, checkpoint.startedAt)),
             unread,
