@@ -10,6 +10,8 @@ export interface Gone {
   mergedInto?: string;
   /** It is not gone, but has taken the place of the record with this key, unless that one still lives. */
   renamedFrom?: string;
+  /** It is not gone, but in another list, unless the list where it was still has it: how it is there, for the read that began then. */
+  movedTo?: { item: string; version: string; watched: Record<string, unknown> | null; seen: number };
 }
 
 /** What is remembered of the records of a stream: enough to tell created from updated from deleted, and no more. */

@@ -54,6 +54,16 @@ export async function quarantinedToRetry(sql: Sql, stream: number, limit: number
   return quarantine.all(sql, "where stream = ? and set_aside = 0 order by failed_at, key limit ?", [stream, limit]);
 }
 
+/** Up to `limit` quarantined records of a stream after a key, in the order of their keys. */
+export async function quarantinedAfter(
+  sql: Sql,
+  stream: number,
+  after: string,
+  limit: number,
+): Promise<QuarantinedRecord[]> {
+  return quarantine.all(sql, "where stream = ? and key > ? order by key limit ?", [stream, after, limit]);
+}
+
 /** Those of the keys that are quarantined. */
 export async function quarantinedByKeys(
   sql: Sql,

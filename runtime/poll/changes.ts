@@ -12,11 +12,11 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { diffPage, isRenamed, keysOf, type Change, type Difference } from "./diff.ts";
 import { settleLeftOut } from "./left-out.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
-import { mayBeGone, withoutMoves } from "./moves.ts";
+import { mayBeGone, withoutCopies, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
 import { comparedUntil, isForgotten } from "./verify.ts";
-import { itemOf } from "../read/records.ts";
+import { itemOf, type PolledRecord } from "../read/records.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 
 /** What part of a page, or a batch of absent records, changes in the store. */
@@ -60,6 +60,9 @@ export function isAnything({ difference, events, quarantine: { held, released } 
   return remembered.length + forgotten.length + events.length + held.length + released.length > 0;
 }
 
+/** The read that records are of, as far as it is known. */
+type ReadOf = ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread" | "recovering" | "each" | "complete">>;
+
 /** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
 export const MARKED_EVERY_MS = DAY / 2;
 
@@ -78,6 +81,8 @@ export class Comparison {
   readonly #reading: Reading;
   readonly #maker: EventMaker;
   readonly #quarantine: Quarantine;
+  /** By key, the list in which an incremental read of several has shown a record. */
+  readonly #alive = new Map<string, string | null>();
   /** Undefined for a stream whose lists say everything. */
   readonly enricher: Enricher | undefined;
 
@@ -135,12 +140,12 @@ export class Comparison {
     had: readonly Had[],
     notHad: readonly Failed[],
     response: VendorResponse,
-    by: ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread" | "recovering">>,
+    by: ReadOf,
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
     const { compiled, stream } = this.#reading;
-    const { polled: read, unread, without } = keyed(this.#reading, had, response);
+    const { polled: read, unread } = keyed(this.#reading, had, response, response !== RETRIED);
     const failed = [...notHad, ...unread];
     const isOffline = isUnanswered(this.enricher, notHad);
     const quarantine = await this.#quarantine.settle(read, failed, by, !isOffline);
@@ -150,12 +155,18 @@ export class Comparison {
       const one = known.get(key);
       if (one) known.set(key, { ...one, leftOut: [...new Set([...(one.leftOut ?? []), ...ids])] });
     }
-    const polled = compiled.each ? withoutMoves(page, known) : page;
-    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isEnd && !by.holds);
+    const moves = this.#withoutMoves(page, known, response === RETRIED ? undefined : by);
+    const polled = moves.records;
+    const isLast = isEnd && !by.holds && moves.held.length === 0;
+    const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isLast);
+    difference.remembered.push(...moves.held);
+    difference.holds ||= moves.held.length > 0;
     // What was known already and then quarantined is marked as seen, and yet not told.
     const isUntold = response === RETRIED;
     const changes = all
       .filter((change) => !isForgotten(change, compiled, by))
+      // The first read has listed it, without its key.
+      .filter(({ kind, key }) => kind !== "created" || !quarantine.wasThere.has(key))
       .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change))
       .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
     if (by.recovering?.isBackfill) {
@@ -185,7 +196,6 @@ export class Comparison {
     const isSettled = quarantine.held.length + quarantine.released.length > 0;
     const isProgress = changes.length > 0 || isSettled || (marks && isNew);
     if (!marks) difference.unchanged = difference.unchanged.filter((key) => this.#isToMark(known.get(key), by));
-    const hasUnkeyed = quarantine.hasUnkeyed || without > 0;
     return {
       difference,
       events: [
@@ -195,9 +205,30 @@ export class Comparison {
       quarantine,
       isProgress,
       keys: [...page.map(({ key }) => key), ...quarantine.keys],
-      hasUnkeyed,
-      isToVerify: compiled.each !== undefined && mayBeGone(page, known, compiled),
+      hasUnkeyed: quarantine.hasUnkeyed,
+      isToVerify: moves.isToVerify || (compiled.each !== undefined && mayBeGone(page, known, compiled)),
     };
+  }
+
+  /** Records of a page as they are to be compared, where a stream has several lists. `by`: the read that lists them now. */
+  #withoutMoves(
+    page: PolledRecord[],
+    known: ReadonlyMap<string, Known>,
+    by: ReadOf | undefined,
+  ): ReturnType<typeof withoutCopies> {
+    const { each } = this.#reading.compiled;
+    if (!each) return { records: page, held: [], isToVerify: false };
+    const records = withoutMoves(page, known);
+    if (!by || (by.each?.items.length ?? 0) < 2) return { records, held: [], isToVerify: false };
+    const { startedAt, complete = true, each: place } = by;
+    const sorted = withoutCopies(records, known, each, { each: place!, startedAt, complete }, this.#alive);
+    if (!complete) for (const { key, item, deleted } of records) if (!deleted) this.#showAlive(key, item, known);
+    return sorted;
+  }
+
+  /** Notes in which list an incremental read, which marks none, has shown a record: that where it was counts. */
+  #showAlive(key: string, item: string | null, known: ReadonlyMap<string, Known>): void {
+    if (this.#alive.get(key) !== (known.get(key)?.item ?? item)) this.#alive.set(key, item);
   }
 
   /** What is known of these keys, and of those that they seem to have had before. */
@@ -227,6 +258,11 @@ export class Comparison {
     const { definition, cursor } = this.#reading.compiled;
     if (definition.records.remember !== undefined) return true;
     return cursor.definition.type === "window" && (known?.seen ?? 0) < startedAt - MARKED_EVERY_MS;
+  }
+
+  /** Has what a complete read no longer lists leave the quarantine. */
+  async releaseUnlisted(tx: Tx, at: Checkpoint): Promise<void> {
+    await this.#quarantine.releaseUnlisted(tx, at);
   }
 
   /** `seen`: when the read began that listed the records. */

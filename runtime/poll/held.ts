@@ -4,11 +4,12 @@ import { absencesOf, type Changes } from "./changes.ts";
 import { deletionOf, isRenamed, settleRenames } from "./diff.ts";
 import type { EventMaker } from "./event-maker.ts";
 import { settleLeftOut } from "./left-out.ts";
+import { isMoved, settleMoves } from "./moves.ts";
 import type { Reading } from "./reading.ts";
 import { SWEEP_BATCH } from "./sweep.ts";
 
 /**
- * Believes, once all pages of a read are committed, the renames that no page has shown to be none, then the deletions that no page has
+ * Believes, once all pages of a read are committed, the renames and moves that no page has shown to be none, then the deletions that no page has
  * taken back. The last of them are left to the caller; until they are committed, a crash leads back to the last page.
  */
 export async function releaseHeld(
@@ -20,9 +21,12 @@ export async function releaseHeld(
   for (let after: string | undefined = ""; after !== undefined;) {
     const batch: Known[] = await knownGone(db, id, after, SWEEP_BATCH);
     const renamed = batch.filter(isRenamed);
+    const moved = settleMoves(batch.filter(isMoved), at);
     const before = renamed.map(({ gone }) => gone!.renamedFrom!);
     const origins = await knownByKeys(db, id, before);
-    const { changes, remembered, forgotten } = settleRenames(renamed, origins, at.startedAt, at.complete);
+    const settling = settleRenames(renamed, origins, at.startedAt, at.complete);
+    const changes = [...settling.changes, ...moved.changes];
+    const remembered = [...settling.remembered, ...moved.remembered];
     const seen = new Map(changes.map((change) => [change.key, change.seen]));
     const records = changes.map(({ key, version, raw }) => ({ key, version, raw, deleted: false }));
     const leftOut = settleLeftOut({ remembered, unchanged: [] }, origins, subscribers, at.startedAt);
@@ -30,9 +34,9 @@ export async function releaseHeld(
       ...(await maker.changes(changes, at, leftOut.recipients)),
       ...maker.backfill(records, seen, at, leftOut.recipients),
     ];
-    const settled = absencesOf(forgotten, events);
+    const settled = absencesOf(settling.forgotten, events);
     const difference = { ...settled.difference, remembered: leftOut.remembered };
-    if (renamed.length > 0) await commit({ ...settled, difference });
+    if (renamed.length + remembered.length > 0) await commit({ ...settled, difference });
     after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;
   }
   for (;;) {

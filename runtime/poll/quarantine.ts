@@ -1,7 +1,18 @@
 import { DAY } from "../core/time.ts";
-import { quarantinedByKeys, quarantinedToRetry, type ListedBy, type QuarantinedRecord } from "../model/quarantine.ts";
+import { isObject, joinPointer, pointerTokens } from "../core/json.ts";
+import type { CompiledStream } from "../manifest/connector.ts";
+import {
+  quarantinedAfter,
+  quarantinedByKeys,
+  quarantinedToRetry,
+  saveQuarantine,
+  type ListedBy,
+  type QuarantinedRecord,
+} from "../model/quarantine.ts";
+import type { Checkpoint } from "../model/streams.ts";
 import { concernsAll, describeFailure, withoutEnrichment, type Enricher } from "../read/enrich.ts";
-import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
+import { itemOf, shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
+import type { Tx } from "../store/database.ts";
 import { errorClass } from "../vendor/errors.ts";
 import type { Reading } from "./reading.ts";
 import { hashOf, type Failed, type Had } from "./records.ts";
@@ -20,6 +31,8 @@ export interface Settled {
   hasUnkeyed: boolean;
   /** By key: whose first read could not have a record that is had now. */
   leftOut: Map<string, string[]>;
+  /** Keys of records that the first read has listed without them. */
+  wasThere: ReadonlySet<string>;
 }
 
 /** What came of another try of quarantined records, by the read that listed them. */
@@ -40,6 +53,10 @@ export const MOST_RETRIED = 50;
  * milliseconds, while the list did answer.
  */
 export const UNANSWERED_MS = DAY;
+/** Begins the key in the quarantine of a record that has none. */
+const UNKEYED = "#";
+/** Quarantined records that are looked at in one go. */
+const RELEASED_AT_ONCE = 500;
 /** For records that cannot be read, where nothing is asked for that they could be told without. */
 const UNREADABLE = { tries: 3, isTold: false };
 
@@ -88,19 +105,28 @@ export class Quarantine {
     by: ListedBy,
     counts: boolean,
   ): Promise<Settled> {
-    const settled: Settled = { held: [], released: [], told: [], keys: [], hasUnkeyed: false, leftOut: new Map() };
+    const wasThere = new Set<string>();
+    const leftOut = new Map<string, string[]>();
+    const settled: Settled = { held: [], released: [], told: [], keys: [], hasUnkeyed: false, leftOut, wasThere };
     if (!this.#isUsed && failed.length === 0) return settled;
     const { compiled, stream, db, now, log } = this.#reading;
     const keyOf = (listed: unknown): string | undefined => compiled.key(listed, stream.input);
-    const rowKeyOf = (listed: unknown): string => keyOf(listed) ?? `#${hashOf(listed)}`;
-    const keys = [...polled.map(({ key }) => key), ...failed.map(({ listed }) => rowKeyOf(listed))];
+    const rowKeyOf = (listed: unknown): string => keyOf(listed) ?? unkeyedRow(compiled, listed);
+    // A record that has its key now may be one that was listed without.
+    const former = new Map(this.#isUsed ? polled.map((one) => [unkeyedRow(compiled, one.raw), one.key]) : []);
+    const keys = [...former.keys(), ...polled.map(({ key }) => key), ...failed.map(({ listed }) => rowKeyOf(listed))];
     const rows = await quarantinedByKeys(db, stream.id, keys);
     for (const { key } of polled) {
       const row = rows.get(key);
       if (!row) continue;
       settled.released.push(key);
       const untold = row.listedBy.joining.filter((id) => !by.joining.includes(id));
-      if (untold.length > 0) settled.leftOut.set(key, untold);
+      if (untold.length > 0) leftOut.set(key, untold);
+    }
+    for (const [row, key] of former) {
+      const before = rows.get(row);
+      if (before) settled.released.push(row);
+      if (before?.listedBy.mode === "baseline") wasThere.add(key);
     }
     for (const { listed, error } of failed) {
       const key = rowKeyOf(listed);
@@ -146,6 +172,27 @@ export class Quarantine {
     return settled;
   }
 
+  /**
+   * Has records leave the quarantine that a complete read did not list, nor a list that it could not have. While it lists some without
+   * a key, each of the others may be one of these.
+   */
+  async releaseUnlisted(tx: Tx, { startedAt, missed = [], hasUnkeyed }: Checkpoint): Promise<void> {
+    const { compiled, stream } = this.#reading;
+    if (stream.quarantined === 0) return;
+    const lists = new Set(missed.map(({ list }) => list));
+    const released: string[] = [];
+    for (let after: string | undefined = ""; after !== undefined;) {
+      const rows: QuarantinedRecord[] = await quarantinedAfter(tx, stream.id, after, RELEASED_AT_ONCE);
+      const gone = rows.filter(({ key, record, listedBy }) => {
+        const mayBeGone = !hasUnkeyed || key.startsWith(UNKEYED);
+        return mayBeGone && listedBy.startedAt < startedAt && !lists.has(itemOf(compiled, record) ?? "");
+      });
+      released.push(...gone.map(({ key }) => key));
+      after = rows.length < RELEASED_AT_ONCE ? undefined : rows.at(-1)!.key;
+    }
+    if (released.length > 0) await saveQuarantine(tx, stream.id, { held: [], released });
+  }
+
   /** Its version is one of its own: when the record can be had again, that is a change. */
   #toldWithout(listed: unknown, failure: { code: string; message: string }): PolledRecord | undefined {
     const { compiled, stream } = this.#reading;
@@ -157,6 +204,22 @@ export class Quarantine {
       return undefined;
     }
   }
+}
+
+/** In the quarantine, the key of a record without one: what else it has, so that it is found when it comes with its key. */
+function unkeyedRow({ definition }: CompiledStream, listed: unknown): string {
+  const bare = [definition.records.primaryKey].flat().reduce<unknown>(withoutPlace, listed);
+  return UNKEYED + hashOf(bare);
+}
+
+/** A value without what is at a JSON pointer. */
+function withoutPlace(value: unknown, pointer: string): unknown {
+  const [name, ...rest] = pointerTokens(pointer);
+  if (!isObject(value) || name === undefined || !(name in value)) return value;
+  const { [name]: inner, ...others } = value;
+  if (rest.length === 0) return others;
+  const left = withoutPlace(inner, rest.map((token) => joinPointer("", token)).join(""));
+  return { ...value, [name]: left };
 }
 
 /**

@@ -134,41 +134,47 @@ async function wantedOf(
 /** Records of a page that were had. */
 interface Keyed {
   polled: PolledRecord[];
-  /** What cannot be read, and no later mention of the same record has made good. */
+  /** What cannot be read, or has no key, and no later mention of the same record has made good. */
   unread: Failed[];
-  /** How many have no key. */
-  without: number;
 }
 
+/** So many records of one page without a key, and none with one, are no records but an answer of another shape. */
+export const MOST_UNKEYED = 20;
+
 /**
- * Records with their keys; some without one are passed over, with a warning.
- * @throws HooklineError `unexpected_answer` when no record has a key
+ * Records with their keys; those without one cannot be read. `isPage`: a page has listed them together.
+ * @throws HooklineError `unexpected_answer` when no record has a key, and there are more than {@link MOST_UNKEYED}
  */
 export function keyed(
   { compiled, stream, log }: ReadOnlyReading,
   had: readonly Had[],
   response: VendorResponse,
+  isPage = true,
 ): Keyed {
   const keyPlaces = [compiled.definition.records.primaryKey].flat();
   const keyOf = (listed: unknown): string | undefined => compiled.key(listed, stream.input);
   const polled: PolledRecord[] = [];
   let unread: Failed[] = [];
-  let without = 0;
   for (const { listed, record } of had) {
     try {
       const one = toPolledRecord(compiled, record, stream.input);
       if (one) {
         polled.push(one);
-        if (unread.length > 0) unread = unread.filter((earlier) => keyOf(earlier.listed) !== keyOf(listed));
+        if (unread.length > 0) {
+          const key = keyOf(listed);
+          unread = unread.filter((earlier) => key === undefined || keyOf(earlier.listed) !== key);
+        }
       }
-      // What was listed with its key, and comes without one when it is asked for, is no record.
-      else if (keyOf(listed) !== undefined) throw unexpectedAnswer(response, "a record without its key", keyPlaces);
-      else without++;
+      // So is what was listed with its key, and comes without one when it is asked for.
+      else throw unexpectedAnswer(response, "a record without its key", keyPlaces);
     } catch (error) {
       unread.push({ listed, error: error as Error });
     }
   }
-  if (without > 0 && polled.length === 0) throw unexpectedAnswer(response, "records without a key", keyPlaces);
-  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key were skipped");
-  return { polled, unread, without };
+  const without = unread.filter(({ listed }) => keyOf(listed) === undefined).length;
+  if (isPage && without > MOST_UNKEYED && polled.length === 0) {
+    throw unexpectedAnswer(response, "records without a key", keyPlaces);
+  }
+  if (without > 0) log.warn({ stream: stream.id, without }, "records without a primary key are set aside");
+  return { polled, unread };
 }

@@ -10,7 +10,7 @@ import type { Tx } from "../store/database.ts";
 import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
-import { heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
+import { heldError, judgeAbsences, SECOND_READ_MS, showsGone, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
 import { listGaps } from "./list-gaps.ts";
@@ -104,7 +104,7 @@ export class Walk {
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
         const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
-        const list = { mode: by.mode, joining: by.joining, toldSince: by.toldSince };
+        const list = { mode: by.mode, joining: by.joining, toldSince: by.toldSince, each: page.at.each };
         const compared = await this.#comparison.of(
           part.had,
           part.failed,
@@ -259,6 +259,7 @@ export class Walk {
     const keepMs = keep === undefined ? this.strategy.returnsWithinMs : durationMs(keep);
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
+      if (!doubted && at.complete && showsGone(compiled.cursor)) await this.#comparison.releaseUnlisted(tx, at);
       await finishBackfill(tx, joining);
       if (at.complete) await this.#noteLeftOut(tx, at);
       if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {

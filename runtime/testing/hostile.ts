@@ -1,4 +1,5 @@
 import { emptyAnswer, emptySecondPage, listMissing, newestFirst } from "./hostile-answers.ts";
+import { failingList } from "./hostile-lists.ts";
 import { ignoredPage, refusedCursor } from "./hostile-places.ts";
 import { largePage, mergedKey, movedKey, poisonRecord } from "./hostile-records.ts";
 import type { Run } from "./situations.ts";
@@ -23,4 +24,5 @@ export const HOSTILE: readonly Hostile[] = [
   { kind: "moved", title: "a record that moves", run: movedKey },
   { kind: "merged", title: "two records that become one", run: mergedKey },
   { kind: "newest 1st", title: "a list that begins with the newest", run: newestFirst },
+  { kind: "list fails", title: "one of several lists that cannot be read", run: failingList },
 ];

@@ -181,6 +181,13 @@ export class StreamBench implements AsyncDisposable {
     this.bench.server.faults.push((request) => (this.isList(request) ? reply : undefined));
   }
 
+  /** So is the list of one item, by its number. */
+  listOfItemAnswers(item: number, reply: Reply): void {
+    this.bench.server.faults.push((request) =>
+      this.isList(request) && this.#routeOf(request)?.item === item ? reply : undefined,
+    );
+  }
+
   /** A record that is asked for by itself is answered so. */
   recordAnswers(key: string, reply: Reply): void {
     this.bench.server.faults.push((request) =>

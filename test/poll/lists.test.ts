@@ -170,3 +170,15 @@ describe("failures that are not of one list alone", () => {
     expect(await told()).toEqual(["created y2"]);
   });
 });
+
+describe("an audit", () => {
+  it("of several lists says which it could not read, and takes nothing of it for gone", async () => {
+    const { bench, lists, subscription } = await withLists("tokens");
+    lists.fail("y", BROKEN);
+    const audit = await bench.runtime.audits.audit(subscription);
+    expect(audit).toMatchObject({ verdict: "partial", read: 2, extra: { count: 0 }, missing: { count: 0 } });
+    expect(audit.notAudited).toEqual(['List "y", which cannot be read; see the health']);
+    for (const list of lists.names) lists.fail(list, BROKEN);
+    await expect(bench.runtime.audits.audit(subscription)).rejects.toMatchObject({ code: "vendor_error" });
+  });
+});

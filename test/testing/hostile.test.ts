@@ -48,6 +48,7 @@ describe("a hostile server is met by every stream:", () => {
     ["the same of a time", "refused", byTime],
     ["a record with another key", "moved", renamed],
     ["a record on another list", "moved", ofLists],
+    ["one of several lists that cannot be read", "list fails", ofLists],
     ["two records that become one", "merged", renamed],
     ["a list that begins with the newest", "newest 1st", byTime],
   ])("%s", async (_name, kind, change) => {

@@ -48,6 +48,8 @@ export interface Comparison {
   unkeyed: number;
   /** Whether records may have been passed over: more of one time than a page holds. */
   isPastTies: boolean;
+  /** Keys of lists, of several, that could not be read. */
+  missed: readonly string[];
   /** Listed records that may have been known and forgotten, as the stream declares. */
   forgotten: number;
 }
@@ -97,6 +99,7 @@ class WholeRead {
   readonly #strategy: CursorStrategy;
   /** What the next increments are asked with; null when the next read is one of everything. */
   readonly #increments: ReadPlan | null;
+  readonly #missed = new Set<string>();
   #unkeyed = 0;
   #isPastTies = false;
   #forgotten = 0;
@@ -131,6 +134,7 @@ class WholeRead {
       couldNotRead: (key) => this.#failed.has(key),
       unkeyed: this.#unkeyed,
       isPastTies: this.#isPastTies,
+      missed: [...this.#missed],
       forgotten: this.#forgotten,
     };
   }
@@ -140,7 +144,8 @@ class WholeRead {
     return { complete: true, startedAt, mode: "diff", page: null, notes: null, joining: [], recovering: null };
   }
 
-  async #take({ records, changes, known, unread, unkeyed, isPastTies }: Listed): Promise<void> {
+  async #take({ records, changes, known, unread, unkeyed, isPastTies, missed }: Listed): Promise<void> {
+    if (missed !== undefined) this.#missed.add(missed);
     const { db, stream } = this.#reading;
     for (const record of records) {
       if (!record.deleted) this.#add(record.key);
@@ -192,6 +197,8 @@ class WholeRead {
       this.#patience.signal.throwIfAborted();
       const batch = await knownAfter(db, stream.id, after, SWEEP_BATCH);
       for (const before of batch) {
+        // Nothing is missing of a list that could not be read.
+        if (this.#missed.size > 0 && (before.item === null || this.#missed.has(before.item))) continue;
         const isListed = this.#living.has(before.key) || this.#former.has(before.key);
         if (!isListed && !compiled.ended?.(before.watched ?? {}))
           this.#differ(before.key, { kind: "extra", version: undefined, isBehind: false, before });

@@ -4,9 +4,11 @@ import { knownByKeys, type Known } from "../../model/known.ts";
 import type { Checkpoint, Place } from "../../model/streams.ts";
 import type { ReadPlan } from "../../read/cursors.ts";
 import { Enricher } from "../../read/enrich.ts";
-import { listingOf, pages } from "../../read/pages.ts";
+import { passesOver } from "../../read/lists.ts";
+import { listingOf, pages, type PassOver } from "../../read/pages.ts";
 import type { PolledRecord } from "../../read/records.ts";
 import { VendorError } from "../../vendor/errors.ts";
+import { itemAt } from "../lists.ts";
 import { STALE } from "../refusal.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { keyed, partsOf } from "../records.ts";
@@ -25,6 +27,8 @@ export interface Listed {
   unkeyed: number;
   /** Whether records before these may have been passed over: more of one time than a page holds. */
   isPastTies: boolean;
+  /** Key of the item whose list cannot be read, of several. */
+  missed?: string;
 }
 
 /** A place in the list, and what of its page is done. */
@@ -42,19 +46,34 @@ export async function* listed(
 ): AsyncGenerator<Listed, void, undefined> {
   const { source, compiled } = reading;
   const enricher = compiled.enrich && new Enricher(source, compiled.enrich);
+  // An expired cursor, and a page that is no longer known, have the read begin again.
+  const passOver: PassOver = (failed) =>
+    (failed.at.each?.items.length ?? 0) > 1 &&
+    passesOver(source.signal)(failed) &&
+    !(failed.hasPlace && isPlaceLost(failed.error));
   let at: At = { page: null, ...(checkpoint.each && { each: checkpoint.each }) };
   let empty = 0;
+  let hasAny = false;
   for (;;) {
     try {
-      for await (const page of pages(source, listingOf(compiled, false), plan, at)) {
+      for await (const page of pages(source, listingOf(compiled, false), plan, at, passOver)) {
+        if (page.failed) {
+          if (page.next === null && !hasAny) throw page.failed;
+          const missed = compiled.each!.key(itemAt(page.at));
+          yield { records: [], changes: [], known: new Map(), unread: [], unkeyed: 0, isPastTies: false, missed };
+          if (page.next === null) return;
+          at = { ...page.next };
+          continue;
+        }
+        hasAny = true;
         // A page that is begun again goes on behind what is done of it.
         at = { ...page.at, ...(at.done && { done: at.done }) };
         const parts = partsOf(reading, enricher, page.records, { ...checkpoint, ...at }, new Map());
         for await (const { had, failed, done, stopped } of parts) {
-          const { polled, unread: unreadable, without } = keyed(reading, had, page.response);
+          const { polled, unread: unreadable } = keyed(reading, had, page.response);
           const keys = [...failed, ...unreadable].map(({ listed }) => compiled.key(listed, reading.stream.input));
           const unread = keys.filter((key) => key !== undefined);
-          const unkeyed = without + keys.length - unread.length;
+          const unkeyed = keys.length - unread.length;
           yield {
             ...(await compared(reading, polled, checkpoint.startedAt)),
             unread,

@@ -72,6 +72,7 @@ export async function judge(first: Comparison, facts: AuditFacts): Promise<{ fou
     hasExtra: first.hasExtra && second.hasExtra,
     unkeyed: Math.max(first.unkeyed, second.unkeyed),
     isPastTies: first.isPastTies || second.isPastTies,
+    missed: [...new Set([...first.missed, ...second.missed])],
   };
   return { found, verdicts };
 }

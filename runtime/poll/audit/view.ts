@@ -152,7 +152,10 @@ export function auditView(
 }
 
 /** What a read of everything did not look at, in words. */
-function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, isPastTies, forgotten }: Comparison): string[] {
+function blindSpots(
+  { cursor, definition }: CompiledStream,
+  { unkeyed, isPastTies, forgotten, missed }: Comparison,
+): string[] {
   const spots: string[] = [];
   if (cursor.definition.type === "window")
     spots.push("Records outside of the time span that the stream reads, and those that left it or are gone since");
@@ -162,6 +165,7 @@ function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, isPastTie
     spots.push(
       `${forgotten} listed records that are older than ${definition.records.remember} or give no time, as long as the manifest has records remembered`,
     );
+  for (const list of missed) spots.push(`List ${JSON.stringify(list)}, which cannot be read; see the health`);
   if (unkeyed > 0)
     spots.push(
       `${unkeyed} listed records without a key, and known records that are not listed: each may be one of these`,
