@@ -1,3 +1,4 @@
+import type { ClientCredentialsAuthentication, JwtBearerAuthentication } from "../../schemas/manifest.ts";
 import type * as oauth from "oauth4webapi";
 import type { Network } from "../core/network.ts";
 import type { Connector } from "../manifest/connector.ts";
@@ -7,7 +8,7 @@ import type { AssertHost, ServerOverride } from "../vendor/hosts.ts";
 import { connectionValues } from "./credentials.ts";
 import type { Transport } from "../vendor/transports/transport.ts";
 import type { OAuthClient } from "./oauth.ts";
-import { isOverriddenLoopback } from "./token-endpoint.ts";
+import { isOverriddenLoopback, type TokenVariant } from "./token-endpoint.ts";
 import type { Classify } from "./token-error.ts";
 
 /** What the ways share whose tokens are issued for what was given. */
@@ -45,4 +46,12 @@ export function tokenParams({ connector }: Pick<IssueNeeds, "connector">, row: C
   for (const [name, value] of Object.entries(declared ?? {}))
     for (const item of [value].flat()) if (toText(item) !== "") parameters.append(name, toText(item));
   return parameters;
+}
+
+/** What the vendor does otherwise than the standard. */
+export function variantOf(
+  { connector }: Pick<IssueNeeds, "connector">,
+  method: ClientCredentialsAuthentication | JwtBearerAuthentication,
+): TokenVariant {
+  return { ...method, answer: connector.authentication.get(method.type)?.tokenAnswer };
 }

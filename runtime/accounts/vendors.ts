@@ -120,7 +120,15 @@ function createVendor(
     },
     oauth: () => {
       if (!authentication) throw new TypeError(`${name} is not connected by OAuth`);
-      return (oauth ??= createOAuth({ ...shared, connector: name, authentication, client: clientOf(), redirectUri }));
+      const { tokenAnswer: answer } = connector.authentication.get("oauth2")!;
+      return (oauth ??= createOAuth({
+        ...shared,
+        connector: name,
+        authentication,
+        answer,
+        client: clientOf(),
+        redirectUri,
+      }));
     },
     issue: createIssue({ ...shared, connector, http, clientOf }),
   };

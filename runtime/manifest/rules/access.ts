@@ -32,7 +32,7 @@ export const hostsAreAllowed: Rule = (context) => {
   const urls = [
     ...(server && "url" in server ? [{ url: server.url, pointer: "/server/url" }] : []),
     ...authenticationMethods(context).flatMap(({ value, pointer }) =>
-      (["authorizationUrl", "tokenUrl", "revokeUrl"] as const).flatMap((key) => {
+      (["authorizationUrl", "tokenUrl", "refreshUrl", "revokeUrl"] as const).flatMap((key) => {
         const url = isObject(value) ? value[key] : undefined;
         return typeof url === "string" ? [{ url, pointer: `${pointer}/${key}` }] : [];
       }),
