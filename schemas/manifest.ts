@@ -205,7 +205,7 @@ export interface Manifest {
   categories?: string[];
   server: Server;
   /**
-   * Every host a request of this connector may go to; a leading *. stands for any subdomain.
+   * Every host a request of this connector may go to; a leading *. stands for any subdomain, {name} for the input of a connection of that name, alone for a host that the operator allows in `servers`.
    *
    * @minItems 1
    */
@@ -271,7 +271,7 @@ export interface GoogleServer {
  */
 export interface HttpServer {
   /**
-   * Base URL that every path is appended to.
+   * Base URL that every path is appended to; {name} in its host is the input of a connection.
    */
   url: string;
   /**

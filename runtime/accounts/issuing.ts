@@ -17,6 +17,8 @@ export interface IssueNeeds {
   override: ServerOverride | undefined;
   /** The operator's client. @throws HooklineError `invalid_config` without one */
   clientOf: () => OAuthClient;
+  /** An address of the manifest with a connection's inputs in it. */
+  fill: (address: string) => string;
   /** What carries a login. */
   http: Transport;
   network: Network;
@@ -29,10 +31,10 @@ export interface IssueNeeds {
 
 /** The token endpoint of a manifest, or the one that stands for it. */
 export function tokenServer(
-  { override }: Pick<IssueNeeds, "override">,
+  { override, fill }: Pick<IssueNeeds, "override" | "fill">,
   tokenUrl: string,
 ): { server: oauth.AuthorizationServer; isInsecure: boolean } {
-  const url = override?.tokenUrl ?? tokenUrl;
+  const url = override?.tokenUrl ?? fill(tokenUrl);
   return {
     server: { issuer: new URL(url).origin, token_endpoint: url },
     isInsecure: isOverriddenLoopback(override?.tokenUrl),

@@ -33,7 +33,7 @@ export async function issueToAccount(
     connection: connectionValues(row),
     ...(scopes !== "" && { scopes }),
   };
-  const claims = { aud: method.tokenUrl, ...(statement!.claims(scope) as Record<string, unknown>) };
+  const claims = { aud: needs.fill(method.tokenUrl), ...(statement!.claims(scope) as Record<string, unknown>) };
   const header = statement!.header?.(scope) as Record<string, string> | undefined;
   const key = privateKey(row.connector, method, statement!.key(scope));
   const { server, isInsecure } = tokenServer(needs, method.tokenUrl);
