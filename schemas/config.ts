@@ -174,6 +174,10 @@ export interface Client {
  */
 export interface ServerAddress {
   /**
+   * Hosts that connections may name where the manifest leaves the host to them: names, *. for any subdomain, or * for every public host. None when not given.
+   */
+  hosts?: string[];
+  /**
    * Base URL of the API.
    */
   url?: Text;

@@ -34,9 +34,25 @@ export type AuthenticationMethod =
  */
 export type Scopes = (string | string[])[];
 /**
+ * How requests to the token URL are written; form, as the standard has it, when not given.
+ */
+export type TokenRequest = "form" | "json";
+/**
  * Where a value is: a root, and for bodies and records a JSON Pointer after #.
  */
 export type RuntimeExpression = string;
+/**
+ * How many seconds a token is good for: a number that the vendor documents, where the answer says it, or the first of a list that is there. Where nothing says it, a token is used until the vendor refuses it.
+ */
+export type ExpiresIn = number | RuntimeExpression | (number | RuntimeExpression)[];
+/**
+ * Where the answer says at what time a token ends: RFC 3339, or seconds or milliseconds since 1970. It goes before `expiresIn`.
+ */
+export type ExpiresAt = RuntimeExpression;
+/**
+ * What stands between scopes; a space, as the standard has it, when not given.
+ */
+export type ScopeSeparator = " " | "," | ";" | "|";
 /**
  * One request: an HTTP verb and path, or a googleapis method; which one follows from the server.
  */
@@ -75,14 +91,6 @@ export type TokenPrefixes = string[];
  * A place in the body, a header or a cookie of an answer.
  */
 export type SessionToken = string;
-/**
- * How many seconds a token is good for: a number that the vendor documents, where the answer says it, or the first of a list that is there. Where nothing says it, a token is used until the vendor refuses it.
- */
-export type ExpiresIn = number | RuntimeExpression | (number | RuntimeExpression)[];
-/**
- * Where the answer says at what time a token ends: RFC 3339, or seconds or milliseconds since 1970. It goes before `expiresIn`.
- */
-export type ExpiresAt = RuntimeExpression;
 /**
  * What an error means, and so what is done about it.
  */
@@ -197,7 +205,7 @@ export interface Manifest {
   categories?: string[];
   server: Server;
   /**
-   * Every host a request of this connector may go to; a leading *. stands for any subdomain.
+   * Every host a request of this connector may go to; a leading *. stands for any subdomain, {name} for the input of a connection of that name, alone for a host that the operator allows in `servers`.
    *
    * @minItems 1
    */
@@ -263,7 +271,7 @@ export interface GoogleServer {
  */
 export interface HttpServer {
   /**
-   * Base URL that every path is appended to.
+   * Base URL that every path is appended to; {name} in its host is the input of a connection.
    */
   url: string;
   /**
@@ -292,6 +300,10 @@ export interface Oauth2Authentication {
    */
   tokenUrl: string;
   /**
+   * Where refresh tokens become access tokens, where that is not `tokenUrl`.
+   */
+  refreshUrl?: string;
+  /**
    * Where a grant is given back (RFC 7009).
    */
   revokeUrl?: string;
@@ -316,7 +328,7 @@ export interface Oauth2Authentication {
    */
   clientAuthentication?: "body" | "basic";
   /**
-   * Every scope the connector may ask for, with its meaning in one line.
+   * Every scope the connector may ask for, with its meaning in one line; empty where the vendor knows none.
    */
   scopes: {
     [k: string]: string;
@@ -350,6 +362,11 @@ export interface Oauth2Authentication {
      */
     maxPerAccount?: number;
   };
+  tokenRequest?: TokenRequest;
+  tokenAnswer?: TokenAnswer;
+  parameterNames?: ParameterNames;
+  scopeSeparator?: ScopeSeparator;
+  present?: Present;
   capture?: Capture;
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
@@ -367,6 +384,48 @@ export interface Oauth2Authentication {
     [k: string]: Template;
   };
   tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * Where the token answer has what the standard has elsewhere. What is declared is found there or not at all; an answer without an access token is an error.
+ */
+export interface TokenAnswer {
+  /**
+   * Where the access token is.
+   */
+  accessToken?: RuntimeExpression;
+  /**
+   * Where the refresh token is.
+   */
+  refreshToken?: RuntimeExpression;
+  /**
+   * Where the granted scopes are, a text or a list.
+   */
+  scope?: RuntimeExpression;
+  expiresIn?: ExpiresIn;
+  expiresAt?: ExpiresAt;
+}
+/**
+ * What the vendor calls parameters that the standard names otherwise, in the authorization URL and in token requests.
+ */
+export interface ParameterNames {
+  [k: string]: string;
+}
+/**
+ * Where each request carries what proves the connection. An expression alone that has no value leaves its place out.
+ */
+export interface Present {
+  /**
+   * Headers, by name.
+   */
+  headers?: {
+    [k: string]: string;
+  };
+  /**
+   * Query parameters, by name.
+   */
+  query?: {
+    [k: string]: string;
+  };
 }
 /**
  * Values of the token answer kept on the connection and read as $connection.<name>; without a token answer, of the test's answer.
@@ -649,23 +708,6 @@ export interface Credential {
   examples?: string[];
 }
 /**
- * Where each request carries what proves the connection. An expression alone that has no value leaves its place out.
- */
-export interface Present {
-  /**
-   * Headers, by name.
-   */
-  headers?: {
-    [k: string]: string;
-  };
-  /**
-   * Query parameters, by name.
-   */
-  query?: {
-    [k: string]: string;
-  };
-}
-/**
  * OAuth 2.0 client credentials (RFC 6749 §4.4): a token for a client, without a person. It is issued again before it ends.
  */
 export interface ClientCredentialsAuthentication {
@@ -695,6 +737,11 @@ export interface ClientCredentialsAuthentication {
   };
   tokenParams?: TokenParams;
   refresh?: Reissue;
+  tokenRequest?: TokenRequest;
+  tokenAnswer?: TokenAnswer;
+  parameterNames?: ParameterNames;
+  scopeSeparator?: ScopeSeparator;
+  present?: Present;
   capture?: Capture;
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
@@ -797,6 +844,11 @@ export interface JwtBearerAuthentication {
   };
   tokenParams?: TokenParams;
   refresh?: Reissue;
+  tokenRequest?: TokenRequest;
+  tokenAnswer?: TokenAnswer;
+  parameterNames?: ParameterNames;
+  scopeSeparator?: ScopeSeparator;
+  present?: Present;
   capture?: Capture;
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;

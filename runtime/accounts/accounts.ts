@@ -129,8 +129,8 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const grants = createGrants(context, { vendorOf });
   const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
-    ask: (row, credentials) => {
-      const vendor = vendorOf(row.connector);
+    ask: async (row, credentials) => {
+      const vendor = vendorOf(row.connector).at(row.inputs);
       return isIssued(credentials) ? vendor.issue(row, credentials) : vendor.oauth().refresh(credentials.refreshToken!);
     },
     policyOf: (row) => {

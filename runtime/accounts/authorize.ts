@@ -101,7 +101,7 @@ export function createAuthorize(
   ): Promise<string> => {
     const state = newToken();
     const verifier = generateRandomCodeVerifier();
-    const vendor = vendorOf(row.connector);
+    const vendor = vendorOf(row.connector).at(row.inputs);
     const address = await vendor
       .oauth()
       .authorizationUrl(state, verifier, plan.scopes, paramsOf(row, vendor, plan.moves));
@@ -132,7 +132,7 @@ export function createAuthorize(
     const { verifier, offer, step: _leaving, ...kept } = sealed;
     const redeemed = steps.seal(stateHash, { ...kept, step: "redeemed", callbackCode });
     if (!(await redeemState(db, stateHash, clock.now(), redeemed))) throw staleState();
-    const vendor = vendorOf(row.connector);
+    const vendor = vendorOf(row.connector).at(row.inputs);
     const answer = await exchange(vendor, callback, verifier);
     const holding = sealed.confirm ? confirmations.hold(stateHash, { ...kept, callbackCode }) : undefined;
     const accept = holding?.accept ?? settle;
@@ -164,7 +164,7 @@ export function createAuthorize(
         return depart(row, plan, { session, returnTo: returnTo ?? null, offer: null });
       }
       // Without a client nobody could go on from the page.
-      vendorOf(row.connector).oauth();
+      vendorOf(row.connector).at(row.inputs).oauth();
       const token = newToken();
       await store(token, row.id, returnTo ?? null, { ...plan, step: "offered" });
       return startUrl + token;

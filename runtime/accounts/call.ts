@@ -18,7 +18,8 @@ export async function callVendor(
   signal?: AbortSignal,
 ): Promise<VendorResponse> {
   const { connector } = vendor;
-  const transport = request.path === undefined && request.url === undefined ? vendor.transport : vendor.http;
+  const site = vendor.at(opened.row.inputs);
+  const transport = request.path === undefined && request.url === undefined ? site.transport : site.http;
   return transport.request(request, {
     credentials: presentCredentials(connector, opened),
     headers: connector.serverHeaders({ connection: connectionValues(opened.row) }) as Record<string, string>,

@@ -2,12 +2,17 @@ import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, nearest, refuseFaults } from "../core/errors.ts";
 import { joinPointer } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
+import type { Vendor } from "./vendors.ts";
 
 /**
- * Checks inputs against the manifest's `connectionInput`.
- * @throws HooklineError `invalid_input` with every fault
+ * Checks inputs against the manifest's `connectionInput`, and the addresses that are made of them.
+ * @throws HooklineError `invalid_input` with every fault, `host_not_allowed`
  */
-export function checkInputs(method: AuthenticationMethod, inputs: Record<string, unknown>): void {
+export function checkInputs(
+  method: AuthenticationMethod,
+  inputs: Record<string, unknown>,
+  vendor: Pick<Vendor, "addressFaults" | "at">,
+): void {
   const schema = method.connectionInput;
   const known = schema ? Object.keys((schema.properties as object | undefined) ?? {}) : [];
   const faults = (schema ? compileSchema(schema)(inputs) : []).map((fault) => ({
@@ -20,7 +25,10 @@ export function checkInputs(method: AuthenticationMethod, inputs: Record<string,
     const near = nearest(name, known);
     faults.push({ pointer, message: `unknown property${near ? `; did you mean "${near}"?` : ""}` });
   }
+  const said = new Set(faults.map(({ pointer }) => pointer));
+  faults.push(...vendor.addressFaults(inputs).filter(({ pointer }) => !said.has(pointer)));
   refuseFaults("connection", faults);
+  vendor.at(inputs);
 }
 
 /**

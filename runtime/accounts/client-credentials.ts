@@ -1,7 +1,7 @@
 import * as oauth from "oauth4webapi";
 import type { ClientCredentialsAuthentication } from "../../schemas/manifest.ts";
 import type { ConnectionRow } from "../model/connections.ts";
-import { tokenParams, tokenServer, type IssueNeeds } from "./issuing.ts";
+import { tokenParams, tokenServer, variantOf, type IssueNeeds } from "./issuing.ts";
 import { clientProof, createTokenEndpoint, type TokenResponse } from "./token-endpoint.ts";
 
 /** RFC 6749 §4.4, for the client of a connection or the operator's. */
@@ -20,9 +20,15 @@ export function issueToClient(
   const proof = clientProof(method, clientSecret);
   const parameters = tokenParams(needs, row);
   const scopes = row.asked ?? Object.keys(method.scopes ?? {});
-  if (scopes.length > 0) parameters.set("scope", scopes.join(" "));
+  if (scopes.length > 0) parameters.set("scope", scopes.join(method.scopeSeparator ?? " "));
   const owner = isOperators ? "operator" : "connection";
-  const endpoint = createTokenEndpoint({ ...needs, connector: row.connector, isInsecure, owner });
+  const endpoint = createTokenEndpoint({
+    ...needs,
+    connector: row.connector,
+    isInsecure,
+    variant: variantOf(needs, method),
+    owner,
+  });
   return endpoint.call(
     (settings) => oauth.clientCredentialsGrantRequest(server, client, proof, parameters, settings),
     (response) => oauth.processClientCredentialsResponse(server, client, response),

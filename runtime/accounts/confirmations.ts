@@ -84,7 +84,10 @@ export function createConfirmations(
   /** Some vendors end every token of an account with one. */
   const revoke = async ({ connection, step: { user, connector, held } }: Waiting): Promise<void> => {
     if (await grants.isHeld(db, { user, connector, proofs: held.grants ?? [] })) return;
-    await grants.end(connector, openCredentials(vault, connection, Buffer.from(held.credentials, "base64")));
+    // Without the connection, nobody knows its host, where it has one of its own.
+    const inputs = (await findConnection(db, connection))?.inputs ?? {};
+    const credentials = openCredentials(vault, connection, Buffer.from(held.credentials, "base64"));
+    await grants.end({ connector, inputs }, credentials);
   };
 
   const giveBack = (taken: Waiting): Promise<void> =>

@@ -1,6 +1,7 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, type Fault } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { ConnectionEdit, NewConnection } from "../model/connection-input.ts";
+import { sameAddress } from "../manifest/address.ts";
 import { connections, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
 import { saveGrants } from "../model/grants.ts";
 import { checkInputs } from "./checks.ts";
@@ -98,7 +99,7 @@ export function createGivenConnections(
     given: Credentials | Unissued,
     expiresAt: number | null,
   ): Promise<{ credentials: Credentials; changes: ConnectionChanges; verified: Verified }> => {
-    const vendor = vendorOf(row.connector);
+    const vendor = vendorOf(row.connector).at(row.inputs);
     const { credentials, changes, token } = await ready(vendor, row, given, expiresAt);
     const captured = changes.captured ?? {};
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
@@ -111,7 +112,7 @@ export function createGivenConnections(
       consent.check(vendor, given);
       const { authentication } = vendor.connector.manifest;
       const { method, credentials, expiresAt } = readCredentials(authentication, given.credentials ?? {});
-      checkInputs(method, given.inputs ?? {});
+      checkInputs(method, given.inputs ?? {}, vendor);
       const asked = "scopes" in method ? [...vendor.scopesOf(method)] : null;
       const draft = { ...draftOf(given, method.type, clock.now()), asked };
       const { credentials: kept, changes, verified } = await proved(draft, credentials, expiresAt);
@@ -136,20 +137,22 @@ export function createGivenConnections(
     },
 
     async replace(row, { credentials: given, inputs, label, account }) {
-      const { authentication } = vendorOf(row.connector).connector.manifest;
+      const vendor = vendorOf(row.connector);
+      const { authentication } = vendor.connector.manifest;
       const method = methodOf(authentication, row);
-      if (method.type === "oauth2") throw notGiven(row);
+      if (method.type === "oauth2") throw notGiven(row, { credentials: given, inputs });
       if (given === undefined && inputs === undefined) throw movesNothing();
       const answers = { ...row.inputs, ...inputs };
       const read = given && readCredentials(method, { type: method.type, ...given });
-      checkInputs(method, answers);
+      checkInputs(method, answers, vendor);
       const { credentials: stored } = row;
       const held = read?.credentials ?? openCredentials(vault, row.id, stored!);
       const moves = account === "move";
+      const isElsewhere = !sameAddress(vendor.addressInputs, row.inputs, answers);
       const next = { ...row, inputs: answers };
       const { credentials, changes, verified } = await proved(next, held, read ? read.expiresAt : row.expiresAt);
       const known = openProofs(vault, row);
-      const isSame = await sameAccount(row, { known, verified, credentials, moves });
+      const isSame = await sameAccount(row, { known, verified, credentials, moves, isElsewhere });
       const identity = isSame ? together(known, verified.identity) : verified.identity;
       const { label: called, accountName } = renamed(row, verified.name, !isSame);
       const isChanged = await status.activate(
@@ -171,7 +174,7 @@ export function createGivenConnections(
     async reopen(row, sealed) {
       const opened = openCredentials(vault, row.id, sealed);
       if (!isIssued(opened)) return { row, credentials: opened, changes: {} };
-      const { credentials, changes } = await ready(vendorOf(row.connector), row, opened, null);
+      const { credentials, changes } = await ready(vendorOf(row.connector).at(row.inputs), row, opened, null);
       const { expiresAt, scopes } = changes;
       return {
         row,
@@ -182,11 +185,18 @@ export function createGivenConnections(
   };
 }
 
-function notGiven({ id }: ConnectionRow): HooklineError {
-  const faults = [{ pointer: "/credentials", message: "are not given for OAuth: a person authorizes; reconnect" }];
-  return new HooklineError("invalid_input", `${id} is connected by OAuth: POST /v1/connections/${id}/reconnect`, {
-    faults,
-  });
+function notGiven({ id }: ConnectionRow, { credentials, inputs }: ConnectionEdit): HooklineError {
+  const faults: Fault[] = [];
+  if (credentials)
+    faults.push({ pointer: "/credentials", message: "are not given for OAuth: a person authorizes; reconnect" });
+  if (inputs)
+    faults.push({
+      pointer: "/inputs",
+      message: "make another address, and another account: connect it as a new connection",
+    });
+  if (faults.length === 0) faults.push({ pointer: "/account", message: `is for POST /v1/connections/${id}/reconnect` });
+  const { pointer, message } = faults[0]!;
+  return new HooklineError("invalid_input", `connection${pointer}: ${message}`, { faults });
 }
 
 function movesNothing(): HooklineError {

@@ -151,7 +151,7 @@ export function createConnect(
   const giveUp = async ({ row, credentials, verified }: Arrival): Promise<void> => {
     const { user, connector } = row;
     const hashes = await grants.hashesOf(connector, verified.identity.grant);
-    if (!(await grants.isHeld(db, { user, connector, proofs: hashes }))) await grants.end(connector, credentials);
+    if (!(await grants.isHeld(db, { user, connector, proofs: hashes }))) await grants.end(row, credentials);
   };
 
   /** What it is now, where it may be decided about again: neither gone nor moved. */

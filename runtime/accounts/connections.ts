@@ -1,5 +1,6 @@
 import { HooklineError, notFound } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
+import { sameAddress } from "../manifest/address.ts";
 import { changeConnection, connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import {
   confirmation,
@@ -151,7 +152,7 @@ export function createConnections(
       const wish = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
       const method = methodsOf(authenticationOf(wish.connector))[0]!;
       if (wish.credentials !== undefined || method.type !== "oauth2") return view(await given.create(wish));
-      checkInputs(method, wish.inputs ?? {});
+      checkInputs(method, wish.inputs ?? {}, vendorOf(wish.connector));
       const returnTo = checkReturnTo(returnOrigins, wish.returnTo);
       const draft = draftOf(wish, "oauth2", clock.now());
       const scopes = await consent.scopesFor(vendorOf(wish.connector), draft, wish);
@@ -185,12 +186,14 @@ export function createConnections(
       const edit = connectionChanges.check(changes);
       const { label, inputs, account } = edit;
       const row = await find(id, scope);
-      if (edit.credentials !== undefined || account !== undefined) {
+      const isElsewhere =
+        inputs && !sameAddress(vendorOf(row.connector).addressInputs, row.inputs, { ...row.inputs, ...inputs });
+      if (edit.credentials !== undefined || account !== undefined || isElsewhere) {
         await given.replace(row, edit);
         return view(await find(id));
       }
       const merged = inputs && { ...row.inputs, ...inputs };
-      if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged);
+      if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged, vendorOf(row.connector));
       await change(row, { label, inputs: merged });
       return view(await find(id));
     },

@@ -16,7 +16,7 @@ export function createGiveBack(
     const { id, user, connector } = row;
     try {
       const proofs = await grants.hashesOf(connector, openProofs(vault, row).grant);
-      if (!(await grants.isHeld(db, { user, connector, proofs }))) await grants.end(connector, credentials);
+      if (!(await grants.isHeld(db, { user, connector, proofs }))) await grants.end(row, credentials);
     } catch (error) {
       log.warn({ connection: id, error }, "the grant of tokens that came too late could not be revoked");
     }

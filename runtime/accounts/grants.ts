@@ -26,7 +26,7 @@ export interface Grants {
   /** How many connections are proved to hold the grant of this one, which is counted too. */
   count(row: ConnectionRow): Promise<number>;
   /** Ends a grant at the vendor; false where the vendor offers no way, or does not take it. */
-  end(connector: string, credentials: Credentials): Promise<boolean>;
+  end(row: Pick<ConnectionRow, "connector" | "inputs">, credentials: Credentials): Promise<boolean>;
   /** Wraps the key of the hashes with the newest encryption key. */
   rewrap(): Promise<void>;
 }
@@ -123,10 +123,11 @@ export function createGrants(
     async count({ id }) {
       return 1 + (await proved(db, await grantsOf(db, [id]), id)).length;
     },
-    async end(connector, credentials) {
+    async end({ connector, inputs }, credentials) {
       if (credentials.type !== "oauth2") return false;
       try {
         return await vendorOf(connector)
+          .at(inputs)
           .oauth()
           .revoke(credentials.refreshToken ?? credentials.accessToken);
       } catch (error) {

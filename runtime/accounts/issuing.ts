@@ -1,3 +1,4 @@
+import type { ClientCredentialsAuthentication, JwtBearerAuthentication } from "../../schemas/manifest.ts";
 import type * as oauth from "oauth4webapi";
 import type { Network } from "../core/network.ts";
 import type { Connector } from "../manifest/connector.ts";
@@ -7,7 +8,7 @@ import type { AssertHost, ServerOverride } from "../vendor/hosts.ts";
 import { connectionValues } from "./credentials.ts";
 import type { Transport } from "../vendor/transports/transport.ts";
 import type { OAuthClient } from "./oauth.ts";
-import { isOverriddenLoopback } from "./token-endpoint.ts";
+import { isOverriddenLoopback, type TokenVariant } from "./token-endpoint.ts";
 import type { Classify } from "./token-error.ts";
 
 /** What the ways share whose tokens are issued for what was given. */
@@ -16,6 +17,8 @@ export interface IssueNeeds {
   override: ServerOverride | undefined;
   /** The operator's client. @throws HooklineError `invalid_config` without one */
   clientOf: () => OAuthClient;
+  /** An address of the manifest with a connection's inputs in it. */
+  fill: (address: string) => string;
   /** What carries a login. */
   http: Transport;
   network: Network;
@@ -28,10 +31,10 @@ export interface IssueNeeds {
 
 /** The token endpoint of a manifest, or the one that stands for it. */
 export function tokenServer(
-  { override }: Pick<IssueNeeds, "override">,
+  { override, fill }: Pick<IssueNeeds, "override" | "fill">,
   tokenUrl: string,
 ): { server: oauth.AuthorizationServer; isInsecure: boolean } {
-  const url = override?.tokenUrl ?? tokenUrl;
+  const url = override?.tokenUrl ?? fill(tokenUrl);
   return {
     server: { issuer: new URL(url).origin, token_endpoint: url },
     isInsecure: isOverriddenLoopback(override?.tokenUrl),
@@ -45,4 +48,12 @@ export function tokenParams({ connector }: Pick<IssueNeeds, "connector">, row: C
   for (const [name, value] of Object.entries(declared ?? {}))
     for (const item of [value].flat()) if (toText(item) !== "") parameters.append(name, toText(item));
   return parameters;
+}
+
+/** What the vendor does otherwise than the standard. */
+export function variantOf(
+  { connector }: Pick<IssueNeeds, "connector">,
+  method: ClientCredentialsAuthentication | JwtBearerAuthentication,
+): TokenVariant {
+  return { ...method, answer: connector.authentication.get(method.type)?.tokenAnswer };
 }

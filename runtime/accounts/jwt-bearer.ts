@@ -7,7 +7,7 @@ import { isObject } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { connectionValues, readable } from "./credentials.ts";
-import { tokenParams, tokenServer, type IssueNeeds } from "./issuing.ts";
+import { tokenParams, tokenServer, variantOf, type IssueNeeds } from "./issuing.ts";
 import { createTokenEndpoint, type TokenResponse } from "./token-endpoint.ts";
 import { TokenError } from "./token-error.ts";
 
@@ -27,17 +27,23 @@ export async function issueToAccount(
 ): Promise<TokenResponse> {
   const { connector, now } = needs;
   const { statement } = connector.authentication.get(method.type)!;
-  const scopes = (row.asked ?? Object.keys(method.scopes ?? {})).join(" ");
+  const scopes = (row.asked ?? Object.keys(method.scopes ?? {})).join(method.scopeSeparator ?? " ");
   const scope = {
     credentials: readable(method, given),
     connection: connectionValues(row),
     ...(scopes !== "" && { scopes }),
   };
-  const claims = { aud: method.tokenUrl, ...(statement!.claims(scope) as Record<string, unknown>) };
+  const claims = { aud: needs.fill(method.tokenUrl), ...(statement!.claims(scope) as Record<string, unknown>) };
   const header = statement!.header?.(scope) as Record<string, string> | undefined;
   const key = privateKey(row.connector, method, statement!.key(scope));
   const { server, isInsecure } = tokenServer(needs, method.tokenUrl);
-  const endpoint = createTokenEndpoint({ ...needs, connector: row.connector, isInsecure, owner: "connection" });
+  const endpoint = createTokenEndpoint({
+    ...needs,
+    connector: row.connector,
+    isInsecure,
+    variant: variantOf(needs, method),
+    owner: "connection",
+  });
   // Whoever signs needs no client: this one is never sent.
   const client: oauth.Client = { client_id: method.type };
 

@@ -3,11 +3,13 @@ import type { Oauth2Authentication } from "../../schemas/manifest.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import { rememberSecret } from "../core/secrets.ts";
+import type { CompiledTokenAnswer } from "../manifest/compiled.ts";
 import type { AssertHost, ServerOverride } from "../vendor/hosts.ts";
 import {
   clientProof,
   createTokenEndpoint,
   isOverriddenLoopback,
+  renamedParameters,
   type TokenEndpoint,
   type TokenResponse,
 } from "./token-endpoint.ts";
@@ -30,6 +32,8 @@ export interface OAuthOptions {
   redirectUri: string;
   network: Network;
   assertHost: AssertHost;
+  /** Where its token answers have what the standard has elsewhere. */
+  answer: CompiledTokenAnswer | undefined;
   /** What an error answer of the token endpoint means to the manifest. */
   classify: Classify;
   /** Milliseconds since the epoch. */
@@ -64,6 +68,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   const revokeUrl = override?.tokenUrl === undefined ? authentication.revokeUrl : override.revokeUrl;
   const issuer = new URL(authorizationUrl).origin;
   const server: oauth.AuthorizationServer = { issuer, token_endpoint: tokenUrl, revocation_endpoint: revokeUrl };
+  const refreshServer = { ...server, token_endpoint: override?.tokenUrl ?? authentication.refreshUrl ?? tokenUrl };
   const registration: oauth.Client = { client_id: client.clientId };
   if (client.clientSecret !== undefined) rememberSecret(client.clientSecret);
   const proof = clientProof(authentication, client.clientSecret);
@@ -77,6 +82,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
     classify: options.classify,
     now: options.now,
     owner: "operator",
+    variant: { ...authentication, answer: options.answer },
   } as const;
   const endpoint = createTokenEndpoint({ ...shared, isInsecure: isOverriddenLoopback(override?.tokenUrl) });
   const call = (make: Parameters<TokenEndpoint["call"]>[0], read: Parameters<TokenEndpoint["call"]>[1]) =>
@@ -85,7 +91,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
   return {
     authorizationUrl: async (state, verifier, scopes, further) => {
       const url = new URL(authorizationUrl);
-      const pkce =
+      const pkce: Record<string, string> =
         authentication.pkce === false
           ? {}
           : { code_challenge: await oauth.calculatePKCECodeChallenge(verifier), code_challenge_method: "S256" };
@@ -95,11 +101,12 @@ export function createOAuth(options: OAuthOptions): OAuth {
         response_type: "code",
         client_id: client.clientId,
         redirect_uri: redirectUri,
-        ...(scopes.length > 0 && { scope: scopes.join(" ") }),
+        ...(scopes.length > 0 && { scope: scopes.join(authentication.scopeSeparator ?? " ") }),
         state,
         ...pkce,
       };
-      for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+      const named = renamedParameters(new URLSearchParams(parameters), authentication.parameterNames);
+      for (const [name, value] of named) url.searchParams.set(name, value);
       return url.href;
     },
     exchange: async (callback, verifier) => {
@@ -115,8 +122,8 @@ export function createOAuth(options: OAuthOptions): OAuth {
     },
     refresh: (refreshToken) =>
       call(
-        (settings) => oauth.refreshTokenGrantRequest(server, registration, proof, refreshToken, settings),
-        (response) => oauth.processRefreshTokenResponse(server, registration, response),
+        (settings) => oauth.refreshTokenGrantRequest(refreshServer, registration, proof, refreshToken, settings),
+        (response) => oauth.processRefreshTokenResponse(refreshServer, registration, response),
       ),
     revoke: async (token) => {
       if (revokeUrl === undefined) return false;

@@ -26,6 +26,16 @@ export function presentCredentials(connector: Connector, opened: OpenConnection)
 
 function present({ manifest, authentication }: Connector, { row, credentials }: OpenConnection): Presented {
   const method = methodOf(manifest.authentication, row);
+  const declared = authentication.get(row.authType)?.present;
+  if (declared) {
+    const { accessToken } = credentials as { accessToken?: string };
+    const given = "given" in credentials ? readable(method, credentials.given) : {};
+    return {
+      headers: {},
+      query: {},
+      ...(declared({ credentials: given, accessToken, connection: connectionValues(row) }) as object),
+    };
+  }
   switch (credentials.type) {
     case "oauth2":
     case "clientCredentials":
@@ -41,16 +51,8 @@ function present({ manifest, authentication }: Connector, { row, credentials }: 
       return place === "header" ? { headers: { [name]: value }, query: {} } : { headers: {}, query: { [name]: value } };
     }
     case "custom":
-    case "session": {
-      const accessToken = "accessToken" in credentials ? credentials.accessToken : undefined;
-      const scope = {
-        credentials: readable(method, credentials.given),
-        accessToken,
-        connection: connectionValues(row),
-      };
-      const { headers = {}, query = {} } = authentication.get(row.authType)!.present!(scope) as Partial<Presented>;
-      return { headers, query };
-    }
+    case "session":
+      throw new TypeError(`${manifest.name} does not say where ${method.type} presents what`);
     case "none":
       return { headers: {}, query: {} };
   }

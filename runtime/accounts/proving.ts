@@ -58,7 +58,7 @@ export function createProving(
     const proofs = await grants.proofsOf(db, row);
     const isDropped = await status.drop(row, error);
     if (!isDropped || row.credentials === null || (await grants.isHeld(db, { user, connector, proofs }, id))) return;
-    await grants.end(connector, openCredentials(vault, id, row.credentials));
+    await grants.end(row, openCredentials(vault, id, row.credentials));
   };
 
   /** Makes it active, or gives what is against it. `row`: the connection with the tokens that were tested. */

@@ -27,9 +27,9 @@ export function createRemoval(
   { status, grants, confirmations }: RemovalNeeds,
 ): (row: ConnectionRow) => Promise<Removal> {
   /** Credentials that no longer open can be destroyed, and not given back. */
-  const revoke = async ({ id, connector }: ConnectionRow, sealed: Uint8Array): Promise<boolean> => {
+  const revoke = async (row: ConnectionRow, sealed: Uint8Array): Promise<boolean> => {
     try {
-      return await grants.end(connector, openCredentials(vault, id, sealed));
+      return await grants.end(row, openCredentials(vault, row.id, sealed));
     } catch (error) {
       if (error instanceof HooklineError && error.code === "decryption_failed") return false;
       throw error;

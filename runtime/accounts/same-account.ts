@@ -16,6 +16,8 @@ export interface Candidate {
   credentials: Credentials;
   /** Whether another account may take the place. */
   moves: boolean;
+  /** Whether they are for another address of the vendor: there, the same id is another account. Default false. */
+  isElsewhere?: boolean;
 }
 
 /**
@@ -39,8 +41,8 @@ export function createSameAccount({ log }: Pick<Context, "log">, recognises: Rec
   };
 
   return async (row, candidate) => {
-    const { known, verified, moves } = candidate;
-    const relation = relate(known.account, verified.identity.account);
+    const { known, verified, moves, isElsewhere } = candidate;
+    const relation = isElsewhere ? "other" : relate(known.account, verified.identity.account);
     if (relation === "other" && !moves) throw anotherAccount(row);
     if (verified.failure) throw notAnswered(row, verified.failure);
     const isSame = relation === "same" || (relation === "unproved" && !moves && (await isRecognised(row, candidate)));

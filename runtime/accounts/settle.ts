@@ -16,10 +16,11 @@ export function createSettle(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
   { status, grants }: { status: Status; grants: Grants },
 ): Accept {
-  const endLeft = async ({ id, user, connector, credentials }: ConnectionRow, proofs: GrantProof[]): Promise<void> => {
+  const endLeft = async (row: ConnectionRow, proofs: GrantProof[]): Promise<void> => {
+    const { id, user, connector, credentials } = row;
     try {
       if (await grants.isHeld(db, { user, connector, proofs })) return;
-      await grants.end(connector, openCredentials(vault, id, credentials!));
+      await grants.end(row, openCredentials(vault, id, credentials!));
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
       log.warn({ connection: id, error }, "the grant of the account that a connection left could not be revoked");

@@ -3,8 +3,11 @@ import { HooklineError } from "../core/errors.ts";
 import { isObject, parseJson } from "../core/json.ts";
 import type { Network, NetworkResponse } from "../core/network.ts";
 import { rememberSecret } from "../core/secrets.ts";
+import type { CompiledTokenAnswer } from "../manifest/compiled.ts";
+import type { Scope } from "../manifest/expressions.ts";
 import type { AssertHost } from "../vendor/hosts.ts";
 import { idTokenClaims, type ExpectedIdToken } from "./id-token.ts";
+import { lifetimeOf } from "./lifetime.ts";
 import { tokenError, type Classify, type Owner } from "./token-error.ts";
 
 /** A token endpoint's answer, its variants levelled. */
@@ -34,6 +37,26 @@ export interface TokenEndpointOptions {
   isInsecure: boolean;
   /** Who has to put it right that the client is refused. */
   owner: Owner;
+  /** What the vendor does otherwise than the standard. */
+  variant: TokenVariant;
+}
+
+/** How the requests and answers of a token endpoint differ from the standard. */
+export interface TokenVariant {
+  tokenRequest?: "form" | "json";
+  scopeSeparator?: string;
+  parameterNames?: Readonly<Record<string, string | undefined>>;
+  /** Where the answer has what the standard has elsewhere. */
+  answer?: CompiledTokenAnswer;
+}
+
+/** Parameters as the vendor calls them. */
+export function renamedParameters(
+  parameters: URLSearchParams,
+  names: TokenVariant["parameterNames"] = {},
+): URLSearchParams {
+  const nameOf = (name: string): string => (Object.hasOwn(names, name) ? names[name] : undefined) ?? name;
+  return new URLSearchParams([...parameters].map(([name, value]): [string, string] => [nameOf(name), value]));
 }
 
 /** One token endpoint. Calls throw {@link TokenError}, `network` or `timeout`. */
@@ -61,67 +84,117 @@ export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoin
       const settings: oauth.TokenEndpointRequestOptions = {
         additionalParameters: params,
         [oauth.allowInsecureRequests]: options.isInsecure,
-        [oauth.customFetch]: async (url, init) => level((raw = await post(options, url, init))),
+        [oauth.customFetch]: async (url, init) => level((raw = await post(options, url, init)), options),
       };
       try {
-        return toTokenResponse(await read(await make(settings)), raw!, { ...issued, now: options.now() });
+        const response = await make(settings);
+        // Some say with a 200 what went wrong, and may say it beside a token.
+        if (options.classify(partsOf(raw!)) !== undefined) throw tokenError(options, raw, undefined);
+        return toTokenResponse(await read(response), raw!, options, { ...issued, now: options.now() });
       } catch (error) {
         if (error instanceof HooklineError) throw error;
         throw tokenError(options, raw, error);
       }
     },
-    post: async (address, init) => level(await post(options, address, init)),
+    post: async (address, init) => level(await post(options, address, init), options),
   };
 }
 
 async function post(
-  { network, assertHost }: TokenEndpointOptions,
+  { network, assertHost, variant }: TokenEndpointOptions,
   address: string,
   init: { headers: Record<string, string>; body: URLSearchParams },
 ): Promise<NetworkResponse> {
   const url = new URL(address);
   assertHost(url);
+  const parameters = renamedParameters(init.body, variant.parameterNames);
+  const isJson = variant.tokenRequest === "json";
   return network.request(url, {
     method: "POST",
-    headers: init.headers,
-    body: init.body.toString(),
+    headers: isJson ? { ...init.headers, "content-type": "application/json" } : init.headers,
+    body: isJson ? JSON.stringify(asObject(parameters)) : parameters.toString(),
     deadlineMs: TOKEN_DEADLINE_MS,
     noticesSending: true,
     maxBytes: MAX_TOKEN_RESPONSE_BYTES,
   });
 }
 
+/** A parameter that stands several times becomes a list. */
+function asObject(parameters: URLSearchParams): Record<string, string | string[]> {
+  const names = [...new Set(parameters.keys())];
+  return Object.fromEntries(
+    names.map((name) => {
+      const values = parameters.getAll(name);
+      return [name, values.length === 1 ? values[0]! : values];
+    }),
+  );
+}
+
+/** An answer as the manifest's expressions read it; a body that is not JSON is text. */
+function partsOf({ status, headers, body }: NetworkResponse): {
+  status: number;
+  headers: Record<string, string>;
+  body: unknown;
+} {
+  const text = body.toString();
+  try {
+    return { status, headers, body: parseJson(text) };
+  } catch {
+    return { status, headers, body: text };
+  }
+}
+
 /**
  * What vendors vary, levelled for the strict reading that follows: any 2xx, a missing token type, odd lifetimes. The
  * `id_token` is read apart, for a strange one is no reason to refuse the tokens. Repeated or challenging headers are left out.
  */
-function level(raw: NetworkResponse): Response {
+function level(raw: NetworkResponse, { variant, now }: Pick<TokenEndpointOptions, "variant" | "now">): Response {
   const succeeded = raw.status >= 200 && raw.status < 300;
-  let text = raw.body.toString();
-  try {
-    const body = parseJson(text);
-    if (isObject(body) && succeeded) {
-      delete body.id_token;
-      body.token_type ??= "Bearer";
-      const seconds = Number(body.expires_in);
-      if (seconds > 0 && Number.isFinite(seconds)) body.expires_in = seconds;
-      else delete body.expires_in;
-      if (body.refresh_token === null || body.refresh_token === "") delete body.refresh_token;
-      if (Array.isArray(body.scope)) body.scope = body.scope.join(" ");
-      text = JSON.stringify(body);
-    }
-  } catch {
-    // Not JSON: the reader says so.
+  const parts = partsOf(raw);
+  const { body } = parts;
+  if (isObject(body) && succeeded) {
+    delete body.id_token;
+    if (variant.answer) place(body, variant.answer, parts, now());
+    body.token_type ??= "Bearer";
+    const seconds = Number(body.expires_in);
+    if (seconds > 0 && Number.isFinite(seconds)) body.expires_in = seconds;
+    else delete body.expires_in;
+    if (body.refresh_token === null || body.refresh_token === "") delete body.refresh_token;
+    if (Array.isArray(body.scope)) body.scope = body.scope.join(variant.scopeSeparator ?? " ");
   }
+  const text = typeof body === "string" ? body : JSON.stringify(body);
   return new Response(text, {
     status: succeeded ? 200 : Math.max(raw.status, 300),
     headers: { "content-type": "application/json" },
   });
 }
 
+/** Puts what is declared elsewhere where the standard has it. What is not there is nowhere: another value would be of something else. */
+function place(
+  body: Record<string, unknown>,
+  { accessToken, refreshToken, scope, lifetime }: CompiledTokenAnswer,
+  response: ReturnType<typeof partsOf>,
+  now: number,
+): void {
+  const answer = { response: { ...response, body: structuredClone(body) } };
+  const put = (name: string, read: ((answer: Scope) => unknown) | undefined): void => {
+    if (!read) return;
+    const value = read(answer) ?? undefined;
+    if (value === undefined) delete body[name];
+    else body[name] = Number.isSafeInteger(value) ? String(value) : value;
+  };
+  put("access_token", accessToken);
+  put("refresh_token", refreshToken);
+  put("scope", scope);
+  // What type the vendor calls it says nothing of a token that the manifest names.
+  if (accessToken) body.token_type = "Bearer";
+  if (lifetime) body.expires_in = lifetimeOf(lifetime, answer, now);
+}
+
 function toTokenResponse(
   body: oauth.TokenEndpointResponse,
   raw: NetworkResponse,
+  { variant: { scopeSeparator = " " } }: Pick<TokenEndpointOptions, "variant">,
   expected: ExpectedIdToken,
 ): TokenResponse {
   rememberSecret(body.access_token);
@@ -130,7 +203,13 @@ function toTokenResponse(
     accessToken: body.access_token,
     refreshToken: body.refresh_token,
     expiresIn: body.expires_in ?? null,
-    scopes: body.scope === undefined ? undefined : body.scope.split(/[\s,]+/).filter(Boolean),
+    scopes:
+      body.scope === undefined
+        ? undefined
+        : body.scope
+            .replaceAll(scopeSeparator, " ")
+            .split(/[\s,]+/)
+            .filter(Boolean),
     claims: idTokenClaims((parseJson(raw.body.toString()) as { id_token?: unknown }).id_token, expected),
     response: { status: raw.status, headers: raw.headers, body },
   };

@@ -76,7 +76,7 @@ export function tokenError(
   const isRefused = reason === "invalid_grant" || (isOwn && (isClientRefused(reason) || status === 401));
   const grantGone = (classify({ status, headers, body }) ?? (isRefused ? "authRevoked" : undefined)) === "authRevoked";
   const what =
-    status >= 200 && status < 300
+    status >= 200 && status < 300 && reason === undefined
       ? "the token endpoint answered without a token"
       : `the token endpoint answered ${status}${reason === undefined ? "" : ` ${reason}`}`;
   const remedy = grantGone

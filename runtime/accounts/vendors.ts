@@ -1,11 +1,12 @@
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
-import { HooklineError, unknownName } from "../core/errors.ts";
+import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
+import { addressFaults, fillAddress, isWholeHost, placeholdersOf } from "../manifest/address.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { methodsOf } from "./credentials.ts";
 import { classify } from "../vendor/errors.ts";
-import { hostGuard, type AssertHost, type ServerOverride } from "../vendor/hosts.ts";
+import { allowsNamedHost, hostGuard, type AssertHost, type ServerOverride } from "../vendor/hosts.ts";
 import type { CounterOf } from "../vendor/counter.ts";
 import { createLimits, type Limits } from "../vendor/limits.ts";
 import { createIssue, type Issue } from "./issue.ts";
@@ -35,7 +36,18 @@ export interface Vendor {
   /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
   oauth(): OAuth;
   issue: Issue;
+  /** The inputs that addresses are made of: with others, a connection leads to another account. */
+  addressInputs: readonly string[];
+  /** What is wrong with such inputs. */
+  addressFaults(inputs: Inputs): Fault[];
+  /**
+   * The vendor as a connection with these inputs reaches it.
+   * @throws HooklineError `invalid_input` for inputs that no address can be made of, `host_not_allowed` for a host that the operator has not allowed
+   */
+  at(inputs: Inputs): Vendor;
 }
+
+type Inputs = Readonly<Record<string, unknown>>;
 
 type Shared = Pick<Context, "connectors" | "clock">;
 
@@ -73,15 +85,20 @@ function findConnector(connectors: ReadonlyMap<string, Connector>, name: string)
 
 function createVendor(
   connector: Connector,
-  { clock }: Shared,
-  { clients, servers, redirectUri, network, counterOf }: VendorsNeeds,
+  { clock }: Pick<Shared, "clock">,
+  needs: VendorsNeeds,
+  base?: { vendor: Vendor; inputs: Inputs },
 ): Vendor {
+  const { clients, servers, redirectUri, network, counterOf } = needs;
   const { name, manifest } = connector;
-  const override = Object.hasOwn(servers, name) ? servers[name] : undefined;
-  const assertHost = hostGuard(name, manifest.allowedHosts, override);
+  const fill = (address: string): string => (base ? fillAddress(address, base.inputs) : address);
+  const given = Object.hasOwn(servers, name) ? servers[name] : undefined;
+  const override = given && filled(given, fill);
+  // Of a host that is left to connections, only the one of this connection is allowed.
+  const assertHost = hostGuard(name, base ? manifest.allowedHosts.map(fill) : manifest.allowedHosts, override);
   const { server } = manifest;
   const ownUrl = "url" in server ? server.url : `https://${manifest.allowedHosts[0]}`;
-  const url = override?.url ?? ownUrl;
+  const url = override?.url ?? fill(ownUrl);
   const http = createHttpTransport({ url, assertHost, network });
   const transport =
     "googleapis" in server
@@ -101,14 +118,16 @@ function createVendor(
   const shared = { override, network, assertHost, classify: classifyToken, now: () => clock.now() };
   let oauth: OAuth | undefined;
   const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
+  const templates = [ownUrl, ...manifest.allowedHosts, ...methodsOf(manifest.authentication).flatMap(addressesOf)];
+  const addressInputs = placeholdersOf(...templates);
   const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
-  return {
+  const vendor: Vendor = {
     connector,
     transport,
     http,
     url,
     assertHost,
-    limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
+    limits: base?.vendor.limits ?? createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
     grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
     scopes: client?.scopes ?? Object.keys(authentication?.scopes ?? {}),
     scopesOf: (method) => {
@@ -120,8 +139,61 @@ function createVendor(
     },
     oauth: () => {
       if (!authentication) throw new TypeError(`${name} is not connected by OAuth`);
-      return (oauth ??= createOAuth({ ...shared, connector: name, authentication, client: clientOf(), redirectUri }));
+      const { tokenAnswer: answer } = connector.authentication.get("oauth2")!;
+      return (oauth ??= createOAuth({
+        ...shared,
+        connector: name,
+        authentication: filled(authentication, fill),
+        answer,
+        client: clientOf(),
+        redirectUri,
+      }));
     },
-    issue: createIssue({ ...shared, connector, http, clientOf }),
+    issue: createIssue({ ...shared, connector, http, clientOf, fill }),
+    addressInputs,
+    addressFaults: (inputs) => addressFaults(templates, inputs),
+    at: (inputs) => {
+      if (addressInputs.length === 0) return vendor;
+      refuseFaults(name, addressFaults(templates, inputs));
+      assertNamedHosts(name, templates, inputs, given?.hosts);
+      return createVendor(connector, { clock }, needs, { vendor, inputs });
+    },
   };
+  return vendor;
+}
+
+const ADDRESSES = ["authorizationUrl", "tokenUrl", "refreshUrl", "revokeUrl"] as const;
+
+function addressesOf(method: AuthenticationMethod): string[] {
+  const values = method as Partial<Record<(typeof ADDRESSES)[number], string>>;
+  return ADDRESSES.flatMap((key) => values[key] ?? []);
+}
+
+/** The same with every address filled in. */
+function filled<Addresses extends Partial<Record<(typeof ADDRESSES)[number] | "url", string>>>(
+  addresses: Addresses,
+  fill: (address: string) => string,
+): Addresses {
+  const keys = [...ADDRESSES, "url"] as const;
+  const own = keys.flatMap((key) => (addresses[key] === undefined ? [] : [[key, fill(addresses[key])] as const]));
+  return { ...addresses, ...Object.fromEntries(own) };
+}
+
+/** A whole host is one that the operator lets connections name. @throws HooklineError `host_not_allowed` */
+function assertNamedHosts(
+  connector: string,
+  templates: readonly string[],
+  inputs: Inputs,
+  hosts?: readonly string[],
+): void {
+  for (const name of placeholdersOf(...templates)) {
+    const host = String(inputs[name]);
+    const isHost = templates.some((template) => isWholeHost(template, name));
+    if (!isHost || allowsNamedHost(hosts, host)) continue;
+    const remedy = `the operator has to add it to servers.${connector}.hosts`;
+    throw new HooklineError(
+      "host_not_allowed",
+      `${connector}: ${host} is no host that connections may name; ${remedy}`,
+    );
+  }
 }

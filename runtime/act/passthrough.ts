@@ -50,7 +50,7 @@ export function createPassthrough(
     if (Number(request.headers?.["content-length"] ?? 0) > MAX_PASSTHROUGH_BYTES)
       throw bodyTooLarge(MAX_PASSTHROUGH_BYTES);
     let opened = await tokens.open(connection);
-    const vendor = vendorOf(opened.row.connector);
+    const vendor = vendorOf(opened.row.connector).at(opened.row.inputs);
     const caller = { connection, values: connectionValues(opened.row) };
     const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     passthroughUrl(vendor, request.target);

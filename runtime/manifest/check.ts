@@ -6,15 +6,24 @@ import * as authentication from "./rules/authentication.ts";
 import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
 import * as expressions from "./rules/expressions.ts";
+import * as hosts from "./rules/hosts.ts";
 import * as references from "./rules/references.ts";
 import * as requests from "./rules/requests.ts";
 import * as samples from "./rules/samples.ts";
 import * as schemas from "./rules/schemas.ts";
 import { compileSchema } from "./validate.ts";
 
-const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access, authentication].flatMap(
-  (file): Rule[] => Object.values(file),
-);
+const rules: Rule[] = [
+  references,
+  expressions,
+  conditions,
+  requests,
+  schemas,
+  samples,
+  access,
+  authentication,
+  hosts,
+].flatMap((file): Rule[] => Object.values(file));
 
 /**
  * All faults of a manifest: those of form and those only rules can see, each with the file and pointer where it stands.

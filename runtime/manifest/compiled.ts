@@ -183,6 +183,15 @@ export interface CompiledStatement {
   readonly key: Getter;
 }
 
+/** Where a token answer has what the standard has elsewhere. Scope: `response`. */
+export interface CompiledTokenAnswer {
+  readonly accessToken: Getter | undefined;
+  readonly refreshToken: Getter | undefined;
+  readonly scope: Getter | undefined;
+  /** Undefined where it is as the standard has it. */
+  readonly lifetime: CompiledLifetime | undefined;
+}
+
 /** How long a token is good. */
 export interface CompiledLifetime {
   /** The time of its end. */
@@ -196,6 +205,8 @@ export interface CompiledAuthentication {
   readonly tokenParams: Getter | undefined;
   /** Where a new token is asked for, and found in the answer; undefined for other ways. */
   readonly session: CompiledSession | undefined;
+  /** Undefined for answers as the standard has them. */
+  readonly tokenAnswer: CompiledTokenAnswer | undefined;
   /** What is signed, and with what; undefined for other ways. */
   readonly statement: CompiledStatement | undefined;
   readonly lifetime: CompiledLifetime;

@@ -14,6 +14,7 @@ export const ROOTS = {
   present: ["credentials", "connection"],
   /** The same, of a way with a token. */
   presentToken: ["credentials", "accessToken", "connection"],
+  presentGranted: ["accessToken", "connection"],
   login: ["credentials", "connection"],
   /** What a service account states. */
   statement: ["credentials", "connection", "scopes"],

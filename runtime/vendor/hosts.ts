@@ -8,6 +8,16 @@ export interface ServerOverride {
   authorizationUrl?: string;
   tokenUrl?: string;
   revokeUrl?: string;
+  /** Hosts that connections may name where the manifest leaves the host to them: names, `*.` for any subdomain, or `*`. Default none. */
+  hosts?: readonly string[];
+}
+
+/** Whether an operator lets connections name a host. */
+export function allowsNamedHost(hosts: readonly string[] = [], host: string): boolean {
+  const name = host.toLowerCase();
+  return hosts.some(
+    (entry) => entry === "*" || entry === name || (entry.startsWith("*.") && name.endsWith(entry.slice(1))),
+  );
 }
 
 /** The `host:port` pairs an override names. */

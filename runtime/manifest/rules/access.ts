@@ -1,5 +1,5 @@
 import { validate as isCron } from "node-cron";
-import { isObject, joinPointer } from "../../core/json.ts";
+import { joinPointer } from "../../core/json.ts";
 import { authenticationMethods, unknownName, type Rule } from "./context.ts";
 
 /** Scopes of streams, actions and of connecting are declared in the authentication. */
@@ -23,38 +23,6 @@ export const scopesAreDeclared: Rule = (context) => {
     ),
   );
 };
-
-/** Every address of the manifest is on an allowed host. */
-export const hostsAreAllowed: Rule = (context) => {
-  const allowed = context.sound("allowedHosts");
-  const server = context.sound("server");
-  if (!allowed) return [];
-  const urls = [
-    ...(server && "url" in server ? [{ url: server.url, pointer: "/server/url" }] : []),
-    ...authenticationMethods(context).flatMap(({ value, pointer }) =>
-      (["authorizationUrl", "tokenUrl", "revokeUrl"] as const).flatMap((key) => {
-        const url = isObject(value) ? value[key] : undefined;
-        return typeof url === "string" ? [{ url, pointer: `${pointer}/${key}` }] : [];
-      }),
-    ),
-  ];
-  const foreign = urls.flatMap(({ url, pointer }) => {
-    const { hostname: host, port } = new URL(url);
-    if (!isAllowed(host, allowed)) return [{ pointer, message: `"${host}" is not in allowedHosts; add it there` }];
-    return port === "" ? [] : [{ pointer, message: `has port ${port}; hosts are called on the usual port of https` }];
-  });
-  const google = server && "googleapis" in server && !allowed.some((host) => host.endsWith("googleapis.com"));
-  return google
-    ? [
-        ...foreign,
-        { pointer: "/allowedHosts", message: `has no host of Google's; add "${server.googleapis.api}.googleapis.com"` },
-      ]
-    : foreign;
-};
-
-function isAllowed(host: string, allowed: readonly string[]): boolean {
-  return allowed.some((entry) => entry === host || (entry.startsWith("*.") && host.endsWith(entry.slice(1))));
-}
 
 /** Ways of authentication differ in type, since the type chooses among them. */
 export const authenticationTypesDiffer: Rule = (context) =>

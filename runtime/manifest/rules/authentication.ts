@@ -66,10 +66,11 @@ export const credentialsAreDeclared: Rule = (context) =>
     });
   });
 
-/** A session's token is carried by what is presented. */
-export const sessionsCarryTheirToken: Rule = (context) =>
+/** A token is carried by what is presented. */
+export const tokensAreCarried: Rule = (context) =>
   authenticationMethods(context).flatMap(({ value, pointer }) => {
-    if (value.type !== "session" || JSON.stringify(value.present).includes("$accessToken")) return [];
+    const present = value.type !== "custom" && "present" in value ? value.present : undefined;
+    if (!present || JSON.stringify(present).includes("$accessToken")) return [];
     return [{ pointer: `${pointer}/present`, message: "does not carry the token; write $accessToken where it goes" }];
   });
 
