@@ -1,8 +1,9 @@
+import type { Authentication } from "../../schemas/manifest.ts";
 import type { Context } from "../engine/context.ts";
 import { Lru } from "../core/lru.ts";
 import { noteProofs } from "../model/connection-upkeep.ts";
 import type { ConnectionRow } from "../model/connections.ts";
-import type { OpenConnection } from "./credentials.ts";
+import { methodsOf, type OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import { hasAll, isEmpty, openProofs, relate, sealProofs, together, type Evidence, type Identity } from "./proofs.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -63,15 +64,21 @@ export function createLearn(
     renewed: (opened, { response, claims = {} }) => ask(opened, { body: response.body, claims }),
     answered: (opened) => {
       const { row } = opened;
-      const provable = vendorOf(row.connector).connector.authentication.get(row.authType)?.account;
+      const { authentication } = vendorOf(row.connector).connector.manifest;
       const now = clock.now();
       const last = asked.get(row.id);
       const isEarly = last !== undefined && now < last + PAUSE_MS;
-      if (row.authType !== "oauth2" || !provable || isEarly) return;
+      if (row.authType !== "oauth2" || isEarly || !isProvedByTest(authentication)) return;
       asked.set(row.id, now);
       const work = ask(opened).finally(() => underway.delete(work));
       underway.add(work);
     },
     settled: async () => void (await Promise.all(underway)),
   };
+}
+
+/** Whether a test can prove an account: an id token comes with tokens alone. */
+function isProvedByTest(authentication: Authentication): boolean {
+  const method = methodsOf(authentication).find(({ type }) => type === "oauth2");
+  return method?.type === "oauth2" && JSON.stringify(method.account ?? {}).includes("response");
 }

@@ -143,10 +143,13 @@ function partsOf({ status, headers, body }: NetworkResponse): {
     return { status, headers, body: text };
   }
 }
+/** Types of tokens that are worth nothing without a proof that is sent with them (RFC 9449, and older ones). */
+const PROVED_TYPES = /^(dpop|mac|pop|hok)$/i;
 
 /**
- * What vendors vary, levelled for the strict reading that follows: any 2xx, a missing token type, odd lifetimes. The
- * `id_token` is read apart, for a strange one is no reason to refuse the tokens. Repeated or challenging headers are left out.
+ * What vendors vary, levelled for the strict reading that follows: any 2xx, missing and odd token types, lifetimes and scopes. Of
+ * rotating refresh tokens, an answer that is refused for such a thing would be the end of the grant. The `id_token` is read apart, for
+ * the same reason. Repeated or challenging headers are left out.
  */
 function level(raw: NetworkResponse, { variant, now }: Pick<TokenEndpointOptions, "variant" | "now">): Response {
   const succeeded = raw.status >= 200 && raw.status < 300;
@@ -155,12 +158,16 @@ function level(raw: NetworkResponse, { variant, now }: Pick<TokenEndpointOptions
   if (isObject(body) && succeeded) {
     delete body.id_token;
     if (variant.answer) place(body, variant.answer, parts, now());
-    body.token_type ??= "Bearer";
+    if (typeof body.token_type !== "string" || !PROVED_TYPES.test(body.token_type)) body.token_type = "Bearer";
     const seconds = Number(body.expires_in);
     if (seconds > 0 && Number.isFinite(seconds)) body.expires_in = seconds;
     else delete body.expires_in;
-    if (body.refresh_token === null || body.refresh_token === "") delete body.refresh_token;
-    if (Array.isArray(body.scope)) body.scope = body.scope.join(variant.scopeSeparator ?? " ");
+    if (typeof body.refresh_token !== "string" || body.refresh_token === "") delete body.refresh_token;
+    if (Array.isArray(body.scope)) {
+      const separator = variant.scopeSeparator ?? " ";
+      body.scope = body.scope.filter((one) => typeof one === "string").join(separator);
+    }
+    if (typeof body.scope !== "string") delete body.scope;
   }
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return new Response(text, {
