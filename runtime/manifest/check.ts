@@ -4,6 +4,7 @@ import type { LoadedManifest } from "./load.ts";
 import * as access from "./rules/access.ts";
 import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
+import * as derivations from "./rules/derivations.ts";
 import * as expressions from "./rules/expressions.ts";
 import * as references from "./rules/references.ts";
 import * as requests from "./rules/requests.ts";
@@ -11,7 +12,7 @@ import * as samples from "./rules/samples.ts";
 import * as schemas from "./rules/schemas.ts";
 import { compileSchema } from "./validate.ts";
 
-const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access].flatMap(
+const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access, derivations].flatMap(
   (file): Rule[] => Object.values(file),
 );
 

@@ -16,6 +16,7 @@ import type {
   Trigger,
 } from "../../schemas/manifest.ts";
 import { atPointer, isObject } from "../core/json.ts";
+import { compileDerivation } from "./compile-derivation.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileWatch } from "./compile-records.ts";
 import { compileSelect, unexpectedAnswer } from "./select.ts";
@@ -86,6 +87,7 @@ export function compileStream(name: string, stream: Stream, at: Site): CompiledS
     readsVariables: readsVariables(stream.request, each?.request, enrich?.request, requestsOf(stream.cursor)),
     ...compileRecords(stream.records, at.at("records"), stream.cursor.type === "snapshot" && stream.cursor.single),
     requires: stream.requires && compileRequirement(stream.requires, at.at("requires")),
+    as: stream.as,
     deleted: deleted === undefined ? undefined : at.at("deleted").condition(deleted),
     watch: watch && compileWatch(watch, at.at("watch")),
     ended: ended === undefined ? undefined : at.at("ended").condition(ended),
@@ -200,6 +202,7 @@ export function compileAction(name: string, action: Action, at: Site): CompiledA
       steps?.map((step) => step.request),
     ),
     requires: requires && compileRequirement(requires, at.at("requires")),
+    as: action.as,
     result: at.at("result").template(result, { roots: ROOTS.result }),
     idempotency: action.idempotency ?? (HARMLESS.has(action.kind) ? "natural" : "none"),
     retry: { max: action.retry?.max ?? 3, on: action.retry?.on ?? RETRIED },
@@ -252,7 +255,7 @@ export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledEr
 /** @throws HooklineError `invalid_expression` */
 export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
   const { capture, test, label, account } = method;
-  const { grant, reconnectParams } = method.type === "oauth2" ? method : {};
+  const { grant, reconnectParams, derive } = method.type === "oauth2" ? method : {};
   return {
     capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
     test: test && compileRequest(test, ROOTS.connection, at.at("test")),
@@ -262,6 +265,7 @@ export function compileAuthentication(method: AuthenticationMethod, at: Site): C
     reconnectParams: mapValues(reconnectParams, (name, value) =>
       at.at("reconnectParams", name).template(value, { roots: ROOTS.connection }),
     ),
+    derivation: derive && compileDerivation(derive, at.at("derive")),
   };
 }
 

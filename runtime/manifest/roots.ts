@@ -10,6 +10,10 @@ export const ROOTS = {
   label: ["response", "connection"],
   /** Proofs of an account or a grant. */
   proof: ["response", "token", "connection"],
+  deriveList: ["connection", "client"],
+  deriveItem: ["item"],
+  deriveToken: ["connection", "client", "derived"],
+  deriveValues: ["derived", "connection"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */
   itemRequest: [...caller, "cursor", "item"],
