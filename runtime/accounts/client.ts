@@ -1,4 +1,4 @@
-import type { ErrorClass } from "../../schemas/manifest.ts";
+import type { As, ErrorClass } from "../../schemas/manifest.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
@@ -8,6 +8,7 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
+import type { CarrierOf } from "./carriers.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
 import { scopeRefusal, type NeededScope } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
@@ -41,6 +42,12 @@ export interface VendorClient {
   readonly values: Record<string, unknown>;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
+  /**
+   * The conversation that carries an operation of this connection, which `what` names: this one, or that of the connection it was
+   * derived from, for what is declared `"as": "parent"`.
+   * @throws HooklineError what {@link findCarrier} throws, and what opening throws
+   */
+  as(as: As | undefined, what: string): Promise<VendorClient>;
   /** `what` needs the scopes, in words. @throws HooklineError `scope_missing` naming those that were not granted */
   requireScopes(scopes: readonly NeededScope[], what: string): void;
   /**
@@ -61,6 +68,7 @@ export interface ClientNeeds {
   vendorOf: VendorOf;
   tokens: Pick<Tokens, "open">;
   pause: PauseConnection;
+  carrierOf: CarrierOf;
   /** See {@link withRetry}. */
   retryBaseMs: number;
 }
@@ -92,12 +100,18 @@ export async function openClient(
     const refusal = scopeRefusal(what, needed, row);
     if (refusal) throw refusal;
   };
-  return {
+  const client: VendorClient = {
     id: row.id,
     user: row.user,
     connector,
     values: conversation.values,
     scopes: row.scopes,
+    as: async (as, what) => {
+      const carrier = await needs.carrierOf(row, as, what);
+      if (carrier.row === row) return client;
+      const parent = await openClient(carrier.row, context, needs);
+      return { ...parent, id: row.id, user: row.user, values: carrier.values, as: async () => client };
+    },
     requireScopes,
     send: async (request, options) => {
       requireScopes(options.scopes ?? [], `${request.method} ${request.path ?? ""}`.trim());
@@ -114,6 +128,7 @@ export async function openClient(
       return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
     },
   };
+  return client;
 }
 
 /** Work that was begun with one account is not finished with another: what it holds to be known is the first one's. */

@@ -6,6 +6,14 @@ import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { TokenResponse } from "./oauth.ts";
 
+/** Of a derived connection: what its token is asked for again, instead of being refreshed. */
+export interface DerivedFrom {
+  /** Its id at the vendor. */
+  id: string;
+  /** How often the parent had been moved when it was derived: by another account nothing is asked for. */
+  moves: number;
+}
+
 /** What a connection proves itself with, as it is sealed in its row. */
 export type Credentials =
   | {
@@ -14,6 +22,7 @@ export type Credentials =
       refreshToken?: string;
       /** When to refresh ahead of the end, milliseconds since the epoch; null when the vendor did not say when it ends. */
       refreshAt: number | null;
+      derived?: DerivedFrom;
     }
   | { type: "bearer"; token: string }
   | { type: "apiKey"; apiKey: string }
@@ -190,7 +199,7 @@ export function credentialsFrom(
   answer: TokenResponse,
   authentication: Oauth2Authentication,
   { now, random }: { now: number; random: () => number },
-  oldRefreshToken?: string,
+  before?: Pick<OAuthCredentials, "refreshToken" | "derived">,
 ): { credentials: OAuthCredentials; expiresAt: number | null } {
   const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
   const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
@@ -198,8 +207,9 @@ export function credentialsFrom(
     credentials: {
       type: "oauth2",
       accessToken: answer.accessToken,
-      refreshToken: answer.refreshToken ?? oldRefreshToken,
+      refreshToken: answer.refreshToken ?? before?.refreshToken,
       refreshAt: lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2),
+      ...(before?.derived && { derived: before.derived }),
     },
     expiresAt: lifetime === null ? null : now + lifetime,
   };

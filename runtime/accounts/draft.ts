@@ -30,6 +30,8 @@ export function draftOf(
     error: null,
     testAt: null,
     testUntil: null,
+    parent: null,
+    derived: null,
     createdAt: now,
     updatedAt: now,
   };

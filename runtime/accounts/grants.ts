@@ -4,6 +4,7 @@ import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { authorizedConnections, type ConnectionRow } from "../model/connections.ts";
 import { connectionsWithGrant, grantsOf, type GrantProof } from "../model/grants.ts";
+import { DERIVED } from "../model/connection-input.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
 import type { Sql } from "../store/database.ts";
 import type { Credentials } from "./credentials.ts";
@@ -14,6 +15,8 @@ import type { VendorOf } from "./vendors.ts";
 export interface Grants {
   /** What is stored of the proofs of a connector's grant, so that it can be found and not be read. */
   hashesOf(connector: string, proofs: Proofs): Promise<GrantProof[]>;
+  /** Under which a connection is found that is derived for this id of the vendor's; it cannot be read. */
+  derivedKey(connector: string, id: string): Promise<string>;
   /**
    * Whether a connection would end with a grant of a user at a connector that is proved so: one that is proved to hold it,
    * whoever's it is, or one of the same user of which that is not known. `except`: a connection that does not count.
@@ -96,6 +99,10 @@ export function createGrants(
           .digest("base64url");
         return { name, hash };
       });
+    },
+    async derivedKey(connector, id) {
+      const key = createHmac("sha256", await keyOf()).update(JSON.stringify([grantorOf(connector), "derived", id]));
+      return `${DERIVED}_${key.digest("hex").slice(0, 32)}`;
     },
     proofsOf: (sql, { id }) => grantsOf(sql, [id]),
     async isHeld(sql, grant, except) {

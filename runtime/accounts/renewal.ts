@@ -20,6 +20,8 @@ export interface RenewalNeeds {
   /** The OAuth conversation of a connector. */
   oauthOf: (connector: string) => Pick<OAuth, "refresh">;
   authenticationOf: (row: ConnectionRow) => Oauth2Authentication;
+  /** A token of a derived connection. @throws HooklineError `reauth_required` when there is none any more */
+  mint: (child: OpenConnection) => Promise<TokenResponse>;
   pause: PauseConnection;
   /** Learns which account renewed tokens lead to, of a connection that has no proofs yet. Never throws. */
   learn: (renewed: OpenConnection, answer: TokenResponse) => Promise<void>;
@@ -73,7 +75,7 @@ export function hindrance(
 /** Makes the service that renews tokens. */
 export function createRenewal(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { oauthOf, authenticationOf, pause, learn, timers }: RenewalNeeds,
+  { oauthOf, authenticationOf, mint, pause, learn, timers }: RenewalNeeds,
 ): Renewal {
   const process = randomUUID();
   const underway = new Set<Promise<unknown>>();
@@ -132,21 +134,21 @@ export function createRenewal(
     return undefined;
   };
 
-  const underLease = async (
-    { row, credentials }: OpenConnection,
-    lease: Lease,
-  ): Promise<OpenConnection | undefined> => {
+  const underLease = async (current: OpenConnection, lease: Lease): Promise<OpenConnection | undefined> => {
+    const { row, credentials } = current;
     const authentication = authenticationOf(row);
     let answer: TokenResponse;
     try {
-      if (credentials.type !== "oauth2" || credentials.refreshToken === undefined) throw withoutRefreshToken(row.id);
-      answer = await ask(row, credentials.refreshToken, authentication, lease);
+      if (credentials.type !== "oauth2") throw withoutRefreshToken(row.id);
+      if (credentials.derived) answer = await mint(current);
+      else if (credentials.refreshToken === undefined) throw withoutRefreshToken(row.id);
+      else answer = await ask(row, credentials.refreshToken, authentication, lease);
     } catch (error) {
       if (isGone(error)) return endGrant(row, lease.owner, error);
       await passRefresh(db, row.id, lease.owner, { owner: COOLDOWN, until: clock.now() + COOLDOWN_MS });
       throw error;
     }
-    const next = credentialsFrom(answer, authentication, { now: clock.now(), random }, credentials.refreshToken);
+    const next = credentialsFrom(answer, authentication, { now: clock.now(), random }, credentials);
     const scopes = answer.scopes ?? row.scopes;
     if (scopes.length < row.scopes.length)
       log.warn({ connection: row.id, scopes }, "the vendor narrowed the granted scopes");

@@ -1,5 +1,6 @@
 import { HooklineError } from "../core/errors.ts";
-import type { Connector } from "../manifest/connector.ts";
+import type { As } from "../../schemas/manifest.ts";
+import type { CompiledAction, Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 
 /** An OAuth scope an operation needs, or several alternatives, of which the one that allows least stands first. */
@@ -12,9 +13,11 @@ export interface Granted {
   missing: { name: string; scopes: string[] }[];
   /** Keys, private tokens and tokens that were granted elsewhere do not say what they allow. */
   unknown: string[];
+  /** Those that are for connections of another kind, with what they need. */
+  unsuited: { name: string; message: string }[];
 }
 
-type Holder = Pick<ConnectionRow, "id" | "scopes">;
+type Holder = Pick<ConnectionRow, "id" | "scopes" | "parent">;
 
 /** The scopes to ask for beside those that are held, so that all needs are met: of alternatives, the first that may be asked for. */
 export function scopesToAsk(
@@ -40,13 +43,14 @@ export function scopesToAsk(
 export function scopeRefusal(
   what: string,
   needed: readonly NeededScope[],
-  { id, scopes: granted }: Holder,
+  { id, scopes: granted, parent }: Holder,
 ): HooklineError | undefined {
   const missing = granted.length === 0 ? [] : ungranted(needed, granted);
   if (missing.length === 0) return undefined;
   const scopes = scopesToAsk(missing, granted);
   const named = missing.map((scope) => [scope].flat().join(" or ")).join(", ");
-  const reconnect = `POST /v1/connections/${id}/reconnect`;
+  // A derived connection has what its parent was granted.
+  const reconnect = `POST /v1/connections/${parent ?? id}/reconnect`;
   return new HooklineError(
     "scope_missing",
     `${what} needs ${named}, which connection ${id} was not granted; ask for it: ${reconnect} ${JSON.stringify({ scopes })}`,
@@ -59,14 +63,24 @@ export function mayRun(needed: readonly NeededScope[], { scopes }: Pick<Holder, 
   return scopes.length === 0 || ungranted(needed, scopes).length === 0;
 }
 
-/** What a connection was granted of its connector's triggers and actions. */
+/** Who carries operations, as far as it matters to whether they may be run; or why nobody does. */
+export type Bearer = Pick<ConnectionRow, "scopes"> & { values: Readonly<Record<string, unknown>> };
+
+/** What a connection may do of its connector's triggers and actions. `bearerOf`: who carries what is declared so, or why nobody can. */
 export function grantedOf(
   { triggers, actions, streams }: Connector,
-  { scopes }: Pick<Holder, "scopes">,
+  bearerOf: (as: As | undefined) => Bearer | { refusal: string },
 ): { triggers: Granted; actions: Granted } {
-  const sort = (needs: [name: string, needed: readonly NeededScope[]][]): Granted => {
-    const sorted: Granted = { granted: [], missing: [], unknown: [] };
-    for (const [name, needed] of needs) {
+  const sort = (needs: [name: string, needed: Needing][]): Granted => {
+    const sorted: Granted = { granted: [], missing: [], unknown: [], unsuited: [] };
+    for (const [name, { scopes: needed, requires, as }] of needs) {
+      const bearer = bearerOf(as);
+      const message = "refusal" in bearer ? bearer.refusal : refusalOf(requires, bearer);
+      if (message !== undefined || "refusal" in bearer) {
+        sorted.unsuited.push({ name, message: message! });
+        continue;
+      }
+      const { scopes } = bearer;
       if (needed.length === 0 || (scopes.length > 0 && mayRun(needed, { scopes }))) sorted.granted.push(name);
       else if (scopes.length === 0) sorted.unknown.push(name);
       else sorted.missing.push({ name, scopes: scopesToAsk(needed, scopes) });
@@ -74,10 +88,15 @@ export function grantedOf(
     return sorted;
   };
   return {
-    triggers: sort([...triggers.values()].map(({ name, stream }) => [name, streams.get(stream)!.scopes])),
-    actions: sort([...actions.values()].map((action) => [action.name, action.scopes])),
+    triggers: sort([...triggers.values()].map(({ name, stream }) => [name, streams.get(stream)!])),
+    actions: sort([...actions.values()].map((action) => [action.name, action])),
   };
 }
+
+type Needing = Pick<CompiledAction, "scopes" | "requires" | "as">;
+
+const refusalOf = (requires: Needing["requires"], { values }: Bearer): string | undefined =>
+  requires === undefined || requires.holds(values) ? undefined : requires.message;
 
 function ungranted(needed: readonly NeededScope[], granted: readonly string[]): NeededScope[] {
   const given = new Set(granted);

@@ -118,7 +118,11 @@ function isDue({ row, credentials }: OpenConnection, rejected: number | undefine
   if (credentials.type !== "oauth2") return false;
   if (rejected !== undefined && row.version <= rejected) return true;
   if (credentials.refreshAt === null || credentials.refreshAt > now) return false;
-  return credentials.refreshToken !== undefined || (row.expiresAt !== null && row.expiresAt <= now);
+  return (
+    credentials.refreshToken !== undefined ||
+    credentials.derived !== undefined ||
+    (row.expiresAt !== null && row.expiresAt <= now)
+  );
 }
 
 function isStillValid({ row }: OpenConnection, rejected: number | undefined, now: number): boolean {

@@ -25,6 +25,8 @@ export interface Vendor {
   limits: Limits;
   /** Whose OAuth client its grants belong to: connectors of one vendor and one client share them. Undefined without a client. */
   grantor: string | undefined;
+  /** Public name of the OAuth client. Undefined without one. */
+  clientId: string | undefined;
   /** The OAuth scopes that may be asked for, those that are registered for the client, or all of the manifest. */
   scopes: readonly string[];
   /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
@@ -92,6 +94,7 @@ function createVendor(
     assertHost,
     limits: createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
     grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
+    clientId: client?.clientId,
     scopes: client?.scopes ?? Object.keys(authentication?.scopes ?? {}),
     oauth: () => {
       if (!authentication || !client) {

@@ -1,4 +1,5 @@
-import type { ConnectionView } from "../model/connections.ts";
+import { connectionsByIds, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
+import { connectionValues } from "../accounts/credentials.ts";
 import { mayRun } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -44,7 +45,7 @@ const PAGE = 200;
 
 /** Makes the catalog of the functions that a user's connections offer. */
 export function createCatalog(
-  { connectors }: Pick<Context, "connectors">,
+  { db, connectors }: Pick<Context, "db" | "connectors">,
   accounts: Pick<ActAccounts, "list">,
 ): Catalog {
   const activeOf = async (user: string): Promise<ConnectionView[]> => {
@@ -59,9 +60,14 @@ export function createCatalog(
 
   const list = async (user: string): Promise<AgentFunction[]> => {
     const loaded = (await activeOf(user)).filter(({ connector }) => connectors.has(connector));
+    const found = await connectionsByIds(
+      db,
+      loaded.map(({ id }) => id),
+    );
+    const rows = new Map(found.map((row) => [row.id, row]));
     return nameFunctions(loaded).flatMap(({ connection, nameOf }) =>
       [...connectors.get(connection.connector)!.actions.values()]
-        .filter((action) => mayRun(action.scopes, connection))
+        .filter((action) => isOffered(action, rows.get(connection.id)))
         .map((action) => functionOf(connection, action, nameOf)),
     );
   };
@@ -76,6 +82,13 @@ export function createCatalog(
       throw new HooklineError("not_found", unknownName("function", name, names));
     },
   };
+}
+
+/** Whether nothing that is known of a connection speaks against an action; what its parent does for it is looked at when it runs. */
+function isOffered({ scopes, requires, as }: CompiledAction, row: ConnectionRow | undefined): boolean {
+  if (row === undefined) return false;
+  if (as !== undefined && row.parent !== null) return true;
+  return mayRun(scopes, row) && (requires?.holds(connectionValues(row)) ?? true);
 }
 
 function functionOf(

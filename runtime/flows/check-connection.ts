@@ -1,3 +1,4 @@
+import type { As } from "../../schemas/manifest.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
 import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
@@ -38,9 +39,11 @@ export async function connectionFaults(
 /** That a connection was not granted what something needs. */
 export function scopeFaults(
   what: string,
-  scopes: readonly NeededScope[],
+  { scopes, as }: { scopes: readonly NeededScope[]; as: As | undefined },
   connection: ConnectionRow | undefined,
 ): Fault[] {
-  const refusal = connection && scopeRefusal(what, scopes, connection);
+  // What its parent was granted is looked at when it runs.
+  const isOwn = as === undefined || connection?.parent === null;
+  const refusal = connection && isOwn ? scopeRefusal(what, scopes, connection) : undefined;
   return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

@@ -68,7 +68,7 @@ function actionFaults(step: Step, name: string, environment: Environment, found:
       ? [{ pointer: "/action", message: unknownName("action", name, found.connector.actions.keys()) }]
       : []),
     ...below("/input", mappingFaults(step.input ?? {}, environment, expected)),
-    ...(action ? scopeFaults(`Action ${name}`, action.scopes, found!.connection) : []),
+    ...(action ? scopeFaults(`Action ${name}`, action, found!.connection) : []),
   ];
 }
 

@@ -49,7 +49,7 @@ async function checkConnectorTrigger(trigger: ConnectorTrigger, options: CheckOp
     faults: [
       ...below("/input", mappingFaults(trigger.input ?? {}, environment, expected)),
       ...below("/where", whereFaults(where, changeOf(stream.definition, compiled.definition))),
-      ...scopeFaults(`Trigger ${trigger.trigger}`, stream.scopes, connection),
+      ...scopeFaults(`Trigger ${trigger.trigger}`, stream, connection),
     ],
     type: eventDataOf(stream.definition),
   };

@@ -1,6 +1,6 @@
+import { findCarrier } from "../accounts/carriers.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
 import { scopeRefusal } from "../accounts/scopes.ts";
-import { connectionValues } from "../accounts/credentials.ts";
 import { below, notFound, unknownName, type Fault } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
@@ -118,10 +118,12 @@ async function endpointFaults(
 
 /**
  * Refuses a connection that was not granted what a stream needs, or is of another kind than it needs.
- * @throws HooklineError `scope_missing`, `conflict`
+ * @throws HooklineError `scope_missing`, `conflict`, and what {@link findCarrier} throws
  */
-export function assertReadable({ connection, connector, trigger, stream }: Subject): void {
-  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, connection);
+export async function assertReadable(sql: Sql, { connection, connector, trigger, stream }: Subject): Promise<void> {
+  const what = `${connector.name}/${trigger.name}`;
+  const carrier = await findCarrier(sql, connector, connection, stream.as, what);
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, carrier.row);
   if (refusal) throw refusal;
-  assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
+  assertRequirement(what, stream.requires, carrier.values);
 }

@@ -279,6 +279,12 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
+  () => [
+    `alter table connections add column parent text`,
+    `alter table connections add column derived text`,
+    `create index connections_by_parent on connections (parent, id) where parent is not null`,
+    `create unique index connections_by_derived on connections (derived, user_id) where derived is not null`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

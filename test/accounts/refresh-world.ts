@@ -139,6 +139,9 @@ export async function world(store: Database, takesMs: number) {
           oauthOf: () => family,
           authenticationOf: () => ROTATING.authentication as Oauth2Authentication,
           pause,
+          mint: async ({ row }) => {
+            throw new TypeError(`${row.id} is not derived`);
+          },
           learn: async () => {},
           timers: time,
         },

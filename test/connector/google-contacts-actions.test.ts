@@ -44,12 +44,13 @@ let client: VendorClient;
 /** A connection's client that sends through googleapis, without retries and limits. */
 function clientOf(accessToken: string): VendorClient {
   const api = people("v1") as unknown as Record<string, unknown>;
-  return {
+  const own: VendorClient = {
     id: "con_1",
     user: "u_1",
     connector,
     values: {},
     scopes: [],
+    as: async () => own,
     requireScopes: () => {},
     send: async ({ method, params, body }, { scope }) => {
       before(method);
@@ -75,6 +76,7 @@ function clientOf(accessToken: string): VendorClient {
       return response;
     },
   };
+  return own;
 }
 
 async function accessToken(): Promise<string> {

@@ -48,6 +48,8 @@ const connection = (id: string, now: number): ConnectionRow => ({
   accountName: null,
   moves: null,
   proofs: null,
+  parent: null,
+  derived: null,
   testAt: null,
   testUntil: null,
   asked: null,

@@ -54,6 +54,8 @@ export async function openWorld(store: string): Promise<World> {
     accountName: null,
     moves: null,
     proofs: null,
+    parent: null,
+    derived: null,
     testAt: null,
     testUntil: null,
     asked: null,
