@@ -189,7 +189,7 @@ export const connectionSchemas = {
       object("One of them.", {
         id: textSchema("Its id at the vendor."),
         label: nullableSchema(textSchema("What it is called; null where the vendor does not say.")),
-        connection: nullableSchema(ref("Connection")),
+        connection: { description: "It; null with an error.", anyOf: [ref("Connection"), { type: "null" }] },
         error: nullableSchema(
           object("Why there is none.", {
             code: textSchema("Stable code.", "not_found"),

@@ -36,7 +36,7 @@ export function derivedWhere(
   { limit, after = "" }: Slice,
 ): Promise<ConnectionRow[]> {
   const parted = `where parent is not null and status = ? and id > ?
-    and parent in (select id from connections where status = ?) order by id limit ?`;
+    and exists (select 1 from connections p where p.id = connections.parent and p.status = ?) order by id limit ?`;
   return connections.all(sql, parted, [own, after, parents, limit]);
 }
 

@@ -283,6 +283,7 @@ export const migrations: readonly Migration[] = [
     `alter table connections add column parent text`,
     `alter table connections add column derived text`,
     `create index connections_by_parent on connections (parent, id) where parent is not null`,
+    `create index connections_derived on connections (status, id) where parent is not null`,
     `create unique index connections_by_derived on connections (derived, user_id) where derived is not null`,
   ],
 ];

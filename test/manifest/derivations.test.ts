@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import type { Derive, Manifest } from "../../schemas/manifest.ts";
 import { formatFault } from "../../runtime/core/errors.ts";
@@ -109,5 +110,23 @@ describe("a manifest that derives connections", () => {
       agency: "a-1",
       kind: "branch",
     });
+  });
+
+  it("is what docs/derived-connections.md shows", async () => {
+    const guide = await readFile(new URL("../../docs/derived-connections.md", import.meta.url), "utf8");
+    const [, example] = /```json\n([^]*?)```/.exec(guide)!;
+    const shown = JSON.parse(example!) as Derive;
+    expect(
+      await faultsAfter((_derive, manifest) => {
+        const authentication = manifest.authentication;
+        authentication["scopes"] = {
+          ...(authentication["scopes"] as object),
+          "oauth.readonly": "See",
+          "oauth.write": "Get",
+        };
+        authentication["derive"] = shown;
+        authentication["account"] = { location: "$connection.locationId" };
+      }),
+    ).toEqual([]);
   });
 });
