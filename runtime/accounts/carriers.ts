@@ -17,7 +17,7 @@ export type CarrierOf = (row: ConnectionRow, as: As | undefined, what: string) =
 /**
  * Who carries what a connection is asked to do: itself, or the connection it was derived from, for what is declared
  * `"as": "parent"`. What the derived one is at the vendor stays fixed then, whatever its parent may reach. `what` begins messages.
- * @throws HooklineError `conflict` when the parent is gone, `forbidden` when it belongs to somebody else
+ * @throws HooklineError `conflict` when the parent is gone or leads elsewhere, `forbidden` when it belongs to somebody else
  */
 export async function findCarrier(
   sql: Sql,
@@ -28,7 +28,8 @@ export async function findCarrier(
 ): Promise<Carrier> {
   if (as === undefined || row.parent === null) return { row, values: connectionValues(row) };
   const parent = await findConnection(sql, row.parent);
-  if (!parent) throw withoutParent(what, row.id);
+  if (!parent) throw withoutParent(what, row.id, "was removed");
+  if (hasMoved(parent, row)) throw withoutParent(what, row.id, "leads to another account now");
   // What the parent may do was granted to its owner, who made this one to do less.
   if (parent.user !== row.user) {
     const message = `${what} works only with the connection that ${row.id} was derived from, which is somebody else's; ask its owner to run it`;
@@ -39,9 +40,14 @@ export async function findCarrier(
   return { row: parent, values: { ...connectionValues(parent), ...fixed, id: row.id, user: row.user } };
 }
 
-function withoutParent(what: string, id: string): HooklineError {
+/** Whether a connection leads to another account than when another was derived from it. */
+export function hasMoved({ moves }: ConnectionRow, { parentMoves }: ConnectionRow): boolean {
+  return (moves ?? 0) !== parentMoves;
+}
+
+function withoutParent(what: string, id: string, why: string): HooklineError {
   return new HooklineError(
     "conflict",
-    `${what} works only with the connection that ${id} was derived from, which was removed; connect that account again, and derive ${id} from it`,
+    `${what} works only with the connection that ${id} was derived from, which ${why}; connect that account again, and derive ${id} from it`,
   );
 }

@@ -6,14 +6,6 @@ import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { TokenResponse } from "./oauth.ts";
 
-/** Of a derived connection: what its token is asked for again, instead of being refreshed. */
-export interface DerivedFrom {
-  /** Its id at the vendor. */
-  id: string;
-  /** How often the parent had been moved when it was derived: by another account nothing is asked for. */
-  moves: number;
-}
-
 /** What a connection proves itself with, as it is sealed in its row. */
 export type Credentials =
   | {
@@ -22,7 +14,8 @@ export type Credentials =
       refreshToken?: string;
       /** When to refresh ahead of the end, milliseconds since the epoch; null when the vendor did not say when it ends. */
       refreshAt: number | null;
-      derived?: DerivedFrom;
+      /** Of a derived connection, its id at the vendor: its token is asked for again by it, and not refreshed. */
+      derived?: string;
     }
   | { type: "bearer"; token: string }
   | { type: "apiKey"; apiKey: string }

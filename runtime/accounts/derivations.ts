@@ -14,7 +14,7 @@ import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, visible, type Scope } from "../model/principal.ts";
-import { credentialsFrom, methodOf, openCredentials, sealCredentials, type DerivedFrom } from "./credentials.ts";
+import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import { NotInstalled, type Minting, type Offer, type Parent } from "./minting.ts";
@@ -98,14 +98,13 @@ export function createDerivations(
     const { connector } = vendorOf(parent.connector);
     const method = methodOf(connector.manifest.authentication, parent);
     if (method.type !== "oauth2") throw new TypeError(`${parent.id} is not connected by OAuth`);
-    const derived: DerivedFrom = { id, moves: parent.moves ?? 0 };
     const { credentials, expiresAt } = credentialsFrom(answer, method, { now: clock.now(), random });
     const captured = values({ derived: { id }, connection: client.values });
     const token = { body: answer.response.body, claims: {} };
     const { account } = identityOf(connector.authentication.get("oauth2"), { token, connection: captured });
     const scopes = answer.scopes ?? [...parent.scopes];
     return {
-      credentials: sealCredentials(vault, row.id, { ...credentials, refreshToken: undefined, derived }),
+      credentials: sealCredentials(vault, row.id, { ...credentials, refreshToken: undefined, derived: id }),
       expiresAt,
       captured,
       scopes,
@@ -113,6 +112,7 @@ export function createDerivations(
       proofs: sealProofs(vault, row.id, { account, grant: openProofs(vault, parent).grant }),
       grants: await grants.proofsOf(db, parent),
       parent: parent.id,
+      parentMoves: parent.moves ?? 0,
       derived: await keyOf(parent, id),
       ...renamed(row, label ?? row.accountName ?? id),
     };
@@ -225,7 +225,7 @@ export function createDerivations(
 
     async again(parentRow, child) {
       const credentials = child.credentials === null ? undefined : openCredentials(vault, child.id, child.credentials);
-      const id = credentials?.type === "oauth2" ? credentials.derived?.id : undefined;
+      const id = credentials?.type === "oauth2" ? credentials.derived : undefined;
       if (id === undefined) return;
       const parent = await minting.open(parentRow);
       await store(parent, { id, label: child.accountName }, child.user, await minting.mint(parent, id));

@@ -31,6 +31,7 @@ export function draftOf(
     testAt: null,
     testUntil: null,
     parent: null,
+    parentMoves: null,
     derived: null,
     createdAt: now,
     updatedAt: now,

@@ -8,6 +8,7 @@ import { unexpectedAnswer } from "../manifest/select.ts";
 import { findConnection, type ConnectionRow, type LostReason } from "../model/connections.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { VendorResponse } from "../vendor/response.ts";
+import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
 import type { TokenResponse } from "./oauth.ts";
@@ -140,12 +141,11 @@ export function createMinting(
     mint,
     renew: async ({ row, credentials }) => {
       if (credentials.type !== "oauth2" || !credentials.derived) throw new TypeError(`${row.id} is not derived`);
-      const { id, moves } = credentials.derived;
       const parent = await findConnection(db, row.parent ?? "");
       if (!parent) throw gone(row.id, "parent_removed");
-      if ((parent.moves ?? 0) !== moves) throw gone(row.id, "parent_moved");
+      if (hasMoved(parent, row)) throw gone(row.id, "parent_moved");
       try {
-        return await mint(await open(parent), id);
+        return await mint(await open(parent), credentials.derived);
       } catch (error) {
         if (error instanceof NotInstalled) throw gone(row.id, "uninstalled", error);
         if (error instanceof HooklineError && error.code === "reauth_required")

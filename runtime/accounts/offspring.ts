@@ -2,6 +2,7 @@ import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { changeConnection, findConnection, type ConnectionRow } from "../model/connections.ts";
 import { derivedWhere, tokensDerivedFrom } from "../model/derived-connections.ts";
+import { hasMoved } from "./carriers.ts";
 import type { Derivations } from "./derivations.ts";
 import { gone, NotInstalled } from "./minting.ts";
 import type { Status } from "./status.ts";
@@ -39,23 +40,26 @@ export function createOffspring(
     }
   };
 
+  const note = (child: ConnectionRow, reason: "uninstalled" | "parent_moved"): Promise<boolean> => {
+    const { message } = gone(child.id, reason);
+    const error = { code: "reauth_required", reason, message, at: clock.now() };
+    return changeConnection(db, child.id, child, { error }, clock.now());
+  };
+
   /** False when it may work another time. */
   const revive = async (child: ConnectionRow): Promise<boolean> => {
     if (child.error?.reason !== "parent_lost") return true;
     try {
       const parent = await findConnection(db, child.parent!);
-      if (parent) await derivations.again(parent, child);
+      if (!parent) return true;
+      if (hasMoved(parent, child)) await note(child, "parent_moved");
+      else await derivations.again(parent, child);
       return true;
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
-      if (!(error instanceof NotInstalled)) {
-        log.warn({ connection: child.id, error }, "a derived connection could not be brought back; it is tried again");
-        return error.code === "reauth_required";
-      }
-      const { message } = gone(child.id, "uninstalled");
-      const news = { code: "reauth_required", reason: "uninstalled", message, at: clock.now() } as const;
-      await changeConnection(db, child.id, child, { error: news }, clock.now());
-      return true;
+      if (error instanceof NotInstalled) return note(child, "uninstalled").then(() => true);
+      log.warn({ connection: child.id, error }, "a derived connection could not be brought back; it is tried again");
+      return error.code === "reauth_required";
     }
   };
 

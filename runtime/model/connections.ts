@@ -88,6 +88,9 @@ export const connections = new Table("connections", {
   ),
   testUntil: hidden(nullable(time("When that is given up."))),
   parent: hidden(nullable(text("Id of the connection it was derived from, which may be gone."))),
+  parentMoves: hidden(
+    nullable(count("How often that one had been moved then: of another account's nothing is derived.")),
+  ),
   derived: hidden(nullable(text("Keyed hash of what it stands for at the vendor, among what is derived."))),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
@@ -224,9 +227,10 @@ export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<Conn
   return connections.byIds(sql, ids);
 }
 
-/** The connections of a user that hold OAuth tokens which are not known to be dead. */
+/** The connections of a user that hold OAuth tokens of their own which are not known to be dead. */
 export function authorizedConnections(sql: Sql, user: string): Promise<ConnectionRow[]> {
-  const authorized = "user_id = ? and auth_type = 'oauth2' and status <> 'reauth_required' and credentials is not null";
+  const authorized =
+    "user_id = ? and auth_type = 'oauth2' and status <> 'reauth_required' and credentials is not null and parent is null";
   return connections.all(sql, `where ${authorized} order by id`, [user]);
 }
 
@@ -248,6 +252,7 @@ export interface ConnectionChanges extends Partial<
     | "testAt"
     | "testUntil"
     | "parent"
+    | "parentMoves"
     | "derived"
   >
 > {

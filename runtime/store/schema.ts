@@ -279,8 +279,9 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
-  () => [
+  (d) => [
     `alter table connections add column parent text`,
+    `alter table connections add column parent_moves ${d.bigint}`,
     `alter table connections add column derived text`,
     `create index connections_by_parent on connections (parent, id) where parent is not null`,
     `create index connections_derived on connections (status, id) where parent is not null`,

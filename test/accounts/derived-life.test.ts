@@ -251,6 +251,33 @@ describe("a parent that is reconnected", () => {
     await expect(h.by(h.child)).rejects.toMatchObject({ code: "reauth_required", data: { reason: "parent_moved" } });
     expect(h.minted).toHaveLength(1);
   });
+
+  it("with another agency after its grant was lost brings nothing back, and acts for nothing that was derived before", async () => {
+    const h = await derived();
+    const other = {
+      access_token: "other",
+      refresh_token: "other",
+      expires_in: 86_400,
+      agency: "acme-2",
+      kind: "agency",
+    };
+    h.say.token = () => ({ json: other });
+    await expect(h.actions.run(h.child, "agency_only", {})).resolves.toBeDefined();
+    const { authorizeUrl } = await h.accounts.reconnect(h.parent, { account: "move" }, {}, h.session);
+    await h.authorize(authorizeUrl);
+    const called = h.vendor.calls("/v1/agency").length;
+    await expect(h.actions.run(h.child, "agency_only", {})).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("which leads to another account now") as string,
+    });
+    expect(h.vendor.calls("/v1/agency")).toHaveLength(called);
+    await connections.change(h.db, { status: "reauth_required" }, "id = ?", [h.parent]);
+    await h.accounts.followParents();
+    await connections.change(h.db, { status: "active" }, "id = ?", [h.parent]);
+    await h.accounts.followParents();
+    expect(await errorOf(h, h.child)).toEqual({ status: "reauth_required", reason: "parent_moved" });
+    expect(h.minted).toHaveLength(1);
+  });
 });
 
 describe("a parent that is removed", () => {

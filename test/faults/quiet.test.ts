@@ -49,6 +49,7 @@ const connection = (id: string, now: number): ConnectionRow => ({
   moves: null,
   proofs: null,
   parent: null,
+  parentMoves: null,
   derived: null,
   testAt: null,
   testUntil: null,

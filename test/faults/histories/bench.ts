@@ -55,6 +55,7 @@ export async function openWorld(store: string): Promise<World> {
     moves: null,
     proofs: null,
     parent: null,
+    parentMoves: null,
     derived: null,
     testAt: null,
     testUntil: null,
