@@ -1,9 +1,15 @@
 /** Processes that share a store ask for one token each time it ends. */
 import { describe, expect, it, onTestFinished } from "vitest";
+import { LEASE_MS } from "../../runtime/accounts/renewal.ts";
+import { findConnection } from "../../runtime/model/connections.ts";
+import type { Database } from "../../runtime/store/database.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { createTestStore } from "../postgres.ts";
 import { READ, get } from "./renewing.ts";
 import { agency, HOUR } from "./agency.ts";
+import { accessToken, world } from "./refresh-world.ts";
+
+const TAKES_MS = 60_000;
 
 async function storeOf(kind: "sqlite" | "postgres") {
   if (kind === "sqlite") {
@@ -19,6 +25,57 @@ async function storeOf(kind: "sqlite" | "postgres") {
   });
   return db;
 }
+
+/** A store that a process does not reach any more once it is dead. */
+function until(isDead: () => boolean, store: Database): Database {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        if (isDead()) throw new Error("the process is dead");
+        return (value as (...given: unknown[]) => unknown).apply(target, given);
+      };
+    },
+  });
+}
+
+describe.each(["sqlite", "postgres"] as const)("on %s, where a token takes a minute", (kind) => {
+  it("sixteen processes ask for one each time that one ends", async () => {
+    const w = await world(await storeOf(kind), TAKES_MS);
+    await w.derive();
+    const processes = Array.from({ length: 16 }, () => w.process());
+    const obtain = async (tokens: (typeof processes)[number]): Promise<string> => {
+      await w.wait(w.random() * 2_000);
+      for (;;) {
+        const opened = await tokens.open(w.id).catch((error: { retry?: { after?: number } }) => error);
+        if ("row" in opened) return accessToken(opened);
+        await w.wait(opened.retry!.after!);
+      }
+    };
+    for (let round = 1; round <= 3; round++) {
+      await w.settle(w.wait(HOUR));
+      const used = await w.settle(Promise.all(processes.map(obtain)));
+      expect(new Set(used)).toEqual(new Set([`minted-${round}`]));
+      expect(w.minted.calls).toBe(round);
+    }
+    expect(w.family.calls).toBe(0);
+  });
+
+  it("the next process asks again when one died between the answer and the store, once its lease has ended", async () => {
+    const w = await world(await storeOf(kind), TAKES_MS);
+    await w.derive();
+    const [dying, other] = [w.process(until(() => w.minted.calls > 0, w.db)), w.process()];
+    await w.settle(w.wait(HOUR));
+    await w.settle(dying.open(w.id).catch(() => w.wait(TAKES_MS)));
+    await expect(w.settle(other.open(w.id))).rejects.toMatchObject({ code: "timeout" });
+    expect(w.minted.calls).toBe(1);
+    await w.settle(w.wait(LEASE_MS));
+    const opened = other.open(w.id).catch(() => w.wait(TAKES_MS).then(() => other.open(w.id)));
+    expect(accessToken(await w.settle(opened))).toBe("minted-2");
+    expect((await findConnection(w.db, w.id))!.status).toBe("active");
+  });
+});
 
 describe.each(["sqlite", "postgres"] as const)("on %s", (kind) => {
   it("four processes ask for one token each time that one ends, and renew the parent's once", async () => {

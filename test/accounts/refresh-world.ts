@@ -8,7 +8,7 @@ import type { Clock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Vault } from "../../runtime/core/crypto.ts";
-import { findConnection } from "../../runtime/model/connections.ts";
+import { connections, findConnection } from "../../runtime/model/connections.ts";
 import { Random } from "../../runtime/sandbox/random.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import type { Oauth2Authentication } from "../../schemas/manifest.ts";
@@ -104,6 +104,8 @@ function watched(store: Database) {
 
 export const ROTATING = acme({ authentication: { ...acmeOAuth, refresh: { rotates: true } } });
 
+const ROTATED = ROTATING.authentication as Oauth2Authentication;
+
 export const accessToken = ({ credentials }: OpenConnection): string =>
   (credentials as { accessToken: string }).accessToken;
 
@@ -119,6 +121,7 @@ export async function world(store: Database, takesMs: number) {
   const { id } = await h.accounts.create({ connector: "acme", user: "u_1", credentials });
   const { db, seen } = watched(store);
   const lock = { until: 0 };
+  const minted = { calls: 0 };
   const generator = new Random(SEED);
   const random = (): number => generator.uint32() / 2 ** 32;
   const log = createLog({ level: "silent" });
@@ -132,15 +135,31 @@ export async function world(store: Database, takesMs: number) {
     family,
     random,
     wait,
-    process: () =>
+    minted,
+    /** Has the token asked for by what the connection is derived for, and not refreshed. */
+    derive: async (): Promise<void> => {
+      const sealed = sealCredentials(vault, id, {
+        type: "oauth2",
+        accessToken: "minted-0",
+        refreshAt: clock.now() + 3_300_000,
+        derived: "north",
+      });
+      const parent = { parent: "con_the_parent", parentMoves: 0, derived: "drv_north" };
+      await connections.change(store, { credentials: sealed, ...parent }, "id = ?", [id]);
+    },
+    /** `own`: what the process has in place of the store. */
+    process: (own: Database = db) =>
       createTokens(
-        { db, vault, clock, log, random },
+        { db: own, vault, clock, log, random },
         {
           oauthOf: () => family,
-          authenticationOf: () => ROTATING.authentication as Oauth2Authentication,
+          authenticationOf: ({ parent }) => ({ ...ROTATED, refresh: { ...ROTATED.refresh, rotates: parent === null } }),
           pause,
-          mint: async ({ row }) => {
-            throw new TypeError(`${row.id} is not derived`);
+          mint: async () => {
+            const n = ++minted.calls;
+            await wait(takesMs);
+            const response = { status: 200, headers: {}, body: {} };
+            return { accessToken: `minted-${n}`, expiresIn: 3600, response };
           },
           learn: async () => {},
           timers: time,
