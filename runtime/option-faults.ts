@@ -131,6 +131,8 @@ function* urlFault(pointer: string, text: unknown, kind: "origin" | "base" | "pa
   if (url === null) {
     const message = `${JSON.stringify(text)} is not an http(s) URL; write it like https://app.example/integrations`;
     yield { pointer, message };
+  } else if (/\s/.test(text)) {
+    yield { pointer, message: "has a blank or a line end; leave it out, or write it as %20" };
   } else if (url.username !== "" || url.password !== "") {
     yield { pointer, message: "carries credentials; leave them out" };
   } else if (kind === "base" && /[?#]/.test(text)) {

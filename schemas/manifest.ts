@@ -20,7 +20,15 @@ export type Authentication = AuthenticationMethod | AuthenticationChoice;
  * One way of authentication.
  */
 export type AuthenticationMethod =
-  Oauth2Authentication | BearerAuthentication | ApiKeyAuthentication | BasicAuthentication | NoAuthentication;
+  | Oauth2Authentication
+  | BearerAuthentication
+  | ApiKeyAuthentication
+  | BasicAuthentication
+  | CustomAuthentication
+  | ClientCredentialsAuthentication
+  | SessionAuthentication
+  | JwtBearerAuthentication
+  | NoAuthentication;
 /**
  * OAuth scopes needed, all of them; of a list inside, one is enough, and the one that allows least stands first: it is asked for when none of the others is. Each is declared in the authentication.
  */
@@ -84,6 +92,18 @@ export type MaxPages = number;
  * JSON Pointer (RFC 6901) into a record.
  */
 export type Pointer = string;
+/**
+ * A place in the body, a header or a cookie of an answer.
+ */
+export type SessionToken = string;
+/**
+ * How many seconds a token is good for: a number that the vendor documents, where the answer says it, or the first of a list that is there. Where nothing says it, a token is used until the vendor refuses it.
+ */
+export type ExpiresIn = number | RuntimeExpression | (number | RuntimeExpression)[];
+/**
+ * Where the answer says at what time a token ends: RFC 3339, or seconds or milliseconds since 1970. It goes before `expiresIn`.
+ */
+export type ExpiresAt = RuntimeExpression;
 /**
  * What an error means, and so what is done about it.
  */
@@ -685,11 +705,279 @@ export interface BasicAuthentication {
   type: "basic";
   title?: Title;
   description?: Description;
+  /**
+   * What the user name is; one that people have to give when not given. Where the password is fixed, the user name is the secret.
+   */
+  username?: BasicPart;
+  /**
+   * What the password is; one that people have to give when not given.
+   */
+  password?: BasicPart;
   capture?: Capture;
   connectionInput?: ConnectionInput;
   test?: ConnectorRequest;
   label?: Label;
   account?: Account;
+}
+/**
+ * A user name or password: what forms call it, and whether people give it.
+ */
+export interface BasicPart {
+  title?: Title;
+  description?: Description;
+  /**
+   * People may leave it out; it is sent empty then.
+   */
+  optional?: true;
+  /**
+   * The same for every connection, and asked of nobody; often empty.
+   */
+  fixed?: string;
+}
+/**
+ * Several secrets, each in its declared headers and query parameters.
+ */
+export interface CustomAuthentication {
+  /**
+   * Several secrets in declared places.
+   */
+  type: "custom";
+  title?: Title;
+  description?: Description;
+  credentials: Credentials;
+  present: Present;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * JSON Schema of the secrets that a person gives, each a text; read as $credentials.<name>. All of them are sealed, whatever is `writeOnly`.
+ */
+export interface Credentials {
+  /**
+   * An object of texts.
+   */
+  type: "object";
+  /**
+   * What nobody can leave out.
+   *
+   * @minItems 1
+   */
+  required: string[];
+  /**
+   * The texts, by name.
+   */
+  properties: {
+    [k: string]: Credential;
+  };
+}
+/**
+ * One text that a person gives.
+ */
+export interface Credential {
+  /**
+   * A text.
+   */
+  type: "string";
+  title: Title;
+  description?: Description;
+  /**
+   * It is a secret: forms hide what is typed.
+   */
+  writeOnly?: true;
+  /**
+   * It may have line breaks, as a key or a JSON file has; it can then not be sent in a header or the query.
+   */
+  multiline?: true;
+  /**
+   * It is a JSON file, in which expressions read: $credentials.keyFile#/client_email.
+   */
+  contentMediaType?: "application/json";
+  /**
+   * Form of the text.
+   */
+  format?: "email" | "uri";
+  /**
+   * Regular expression (RE2) that it matches.
+   */
+  pattern?: string;
+  /**
+   * Fewest characters.
+   */
+  minLength?: number;
+  /**
+   * Most characters.
+   */
+  maxLength?: number;
+  /**
+   * The texts that it can be.
+   *
+   * @minItems 1
+   */
+  enum?: string[];
+  /**
+   * Texts that show its form, and are no secrets.
+   */
+  examples?: string[];
+}
+/**
+ * Where each request carries what proves the connection. An expression alone that has no value leaves its place out.
+ */
+export interface Present {
+  /**
+   * Headers, by name.
+   */
+  headers?: {
+    [k: string]: string;
+  };
+  /**
+   * Query parameters, by name.
+   */
+  query?: {
+    [k: string]: string;
+  };
+}
+/**
+ * OAuth 2.0 client credentials (RFC 6749 §4.4): a token for a client, without a person. It is issued again before it ends.
+ */
+export interface ClientCredentialsAuthentication {
+  /**
+   * OAuth 2.0 client credentials.
+   */
+  type: "clientCredentials";
+  title?: Title;
+  description?: Description;
+  /**
+   * Where tokens are issued.
+   */
+  tokenUrl: string;
+  /**
+   * Whose client it is: each connection has its own, which people give as `clientId` and `clientSecret`, or all have the one in `clients` of the configuration; connection when not given.
+   */
+  client?: "connection" | "operator";
+  /**
+   * How the client proves itself at the token URL; body when not given.
+   */
+  clientAuthentication?: "body" | "basic";
+  /**
+   * Every scope that is asked for, with its meaning in one line; of the operator's client, those that are registered.
+   */
+  scopes?: {
+    [k: string]: string;
+  };
+  tokenParams?: TokenParams;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * Further parameters of every token request, such as `audience`, or `resource` (RFC 8707), which may be a list; may use $connection.
+ */
+export interface TokenParams {
+  [k: string]: string | string[];
+}
+/**
+ * How tokens are issued again.
+ */
+export interface Reissue {
+  /**
+   * Seconds before its end at which a token is issued again; 300 when not given.
+   */
+  marginSeconds?: number;
+}
+/**
+ * A login gives a token, which each request carries; when it ends, the login is made again.
+ */
+export interface SessionAuthentication {
+  /**
+   * A token for a login.
+   */
+  type: "session";
+  title?: Title;
+  description?: Description;
+  credentials: Credentials;
+  /**
+   * The request that gives the token; may use $credentials and $connection. Its answer is an error by `errors` of scope `token`, or by its status.
+   */
+  login: HttpRequest;
+  /**
+   * Where the login's answer has the token; without one there, the login has failed.
+   */
+  token: SessionToken;
+  expiresIn?: ExpiresIn;
+  expiresAt?: ExpiresAt;
+  /**
+   * Where each request carries the token, as $accessToken, and what else of $credentials.
+   */
+  present: Present;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
+}
+/**
+ * A signed statement of a service account becomes a token (RFC 7523 §2.1). It is made again before the token ends.
+ */
+export interface JwtBearerAuthentication {
+  /**
+   * A JWT as authorization grant.
+   */
+  type: "jwtBearer";
+  title?: Title;
+  description?: Description;
+  /**
+   * Where tokens are issued; the audience of the statement, unless `claims` has another.
+   */
+  tokenUrl: string;
+  credentials: Credentials;
+  /**
+   * Which credential is the private key, as PEM (PKCS #8, PKCS #1 or SEC 1) or JWK, or where in a JSON file it is.
+   */
+  key: string;
+  /**
+   * How the statement is signed (RFC 7518, RFC 8037).
+   */
+  algorithm: "RS256" | "PS256" | "ES256" | "ES384" | "EdDSA";
+  /**
+   * Further parameters of the JWT's header.
+   */
+  header?: {
+    [k: string]: Template;
+  };
+  /**
+   * What the statement says, from $credentials, $connection and $scopes, which are joined by a space. `iat`, `exp` and `jti` are made; one without a value is left out.
+   */
+  claims: {
+    [k: string]: Template;
+  };
+  /**
+   * Seconds from `iat` to `exp`; 300 when not given. `iat` is 30 seconds ago, for clocks that are behind.
+   */
+  lifetimeSeconds?: number;
+  /**
+   * Every scope that is asked for, with its meaning in one line.
+   */
+  scopes?: {
+    [k: string]: string;
+  };
+  tokenParams?: TokenParams;
+  refresh?: Reissue;
+  capture?: Capture;
+  connectionInput?: ConnectionInput;
+  test?: ConnectorRequest;
+  label?: Label;
+  account?: Account;
+  tokenPrefixes?: TokenPrefixes;
 }
 /**
  * An API open to everybody.

@@ -1,3 +1,4 @@
+import { TOKEN_DEADLINE_MS } from "../runtime/accounts/token-endpoint.ts";
 import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -45,9 +46,15 @@ const ENVIRONMENT = {
 };
 
 interface Compose {
-  services: Record<string, { environment: Record<string, string>; secrets?: string[]; depends_on?: object }>;
+  services: Record<
+    string,
+    { environment: Record<string, string>; secrets?: string[]; depends_on?: object; stop_grace_period?: string }
+  >;
   secrets: object;
 }
+
+/** A token call, and the one that repeats it. */
+const LONGEST_STOP_S = (2 * TOKEN_DEADLINE_MS) / 1000;
 
 describe("the compose example", () => {
   const compose = parse(example("yaml", "services:")) as Compose;
@@ -63,6 +70,11 @@ describe("the compose example", () => {
       expect.stringMatching(/services\/hookline\/replicas/),
       expect.stringMatching(/services\/hookline\/stop_grace_period/),
     ]);
+  });
+
+  it("gives a process the time to wait for its token calls before it is killed", () => {
+    const [, seconds] = /^(\d+)s$/.exec(compose.services["hookline"]!.stop_grace_period!)!;
+    expect(Number(seconds)).toBeGreaterThan(LONGEST_STOP_S);
   });
 
   it("names only services and secrets there are", () => {
@@ -92,7 +104,11 @@ interface KubernetesObject {
     selector: { matchLabels: object };
     template: {
       metadata: { labels: object };
-      spec: { containers: Container[]; volumes: { name: string; configMap: { name: string } }[] };
+      spec: {
+        terminationGracePeriodSeconds: number;
+        containers: Container[];
+        volumes: { name: string; configMap: { name: string } }[];
+      };
     };
   };
 }
@@ -123,6 +139,10 @@ describe("the Kubernetes example", () => {
       expect.stringMatching(/spec\/replica[^s]/),
       expect.stringMatching(/spec\/replicas/),
     ]);
+  });
+
+  it("gives a process the time to wait for its token calls before it is killed", () => {
+    expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(LONGEST_STOP_S);
   });
 
   it("selects the pods it makes", () => {

@@ -107,6 +107,9 @@ describe("the options of a runtime", () => {
     ],
     [{ baseUrl: "https://app.example#x" }, expect.stringContaining("/baseUrl has a query or a fragment")],
     [{ baseUrl: "https://me:secret@app.example" }, "/baseUrl carries credentials; leave them out"],
+    [{ baseUrl: "https://app.example/a b" }, "/baseUrl has a blank or a line end; leave it out, or write it as %20"],
+    [{ baseUrl: "https://app.example " }, "/baseUrl has a blank or a line end; leave it out, or write it as %20"],
+    [{ baseUrl: "https://app.example/a\tb" }, expect.stringContaining("/baseUrl has a blank or a line end")],
     [{ baseUrl: "https:app.example" }, expect.stringContaining('"https:app.example" is not an http(s) URL')],
     [
       { returnOrigins: ["https://app.example/after"] },

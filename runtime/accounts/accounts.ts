@@ -16,16 +16,21 @@ import { createConfirmations } from "./confirmations.ts";
 import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
-import { methodOf, place } from "./credentials.ts";
+import { createGivenConnections } from "./connect-given.ts";
+import { isIssued, methodOf, place } from "./credentials.ts";
 import { createDerivations } from "./derivations.ts";
+import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
+import { createLacks } from "./lacks.ts";
 import { createLearn } from "./learn.ts";
 import { createMinting, type ReadAll } from "./minting.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { createOffspring } from "./offspring.ts";
 import { proofsPlace } from "./proofs.ts";
+import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
+import { createSameAccount } from "./same-account.ts";
 import { createShowing } from "./showing.ts";
 import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
@@ -145,35 +150,51 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const grants = createGrants(context, { vendorOf });
   const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
-    oauthOf: (connector) => vendorOf(connector).oauth(),
-    authenticationOf: (row) => {
-      const method = methodOf(vendorOf(row.connector).connector.manifest.authentication, row);
-      if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
-      // Each token is given for itself: one that is lost takes no other with it.
-      return row.parent === null ? method : { ...method, refresh: { ...method.refresh, rotates: false } };
+    ask: (row, credentials) => {
+      const vendor = vendorOf(row.connector);
+      if (credentials.type === "oauth2" && credentials.derived !== undefined)
+        return minting.renew({ row, credentials });
+      return isIssued(credentials) ? vendor.issue(row, credentials) : vendor.oauth().refresh(credentials.refreshToken!);
     },
-    mint: (child) => minting.renew(child),
+    policyOf: (row) => {
+      const method = methodOf(vendorOf(row.connector).connector.manifest.authentication, row);
+      // Each derived token is given for itself: one that is lost takes no other with it.
+      if (row.parent !== null && "refresh" in method) return { ...method.refresh, rotates: false };
+      return "refresh" in method ? method.refresh : undefined;
+    },
     pause: status.pause,
     learn: learn.renewed,
+    giveBack: createGiveBack(context, { grants }),
   });
   const carrierOf: CarrierOf = (row, ...operation) =>
     findCarrier(db, vendorOf(row.connector).connector, row, ...operation);
-  const clientNeeds = { vendorOf, pause: status.pause, carrierOf, retryBaseMs };
-  const clientOf: ClientOf = (connection) => openClient(connection, context, { ...clientNeeds, tokens });
+  const clientNeeds = {
+    vendorOf,
+    pause: status.pause,
+    carrierOf,
+    answered: learn.answered,
+    lacks: createLacks(context),
+    retryBaseMs,
+  };
+  const sameAccount = createSameAccount(context, async (row, credentials) => {
+    const strange = {
+      ...clientNeeds,
+      tokens: { open: async () => ({ row, credentials }) },
+      pause: async () => false,
+      answered: undefined,
+      lacks: undefined,
+    };
+    return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
+  });
+  const clientOf: ClientOf = (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves);
   const minting = createMinting(context, { vendorOf, clientOf, readAll: needs.readAll });
   const showing = createShowing(context, { vendorOf, carrierOf });
   const derivations = createDerivations(context, { vendorOf, minting, grants, status, view: showing.view });
   const offspring = createOffspring(context, { status, derivations });
   const connect = createConnect(context, {
     grants,
-    recognises: async (row, credentials) => {
-      const strange = {
-        ...clientNeeds,
-        tokens: { open: async () => ({ row, credentials }) },
-        pause: async () => false,
-      };
-      return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
-    },
+    prove: createProve(context, { vendorOf, tokens, learn }),
+    sameAccount,
   });
   const settle = createSettle(context, { status, grants });
   const confirmations = createConfirmations(context, { settle, grants });
@@ -181,13 +202,18 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const authorize = createAuthorize(context, { vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
+  const consent = createConsent({
+    consent: needs.consent ?? "least",
+    scopesInUse: needs.scopesInUse ?? (async () => []),
+  });
   const connections = createConnections(context, {
     vendorOf,
     tokens,
     status,
     authorize,
     confirmations,
-    consent: createConsent({ consent: needs.consent ?? "least", scopesInUse: needs.scopesInUse ?? (async () => []) }),
+    consent,
+    given: createGivenConnections(context, { vendorOf, status, consent, grants, sameAccount }),
     requireConfirmation,
     grants,
     learn,
@@ -244,6 +270,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     },
     close: async () => {
       await tokens.settled();
+      await learn.settled();
       await network.close();
     },
   };

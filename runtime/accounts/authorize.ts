@@ -8,7 +8,7 @@ import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts"
 import type { Confirmations } from "./confirmations.ts";
 import type { Accept, Connect } from "./connect.ts";
 import { connectionValues } from "./credentials.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import { createSteps, sha256, staleState, VALID_MS, type Found, type Plan, type Step } from "./oauth-steps.ts";
 import { TokenError } from "./token-error.ts";
 import type { Vendor, VendorOf } from "./vendors.ts";

@@ -1,6 +1,7 @@
 import type { VendorResponse } from "../vendor/response.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
-import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "./credentials.ts";
+import { connectionValues, type OpenConnection } from "./credentials.ts";
+import { presentCredentials } from "./present.ts";
 import type { Vendor } from "./vendors.ts";
 
 /** Milliseconds one request may take, to the last byte of the response. */
@@ -12,16 +13,15 @@ const REQUEST_DEADLINE_MS = 30_000;
  */
 export async function callVendor(
   vendor: Vendor,
-  { row, credentials }: OpenConnection,
+  opened: OpenConnection,
   request: TransportRequest,
   signal?: AbortSignal,
 ): Promise<VendorResponse> {
   const { connector } = vendor;
   const transport = request.path === undefined && request.url === undefined ? vendor.transport : vendor.http;
-  const method = methodOf(connector.manifest.authentication, row);
   return transport.request(request, {
-    credentials: presentCredentials(method, credentials),
-    headers: connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, string>,
+    credentials: presentCredentials(connector, opened),
+    headers: connector.serverHeaders({ connection: connectionValues(opened.row) }) as Record<string, string>,
     deadlineMs: REQUEST_DEADLINE_MS,
     signal,
   });

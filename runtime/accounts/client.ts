@@ -1,5 +1,4 @@
 import type { As, ErrorClass } from "../../schemas/manifest.ts";
-import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -9,8 +8,9 @@ import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
 import type { CarrierOf } from "./carriers.ts";
-import { connectionValues, type OpenConnection } from "./credentials.ts";
-import { scopeRefusal, type NeededScope } from "./scopes.ts";
+import { connectionValues, isRenewable, type OpenConnection } from "./credentials.ts";
+import { assertSameAccount, movesOf } from "./moved.ts";
+import { scopeRefusal, type Operation } from "./scopes.ts";
 import type { PauseConnection } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -19,8 +19,8 @@ export interface SendOptions {
   /** Where an error would arise. */
   scope: ErrorScope;
   kind: "read" | "write";
-  /** OAuth scopes the request needs. */
-  scopes?: readonly NeededScope[];
+  /** Of what it is a part: nothing is sent without the scopes of that, and a refusal for want of one is noted for it. */
+  operation?: Operation;
   /** Default "natural" for reads, "none" for writes. */
   idempotency?: Idempotency;
   /**
@@ -40,6 +40,8 @@ export interface VendorClient {
   readonly connector: Connector;
   /** What a manifest reads as `$connection`. */
   readonly values: Record<string, unknown>;
+  /** How often the connection had been moved to another account when this was opened: nothing is sent for any other account. */
+  readonly moves: number;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
   /**
@@ -48,26 +50,31 @@ export interface VendorClient {
    * @throws HooklineError what {@link findCarrier} throws, and what opening throws
    */
   as(as: As | undefined, what: string): Promise<VendorClient>;
-  /** `what` needs the scopes, in words. @throws HooklineError `scope_missing` naming those that were not granted */
-  requireScopes(scopes: readonly NeededScope[], what: string): void;
+  /** `what`: the operation in words. @throws HooklineError `scope_missing` naming the scopes that were not granted */
+  requireScopes(operation: Operation, what: string): void;
   /**
    * Sends within the vendor's limits, with fresh credentials, trying again where that is safe.
    * @throws HooklineError {@link VendorError} for a response that is an error, `scope_missing` before any call,
-   *   `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
+   *   `account_moved`, `rate_limited`, `reauth_required`, `network`, `timeout`, `too_large` or `host_not_allowed`
    */
   send(request: TransportRequest, options: SendOptions): Promise<VendorResponse>;
 }
 
 /**
- * Opens the conversation of a connection. A row that was just read is not read again for the first requests.
- * @throws HooklineError what {@link Tokens.open} throws
+ * Opens the conversation of a connection. A row that was just read is not read again for the first requests. `moves`: how often
+ * the connection had been moved when the work began that it is opened for.
+ * @throws HooklineError `account_moved` when it leads to another account by now, and what {@link Tokens.open} throws
  */
-export type ClientOf = (connection: string | ConnectionRow) => Promise<VendorClient>;
+export type ClientOf = (connection: string | ConnectionRow, moves?: number) => Promise<VendorClient>;
 
 export interface ClientNeeds {
   vendorOf: VendorOf;
   tokens: Pick<Tokens, "open">;
   pause: PauseConnection;
+  /** Learns which account a connection leads to of which nothing is proved, once its vendor has answered. */
+  answered?: (opened: OpenConnection) => void;
+  /** Notes that the vendor has refused an operation for want of a scope, and gives what a reconnect has to ask for. */
+  lacks?: (row: ConnectionRow, operation: Operation, wwwAuthenticate: string | undefined) => Promise<object>;
   carrierOf: CarrierOf;
   /** See {@link withRetry}. */
   retryBaseMs: number;
@@ -85,19 +92,20 @@ const DEFAULT_WITHIN_MS = 30_000;
 /** For so long a row that was read is taken for the newest; milliseconds. */
 const FRESH_MS = 1_000;
 
-/** @throws HooklineError what {@link Tokens.open} throws */
+/** See {@link ClientOf}. */
 export async function openClient(
   connection: string | ConnectionRow,
   context: Shared,
   needs: ClientNeeds,
+  moves?: number,
 ): Promise<VendorClient> {
   const opened = await needs.tokens.open(connection);
   const { row } = opened;
-  if (typeof connection !== "string") assertSameAccount(connection, row);
+  assertSameAccount(row, moves ?? (typeof connection === "string" ? movesOf(row) : movesOf(connection)));
   const { connector } = needs.vendorOf(row.connector);
   const conversation = new Conversation(opened, context, needs);
-  const requireScopes = (needed: readonly NeededScope[], what: string): void => {
-    const refusal = scopeRefusal(what, needed, row);
+  const requireScopes = (operation: Operation, what: string): void => {
+    const refusal = scopeRefusal(what, operation, row);
     if (refusal) throw refusal;
   };
   const client: VendorClient = {
@@ -105,16 +113,25 @@ export async function openClient(
     user: row.user,
     connector,
     values: conversation.values,
+    moves: movesOf(row),
     scopes: row.scopes,
     as: async (as, what) => {
       const carrier = await needs.carrierOf(row, as, what);
       if (carrier.row === row) return client;
       const parent = await openClient(carrier.row, context, needs);
-      return { ...parent, id: row.id, user: row.user, values: carrier.values, as: async () => client };
+      return {
+        ...parent,
+        id: row.id,
+        user: row.user,
+        values: carrier.values,
+        moves: movesOf(row),
+        as: async () => client,
+      };
     },
     requireScopes,
     send: async (request, options) => {
-      requireScopes(options.scopes ?? [], `${request.method} ${request.path ?? ""}`.trim());
+      const { operation } = options;
+      if (operation) requireScopes(operation, `${request.method} ${request.path ?? ""}`.trim());
       const encoded = request.encode === undefined ? request : await (await codecs()).encodeRequest(request);
       const renewal = { isDone: false };
       const response = await withRetry(() => conversation.attempt(encoded, options, renewal), {
@@ -129,12 +146,6 @@ export async function openClient(
     },
   };
   return client;
-}
-
-/** Work that was begun with one account is not finished with another: what it holds to be known is the first one's. */
-function assertSameAccount({ id, moves }: ConnectionRow, now: ConnectionRow): void {
-  if ((now.moves ?? 0) === (moves ?? 0)) return;
-  throw new HooklineError("conflict", `${id} was moved to another account meanwhile; begin again`);
 }
 
 /** Attempts of one client, which share the newest row it knows. */
@@ -157,31 +168,39 @@ class Conversation {
   /** One try, in its turn; credentials that the vendor says have expired are renewed once for all tries of a request. */
   async attempt(
     request: TransportRequest,
-    { scope, kind, signal }: SendOptions,
+    { scope, kind, operation, signal }: SendOptions,
     renewal: { isDone: boolean },
   ): Promise<VendorResponse> {
     const { vendorOf, pause } = this.#needs;
     const vendor = vendorOf(this.#current.row.connector);
     const subject = { connection: this.#current.row.id, values: this.values };
     await vendor.limits.take(subject, { kind, polls: scope !== "action" }, signal);
+    // A write that waited, or is tried again, is not sent to an account that the connection has left meanwhile.
+    if (kind === "write") this.#staleAt = 0;
     let opened = await this.#open();
     for (;;) {
       const response = await callVendor(vendor, opened, request, signal);
       vendor.limits.learn(subject, response.headers);
       const fault = classify(vendor.connector.errors, response, scope, this.#context.clock.now());
-      if (!fault) return response;
+      if (!fault) {
+        if (opened.row.proofs === null) this.#needs.answered?.(opened);
+        return response;
+      }
 
       const error = new VendorError(`${vendor.connector.name} ${request.path ?? request.method}`, response, fault);
       const { credentials, row } = opened;
       if (fault.class === "rateLimited" || fault.class === "quotaExceeded") {
         vendor.limits.hold(subject, fault.retryAfterMs);
       }
-      if (fault.class === "authExpired" && credentials.type === "oauth2" && !renewal.isDone) {
+      if (fault.class === "authExpired" && isRenewable(credentials) && !renewal.isDone) {
         renewal.isDone = true;
         opened = await this.#open(row.version);
         continue;
       }
-      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && credentials.type !== "oauth2");
+      if (fault.class === "scopeMissing" && operation) {
+        Object.assign(error.data, await this.#needs.lacks?.(row, operation, response.headers["www-authenticate"]));
+      }
+      const isLost = fault.class === "authRevoked" || (fault.class === "authExpired" && !isRenewable(credentials));
       if (isLost) {
         this.#staleAt = 0;
         await pause(row, { version: row.version }, error);
@@ -194,7 +213,7 @@ class Conversation {
     const { row } = this.#current;
     const isFresh = performance.now() < this.#staleAt;
     const opened = await this.#needs.tokens.open(isFresh ? row : row.id, rejected);
-    assertSameAccount(row, opened.row);
+    assertSameAccount(opened.row, movesOf(row));
     if (!isFresh) this.#staleAt = performance.now() + FRESH_MS;
     this.#current = opened;
     return opened;

@@ -2,20 +2,19 @@ import { randomInt } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
-import { saveGrants, type GrantProof } from "../model/grants.ts";
+import { saveHeldGrants } from "../model/grants.ts";
 import {
   expiredHeldStates,
+  forgetState,
   heldStates,
   MOST_TRIES,
-  oauthStates,
   settleState,
   spendTry,
   type OAuthState,
 } from "../model/oauth-states.ts";
-import type { Tx } from "../store/database.ts";
 import type { Accept } from "./connect.ts";
 import { openCredentials, refreshTokenOf, sealCredentials, type OAuthCredentials } from "./credentials.ts";
-import { sameGrant, type Grants } from "./grants.ts";
+import type { Grants } from "./grants.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
 import { renamed } from "./verify.ts";
@@ -25,7 +24,7 @@ export interface Confirmations {
   /** How the tokens of a state are held, and the code that confirms them. */
   hold(
     stateHash: string,
-    step: Omit<Extract<Step, { step: "held" }>, "step" | "account" | "held" | "confirmation">,
+    step: Omit<Extract<Step, { step: "held" }>, "step" | "account" | "connector" | "held" | "confirmation">,
   ): Holding;
   /**
    * Makes the connection active with the tokens that the code is for. `by` is who confirms: a user, or null for an admin.
@@ -73,29 +72,19 @@ export function createConfirmations(
           { connection: state.connection, error },
           "tokens that nobody confirmed cannot be read; they are deleted",
         );
-        await oauthStates.delete(db, state.stateHash);
+        await db.transaction((tx) => forgetState(tx, state.stateHash));
       }
     }
     return waiting;
   };
 
   /** Whoever deletes the state has its tokens: nobody uses or revokes them a second time. */
-  const take = ({ stateHash }: Waiting): Promise<boolean> => oauthStates.delete(db, stateHash);
+  const take = ({ stateHash }: Waiting): Promise<boolean> => db.transaction((tx) => forgetState(tx, stateHash));
 
   /** Some vendors end every token of an account with one. */
-  const isShared = async (row: ConnectionRow, { grants: proofs = [] }: Held): Promise<boolean> => {
-    const { id, user, connector, credentials } = row;
-    const waiting = await open(await heldStates(db, id));
-    const mayEnd = ({ step }: Waiting): boolean => sameGrant(step.held.grants ?? [], proofs) !== "other";
-    if (waiting.some(mayEnd)) return true;
-    await db.transaction((tx) => holdGrants(tx, id, waiting.at(-1)?.step.held.grants));
-    return grants.isHeld(db, { user, connector, proofs }, credentials === null ? id : undefined);
-  };
-
-  const revoke = async ({ connection, step }: Waiting): Promise<void> => {
-    const row = await findConnection(db, connection);
-    if (!row || (await isShared(row, step.held))) return;
-    await grants.end(row.connector, openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64")));
+  const revoke = async ({ connection, step: { user, connector, held } }: Waiting): Promise<void> => {
+    if (await grants.isHeld(db, { user, connector, proofs: held.grants ?? [] })) return;
+    await grants.end(connector, openCredentials(vault, connection, Buffer.from(held.credentials, "base64")));
   };
 
   const giveBack = (taken: Waiting): Promise<void> =>
@@ -108,7 +97,7 @@ export function createConfirmations(
   };
 
   const isSame = (row: ConnectionRow, { proofs }: Held): boolean => {
-    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") });
+    const found = openProofs(vault, { id: row.id, proofs: proofs === null ? null : Buffer.from(proofs, "base64") });
     return relate(openProofs(vault, row).account, found.account) === "same";
   };
 
@@ -116,7 +105,9 @@ export function createConfirmations(
   const isMeant = (row: ConnectionRow, held: Held): boolean => {
     if (held.moved || row.status === "pending") return true;
     // What works is not replaced by tokens that the vendor has not accepted.
-    return !held.waits && (isEmpty(openProofs(vault, row).account) || isSame(row, held));
+    if (held.waits) return false;
+    // Without a proof, the account was recognised by its records when the tokens came; before a first connection there were none.
+    return isSame(row, held) || (!held.isFirst && isEmpty(openProofs(vault, row).account));
   };
 
   const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
@@ -126,21 +117,36 @@ export function createConfirmations(
     return sealCredentials(vault, row.id, { ...held, refreshToken: refreshTokenOf(vault, row) });
   };
 
-  const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {
+  /** In one transaction with the end of the state: a process that dies leaves the tokens in the one or in the other. */
+  const activate = async (waiting: Waiting): Promise<void> => {
+    const { connection: id, stateHash } = waiting;
+    const { account, held } = waiting.step;
     for (let race = 0; race < MOST_RACES; race++) {
       const row = await findConnection(db, id);
       if (!row || !isMeant(row, held)) break;
-      const { moved: wasOther, waits, credentials: _sealed, keepsRefreshToken: _kept, proofs, ...rest } = held;
+      const {
+        moved: wasOther,
+        waits,
+        credentials: _sealed,
+        keepsRefreshToken: _kept,
+        isFirst: _first,
+        proofs,
+        ...rest
+      } = held;
       const moved = wasOther && !isSame(row, held) ? true : undefined;
       const changes: ConnectionChanges = {
         ...rest,
         credentials: credentialsFor(row, held),
-        proofs: Buffer.from(proofs, "base64"),
+        proofs: proofs === null ? null : Buffer.from(proofs, "base64"),
         ...renamed(row, account, moved),
       };
       const failure = waits && new HooklineError(waits.code, waits.message);
-      if (await settle(row, { changes, name: account, moved, failure })) return;
+      const isSettled = await settle(row, { changes, name: account, moved, failure }, async (tx) => {
+        if (!(await forgetState(tx, stateHash))) throw nothingWaits(id);
+      });
+      if (isSettled) return;
     }
+    await discard(waiting);
     throw new HooklineError("conflict", `${id} changed while it was being confirmed; connect again`);
   };
 
@@ -151,15 +157,24 @@ export function createConfirmations(
         const held: Held = {
           ...changes,
           credentials: Buffer.from(changes.credentials!).toString("base64"),
-          proofs: Buffer.from(changes.proofs!).toString("base64"),
+          proofs: changes.proofs ? Buffer.from(changes.proofs).toString("base64") : null,
           ...(moved && { moved }),
+          ...(row.status === "pending" && { isFirst: true }),
           ...(keepsRefreshToken && { keepsRefreshToken }),
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };
-        const sealed = steps.seal(stateHash, { ...step, step: "held", account: name, held, confirmation: code });
+        const { connector } = row;
+        const sealed = steps.seal(stateHash, {
+          ...step,
+          step: "held",
+          account: name,
+          connector,
+          held,
+          confirmation: code,
+        });
         return db.transaction(async (tx) => {
           const isHeld = await settleState(tx, stateHash, { sealed, tries: 0, expiresAt: clock.now() + VALID_MS });
-          if (isHeld) await holdGrants(tx, row.id, changes.grants);
+          if (isHeld) await saveHeldGrants(tx, stateHash, changes.grants ?? []);
           return isHeld;
         });
       };
@@ -183,11 +198,7 @@ export function createConfirmations(
           left = Math.max(left, MOST_TRIES - (one.tries ?? 0) - 1);
           continue;
         }
-        if (!(await take(one))) throw nothingWaits(row.id);
-        await activate(one).catch(async (error: unknown) => {
-          await giveBack(one);
-          throw error;
-        });
+        await activate(one);
         for (const other of waiting) if (other !== one) await discard(other);
         return;
       }
@@ -217,15 +228,6 @@ export function createConfirmations(
       }
     },
   };
-}
-
-/**
- * Without tokens of its own, a connection is known to hold what waits for it, and nothing else: whoever removes another
- * connection of that grant is to know that something lives on it here.
- */
-async function holdGrants(tx: Tx, connection: string, proofs: readonly GrantProof[] = []): Promise<void> {
-  const row = await findConnection(tx, connection);
-  if (row?.credentials === null) await saveGrants(tx, connection, proofs);
 }
 
 function nothingWaits(id: string): HooklineError {

@@ -1,4 +1,4 @@
-import { HooklineError, isStoreTrouble } from "../core/errors.ts";
+import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
 import {
@@ -10,13 +10,12 @@ import {
   type OAuthCredentials,
 } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import type { TokenResponse } from "./oauth.ts";
-import { isEmpty, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import { isEmpty, openProofs, sealProofs, together, type Identity } from "./proofs.ts";
+import type { SameAccount } from "./same-account.ts";
+import type { Tx } from "../store/database.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import type { Vendor } from "./vendors.ts";
 import { renamed, verify, type Verified } from "./verify.ts";
-
-/** Whether records that are known of a connection are found with these credentials: evidence where no proof of the account is stored. */
-export type Recognises = (row: ConnectionRow, credentials: Credentials) => Promise<boolean>;
 
 /** What an authorization brought and proved, ready to be stored. */
 export interface Arrived {
@@ -31,12 +30,17 @@ export interface Arrived {
   failure?: HooklineError;
 }
 
-/** What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. */
-export type Accept = (row: ConnectionRow, arrived: Arrived) => Promise<boolean>;
+/**
+ * What is done with what an authorization brought: it is stored, or held. False when the row changed meanwhile. `within` is done in
+ * the same transaction, and undoes it by throwing.
+ */
+export type Accept = (row: ConnectionRow, arrived: Arrived, within?: (tx: Tx) => Promise<void>) => Promise<boolean>;
 
 export interface ConnectNeeds {
   grants: Grants;
-  recognises: Recognises;
+  /** Proves the account of a connection by the tokens that it has, where that can be done. */
+  prove: (row: ConnectionRow) => Promise<void>;
+  sameAccount: SameAccount;
 }
 
 /**
@@ -52,6 +56,8 @@ export type Connect = (
   options: { moves: boolean; asked: readonly string[]; accept: Accept },
 ) => Promise<string | null>;
 
+const OAUTH: { type: "oauth2" } = { type: "oauth2" };
+
 /** What an authorization brought. */
 interface Arrival {
   row: ConnectionRow;
@@ -65,7 +71,7 @@ interface Arrival {
 /** Makes the function that finishes authorizations. */
 export function createConnect(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { grants, recognises }: ConnectNeeds,
+  { grants, prove, sameAccount }: ConnectNeeds,
 ): Connect {
   const arrive = async (
     row: ConnectionRow,
@@ -76,12 +82,12 @@ export function createConnect(
     const { connector } = vendor;
     const method = methodOf(connector.manifest.authentication, row);
     if (method.type !== "oauth2") throw new TypeError(`${row.id} is not connected by OAuth`);
-    const { credentials, expiresAt } = credentialsFrom(answer, method, { now: clock.now(), random });
+    const { credentials, expiresAt } = credentialsFrom(answer, method.refresh, { now: clock.now(), random }, OAUTH);
     const captured = capturedFrom(row, vendor, answer);
     const token = { body: answer.response.body, claims: answer.claims ?? {} };
     const verified = await verify(vendor, { ...row, captured }, credentials, clock, token);
     const scopes = answer.scopes ?? [...asked];
-    const changes = { expiresAt, scopes, asked: [...asked], captured, ...renamed(row, verified.name) };
+    const changes = { expiresAt, scopes, asked: [...asked], refused: null, captured, ...renamed(row, verified.name) };
     return { row, vendor, answer, credentials, verified, changes };
   };
 
@@ -117,14 +123,10 @@ export function createConnect(
   const reconnect = async (arrival: Arrival, moves: boolean): Promise<Arrived> => {
     const { row, credentials, verified, changes, answer } = arrival;
     const known = openProofs(vault, row);
-    const relation = relate(known.account, verified.identity.account);
-    if (relation === "other" && !moves) {
-      await giveUp(arrival);
-      throw anotherAccount(row);
-    }
-    if (verified.failure) throw notAnswered(row, verified.failure);
-    const isSame = relation === "same" || (relation === "unproved" && !moves && (await isRecognised(arrival, known)));
-    if (!isSame && !moves) throw notProved(row);
+    const isSame = await sameAccount(row, { known, verified, credentials, moves }).catch(async (error: unknown) => {
+      if (error instanceof HooklineError && error.code === "account_mismatch") await giveUp(arrival);
+      throw error;
+    });
     if (!isSame) {
       const { name, changes: next } = await arrivedWith(arrival);
       return { name, changes: { ...next, ...renamed(row, name, true) }, moved: true };
@@ -136,16 +138,13 @@ export function createConnect(
     return { changes: { ...changes, ...kept }, name: verified.name, keepsRefreshToken };
   };
 
-  /** Connections of the first version have no proofs: there the name and what is known of the account's records stand in. */
-  const isRecognised = async ({ row, credentials, verified }: Arrival, known: Identity): Promise<boolean> => {
-    if (!isEmpty(known.account) || verified.name === null || verified.name !== row.accountName) return false;
-    try {
-      return await recognises(row, credentials);
-    } catch (error) {
-      if (!(error instanceof HooklineError) || isStoreTrouble(error)) throw error;
-      log.warn({ connection: row.id, error }, "the records of an account could not be compared");
-      return false;
-    }
+  /** With its account proved, where its own tokens can still do that. */
+  const known = async (row: ConnectionRow, { identity }: Verified): Promise<ConnectionRow> => {
+    const isProvable = row.status === "active" && !isEmpty(identity.account);
+    if (!isProvable || !isEmpty(openProofs(vault, row).account)) return row;
+    await prove(row);
+    const newest = await findConnection(db, row.id);
+    return newest && newest.moves === row.moves ? newest : row;
   };
 
   /** The tokens of a refused account are kept nowhere; its grant is ended unless a connection lives on it. */
@@ -163,7 +162,8 @@ export function createConnect(
 
   return async (row, vendor, answer, { moves, asked, accept }) => {
     const arrival = await arrive(row, vendor, answer, asked);
-    for (let current: ConnectionRow | undefined = row, race = 0; current && race < MOST_RACES; race++) {
+    let current: ConnectionRow | undefined = await known(row, arrival.verified);
+    for (let race = 0; current && race < MOST_RACES; race++) {
       const changes = { ...arrival.changes, ...renamed(current, arrival.verified.name) };
       const now = { ...arrival, row: current, changes };
       const arrived = current.status === "pending" ? await connectFirst(now) : await reconnect(now, moves);
@@ -188,28 +188,3 @@ function capturedFrom(row: ConnectionRow, { connector }: Vendor, answer: TokenRe
 
 /** A renewal, a pause or a new label may come while the vendor is asked. */
 const MOST_RACES = 5;
-const STAYS = "what it had stays as it was";
-
-function anotherAccount({ id }: ConnectionRow): HooklineError {
-  return new HooklineError(
-    "account_mismatch",
-    `${id} belongs to another account of the vendor, and ${STAYS}. Choose the right account at the vendor, connect this one ` +
-      'as a new connection, or move the connection to it: reconnect with {"account": "move"}',
-  );
-}
-
-function notAnswered({ id }: ConnectionRow, cause: HooklineError): HooklineError {
-  return new HooklineError(
-    "account_unproved",
-    `${id}: the vendor's answer does not prove which account this is, and ${STAYS} (${cause.message}). Reconnect again in a few minutes`,
-    { cause, data: cause.data, retry: {} },
-  );
-}
-
-function notProved({ id }: ConnectionRow): HooklineError {
-  return new HooklineError(
-    "account_unproved",
-    `${id}: nothing proves that this is the account it belongs to, and ${STAYS}. Grant all that is asked, or move the ` +
-      'connection to this account deliberately: reconnect with {"account": "move"}',
-  );
-}

@@ -12,7 +12,6 @@ import {
   type NewConnection,
   type Reconnection,
 } from "../model/connection-input.ts";
-import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
@@ -20,12 +19,12 @@ import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Consent } from "./consent.ts";
-import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
+import type { GivenConnections } from "./connect-given.ts";
+import { methodOf, methodsOf, openCredentials } from "./credentials.ts";
 import type { Derivations } from "./derivations.ts";
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
-import { sealProofs } from "./proofs.ts";
 import type { Proving } from "./proving.ts";
 import type { Removal } from "./removal.ts";
 import type { Granted } from "./scopes.ts";
@@ -33,7 +32,7 @@ import { orUnknown, type Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
-import { renamed, verify, verifyStored } from "./verify.ts";
+import { renamed, verifyStored } from "./verify.ts";
 import { warningsOf } from "./view.ts";
 
 /** A connection, with what threatens it and what it may do. */
@@ -62,7 +61,11 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   get(id: string, scope?: Scope): Promise<ConnectionDetails>;
   /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
-  /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
+  /**
+   * New credentials are tested first, and are taken for the same account only, unless `account` is "move".
+   * @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile; with credentials what `create` throws,
+   *   `account_mismatch` and `account_unproved`
+   */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
   /** Deletes the connection, ends what was derived from it, and its grant at the vendor unless another connection lives on it. */
   remove(id: string, scope?: Scope): Promise<Removal>;
@@ -92,6 +95,7 @@ export interface ConnectionsNeeds {
   authorize: Authorize;
   confirmations: Confirmations;
   consent: Consent;
+  given: GivenConnections;
   requireConfirmation: boolean;
   grants: Grants;
   learn: Learn;
@@ -113,6 +117,7 @@ export function createConnections(
     authorize,
     confirmations,
     consent,
+    given,
     requireConfirmation,
     grants,
     learn,
@@ -135,48 +140,18 @@ export function createConnections(
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
-  const createWithCredentials = async (given: NewConnection & { user: string }): Promise<ConnectionView> => {
-    const vendor = vendorOf(given.connector);
-    consent.check(vendor, given);
-    const { method, credentials, expiresAt } = readCredentials(
-      vendor.connector.manifest.authentication,
-      given.credentials ?? {},
-    );
-    checkInputs(method, given.inputs ?? {});
-    const draft = draftOf(given, method.type, clock.now());
-    const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
-    if (failure) throw failure;
-    const hashes = await grants.hashesOf(draft.connector, identity.grant);
-    const row: ConnectionRow = {
-      ...draft,
-      status: "active",
-      label: name,
-      accountName: name,
-      proofs: sealProofs(vault, draft.id, identity),
-      captured,
-      credentials: sealCredentials(vault, draft.id, credentials),
-      expiresAt,
-    };
-    await db.transaction(async (tx) => {
-      await connections.insert(tx, row);
-      await saveGrants(tx, row.id, hashes);
-      await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
-    });
-    return view(row);
-  };
-
   return {
     async create(connection, scope = {}, session) {
       const checked = newConnection.check(connection);
-      const given = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
-      const method = methodsOf(authenticationOf(given.connector))[0]!;
-      if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
-      checkInputs(method, given.inputs ?? {});
-      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      const draft = draftOf(given, "oauth2", clock.now());
-      const scopes = await consent.scopesFor(vendorOf(given.connector), draft, given);
+      const wish = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
+      const method = methodsOf(authenticationOf(wish.connector))[0]!;
+      if (wish.credentials !== undefined || method.type !== "oauth2") return view(await given.create(wish));
+      checkInputs(method, wish.inputs ?? {});
+      const returnTo = checkReturnTo(returnOrigins, wish.returnTo);
+      const draft = draftOf(wish, "oauth2", clock.now());
+      const scopes = await consent.scopesFor(vendorOf(wish.connector), draft, wish);
       const row = { ...draft, asked: scopes };
-      const confirm = requireConfirmation || given.confirm === true;
+      const confirm = requireConfirmation || wish.confirm === true;
       const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, scopes, by: scope.user ?? null });
       await connections.insert(db, row);
       return { ...view(row), authorizeUrl };
@@ -207,8 +182,13 @@ export function createConnections(
     },
 
     async update(id, changes, scope) {
-      const { label, inputs } = connectionChanges.check(changes);
+      const edit = connectionChanges.check(changes);
+      const { label, inputs, account } = edit;
       const row = await find(id, scope);
+      if (edit.credentials !== undefined || account !== undefined) {
+        await given.replace(row, edit);
+        return view(await find(id));
+      }
       const merged = inputs && { ...row.inputs, ...inputs };
       if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged);
       await change(row, { label, inputs: merged });
@@ -230,26 +210,30 @@ export function createConnections(
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
       const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
       const opened = isLost
-        ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
-        : await tokens.open(found);
-      const renew = (rejected: number) => tokens.open(id, rejected);
+        ? await given.reopen(found, found.credentials)
+        : { ...(await tokens.open(found)), changes: {} };
+      const renew = isLost ? undefined : (rejected: number) => tokens.open(id, rejected);
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       const { row, name, captured, identity, failure } = verified;
       if (failure) throw failure;
-      // A derived connection is called what its parent's list calls it.
+      // What keys and private tokens allow is changed at the vendor, and nobody is asked anew.
+      const isAllowedAnew = row.refused !== null && row.authType !== "oauth2";
       const changes = {
+        // A derived connection is called what its parent's list calls it.
         ...renamed(row, row.parent === null ? name : null),
         captured: { ...row.captured, ...captured },
+        ...(isAllowedAnew && { refused: null }),
       };
-      if (isLost) expectChange(await status.activate(row, changes), id);
-      else if (changes.label !== row.label || changes.accountName !== row.accountName) await change(row, changes);
+      const isRenamed = changes.label !== row.label || changes.accountName !== row.accountName;
+      if (isLost) expectChange(await status.activate(row, { ...changes, ...opened.changes }), id);
+      else if (isRenamed || isAllowedAnew) await change(row, changes);
       // Whose grant a derived connection holds is known of its parent.
       if (row.parent === null) await learn.tested(row, identity);
       return shown(id, scope);
     },
 
     async reconnect(id, options = {}, scope = {}, session) {
-      const given = reconnection.check(options);
+      const wish = reconnection.check(options);
       const row = await find(id, scope);
       if (row.parent !== null) {
         const message = `${id} was derived from another connection; reconnect that one, and derive this one again: POST /v1/connections/{parent}/derived`;
@@ -258,19 +242,19 @@ export function createConnections(
       if (row.authType !== "oauth2") {
         throw new HooklineError(
           "conflict",
-          `${id} is connected by ${row.authType}, not by OAuth; remove it and create it with new credentials`,
+          `${id} is connected by ${row.authType}, not by OAuth; give it new credentials: PATCH /v1/connections/${id} {"credentials": {…}}`,
         );
       }
-      const returnTo = checkReturnTo(returnOrigins, given.returnTo);
-      const scopes = await consent.scopesFor(vendorOf(row.connector), row, given);
-      const confirm = requireConfirmation || given.confirm === true;
-      const moves = given.account === "move";
+      const returnTo = checkReturnTo(returnOrigins, wish.returnTo);
+      const scopes = await consent.scopesFor(vendorOf(row.connector), row, wish);
+      const confirm = requireConfirmation || wish.confirm === true;
+      const moves = wish.account === "move";
       const by = scope.user ?? null;
       return { authorizeUrl: await authorize.begin(row, { returnTo, session, confirm, moves, scopes, by }) };
     },
 
-    async confirm(id, given, scope = {}) {
-      const { code } = confirmation.check(given);
+    async confirm(id, answer, scope = {}) {
+      const { code } = confirmation.check(answer);
       await confirmations.confirm(await find(id, scope), code, scope.user ?? null);
       return shown(id, scope);
     },

@@ -1,10 +1,10 @@
-import type { Authentication, AuthenticationMethod, Oauth2Authentication } from "../../schemas/manifest.ts";
+import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
 import type { Vault } from "../core/crypto.ts";
-import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
-import { joinPointer } from "../core/json.ts";
+import { HooklineError } from "../core/errors.ts";
+import { isObject, parseJson } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 
 /** What a connection proves itself with, as it is sealed in its row. */
 export type Credentials =
@@ -19,25 +19,69 @@ export type Credentials =
     }
   | { type: "bearer"; token: string }
   | { type: "apiKey"; apiKey: string }
-  | { type: "basic"; username: string; password: string }
+  /** What the manifest fixes is not among them. */
+  | { type: "basic"; username?: string; password?: string }
+  /** What the manifest's `credentials` declare. */
+  | { type: "custom"; given: Record<string, string> }
+  | Issued
   | { type: "none" };
 
+/** The ways whose tokens are issued for what was given, rather than granted by a person. */
+const ISSUED = ["clientCredentials", "session", "jwtBearer"] as const;
+
+/** What a token is issued for, as often as one is needed. */
+export interface Unissued {
+  type: (typeof ISSUED)[number];
+  /** What the form of the way asks for. */
+  given: Record<string, string>;
+}
+
+/** The same with the newest token. */
+export interface Issued extends Unissued {
+  accessToken: string;
+  /** As of OAuth. */
+  refreshAt: number | null;
+}
+
 export type OAuthCredentials = Extract<Credentials, { type: "oauth2" }>;
+
+/** Credentials whose token ends, and can be renewed. */
+export type Renewable = OAuthCredentials | Issued;
+
+/** Whether a token can take the place of one that ended or was refused. */
+export function isRenewable(credentials: Credentials): credentials is Renewable {
+  return "accessToken" in credentials;
+}
+
+/** What was given, as expressions read it: of a JSON file, its content. */
+export function readable(
+  method: AuthenticationMethod,
+  given: Readonly<Record<string, string>>,
+): Record<string, unknown> {
+  const declared = "credentials" in method ? method.credentials.properties : {};
+  return Object.fromEntries(
+    Object.entries(given).map(([name, text]) => {
+      const isFile = Object.hasOwn(declared, name) && declared[name]!.contentMediaType !== undefined;
+      return [name, isFile ? parseJson(text) : text];
+    }),
+  );
+}
+
+/** Whether the tokens of a way are issued. */
+export function isIssuedType(type: AuthenticationMethod["type"]): type is Unissued["type"] {
+  return (ISSUED as readonly string[]).includes(type);
+}
+
+/** Whether the tokens of these credentials are issued. */
+export function isIssued(credentials: Credentials | Unissued): credentials is Unissued {
+  return isIssuedType(credentials.type);
+}
 
 /** A connection with its credentials in clear, which could be used a moment ago. */
 export interface OpenConnection {
   readonly row: ConnectionRow;
   readonly credentials: Credentials;
 }
-
-/** What each way of authentication asks for; of OAuth, tokens a host already holds. */
-const ASKED: Record<Credentials["type"], { required: string[]; optional: string[] }> = {
-  oauth2: { required: ["accessToken"], optional: ["refreshToken", "expiresAt"] },
-  bearer: { required: ["token"], optional: [] },
-  apiKey: { required: ["apiKey"], optional: [] },
-  basic: { required: ["username", "password"], optional: [] },
-  none: { required: [], optional: [] },
-};
 
 /** Credentials encrypted for the row of their connection; their texts are kept out of every log. */
 export function sealCredentials(vault: Vault, connection: string, credentials: Credentials): Uint8Array {
@@ -57,11 +101,30 @@ export function place(connection: string): { table: string; row: string; field: 
   return { table: "connections", row: connection, field: "credentials" };
 }
 
+/** A user name is a secret where it stands alone. */
 function rememberCredentials(credentials: Credentials): void {
-  for (const [name, value] of Object.entries(credentials)) {
-    if (name !== "type" && name !== "username" && typeof value === "string") rememberSecret(value);
+  const isName = (name: string): boolean => name === "username" && "password" in credentials;
+  const { given = {}, ...texts } = credentials as { given?: Record<string, string> } & Record<string, unknown>;
+  for (const [name, value] of Object.entries({ ...texts, ...given })) {
+    if (name !== "type" && !isName(name) && typeof value === "string") rememberText(value);
   }
 }
+
+/** A key file is a secret, and so is each long text in it. */
+function rememberText(text: string): void {
+  rememberSecret(text);
+  if (!text.startsWith("{")) return;
+  try {
+    const file = parseJson(text);
+    for (const value of Object.values(isObject(file) ? file : {}))
+      if (typeof value === "string" && value.length > LONG) rememberSecret(value);
+  } catch {
+    // No file: its text is remembered.
+  }
+}
+
+/** Shorter texts of a file name it: an account, an address, a project. */
+const LONG = 200;
 
 /** The ways a manifest offers, best first. */
 export function methodsOf(authentication: Authentication): AuthenticationMethod[] {
@@ -81,60 +144,6 @@ export function methodOf(
   );
 }
 
-/**
- * The way that credentials handed in are meant for, and their checked form. Without `type`, the first way that asks for
- * exactly what was given.
- * @throws HooklineError `invalid_input` with every fault
- */
-export function readCredentials(
-  authentication: Authentication,
-  given: Record<string, unknown>,
-): { method: AuthenticationMethod; credentials: Credentials; expiresAt: number | null } {
-  const methods = methodsOf(authentication);
-  const { type, ...values } = given;
-  const names = methods.map((method) => method.type).join(", ");
-  const method =
-    type === undefined
-      ? (methods.find((candidate) => ASKED[candidate.type].required.every((name) => name in values)) ?? methods[0]!)
-      : methods.find((candidate) => candidate.type === type);
-  if (!method) {
-    const faults = [{ pointer: "/credentials/type", message: `must be one of: ${names}` }];
-    throw new HooklineError("invalid_input", `connection/credentials/type: must be one of: ${names}`, { faults });
-  }
-
-  const { required, optional } = ASKED[method.type];
-  const faults: Fault[] = [];
-  for (const name of required) {
-    const value = values[name];
-    if (typeof value !== "string" || value === "")
-      faults.push({ pointer: `/credentials/${name}`, message: "is required, as text" });
-    else if (/[\r\n\0]/.test(value))
-      faults.push({ pointer: `/credentials/${name}`, message: "must not contain line breaks" });
-  }
-  for (const name of Object.keys(values)) {
-    if (required.includes(name) || optional.includes(name)) continue;
-    faults.push({
-      pointer: joinPointer("/credentials", name),
-      message: `unknown property; ${method.type} takes ${[...required, ...optional].join(", ")}`,
-    });
-  }
-  if (values.refreshToken !== undefined && typeof values.refreshToken !== "string") {
-    faults.push({ pointer: "/credentials/refreshToken", message: "must be text" });
-  }
-  const expiresAt = values.expiresAt === undefined ? null : asTime(values.expiresAt);
-  if (Number.isNaN(expiresAt))
-    faults.push({ pointer: "/credentials/expiresAt", message: "must be an RFC 3339 time or milliseconds" });
-  refuseFaults("connection", faults);
-  const { expiresAt: _, ...kept } = values;
-  const refreshAt = method.type === "oauth2" ? { refreshAt: expiresAt } : {};
-  return { method, credentials: { type: method.type, ...kept, ...refreshAt } as Credentials, expiresAt };
-}
-
-/** Whole milliseconds that are a date; `NaN` for anything else. */
-function asTime(value: unknown): number {
-  return typeof value === "number" || typeof value === "string" ? new Date(value).getTime() : Number.NaN;
-}
-
 /** The refresh token a connection has, if any. @throws HooklineError `decryption_failed` */
 export function refreshTokenOf(
   vault: Vault,
@@ -142,33 +151,6 @@ export function refreshTokenOf(
 ): string | undefined {
   const opened = credentials === null ? undefined : openCredentials(vault, id, credentials);
   return opened?.type === "oauth2" ? opened.refreshToken : undefined;
-}
-
-/** The headers and query parameters that carry credentials. */
-export function presentCredentials(
-  method: AuthenticationMethod,
-  credentials: Credentials,
-): { headers: Record<string, string>; query: Record<string, string> } {
-  switch (credentials.type) {
-    case "oauth2":
-      return { headers: { authorization: `Bearer ${credentials.accessToken}` }, query: {} };
-    case "bearer":
-      return { headers: { authorization: `Bearer ${credentials.token}` }, query: {} };
-    case "basic": {
-      const pair = Buffer.from(`${credentials.username}:${credentials.password}`).toString("base64");
-      rememberSecret(pair);
-      return { headers: { authorization: `Basic ${pair}` }, query: {} };
-    }
-    case "apiKey": {
-      if (method.type !== "apiKey") throw new TypeError("Credentials of another way of authentication");
-      const value = (method.prefix ?? "") + credentials.apiKey;
-      return method.in === "header"
-        ? { headers: { [method.name]: value }, query: {} }
-        : { headers: {}, query: { [method.name]: value } };
-    }
-    case "none":
-      return { headers: {}, query: {} };
-  }
 }
 
 /** The values a manifest reads as `$connection.<name>`; what the vendor told goes before what a person gave. */
@@ -184,26 +166,31 @@ export function connectionValues({
 
 const DEFAULT_MARGIN_SECONDS = 300;
 
+/** How tokens of a connection are renewed, as the manifest declares it. */
+export interface RefreshPolicy {
+  marginSeconds?: number;
+  rotates?: boolean;
+  reuseGraceSeconds?: number;
+}
+
 /**
- * Credentials out of a token answer. The time of renewal is drawn once, between the margin and a fifth more before the
- * end, so that connections made together are not renewed together; short-lived tokens are kept for half their life.
+ * Credentials out of a token answer; `known` is what they had before, or were issued for. The time of renewal is drawn once,
+ * between the margin and a fifth more before the end, so that connections made together are not renewed together; short-lived
+ * tokens are kept for half their life.
  */
-export function credentialsFrom(
+export function credentialsFrom<Known extends Unissued | { type: "oauth2"; refreshToken?: string }>(
   answer: TokenResponse,
-  authentication: Oauth2Authentication,
+  policy: RefreshPolicy | undefined,
   { now, random }: { now: number; random: () => number },
-  before?: Pick<OAuthCredentials, "refreshToken" | "derived">,
-): { credentials: OAuthCredentials; expiresAt: number | null } {
-  const lifetime = answer.expiresIn === null ? null : answer.expiresIn * 1000;
-  const margin = (authentication.refresh?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
+  known: Known,
+): { credentials: Extract<Credentials, { type: Known["type"] }>; expiresAt: number | null } {
+  const lifetime = answer.expiresIn === null ? null : Math.round(answer.expiresIn * 1000);
+  const margin = (policy?.marginSeconds ?? DEFAULT_MARGIN_SECONDS) * 1000 * (1 + random() / 5);
+  const { accessToken } = answer;
+  const refreshAt = lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2);
+  const refreshToken = known.type === "oauth2" ? { refreshToken: answer.refreshToken ?? known.refreshToken } : {};
   return {
-    credentials: {
-      type: "oauth2",
-      accessToken: answer.accessToken,
-      refreshToken: answer.refreshToken ?? before?.refreshToken,
-      refreshAt: lifetime === null ? null : now + lifetime - Math.min(margin, lifetime / 2),
-      ...(before?.derived && { derived: before.derived }),
-    },
+    credentials: { ...known, accessToken, refreshAt, ...refreshToken } as Extract<Credentials, { type: Known["type"] }>,
     expiresAt: lifetime === null ? null : now + lifetime,
   };
 }

@@ -18,7 +18,7 @@ import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./c
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import { NotInstalled, type Minting, type Offer, type Parent } from "./minting.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import { identityOf, openProofs, sealProofs } from "./proofs.ts";
 import type { Status } from "./status.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -98,7 +98,12 @@ export function createDerivations(
     const { connector } = vendorOf(parent.connector);
     const method = methodOf(connector.manifest.authentication, parent);
     if (method.type !== "oauth2") throw new TypeError(`${parent.id} is not connected by OAuth`);
-    const { credentials, expiresAt } = credentialsFrom(answer, method, { now: clock.now(), random });
+    const { credentials, expiresAt } = credentialsFrom(
+      answer,
+      method.refresh,
+      { now: clock.now(), random },
+      { type: "oauth2" },
+    );
     const captured = values({ derived: { id }, connection: client.values });
     const token = { body: answer.response.body, claims: {} };
     const { account } = identityOf(connector.authentication.get("oauth2"), { token, connection: captured });
@@ -109,6 +114,7 @@ export function createDerivations(
       captured,
       scopes,
       asked: scopes,
+      refused: null,
       proofs: sealProofs(vault, row.id, { account, grant: openProofs(vault, parent).grant }),
       grants: await grants.proofsOf(db, parent),
       parent: parent.id,

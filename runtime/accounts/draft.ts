@@ -21,6 +21,7 @@ export function draftOf(
     captured: {},
     scopes: [],
     asked: null,
+    refused: null,
     authType,
     credentials: null,
     expiresAt: null,

@@ -3,8 +3,9 @@ import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { authorizedConnections, type ConnectionRow } from "../model/connections.ts";
-import { connectionsWithGrant, grantsOf, type GrantProof } from "../model/grants.ts";
 import { DERIVED } from "../model/connection-input.ts";
+import { connectionsWithGrant, grantsOf, heldGrantsOf, statesWithGrant, type GrantProof } from "../model/grants.ts";
+import { heldStatesOfUser } from "../model/oauth-states.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
 import type { Sql } from "../store/database.ts";
 import type { Credentials } from "./credentials.ts";
@@ -18,8 +19,9 @@ export interface Grants {
   /** Under which a connection is found that is derived for this id of the vendor's; it cannot be read. */
   derivedKey(connector: string, id: string): Promise<string>;
   /**
-   * Whether a connection would end with a grant of a user at a connector that is proved so: one that is proved to hold it,
-   * whoever's it is, or one of the same user of which that is not known. `except`: a connection that does not count.
+   * Whether something would end with a grant of a user at a connector that is proved so: a connection, or tokens that wait to be
+   * confirmed, of which it is proved that they hold it, whoever's they are, or of the same user where that is not known. `except`: a
+   * connection that does not count.
    */
   isHeld(sql: Sql, grant: HeldGrant, except?: string): Promise<boolean>;
   /** What is stored of the grant of a connection, best proof first. */
@@ -87,6 +89,22 @@ export function createGrants(
     return neighbours.filter((other) => relate(theirs.get(other) ?? {}, byName(proofs)) === "unproved");
   };
 
+  /** The same of tokens that wait to be confirmed. */
+  const waiting = async (sql: Sql, { user, connector, proofs }: HeldGrant): Promise<boolean> => {
+    const grantor = grantorOf(connector);
+    const own = byName(proofs);
+    const states = proofs.length === 0 ? [] : await statesWithGrant(sql, Object.values(own));
+    const neighbours = (grantor === undefined ? [] : await heldStatesOfUser(sql, user))
+      .filter((state) => grantorOf(state.connector) === grantor)
+      .map(({ stateHash }) => stateHash);
+    if (states.length + neighbours.length === 0) return false;
+    const theirs = byHolder(
+      (await heldGrantsOf(sql, [...states, ...neighbours])).map(({ state, ...proof }) => [state, proof]),
+    );
+    const relation = (state: string): Relation => relate(theirs.get(state) ?? {}, own);
+    return states.some((one) => relation(one) === "same") || neighbours.some((one) => relation(one) !== "other");
+  };
+
   return {
     async hashesOf(connector, proofs) {
       const entries = Object.entries(proofs);
@@ -107,7 +125,7 @@ export function createGrants(
     proofsOf: (sql, { id }) => grantsOf(sql, [id]),
     async isHeld(sql, grant, except) {
       if ((await proved(sql, grant.proofs, except)).length > 0) return true;
-      return (await unproved(sql, grant, except)).length > 0;
+      return (await unproved(sql, grant, except)).length > 0 || waiting(sql, grant);
     },
     async count({ id }) {
       return 1 + (await proved(db, await grantsOf(db, [id]), id)).length;
@@ -131,17 +149,15 @@ export function createGrants(
   };
 }
 
-/** Whether what is stored of two grants proves that they are one. */
-export function sameGrant(known: readonly GrantProof[], found: readonly GrantProof[]): Relation {
-  return relate(byName(known), byName(found));
+async function proofsByConnection(sql: Sql, ids: readonly string[]): Promise<Map<string, Proofs>> {
+  if (ids.length === 0) return new Map();
+  return byHolder((await grantsOf(sql, ids)).map(({ connection, ...proof }) => [connection, proof]));
 }
 
-async function proofsByConnection(sql: Sql, ids: readonly string[]): Promise<Map<string, Proofs>> {
-  const proofs = new Map<string, Record<string, string>>();
-  if (ids.length === 0) return proofs;
-  for (const { connection, name, hash } of await grantsOf(sql, ids))
-    proofs.set(connection, { ...proofs.get(connection), [name]: hash });
-  return proofs;
+function byHolder(proofs: readonly [holder: string, GrantProof][]): Map<string, Proofs> {
+  const found = new Map<string, Proofs>();
+  for (const [holder, { name, hash }] of proofs) found.set(holder, { ...found.get(holder), [name]: hash });
+  return found;
 }
 
 const byName = (proofs: readonly GrantProof[]): Proofs =>

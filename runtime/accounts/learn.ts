@@ -1,30 +1,43 @@
 import type { Context } from "../engine/context.ts";
+import { Lru } from "../core/lru.ts";
 import { noteProofs } from "../model/connection-upkeep.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import type { OpenConnection } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
-import type { TokenResponse } from "./oauth.ts";
-import { hasAll, openProofs, relate, sealProofs, together, type Identity } from "./proofs.ts";
+import { hasAll, isEmpty, openProofs, relate, sealProofs, together, type Evidence, type Identity } from "./proofs.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import type { VendorOf } from "./vendors.ts";
 import { verify } from "./verify.ts";
 
 /** How connections learn which account they lead to, beside authorizations. */
 export interface Learn {
   /**
-   * With the first renewal of its token that the vendor's test answers after, for a connection of a version without proofs.
-   * That costs one request, once. A failure is logged and repeated with the next renewal.
+   * With a renewal of its token, for a connection of which nothing proves the account. That costs a request, until one proves it. A
+   * failure is logged, and it is tried again with the next renewal.
    */
   renewed(renewed: OpenConnection, answer: TokenResponse): Promise<void>;
+  /** With an answer of the vendor, in the same way and in the background, at most once an hour for a connection. */
+  answered(opened: OpenConnection): void;
   /** From what a test has proved beyond what is known. */
   tested(row: ConnectionRow, found: Identity): Promise<void>;
+  /** Settles once nothing is learnt in the background. */
+  settled(): Promise<void>;
 }
+
+const PAUSE_MS = 60 * 60_000;
+/** Connections that are remembered for that pause. */
+const MOST_ASKED = 10_000;
 
 /** Makes the service by which connections learn their accounts. */
 export function createLearn(
   { db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">,
   { vendorOf, grants }: { vendorOf: VendorOf; grants: Grants },
 ): Learn {
+  const asked = new Lru<string, number>(MOST_ASKED);
+  const underway = new Set<Promise<void>>();
+
   const tested = async (row: ConnectionRow, found: Identity): Promise<void> => {
+    if (isEmpty(found.account) && isEmpty(found.grant)) return;
     const known = openProofs(vault, row);
     const isKnown = row.proofs !== null && hasAll(known.account, found.account) && hasAll(known.grant, found.grant);
     if (isKnown || relate(known.account, found.account) === "other") return;
@@ -34,17 +47,31 @@ export function createLearn(
     await db.transaction((tx) => noteProofs(tx, row, proved));
   };
 
+  const ask = async ({ row, credentials }: OpenConnection, token?: Evidence["token"]): Promise<void> => {
+    try {
+      if (!isEmpty(openProofs(vault, row).account)) return;
+      const { identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock, token);
+      if (failure) throw failure;
+      await tested(row, identity);
+    } catch (error) {
+      log.warn({ connection: row.id, error }, "it could not be learnt which account a connection leads to");
+    }
+  };
+
   return {
     tested,
-    renewed: async ({ row, credentials }, { response, claims = {} }) => {
-      try {
-        const token = { body: response.body, claims };
-        const { identity, failure } = await verify(vendorOf(row.connector), row, credentials, clock, token);
-        if (failure) throw failure;
-        await tested(row, identity);
-      } catch (error) {
-        log.warn({ connection: row.id, error }, "it could not be learnt which account a connection leads to");
-      }
+    renewed: (opened, { response, claims = {} }) => ask(opened, { body: response.body, claims }),
+    answered: (opened) => {
+      const { row } = opened;
+      const provable = vendorOf(row.connector).connector.authentication.get(row.authType)?.account;
+      const now = clock.now();
+      const last = asked.get(row.id);
+      const isEarly = last !== undefined && now < last + PAUSE_MS;
+      if (row.authType !== "oauth2" || !provable || isEarly) return;
+      asked.set(row.id, now);
+      const work = ask(opened).finally(() => underway.delete(work));
+      underway.add(work);
     },
+    settled: async () => void (await Promise.all(underway)),
   };
 }

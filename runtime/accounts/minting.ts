@@ -11,14 +11,15 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
-import type { TokenResponse } from "./oauth.ts";
+import type { Operation } from "./scopes.ts";
+import type { TokenResponse } from "./token-endpoint.ts";
 import type { VendorOf } from "./vendors.ts";
 
 /** Reads a list of a connection to its end. @throws HooklineError what a request and an answer of another shape throw */
 export type ReadAll = (
   client: VendorClient,
   list: CompiledDerivation["list"],
-  given: { scope: Scope; scopes: CompiledDerivation["scopes"]; signal: AbortSignal },
+  given: { scope: Scope; operation: Operation; signal: AbortSignal },
 ) => Promise<readonly unknown[]>;
 
 /** What a connection can be derived for. */
@@ -104,23 +105,23 @@ export function createMinting(
       throw new HooklineError("invalid_config", `clients.${row.connector}: ${remedy}`);
     }
     const client = await clientOf(row);
-    client.requireScopes(derivation.scopes, "Deriving connections");
+    client.requireScopes(operationOf(derivation), "Deriving connections");
     return { row, client, derivation, clientId };
   };
 
   const list = async ({ client, derivation, clientId }: Parent): Promise<ReadonlyMap<string, Offer>> => {
     const scope = { connection: client.values, client: { id: clientId } };
     const signal = AbortSignal.timeout(LIST_DEADLINE_MS);
-    const { list: listing, scopes, itemOf } = derivation;
-    const found = await readAll(client, listing, { scope, scopes, signal });
+    const { list: listing, itemOf } = derivation;
+    const found = await readAll(client, listing, { scope, operation: operationOf(derivation), signal });
     return new Map(found.flatMap((item) => itemOf(item) ?? []).map((offer) => [offer.id, offer]));
   };
 
   const ask = async ({ client, derivation, clientId }: Parent, id: string): Promise<VendorResponse> => {
-    const { token, scopes } = derivation;
-    const request = token({ connection: client.values, client: { id: clientId }, derived: { id } });
+    const operation = operationOf(derivation);
+    const request = derivation.token({ connection: client.values, client: { id: clientId }, derived: { id } });
     // Each answer is a token of its own: to ask again takes nothing away.
-    return client.send(request, { scope: "action", kind: "write", scopes, idempotency: "natural" });
+    return client.send(request, { scope: "action", kind: "write", operation, idempotency: "natural" });
   };
 
   const mint = async (parent: Parent, id: string): Promise<TokenResponse> => {
@@ -155,6 +156,9 @@ export function createMinting(
     },
   };
 }
+
+/** Deriving, as far as its scopes are concerned. */
+const operationOf = ({ scopes }: CompiledDerivation): Operation => ({ operation: "action", name: "derive", scopes });
 
 /** Not about what was asked for: whose token it was asked with, or how often. */
 const NOT_ABOUT_IT = new Set<VendorError["class"]>(["authRevoked", "scopeMissing", "rateLimited", "quotaExceeded"]);

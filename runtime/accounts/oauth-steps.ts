@@ -25,10 +25,12 @@ export interface Plan {
 export interface Held extends Omit<ConnectionChanges, "credentials" | "proofs"> {
   /** Sealed for the connection's row, in base64. */
   credentials: string;
-  /** Sealed for the connection's row, in base64. */
-  proofs: string;
+  /** Likewise; null where nothing is proved. */
+  proofs: string | null;
   /** It is another account than the connection's. */
   moved?: true;
+  /** The connection had never been connected. */
+  isFirst?: true;
   /** Their refresh token is the connection's own, which may be another by the time they are confirmed. */
   keepsRefreshToken?: true;
   /** Why the vendor has not accepted the tokens yet. */
@@ -48,6 +50,7 @@ export type Step = Plan &
         session: string;
         callbackCode: string;
         account: string | null;
+        connector: string;
         held: Held;
         confirmation: string;
       }

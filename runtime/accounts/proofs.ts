@@ -63,8 +63,9 @@ export function isEmpty(proofs: Proofs): boolean {
   return Object.keys(proofs).length === 0;
 }
 
-/** Proofs encrypted for the row of their connection. */
-export function sealProofs(vault: Vault, connection: string, identity: Identity): Uint8Array {
+/** Proofs encrypted for the row of their connection; null where nothing is proved. */
+export function sealProofs(vault: Vault, connection: string, identity: Identity): Uint8Array | null {
+  if (isEmpty(identity.account) && isEmpty(identity.grant)) return null;
   return vault.seal(JSON.stringify(identity), proofsPlace(connection));
 }
 

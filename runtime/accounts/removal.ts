@@ -1,6 +1,6 @@
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, notFound } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { deleteConnection, type ConnectionRow } from "../model/connections.ts";
+import { deleteConnection, findConnection, type ConnectionRow } from "../model/connections.ts";
 import { holdConnection, tokensDerivedFrom } from "../model/derived-connections.ts";
 import type { Tx } from "../store/database.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -43,26 +43,33 @@ export function createRemoval(
     }
   };
 
-  return async (row) => {
-    const { id, user, connector, authType } = row;
-    // The grant of a derived connection is its parent's.
-    const credentials = authType === "oauth2" && row.parent === null ? row.credentials : null;
+  return async (found) => {
+    const { id, user, connector } = found;
     await confirmations.abandon(id);
-    const remove = async (tx: Tx): Promise<boolean | undefined> => {
-      await holdConnection(tx, row);
+    const remove = async (tx: Tx): Promise<{ row: ConnectionRow; isShared: boolean } | undefined> => {
+      await holdConnection(tx, found);
+      // Its token may have been renewed since it was found, and of rotating ones only the newest can be given back.
+      const row = await findConnection(tx, id);
+      if (!row) throw notFound("connection", id);
       if ((await tokensDerivedFrom(tx, id, { limit: 1 })).length > 0) return undefined;
       const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
-      const shared = credentials !== null && (await grants.isHeld(tx, grant, id));
+      const isShared = row.credentials !== null && (await grants.isHeld(tx, grant, id));
       await deleteConnection(tx, id);
       await status.announce(tx, { id, connector, user, status: "removed" });
-      return shared;
+      return { row, isShared };
     };
-    let isShared: boolean | undefined;
+    let removed: { row: ConnectionRow; isShared: boolean } | undefined;
     do {
       await offspring.end(id);
-      isShared = await db.transaction(remove);
+      removed = await db.transaction(remove);
       // Something was derived from it meanwhile.
-    } while (isShared === undefined);
-    return { revoked: credentials === null ? null : !isShared && (await revoke(row, credentials)) };
+    } while (removed === undefined);
+    const { row, isShared } = removed;
+    // The grant of a derived connection is its parent's.
+    const credentials = row.authType === "oauth2" && row.parent === null ? row.credentials : null;
+    const revoked = credentials === null ? null : !isShared && (await revoke(row, credentials));
+    // Tokens that came to wait meanwhile.
+    await confirmations.abandon(id);
+    return { revoked };
   };
 }

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { Oauth2Authentication } from "../../schemas/manifest.ts";
 import type { Timers } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -11,20 +10,28 @@ import {
   type ConnectionChanges,
   type ConnectionRow,
 } from "../model/connections.ts";
-import { credentialsFrom, sealCredentials, type OpenConnection } from "./credentials.ts";
-import { TOKEN_DEADLINE_MS, type OAuth, type TokenResponse } from "./oauth.ts";
+import {
+  credentialsFrom,
+  isRenewable,
+  sealCredentials,
+  type Credentials,
+  type OpenConnection,
+  type RefreshPolicy,
+  type Renewable,
+} from "./credentials.ts";
+import { TOKEN_DEADLINE_MS, type TokenResponse } from "./token-endpoint.ts";
 import type { PauseConnection } from "./status.ts";
 import { isAnswerLost, TokenError } from "./token-error.ts";
 
 export interface RenewalNeeds {
-  /** The OAuth conversation of a connector. */
-  oauthOf: (connector: string) => Pick<OAuth, "refresh">;
-  authenticationOf: (row: ConnectionRow) => Oauth2Authentication;
-  /** A token of a derived connection. @throws HooklineError `reauth_required` when there is none any more */
-  mint: (child: OpenConnection) => Promise<TokenResponse>;
+  /** Asks for a new token. */
+  ask: (row: ConnectionRow, credentials: Renewable) => Promise<TokenResponse>;
+  policyOf: (row: ConnectionRow) => RefreshPolicy | undefined;
   pause: PauseConnection;
-  /** Learns which account renewed tokens lead to, of a connection that has no proofs yet. Never throws. */
+  /** Learns which account renewed tokens lead to, where nothing proves it yet. Never throws. */
   learn: (renewed: OpenConnection, answer: TokenResponse) => Promise<void>;
+  /** Ends the grant of tokens that came too late for their connection, unless something lives on it. Never throws. */
+  giveBack: (row: ConnectionRow, credentials: Credentials) => Promise<void>;
   timers: Timers;
 }
 
@@ -75,14 +82,14 @@ export function hindrance(
 /** Makes the service that renews tokens. */
 export function createRenewal(
   { db, vault, clock, log, random }: Pick<Context, "db" | "vault" | "clock" | "log" | "random">,
-  { oauthOf, authenticationOf, mint, pause, learn, timers }: RenewalNeeds,
+  { ask: askVendor, policyOf, pause, learn, giveBack, timers }: RenewalNeeds,
 ): Renewal {
   const process = randomUUID();
   const underway = new Set<Promise<unknown>>();
   const until = (): number => clock.now() + LEASE_MS;
 
-  const mayRepeat = ({ sentAt, isSecond }: LostCall, { refresh }: Oauth2Authentication): boolean =>
-    refresh?.rotates !== true || (!isSecond && clock.now() < sentAt + (refresh.reuseGraceSeconds ?? 0) * 1000);
+  const mayRepeat = ({ sentAt, isSecond }: LostCall, policy: RefreshPolicy | undefined): boolean =>
+    policy?.rotates !== true || (!isSecond && clock.now() < sentAt + (policy.reuseGraceSeconds ?? 0) * 1000);
 
   const endGrant = async (row: ConnectionRow, owner: string, error: HooklineError): Promise<undefined> => {
     if (!(await pause(row, { version: row.version, owner }, error))) return undefined;
@@ -92,19 +99,19 @@ export function createRenewal(
   /** The answer to one call, or to the second that the manifest allows after one that was lost. */
   const ask = async (
     row: ConnectionRow,
-    refreshToken: string,
-    authentication: Oauth2Authentication,
+    credentials: Renewable,
+    policy: RefreshPolicy | undefined,
     lease: Lease,
   ): Promise<TokenResponse> => {
     for (;;) {
       const sentAt = clock.now();
       try {
-        return await oauthOf(row.connector).refresh(refreshToken);
+        return await askVendor(row, credentials);
       } catch (error) {
-        const isUnknown = authentication.refresh?.rotates === true && (lease.lost !== undefined || isAnswerLost(error));
+        const isUnknown = policy?.rotates === true && (lease.lost !== undefined || isAnswerLost(error));
         if (!isUnknown || isGone(error)) throw error;
         lease.lost = { sentAt: lease.lost?.sentAt ?? sentAt, isSecond: lease.lost !== undefined };
-        if (!mayRepeat(lease.lost, authentication)) throw unknownAnswer(row.id, error);
+        if (!mayRepeat(lease.lost, policy)) throw unknownAnswer(row.id, error);
         const next = { owner: process + AGAIN, until: until() };
         if (!(await passRefresh(db, row.id, lease.owner, next).catch(() => false))) throw unknownAnswer(row.id, error);
         lease.owner = next.owner;
@@ -134,21 +141,23 @@ export function createRenewal(
     return undefined;
   };
 
-  const underLease = async (current: OpenConnection, lease: Lease): Promise<OpenConnection | undefined> => {
-    const { row, credentials } = current;
-    const authentication = authenticationOf(row);
+  const underLease = async (
+    { row, credentials }: OpenConnection,
+    lease: Lease,
+  ): Promise<OpenConnection | undefined> => {
+    const policy = policyOf(row);
+    if (!isRenewable(credentials)) throw new TypeError(`${row.id} has no token to renew`);
     let answer: TokenResponse;
     try {
-      if (credentials.type !== "oauth2") throw withoutRefreshToken(row.id);
-      if (credentials.derived) answer = await mint(current);
-      else if (credentials.refreshToken === undefined) throw withoutRefreshToken(row.id);
-      else answer = await ask(row, credentials.refreshToken, authentication, lease);
+      if (credentials.type === "oauth2" && credentials.refreshToken === undefined && credentials.derived === undefined)
+        throw withoutRefreshToken(row.id);
+      answer = await ask(row, credentials, policy, lease);
     } catch (error) {
       if (isGone(error)) return endGrant(row, lease.owner, error);
       await passRefresh(db, row.id, lease.owner, { owner: COOLDOWN, until: clock.now() + COOLDOWN_MS });
       throw error;
     }
-    const next = credentialsFrom(answer, authentication, { now: clock.now(), random }, credentials);
+    const next = credentialsFrom<Renewable>(answer, policy, { now: clock.now(), random }, credentials);
     const scopes = answer.scopes ?? row.scopes;
     if (scopes.length < row.scopes.length)
       log.warn({ connection: row.id, scopes }, "the vendor narrowed the granted scopes");
@@ -158,9 +167,12 @@ export function createRenewal(
       expiresAt: next.expiresAt,
       scopes,
     });
-    if (!kept) return undefined;
+    if (!kept) {
+      await giveBack(row, next.credentials);
+      return undefined;
+    }
     const renewed = { row: kept, credentials: next.credentials };
-    if (kept.proofs === null && kept.status === "active") await learn(renewed, answer);
+    if (kept.status === "active") await learn(renewed, answer);
     return renewed;
   };
 
@@ -168,8 +180,7 @@ export function createRenewal(
     renew: async (current) => {
       const { row } = current;
       const lost = lostCall(row);
-      if (lost && !mayRepeat(lost, authenticationOf(row)))
-        return endGrant(row, row.refreshOwner!, unknownAnswer(row.id));
+      if (lost && !mayRepeat(lost, policyOf(row))) return endGrant(row, row.refreshOwner!, unknownAnswer(row.id));
       const owner = lost ? process + AGAIN : process;
       const lease = { owner, until: until() };
       if (!(await leaseRefresh(db, row.id, row.version, lease, clock.now()))) return undefined;

@@ -6,6 +6,13 @@ import type { ConnectionRow } from "../model/connections.ts";
 /** An OAuth scope an operation needs, or several alternatives, of which the one that allows least stands first. */
 export type NeededScope = string | readonly string[];
 
+/** An operation of a connector, as far as scopes are concerned. */
+export interface Operation {
+  operation: "action" | "stream";
+  name: string;
+  scopes: readonly NeededScope[];
+}
+
 /** Which operations a connection may run, by name, as far as its granted scopes are known. */
 export interface Granted {
   granted: string[];
@@ -17,7 +24,9 @@ export interface Granted {
   unsuited: { name: string; message: string }[];
 }
 
-type Holder = Pick<ConnectionRow, "id" | "scopes" | "parent">;
+/** What is known of the scopes of a connection. */
+type Known = Pick<ConnectionRow, "scopes" | "refused">;
+type Holder = Known & Pick<ConnectionRow, "id" | "authType" | "parent">;
 
 /** The scopes to ask for beside those that are held, so that all needs are met: of alternatives, the first that may be asked for. */
 export function scopesToAsk(
@@ -36,60 +45,94 @@ export function scopesToAsk(
   return [...asked].slice(new Set(held).size);
 }
 
-/**
- * Why a connection cannot do what needs these scopes; undefined when it can, and for one whose way of authentication knows no
- * scopes: that has granted none and lacks none. `what` begins the message: "Trigger contact_created".
- */
-export function scopeRefusal(
-  what: string,
-  needed: readonly NeededScope[],
-  { id, scopes: granted, parent }: Holder,
-): HooklineError | undefined {
-  const missing = granted.length === 0 ? [] : ungranted(needed, granted);
-  if (missing.length === 0) return undefined;
-  const scopes = scopesToAsk(missing, granted);
-  const named = missing.map((scope) => [scope].flat().join(" or ")).join(", ");
-  // A derived connection has what its parent was granted.
-  const reconnect = `POST /v1/connections/${parent ?? id}/reconnect`;
-  return new HooklineError(
-    "scope_missing",
-    `${what} needs ${named}, which connection ${id} was not granted; ask for it: ${reconnect} ${JSON.stringify({ scopes })}`,
-    { data: { scopes, reconnect } },
-  );
+/** Under what an operation is noted that the vendor has refused. */
+export function keyOf({ operation, name }: Pick<Operation, "operation" | "name">): string {
+  return `${operation}/${name}`;
 }
 
-/** Whether nothing that is known of a connection's scopes speaks against an operation. */
-export function mayRun(needed: readonly NeededScope[], { scopes }: Pick<Holder, "scopes">): boolean {
-  return scopes.length === 0 || ungranted(needed, scopes).length === 0;
+/**
+ * Why a connection cannot do an operation: it was not granted its scopes, or the vendor has refused it for want of one since the last
+ * consent. Undefined when nothing speaks against it, as for one whose way of authentication knows no scopes: that has granted none
+ * and lacks none. `what` begins the message: "Trigger contact_created".
+ */
+export function scopeRefusal(what: string, operation: Operation, holder: Holder): HooklineError | undefined {
+  const scopes = scopesLacking(operation, holder);
+  if (scopes === undefined) return undefined;
+  const { id, authType, scopes: granted, parent } = holder;
+  const missing = granted.length === 0 ? [] : ungranted(operation.scopes, granted);
+  const named = missing.map((scope) => [scope].flat().join(" or "));
+  const why =
+    named.length > 0
+      ? `needs ${named.join(", ")}, which connection ${id} was not granted`
+      : `needs a scope that connection ${id} does not have, as the vendor has answered`;
+  if (authType !== "oauth2") {
+    const test = `POST /v1/connections/${id}/test`;
+    return new HooklineError(
+      "scope_missing",
+      `${what} ${why}; allow it at the vendor, then test the connection: ${test}`,
+      {
+        data: { scopes },
+      },
+    );
+  }
+  // A derived connection has what its parent was granted.
+  const reconnect = `POST /v1/connections/${parent ?? id}/reconnect`;
+  const body = scopes.length === 0 ? "" : ` ${JSON.stringify({ scopes })}`;
+  return new HooklineError("scope_missing", `${what} ${why}; ask for it: ${reconnect}${body}`, {
+    data: { scopes, reconnect },
+  });
+}
+
+/** The scopes to ask for before an operation can be done; undefined when nothing that is known speaks against it. */
+export function scopesLacking(operation: Operation, { scopes, refused }: Known): string[] | undefined {
+  const missing = scopes.length === 0 ? [] : ungranted(operation.scopes, scopes);
+  const taught = refused?.[keyOf(operation)];
+  if (missing.length === 0 && taught === undefined) return undefined;
+  return [...new Set([...scopesToAsk(missing, scopes), ...(taught ?? [])])];
+}
+
+/**
+ * The scopes to ask for when the vendor has refused an operation for want of one: those that it names (RFC 6750 §3), else those of the
+ * operation that were not granted, else all that it needs, for the vendor may have taken some back.
+ */
+export function scopesRefused(
+  { scopes: needed }: Operation,
+  { scopes }: Known,
+  wwwAuthenticate: string | undefined,
+): string[] {
+  const named = /\bscope="([^"]*)"/.exec(wwwAuthenticate ?? "")?.[1];
+  if (named) return named.split(" ").filter(Boolean);
+  const missing = ungranted(needed, scopes);
+  return missing.length > 0 ? scopesToAsk(missing, scopes) : scopesToAsk(needed, []);
 }
 
 /** Who carries operations, as far as it matters to whether they may be run; or why nobody does. */
-export type Bearer = Pick<ConnectionRow, "scopes"> & { values: Readonly<Record<string, unknown>> };
+export type Bearer = Known & { values: Readonly<Record<string, unknown>> };
 
 /** What a connection may do of its connector's triggers and actions. `bearerOf`: who carries what is declared so, or why nobody can. */
 export function grantedOf(
   { triggers, actions, streams }: Connector,
   bearerOf: (as: As | undefined) => Bearer | { refusal: string },
 ): { triggers: Granted; actions: Granted } {
-  const sort = (needs: [name: string, needed: Needing][]): Granted => {
+  const sort = (operations: (readonly [name: string, operation: Operation & Needing])[]): Granted => {
     const sorted: Granted = { granted: [], missing: [], unknown: [], unsuited: [] };
-    for (const [name, { scopes: needed, requires, as }] of needs) {
-      const bearer = bearerOf(as);
-      const message = "refusal" in bearer ? bearer.refusal : refusalOf(requires, bearer);
+    for (const [name, operation] of operations) {
+      const bearer = bearerOf(operation.as);
+      const message = "refusal" in bearer ? bearer.refusal : refusalOf(operation.requires, bearer);
       if (message !== undefined || "refusal" in bearer) {
         sorted.unsuited.push({ name, message: message! });
         continue;
       }
-      const { scopes } = bearer;
-      if (needed.length === 0 || (scopes.length > 0 && mayRun(needed, { scopes }))) sorted.granted.push(name);
-      else if (scopes.length === 0) sorted.unknown.push(name);
-      else sorted.missing.push({ name, scopes: scopesToAsk(needed, scopes) });
+      const lacking = scopesLacking(operation, bearer);
+      if (lacking !== undefined) sorted.missing.push({ name, scopes: lacking });
+      else if (operation.scopes.length === 0 || bearer.scopes.length > 0) sorted.granted.push(name);
+      else sorted.unknown.push(name);
     }
     return sorted;
   };
   return {
-    triggers: sort([...triggers.values()].map(({ name, stream }) => [name, streams.get(stream)!])),
-    actions: sort([...actions.values()].map((action) => [action.name, action])),
+    triggers: sort([...triggers.values()].map(({ name, stream }) => [name, streams.get(stream)!] as const)),
+    actions: sort([...actions.values()].map((action) => [action.name, action] as const)),
   };
 }
 

@@ -26,12 +26,12 @@ export function createSettle(
     }
   };
 
-  return async (row, { changes, moved, failure }) => {
+  return async (row, { changes, moved, failure }, within) => {
     const mayLeave = row.credentials !== null && (moved === true || row.status === "pending");
     const left = mayLeave ? await grants.proofsOf(db, row) : undefined;
     const isSettled = failure
-      ? await status.wait(row, { ...changes, ...waiting(failure, clock.now()) })
-      : await status.activate(row, changes, { ...(moved && { moved }) });
+      ? await status.wait(row, { ...changes, ...waiting(failure, clock.now()) }, within)
+      : await status.activate(row, changes, { ...(moved && { moved }), within });
     if (isSettled && left) await endLeft(row, left);
     return isSettled;
   };

@@ -41,7 +41,8 @@ export function createShowing(
   const bearerOf = async (row: ConnectionRow, as?: As): Promise<Bearer | { refusal: string }> => {
     try {
       const carrier = await carrierOf(row, as, "This");
-      return { scopes: carrier.row.scopes, values: carrier.values };
+      const { scopes, refused } = carrier.row;
+      return { scopes, refused, values: carrier.values };
     } catch (error) {
       if (error instanceof HooklineError) return { refusal: error.message };
       throw error;

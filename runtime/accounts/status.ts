@@ -10,6 +10,7 @@ import {
   type StatusChange,
 } from "../model/connections.ts";
 import { connectionEvent } from "../model/operational.ts";
+import { movesOf } from "./moved.ts";
 import type { Tx } from "../store/database.ts";
 
 /** Follows every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
@@ -31,11 +32,15 @@ export interface Status {
   pause: PauseConnection;
   /**
    * Makes a connection `active` with these credentials, with one event. `moved`: it leads to another account from now on.
-   * False when the row changed meanwhile.
+   * False when the row changed meanwhile. `within` is done in the same transaction, and undoes it by throwing.
    */
-  activate(row: ConnectionRow, changes: ConnectionChanges, more?: { moved?: true }): Promise<boolean>;
-  /** Has a connection that was never active wait for the vendor. False when the row changed meanwhile. */
-  wait(row: ConnectionRow, changes: ConnectionChanges): Promise<boolean>;
+  activate(
+    row: ConnectionRow,
+    changes: ConnectionChanges,
+    more?: { moved?: true; within?: (tx: Tx) => Promise<void> },
+  ): Promise<boolean>;
+  /** Has a connection that was never active wait for the vendor, likewise. False when the row changed meanwhile. */
+  wait(row: ConnectionRow, changes: ConnectionChanges, within?: (tx: Tx) => Promise<void>): Promise<boolean>;
   /** Destroys what a connection that was never active has of its account. False when the row changed meanwhile. */
   drop(row: ConnectionRow, error: HooklineError): Promise<boolean>;
   /** Destroys the tokens of a connection that nothing is derived for any more; it stays, `reauth_required`, with one event. */
@@ -70,18 +75,26 @@ export function createStatus(
     status: "active" | "reauth_required",
     changes: ConnectionChanges,
     news: { reason: string; code?: string },
-    moved: { moved?: true } = {},
+    { moved, within }: { moved?: true; within?: (tx: Tx) => Promise<void> } = {},
   ) =>
     db.transaction(async (tx) => {
       if (!(await changeConnection(tx, row.id, expected, { ...changes, status }, clock.now()))) return false;
-      await announce(tx, { id: row.id, connector: row.connector, user: row.user, status, ...moved }, news);
+      const told = { id: row.id, connector: row.connector, user: row.user, status, ...(moved && { moved }) };
+      await announce(tx, told, news);
+      await within?.(tx);
       return true;
     });
 
-  const keepPending = ({ id, version }: ConnectionRow, expected: Partial<Expected>, changes: ConnectionChanges) =>
+  const keepPending = (
+    { id, version }: ConnectionRow,
+    expected: Partial<Expected>,
+    changes: ConnectionChanges,
+    within?: (tx: Tx) => Promise<void>,
+  ) =>
     db.transaction(async (tx) => {
       const isChanged = await changeConnection(tx, id, { version, ...expected }, changes, clock.now());
       if (isChanged && changes.testAt != null) await onWaiting?.(tx, changes.testAt);
+      if (isChanged) await within?.(tx);
       return isChanged;
     });
 
@@ -103,16 +116,16 @@ export function createStatus(
             { error: lostError(error, clock.now()) },
             { reason: error.message, code: "reauth_required" },
           ),
-    activate: (row, changes, moved) =>
+    activate: (row, changes, more) =>
       change(
         row,
         { version: row.version },
         "active",
-        { ...changes, ...NO_TEST, error: null, ...(moved?.moved && { moves: (row.moves ?? 0) + 1 }) },
-        { reason: moved?.moved ? MOVED : READY },
-        moved,
+        { ...changes, ...NO_TEST, error: null, ...(more?.moved && { moves: movesOf(row) + 1 }) },
+        { reason: more?.moved ? MOVED : READY },
+        more,
       ),
-    wait: (row, changes) => keepPending(row, {}, changes),
+    wait: (row, changes, within) => keepPending(row, {}, changes, within),
     drop: (row, error) => drop(row, {}, error),
     end: (row, error) =>
       change(
@@ -133,6 +146,6 @@ function lostError({ data, message }: HooklineError, at: number): ConnectionErro
 }
 
 const NO_TEST = { testAt: null, testUntil: null } as const;
-const NO_TOKENS = { ...NO_TEST, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
+const NO_TOKENS = { ...NO_TEST, refused: null, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
 const MOVED = "The connection leads to another account now; its streams begin anew.";
 const READY = "The connection is ready; its streams are read again.";

@@ -18,13 +18,22 @@ export class TokenError extends HooklineError {
   readonly grantGone: boolean;
   /** The server's own answer was lost on its way through a gateway. */
   readonly isLost: boolean;
+  /** What the server's clock said, milliseconds since the epoch; undefined when it did not say. */
+  readonly date: number | undefined;
 
-  constructor(message: string, grantGone: boolean, vendor: Record<string, unknown>, after: number | undefined) {
+  constructor(
+    message: string,
+    grantGone: boolean,
+    vendor: Record<string, unknown>,
+    after: number | undefined,
+    date?: number,
+  ) {
     super(grantGone ? "reauth_required" : "vendor_error", message, {
       data: { vendor },
       retry: grantGone ? false : { after },
     });
     this.grantGone = grantGone;
+    this.date = date;
     this.isLost = !grantGone && BETWEEN.has(Number(vendor.status));
   }
 }
@@ -43,12 +52,14 @@ export function isAnswerLost(error: unknown): boolean {
   return ["network", "timeout", "too_large"].includes(error.code) && error.data.sent !== false;
 }
 
+/** Who has to put it right that the client, or what stands for it, is refused: whoever gave the connection its credentials, or the operator. */
+export type Owner = "connection" | "operator";
+
 /** Only named fields of the answer: its errors, as libraries make them, carry the request's secrets. */
 export function tokenError(
-  connector: string,
+  { connector, classify, owner }: { connector: string; classify: Classify; owner: Owner },
   raw: NetworkResponse | undefined,
   error: unknown,
-  classify: Classify,
 ): HooklineError {
   if (raw === undefined) {
     const { code } = error as { code?: string };
@@ -61,15 +72,18 @@ export function tokenError(
   const { status, headers } = raw;
   const reason = textAt(body, "/error") ?? textAt(body, "/error/status");
   const detail = textAt(body, "/error_description") ?? textAt(body, "/message") ?? textAt(body, "/error/message");
-  const grantGone =
-    (classify({ status, headers, body }) ?? (reason === "invalid_grant" ? "authRevoked" : undefined)) === "authRevoked";
+  const isOwn = owner === "connection";
+  const isRefused = reason === "invalid_grant" || (isOwn && (isClientRefused(reason) || status === 401));
+  const grantGone = (classify({ status, headers, body }) ?? (isRefused ? "authRevoked" : undefined)) === "authRevoked";
   const what =
     status >= 200 && status < 300
       ? "the token endpoint answered without a token"
       : `the token endpoint answered ${status}${reason === undefined ? "" : ` ${reason}`}`;
   const remedy = grantGone
-    ? "the grant is gone; a person has to reconnect"
-    : reason === "invalid_client" || reason === "unauthorized_client"
+    ? isOwn
+      ? "the credentials are not accepted; a person has to reconnect with others"
+      : "the grant is gone; a person has to reconnect"
+    : isClientRefused(reason)
       ? "check the client id and secret in clients"
       : "it is tried again later";
   return new TokenError(
@@ -81,7 +95,18 @@ export function tokenError(
       ...(detail === undefined ? {} : { message: detail }),
     },
     parseRetryAfter(headers["retry-after"], Date.now()),
+    readDate(headers["date"]),
   );
+}
+
+/** RFC 9110 §6.6.1. */
+function readDate(header: string | undefined): number | undefined {
+  const date = header === undefined ? NaN : Date.parse(header);
+  return Number.isNaN(date) ? undefined : date;
+}
+
+function isClientRefused(reason: string | undefined): boolean {
+  return reason === "invalid_client" || reason === "unauthorized_client";
 }
 
 function readBody(raw: NetworkResponse): unknown {

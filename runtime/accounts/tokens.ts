@@ -3,7 +3,7 @@ import { HooklineError, notFound } from "../core/errors.ts";
 import { OpenedCache } from "../core/opened.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
-import { openCredentials, type OpenConnection } from "./credentials.ts";
+import { isRenewable, openCredentials, type OpenConnection } from "./credentials.ts";
 import { createRenewal, hindrance, type RenewalNeeds } from "./renewal.ts";
 
 export type TokensNeeds = Omit<RenewalNeeds, "timers"> & Partial<Pick<RenewalNeeds, "timers">>;
@@ -115,14 +115,11 @@ export function createTokens(
 }
 
 function isDue({ row, credentials }: OpenConnection, rejected: number | undefined, now: number): boolean {
-  if (credentials.type !== "oauth2") return false;
+  if (!isRenewable(credentials)) return false;
   if (rejected !== undefined && row.version <= rejected) return true;
   if (credentials.refreshAt === null || credentials.refreshAt > now) return false;
-  return (
-    credentials.refreshToken !== undefined ||
-    credentials.derived !== undefined ||
-    (row.expiresAt !== null && row.expiresAt <= now)
-  );
+  const isFinal = credentials.type === "oauth2" && (credentials.refreshToken ?? credentials.derived) === undefined;
+  return !isFinal || (row.expiresAt !== null && row.expiresAt <= now);
 }
 
 function isStillValid({ row }: OpenConnection, rejected: number | undefined, now: number): boolean {

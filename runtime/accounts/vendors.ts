@@ -1,3 +1,4 @@
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
@@ -7,7 +8,9 @@ import { classify } from "../vendor/errors.ts";
 import { hostGuard, type AssertHost, type ServerOverride } from "../vendor/hosts.ts";
 import type { CounterOf } from "../vendor/counter.ts";
 import { createLimits, type Limits } from "../vendor/limits.ts";
+import { createIssue, type Issue } from "./issue.ts";
 import { createOAuth, type OAuth, type OAuthClient } from "./oauth.ts";
+import type { Classify } from "./token-error.ts";
 import { createGoogleTransport } from "../vendor/transports/googleapis.ts";
 import { createHttpTransport } from "../vendor/transports/http.ts";
 import type { Transport } from "../vendor/transports/transport.ts";
@@ -29,8 +32,11 @@ export interface Vendor {
   clientId: string | undefined;
   /** The OAuth scopes that may be asked for, those that are registered for the client, or all of the manifest. */
   scopes: readonly string[];
+  /** What a token is asked for that nobody grants: the scopes of a way that are registered for the operator's client, or all. */
+  scopesOf(method: AuthenticationMethod): readonly string[];
   /** @throws HooklineError `invalid_config` when the connector has no OAuth client */
   oauth(): OAuth;
+  issue: Issue;
 }
 
 type Shared = Pick<Context, "connectors" | "clock">;
@@ -83,6 +89,18 @@ function createVendor(
     "googleapis" in server
       ? createGoogleTransport({ ...server.googleapis, rootUrl: override?.url, assertHost, network })
       : http;
+  const classifyToken: Classify = (response) => {
+    const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(response));
+    return matched ? classify(connector.errors, response, "token", clock.now())?.class : undefined;
+  };
+  const clientOf = (): OAuthClient => {
+    if (client) return client;
+    throw new HooklineError(
+      "invalid_config",
+      `clients.${name}: no OAuth client is configured; register one at the vendor and set its id and secret`,
+    );
+  };
+  const shared = { override, network, assertHost, classify: classifyToken, now: () => clock.now() };
   let oauth: OAuth | undefined;
   const authentication = methodsOf(manifest.authentication).find((method) => method.type === "oauth2");
   const client = Object.hasOwn(clients, name) ? clients[name] : undefined;
@@ -96,27 +114,17 @@ function createVendor(
     grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
     clientId: client?.clientId,
     scopes: client?.scopes ?? Object.keys(authentication?.scopes ?? {}),
-    oauth: () => {
-      if (!authentication || !client) {
-        throw new HooklineError(
-          "invalid_config",
-          `clients.${name}: no OAuth client is configured; register one at the vendor and set its id and secret`,
-        );
-      }
-      return (oauth ??= createOAuth({
-        connector: name,
-        authentication,
-        override,
-        client,
-        redirectUri,
-        network,
-        assertHost,
-        now: () => clock.now(),
-        classify: (response) => {
-          const matched = connector.errors.some((matcher) => matcher.scope === "token" && matcher.matches(response));
-          return matched ? classify(connector.errors, response, "token", clock.now())?.class : undefined;
-        },
-      }));
+    scopesOf: (method) => {
+      const isOperators = method.type === "clientCredentials" && method.client === "operator";
+      const registered = isOperators ? client?.scopes : undefined;
+      return Object.keys(("scopes" in method && method.scopes) || {}).filter(
+        (scope) => registered?.includes(scope) ?? true,
+      );
     },
+    oauth: () => {
+      if (!authentication) throw new TypeError(`${name} is not connected by OAuth`);
+      return (oauth ??= createOAuth({ ...shared, connector: name, authentication, client: clientOf(), redirectUri }));
+    },
+    issue: createIssue({ ...shared, connector, http, clientOf }),
   };
 }

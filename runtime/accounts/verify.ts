@@ -7,7 +7,7 @@ import type { ConnectionRow } from "../model/connections.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { classify, VendorError } from "../vendor/errors.ts";
 import { callVendor } from "./call.ts";
-import { connectionValues, type Credentials, type OpenConnection } from "./credentials.ts";
+import { connectionValues, isRenewable, type Credentials, type OpenConnection } from "./credentials.ts";
 import { identityOf, type Evidence, type Identity } from "./proofs.ts";
 import type { Vendor } from "./vendors.ts";
 
@@ -40,7 +40,7 @@ export async function verify(
   const asked: Outcome = authentication?.test ? await ask(vendor, row, credentials, authentication.test, clock) : {};
   const { response, failure } = asked;
   const captured: Record<string, unknown> = {};
-  if (row.authType !== "oauth2" && response) {
+  if (!isRenewable(credentials) && response) {
     for (const [name, read] of authentication!.capture) {
       const value = read(response);
       if (value !== undefined) captured[name] = value;
@@ -48,8 +48,10 @@ export async function verify(
   }
   const known = { ...row.captured, ...captured };
   const label = authentication?.label?.({ response, connection: { ...connectionValues(row), ...captured } });
+  // Where the test lacks its scope, the id token may still say it (OpenID Connect Core 1.0 §5.1).
+  const email = token?.claims["email"];
   return {
-    name: storableText(label ?? "") || null,
+    name: nameFrom(label) ?? (typeof email === "string" ? nameFrom(email) : null),
     captured,
     identity: identityOf(authentication, { response, token, connection: known }),
     failure,
@@ -70,11 +72,20 @@ export async function verifyStored(
   try {
     return { ...opened, ...(await verify(vendor, row, credentials, clock)) };
   } catch (error) {
-    if (credentials.type !== "oauth2" || !renew || !(error instanceof Rejected) || error.class !== "authExpired")
+    if (!isRenewable(credentials) || !renew || !(error instanceof Rejected) || error.class !== "authExpired")
       throw error;
     const renewed = await renew(row.version);
     return { ...renewed, ...(await verify(vendor, renewed.row, renewed.credentials, clock)) };
   }
+}
+
+/** Characters of the longest name of an account; what is longer is cut. */
+const LONGEST_NAME = 255;
+
+function nameFrom(text = ""): string | null {
+  const name = storableText(text).slice(0, LONGEST_NAME);
+  // A half character is left out with its other half.
+  return name.replace(/[\ud800-\udbff]$/, "") || null;
 }
 
 /** The vendor's word against the credentials. */
@@ -107,11 +118,21 @@ async function ask(
     throw error;
   }
   const fault = classify(connector.errors, response, "action", clock.now());
-  if (!fault) return { response };
+  if (!fault) return isSuccess(response) ? { response } : { failure: provesNothing(connector.name, response) };
   if (fault.class === "scopeMissing") return {};
   const error = new VendorError(`${connector.name}: testing the credentials`, response, fault);
   if (fault.class !== "authExpired" && fault.class !== "authRevoked") return { failure: error };
   throw new Rejected(connector.name, error);
+}
+
+/** A 304 is about a copy that somebody has, and nobody has one of a test. */
+function isSuccess({ status }: VendorResponse): boolean {
+  return status >= 200 && status < 300;
+}
+
+function provesNothing(connector: string, { status }: VendorResponse): HooklineError {
+  const message = `${connector}: testing the credentials: the vendor answered ${status}, which proves nothing; try again later`;
+  return new HooklineError("vendor_error", message, { retry: {} });
 }
 
 /**

@@ -41,7 +41,7 @@ export interface Actions {
    * Sends a request to the vendor with a connection's credentials and gives its answer of any status, unread. Waits within the
    * vendor's limits; never follows a redirect; without a body, expired credentials are renewed and used at once.
    * @throws HooklineError `invalid_url` (a target outside the vendor's API), `invalid_input` (method), `too_large`, `not_found`,
-   *   `conflict`, `reauth_required`, `rate_limited` before any call; `network`, `timeout`
+   *   `conflict`, `account_moved`, `reauth_required`, `rate_limited` before any call; `network`, `timeout`
    */
   passthrough(connection: string, request: PassthroughRequest, scope?: Scope): Promise<PassthroughAnswer>;
 }

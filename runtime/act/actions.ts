@@ -2,7 +2,7 @@ import { HooklineError, unknownName, type Fault } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { CompiledAction, CompiledStep, Connector } from "../manifest/connector.ts";
 import type { Getter } from "../manifest/expressions.ts";
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf, VendorClient } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import { errorClass, VendorError } from "../vendor/errors.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
@@ -11,7 +11,7 @@ import { KeyedMutex } from "./mutex.ts";
 import { runKey } from "./run-key.ts";
 
 export interface ActionsOptions {
-  openClient: (connection: string) => Promise<VendorClient>;
+  openClient: ClientOf;
   variablesOf: VariablesOf;
   log: Log;
 }
@@ -36,19 +36,21 @@ export interface RunOptions {
    * {@link runKey}. Nothing is stored: every run is done. Default a random one.
    */
   keySeed?: string;
+  /** How often the connection had been moved when the work began: another account than the one of that time gets nothing. */
+  moves?: number;
   /** Takes the place of the action's own result, with the same scope; its value is not checked. */
   result?: Getter;
 }
 
 /**
  * Makes the function that runs one action of a connection.
- * @throws HooklineError `not_found` (action), `invalid_input` with every fault, `scope_missing` and `conflict` (a connection
- *   of the wrong kind) before any call; and what {@link VendorClient.send} throws
+ * @throws HooklineError `not_found` (action), `invalid_input` with every fault, `scope_missing`, `conflict` (a connection
+ *   of the wrong kind) and `account_moved` before any call; and what {@link VendorClient.send} throws
  */
 export function createRunAction({ openClient, variablesOf, log }: ActionsOptions): RunAction {
   const serially = new KeyedMutex();
-  return async (connection, name, input, { signal, keySeed, result } = {}) => {
-    const own = await openClient(connection);
+  return async (connection, name, input, { signal, keySeed, moves, result } = {}) => {
+    const own = await openClient(connection, moves);
     const action = findAction(own.connector, name);
     const faults = action.validateInput(input);
     if (faults.length > 0) throw inputRefused(own.connector, name, faults);
@@ -84,12 +86,13 @@ export function inputRefused({ name }: Connector, action: string, faults: Fault[
 }
 
 /**
- * Refuses an action that the connection was not granted, or is not of the kind for.
- * @throws HooklineError `scope_missing`, `conflict`
+ * Refuses an action that the connection is not of the kind for, whatever it may be granted, or was not granted.
+ * @throws HooklineError `conflict`, `scope_missing`
  */
-export function assertUsable(client: VendorClient, { name, scopes, requires }: CompiledAction): void {
-  client.requireScopes(scopes, `Action ${name}`);
+export function assertUsable(client: VendorClient, action: CompiledAction): void {
+  const { name, requires } = action;
   assertRequirement(`${client.connector.name}.${name}`, requires, client.values);
+  client.requireScopes(action, `Action ${name}`);
 }
 
 async function runSteps(
@@ -136,13 +139,15 @@ function stepBack(
 
 function runStep(
   client: VendorClient,
-  { idempotency, retry }: CompiledAction,
+  operation: CompiledAction,
   { request, reads }: CompiledStep,
   scope: Record<string, unknown>,
   signal?: AbortSignal,
 ): Promise<VendorResponse> {
+  const { idempotency, retry } = operation;
   return client.send(request(scope), {
     scope: "action",
+    operation,
     kind: reads ? "read" : "write",
     idempotency: reads ? "natural" : idempotency,
     retry,

@@ -4,6 +4,7 @@ import type { Context } from "../engine/context.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import type { CompiledAction, CompiledBatch, Connector } from "../manifest/connector.ts";
 import type { Tx } from "../store/database.ts";
+import { movesOf } from "../accounts/moved.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { ActAccounts } from "./act.ts";
 import { findAction, type RunAction } from "./actions.ts";
@@ -37,7 +38,7 @@ const SLICE_MS = 10_000;
 const DEFAULT_WAIT_MS = 60_000;
 
 /** After these no item of the batch can succeed. */
-const HOPELESS = new Set<ErrorCode>(["reauth_required", "scope_missing", "not_found"]);
+const HOPELESS = new Set<ErrorCode>(["reauth_required", "scope_missing", "account_moved", "not_found"]);
 
 type Settled = Pick<BatchItem, "position" | "status" | "result">;
 /** `again`: items that were not done, and when to try; `alone`: because the vendor refused them together. */
@@ -74,7 +75,7 @@ async function workBatch(context: WorkContext, needs: WorkNeeds, job: Job, signa
   });
   let run: BatchRun;
   try {
-    const { connector } = await needs.accounts.client(batch.connection);
+    const { connector } = await needs.accounts.client(batch.connection, movesOf(batch));
     run = new BatchRun(context, needs, job, batch, connector, signal);
   } catch (error) {
     if (error instanceof HooklineError && HOPELESS.has(error.code)) return end((tx) => failRest(tx, batch.id, error));
@@ -218,6 +219,7 @@ class BatchRun {
   #run(action: string, input: unknown, items: readonly BatchItem[], result?: CompiledBatch["results"]) {
     const { id, connection } = this.#batch;
     return this.#perform(connection, action, input, {
+      moves: movesOf(this.#batch),
       keySeed: `${id}:${items.map(({ position }) => position).join(",")}`,
       result,
       // What cannot be done twice is better waited for than left in doubt.

@@ -91,6 +91,7 @@ export function createBatches(
       id,
       connection,
       user: client.user,
+      moves: client.moves,
       action: name,
       status: runs ? "running" : "done",
       total: items.length,

@@ -1,6 +1,6 @@
 import { connectionsByIds, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import { connectionValues } from "../accounts/credentials.ts";
-import { mayRun } from "../accounts/scopes.ts";
+import { scopesLacking } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { CompiledAction } from "../manifest/connector.ts";
@@ -37,7 +37,7 @@ export interface AgentFunction {
 export interface Catalog {
   /** Every action of the user's active connections that was granted its scopes, in the order of connections and manifests. */
   list(user: string): Promise<AgentFunction[]>;
-  /** @throws HooklineError `not_found` with the nearest name */
+  /** Also one that is not listed for want of a scope: whoever runs it is told which. @throws HooklineError `not_found` with the nearest name */
   find(name: string, user: string): Promise<AgentFunction>;
 }
 
@@ -58,37 +58,40 @@ export function createCatalog(
     }
   };
 
-  const list = async (user: string): Promise<AgentFunction[]> => {
+  /** Of all actions, with whether each was granted. */
+  const all = async (user: string): Promise<{ one: AgentFunction; isGranted: boolean }[]> => {
     const loaded = (await activeOf(user)).filter(({ connector }) => connectors.has(connector));
-    const found = await connectionsByIds(
+    const rows = await connectionsByIds(
       db,
       loaded.map(({ id }) => id),
     );
-    const rows = new Map(found.map((row) => [row.id, row]));
-    return nameFunctions(loaded).flatMap(({ connection, nameOf }) =>
-      [...connectors.get(connection.connector)!.actions.values()]
-        .filter((action) => isOffered(action, rows.get(connection.id)))
-        .map((action) => functionOf(connection, action, nameOf)),
-    );
+    const known = new Map(rows.map((row) => [row.id, row]));
+    return nameFunctions(loaded).flatMap(({ connection, nameOf }) => {
+      const row = known.get(connection.id);
+      if (!row) return [];
+      return [...connectors.get(connection.connector)!.actions.values()].map((action) => ({
+        one: functionOf(connection, action, nameOf),
+        isGranted: isOffered(action, row),
+      }));
+    });
   };
 
   return {
-    list,
+    list: async (user) => (await all(user)).flatMap(({ one, isGranted }) => (isGranted ? [one] : [])),
     find: async (name, user) => {
-      const functions = await list(user);
-      const found = functions.find((candidate) => candidate.name === name);
-      if (found) return found;
-      const names = functions.map((candidate) => candidate.name);
+      const functions = await all(user);
+      const found = functions.find(({ one }) => one.name === name);
+      if (found) return found.one;
+      const names = functions.flatMap(({ one, isGranted }) => (isGranted ? [one.name] : []));
       throw new HooklineError("not_found", unknownName("function", name, names));
     },
   };
 }
 
 /** Whether nothing that is known of a connection speaks against an action; what its parent does for it is looked at when it runs. */
-function isOffered({ scopes, requires, as }: CompiledAction, row: ConnectionRow | undefined): boolean {
-  if (row === undefined) return false;
-  if (as !== undefined && row.parent !== null) return true;
-  return mayRun(scopes, row) && (requires?.holds(connectionValues(row)) ?? true);
+function isOffered(action: CompiledAction, row: ConnectionRow): boolean {
+  if (action.as !== undefined && row.parent !== null) return true;
+  return scopesLacking(action, row) === undefined && (action.requires?.holds(connectionValues(row)) ?? true);
 }
 
 function functionOf(

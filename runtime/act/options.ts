@@ -44,7 +44,7 @@ export function createListOptions(
     const items =
       source.action === undefined
         ? await firstPage(client, client.connector.streams.get(source.stream!)!, given, variablesOf)
-        : itemsOf((await runAction(connection, source.action, given)).output);
+        : itemsOf((await runAction(connection, source.action, given, { moves: client.moves })).output);
     return items.map((item) => {
       const value = atPointer(item, source.value);
       return { value, label: String(atPointer(item, source.label) ?? value) };
@@ -60,12 +60,12 @@ async function firstPage(
   variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
   const client = await own.as(stream.as, `${own.connector.name}.${stream.name}`);
-  client.requireScopes(stream.scopes, `A choice among ${stream.name}`);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
+  client.requireScopes(stream, `A choice among ${stream.name}`);
   const { signal } = new AbortController();
   const { workspace, user } = await variablesOf(client.user, stream);
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
-  const source: Source = { client, scope, scopes: stream.scopes, signal, purpose: "action" };
+  const source: Source = { client, scope, operation: stream, signal, purpose: "action" };
   for await (const { records } of pages(source, stream)) return records;
   return [];
 }

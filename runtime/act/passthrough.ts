@@ -5,8 +5,11 @@ import { HooklineError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
 import { bodyTooLarge, peek, type StreamResponse } from "../core/network-stream.ts";
+import { unpackHead } from "../core/unpack.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
-import { connectionValues, methodOf, presentCredentials, type OpenConnection } from "../accounts/credentials.ts";
+import { connectionValues, isRenewable, type OpenConnection } from "../accounts/credentials.ts";
+import { assertSameAccount, movesOf } from "../accounts/moved.ts";
+import { presentCredentials } from "../accounts/present.ts";
 import { answerHeaders, vendorHeaders } from "./passthrough-headers.ts";
 import { passthroughUrl } from "./passthrough-url.ts";
 import type { Context } from "../engine/context.ts";
@@ -52,8 +55,10 @@ export function createPassthrough(
     const kind = request.method === "GET" || request.method === "HEAD" ? "read" : "write";
     passthroughUrl(vendor, request.target);
     await vendor.limits.take(caller, { kind, polls: false }, request.signal);
+    // It may have been moved to another account while it waited.
+    opened = await sameAccount(tokens.open(connection), opened);
     let answer = await forward(vendor, opened, request, network);
-    if (answer.status >= 400 && answer.status < 500 && opened.credentials.type === "oauth2") {
+    if (answer.status >= 400 && answer.status < 500 && isRenewable(opened.credentials)) {
       const judged = await judge(vendor, answer, clock.now());
       answer = judged.answer;
       if (judged.class === "authExpired") {
@@ -79,10 +84,9 @@ async function forward(
   request: PassthroughRequest,
   network: Network,
 ): Promise<StreamResponse> {
-  const { row, credentials } = opened;
   const { connector } = vendor;
-  const presented = presentCredentials(methodOf(connector.manifest.authentication, row), credentials);
-  const own = connector.serverHeaders({ connection: connectionValues(row) }) as Record<string, unknown>;
+  const presented = presentCredentials(connector, opened);
+  const own = connector.serverHeaders({ connection: connectionValues(opened.row) }) as Record<string, unknown>;
   return network.stream(passthroughUrl(vendor, request.target, presented.query), {
     method: request.method,
     headers: vendorHeaders(request.headers ?? {}, { ...own, ...presented.headers }, request.body instanceof Readable),
@@ -100,7 +104,7 @@ async function judge(
   now: number,
 ): Promise<{ class: ErrorClass | undefined; answer: StreamResponse }> {
   const { head, body } = await peek(answer.body, MAX_JUDGED_BYTES);
-  const text = head.toString();
+  const text = (await unpackHead(head, answer.headers["content-encoding"], MAX_JUDGED_BYTES)).toString();
   let read: unknown = text;
   try {
     read = parseJson(text);
@@ -116,9 +120,16 @@ async function judge(
   return { class: fault?.class, answer: { ...answer, body } };
 }
 
-async function renewed(tokens: Tokens, { row }: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {
+async function sameAccount(opening: Promise<OpenConnection>, before: OpenConnection): Promise<OpenConnection> {
+  const opened = await opening;
+  assertSameAccount(opened.row, movesOf(before.row));
+  return opened;
+}
+
+async function renewed(tokens: Tokens, before: OpenConnection, answer: StreamResponse): Promise<OpenConnection> {
+  const { row } = before;
   try {
-    return await tokens.open(row, row.version);
+    return await sameAccount(tokens.open(row, row.version), before);
   } catch (error) {
     answer.body.destroy();
     throw error;

@@ -34,4 +34,5 @@ export const tables: readonly ((d: Dialect) => string[])[] = [
      )`,
     `create index if not exists batch_items_by_status on batch_items (batch, status, position)`,
   ],
+  (d) => [`alter table batches add column moves ${d.bigint}`],
 ];

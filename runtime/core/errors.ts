@@ -34,6 +34,11 @@ export const ERROR_CODES = {
     status: 422,
     meaning: "The vendor's account is another one than the connection's, which was left as it was.",
   },
+  account_moved: {
+    status: 409,
+    meaning:
+      "The connection was moved to another account after the work began; nothing is done with the other account.",
+  },
   account_unproved: {
     status: 422,
     meaning: "Nothing proves that the vendor's account is the connection's, which was left as it was.",

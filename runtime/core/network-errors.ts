@@ -29,6 +29,14 @@ export function deadlineSignal(
   };
 }
 
+/** Rejects with the signal's reason once it aborts. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
 /** The error for an answer that is longer than `maxBytes`. */
 export function tooLarge({ host }: URL, maxBytes: number): HooklineError {
   return new HooklineError("too_large", `${host}: the answer is longer than ${maxBytes} bytes; ask for less at once`);

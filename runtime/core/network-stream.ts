@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { HooklineError } from "./errors.ts";
-import { asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
+import { aborted, asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
 
 export interface StreamRequest {
   method: string;
@@ -30,7 +30,7 @@ export async function openStream(agent: Dispatcher, url: URL, request: StreamReq
   const { method, headers, body, deadlineMs, maxBytes } = request;
   const { signal, release } = deadlineSignal(deadlineMs, request.signal);
   try {
-    const answer = await agent.request({
+    const answered = agent.request({
       origin: url.origin,
       path: url.pathname + url.search,
       method: method,
@@ -38,6 +38,8 @@ export async function openStream(agent: Dispatcher, url: URL, request: StreamReq
       body: body instanceof Readable ? limited(body, KEPT, maxBytes, () => bodyTooLarge(maxBytes)) : body,
       signal,
     });
+    // The agent notices the signal only once the request has a connection.
+    const answer = await Promise.race([answered, aborted(signal)]);
     const told = plainHeaders(answer.headers);
     if (method !== "HEAD" && Number(told["content-length"] ?? 0) > maxBytes) {
       answer.body.on("error", () => {}).destroy();

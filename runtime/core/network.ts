@@ -7,7 +7,7 @@ import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector, type Dispatcher } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
 import { HooklineError } from "./errors.ts";
-import { asHooklineError, deadlineSignal, noteUnconnected, tooLarge } from "./network-errors.ts";
+import { aborted, asHooklineError, deadlineSignal, noteUnconnected, tooLarge } from "./network-errors.ts";
 import { openStream, plainHeaders, type StreamRequest, type StreamResponse } from "./network-stream.ts";
 
 export interface NetworkOptions extends NetworkPolicy {
@@ -114,13 +114,6 @@ async function exchange(agent: Dispatcher, url: URL, request: NetworkRequest): P
   } finally {
     release();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }
 
 /** The same body piece by piece: nobody asks for the first before there is a connection. */

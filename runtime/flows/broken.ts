@@ -1,10 +1,10 @@
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import type { NeededScope } from "../accounts/scopes.ts";
+import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
 import { connections, connectionsByIds, type ConnectionRow, type StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
-import { flowsInReach, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
+import { flowsInReach, refsOf, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
 import { flowBroken } from "../model/operational.ts";
 import type { StartRun } from "./start.ts";
 import type { FlowTriggers } from "./subscribe.ts";
@@ -14,7 +14,7 @@ import type { FlowTriggers } from "./subscribe.ts";
  * the flows that a connection becoming active triggers.
  */
 export function createFollowConnection(
-  { clock, emit }: Pick<Context, "clock" | "emit">,
+  { clock, connectors, emit }: Pick<Context, "clock" | "connectors" | "emit">,
   triggers: FlowTriggers,
   start: StartRun,
 ): NonNullable<OpenModule<unknown>["connectionChanged"]> {
@@ -32,8 +32,12 @@ export function createFollowConnection(
         if (flow.status === "active" && needs(flow, change)) await turn(tx, flow, problemOf(change, clock.now()));
         continue;
       }
-      const waited = flow.problem?.connection === change.id && flow.problem.code === "reauth_required";
-      const now = waited ? await turn(tx, flow, await problemIn(tx, flow, clock.now())) : flow;
+      const waited = flow.problem?.connection === change.id && PASSING.has(flow.problem.code);
+      const problem =
+        waited || (flow.status === "active" && needs(flow, change))
+          ? await problemIn(tx, flow, connectors, clock.now())
+          : null;
+      const now = waited || problem ? await turn(tx, flow, problem) : flow;
       if (now.status !== "active") continue;
       const wanted = triggersOf(now.definition, "connectionActive");
       if (!wanted.some(({ trigger }) => trigger.connectionActive.connector === change.connector)) continue;
@@ -44,15 +48,52 @@ export function createFollowConnection(
   };
 }
 
+/** What a connection that is authorized anew may put right. */
+const PASSING = new Set(["reauth_required", "scope_missing"]);
+
 /** What is wrong with one of the connections that a flow needs. */
-export async function problemIn(tx: Tx, flow: FlowRecord, at: number): Promise<FlowProblem | null> {
+export async function problemIn(
+  tx: Tx,
+  flow: FlowRecord,
+  connectors: Context["connectors"],
+  at: number,
+): Promise<FlowProblem | null> {
   const ids = refsOf(flow).filter((ref) => typeof ref === "string");
   const named = await connectionsByIds(tx, ids);
   const removed = ids.find((id) => !named.some((row) => row.id === id));
   if (removed !== undefined) return problemOf({ id: removed, connector: "", status: "removed" }, at);
   const ofUser = flow.user === null ? [] : await connections.all(tx, "where user_id = ?", [flow.user]);
   const lost = [...named, ...ofUser].find((row) => row.status === "reauth_required" && needs(flow, row));
-  return lost ? problemOf({ ...lost, status: "reauth_required" }, at) : null;
+  if (lost) return problemOf({ ...lost, status: "reauth_required" }, at);
+  const rows = new Map([...named, ...ofUser].map((row) => [row.id, row]));
+  return lackOf(flow, [...rows.values()], connectors, at);
+}
+
+/** The first of a flow's triggers and steps whose connection was not granted what it needs, as far as that is known. */
+function lackOf(
+  flow: FlowRecord,
+  rows: readonly ConnectionRow[],
+  connectors: Context["connectors"],
+  at: number,
+): FlowProblem | null {
+  const { steps } = flow.definition;
+  const triggers = triggersOf(flow.definition, "connection").map(({ trigger }) => trigger);
+  for (const part of [...triggers, ...steps]) {
+    const { connection: ref } = part;
+    if (ref === undefined) continue;
+    // Of several of a connector, each run says that one has to be named.
+    const isMeant = (row: ConnectionRow): boolean => row.status === "active" && leadsTo(ref, row);
+    const meant = rows.filter((row) => isMeant(row) && (typeof ref === "string" || flow.user !== null));
+    const connector = connectors.get(meant[0]?.connector ?? "");
+    if (meant.length !== 1 || !connector) continue;
+    const [what, operation] =
+      "trigger" in part
+        ? [`Trigger ${part.trigger}`, connector.streams.get(connector.triggers.get(part.trigger)?.stream ?? "")]
+        : [`Action ${part.action}`, connector.actions.get(part.action ?? "")];
+    const refusal = operation && scopeRefusal(what, operation, meant[0]!);
+    if (refusal) return { code: refusal.code, message: refusal.message, connection: meant[0]!.id, at };
+  }
+  return null;
 }
 
 /** The OAuth scopes that the steps of flows need of a connection; their triggers are subscriptions. */
@@ -66,12 +107,6 @@ export async function scopesInUse(
     definition.steps.filter(({ connection }) => connection !== undefined && leadsTo(connection, row)),
   );
   return steps.flatMap(({ action }) => actions.get(action ?? "")?.scopes ?? []);
-}
-
-/** How a flow names the connections of its triggers and steps. */
-function refsOf({ definition }: FlowRecord): ConnectionRef[] {
-  const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
-  return [...triggers, ...definition.steps].flatMap(({ connection }) => connection ?? []);
 }
 
 /** A flow of the workspace looks for another user's connection of the connector each time. */

@@ -1,9 +1,12 @@
 import { connectionValues } from "../accounts/credentials.ts";
 import { resolveConnection, type Asker } from "../accounts/resolve.ts";
+import { movesOf } from "../accounts/moved.ts";
+import { scopeRefusal } from "../accounts/scopes.ts";
 import { findAction, type RunAction } from "../act/actions.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import type { Scope } from "../manifest/expressions.ts";
+import { attemptAsync } from "./attempt.ts";
 import type { CompiledStep, CompiledWork } from "./definition.ts";
 import { callHttp, type HttpInput } from "./http-call.ts";
 
@@ -26,6 +29,9 @@ export interface Call {
  */
 export type PrepareCall = (step: CompiledStep, scope: Scope, asker: Asker) => Promise<Call>;
 
+/** Why a step cannot be done for want of a scope, as far as that is known before it is rendered. */
+export type RefusalOf = (step: CompiledStep, asker: Asker) => Promise<HooklineError | undefined>;
+
 type CallContext = Pick<Context, "db" | "connectors" | "network"> & { runAction: RunAction };
 
 /** Makes the function that renders steps into calls of actions and of URLs. */
@@ -35,6 +41,18 @@ export function createPrepareCall(context: CallContext): PrepareCall {
     if (work.kind === "action") return prepareAction(context, work, scope, asker);
     if (work.kind === "http") return prepareHttp(context, step.timeoutMs, work, scope);
     throw new TypeError(`Step ${step.id} is a delay: it makes no call`);
+  };
+}
+
+/** Makes the function that looks for steps whose connection was not granted what they need. */
+export function createRefusalOf({ db, connectors }: Pick<CallContext, "db" | "connectors">): RefusalOf {
+  return async ({ work }, asker) => {
+    if (work.kind !== "action") return undefined;
+    const found = await attemptAsync(() => resolveConnection(db, work.connection, asker));
+    // What else is wrong is said when it is the step's turn.
+    if ("error" in found) return undefined;
+    const action = connectors.get(found.value.connector)?.actions.get(work.action);
+    return action && scopeRefusal(`Action ${action.name}`, action, found.value);
   };
 }
 
@@ -57,7 +75,8 @@ async function prepareAction(
     input,
     repeatable: action.idempotency !== "none",
     faults: () => action.validateInput(input),
-    run: async (signal, keySeed) => (await runAction(row.id, work.action, input, { signal, keySeed })).output,
+    run: async (signal, keySeed) =>
+      (await runAction(row.id, work.action, input, { signal, keySeed, moves: movesOf(row) })).output,
   };
 }
 

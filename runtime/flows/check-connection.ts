@@ -1,6 +1,6 @@
 import type { As } from "../../schemas/manifest.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
+import { scopeRefusal, type Operation } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -39,11 +39,11 @@ export async function connectionFaults(
 /** That a connection was not granted what something needs. */
 export function scopeFaults(
   what: string,
-  { scopes, as }: { scopes: readonly NeededScope[]; as: As | undefined },
+  operation: Operation & { as: As | undefined },
   connection: ConnectionRow | undefined,
 ): Fault[] {
   // What its parent was granted is looked at when it runs.
-  const isOwn = as === undefined || connection?.parent === null;
-  const refusal = connection && isOwn ? scopeRefusal(what, scopes, connection) : undefined;
+  const isOwn = operation.as === undefined || connection?.parent === null;
+  const refusal = connection && isOwn ? scopeRefusal(what, operation, connection) : undefined;
   return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

@@ -8,9 +8,10 @@ import { findConnection } from "../model/connections.ts";
 import { attempt, attemptAsync } from "./attempt.ts";
 import type { FlowVersion } from "./model/flows.ts";
 import { shown, type RunRecord, type RunStepRecord } from "./model/runs.ts";
-import type { Call, PrepareCall } from "./calls.ts";
+import type { Call, PrepareCall, RefusalOf } from "./calls.ts";
 import type { Asker } from "../accounts/resolve.ts";
 import type { CompiledFlow, CompiledFlows, CompiledStep } from "./definition.ts";
+import { itemsOf } from "./items.ts";
 import { Progress } from "./progress.ts";
 import { openState, openTrigger } from "./records.ts";
 import { retryPlan } from "./retry.ts";
@@ -20,6 +21,7 @@ import { errorOf, StepLog } from "./step-log.ts";
 export type ExecuteOptions = Pick<Context, "db" | "vault" | "clock" | "emit" | "random" | "log"> & {
   compiled: CompiledFlows;
   prepare: PrepareCall;
+  refusalOf: RefusalOf;
   variablesOf: VariablesOf;
 };
 
@@ -31,8 +33,6 @@ export interface Unfinished {
   steps: readonly RunStepRecord[];
 }
 
-/** Most items of a forEach. */
-const MAX_ITEMS = 1000;
 /** How long a run keeps its slot before it queues up again, milliseconds. */
 const TURN_MS = 30_000;
 /** Has no variables of its own. */
@@ -103,11 +103,24 @@ class Execution {
   }
 
   async advance(): Promise<Outcome> {
+    const refused = await this.#refused();
+    if (refused) return refused;
     for (const step of this.#flow.steps) {
       const leave = await this.#step(step);
       if (leave) return leave;
     }
     return this.#progress.end("succeeded", null);
+  }
+
+  /** Before the first call of a run: that one of its calls will be refused for want of a scope. Undefined when none is known to be. */
+  async #refused(): Promise<Outcome | undefined> {
+    const calls = this.#flow.steps.filter(({ work }) => work.kind !== "delay");
+    if (calls.some(({ id }) => this.#log.of(id)) || calls.length < 2) return undefined;
+    for (const step of calls.filter(({ when, onError }) => !when && onError !== "continue")) {
+      const error = await this.#options.refusalOf(step, this.#asker);
+      if (error) return this.#fail(step, 0, error);
+    }
+    return undefined;
   }
 
   /** Undefined when the next step may follow. */
@@ -175,7 +188,12 @@ class Execution {
     const call = prepared.value;
     if (before?.status === "started" && !call.repeatable) return this.#interrupted(step, iteration);
     const started = this.#log.next(step, iteration, { status: "started", input: shown(call.input) });
-    if (!(await this.#progress.start(started, before))) return GONE;
+    try {
+      if (!(await this.#progress.start(started, before, call.connection))) return GONE;
+    } catch (error) {
+      if (!hasMoved(error)) throw error;
+      return this.#fail(step, iteration, error);
+    }
     let succeeded: RunStepRecord;
     try {
       const output = await this.#call(step, iteration, call);
@@ -229,7 +247,7 @@ class Execution {
   ): Promise<Outcome | undefined> {
     const error = errorOf(failure, this.#options.log);
     const record = this.#log.next(step, iteration, { status, error });
-    if (step.onError === "continue" && status === "failed") return this.#save(record);
+    if (step.onError === "continue" && status === "failed" && !hasMoved(failure)) return this.#save(record);
     const records = iteration === 0 ? [record] : [record, this.#log.next(step, 0, { status: "failed", error })];
     return this.#progress.end("failed", { ...error, step: step.id }, records);
   }
@@ -268,23 +286,14 @@ class Execution {
   }
 }
 
+/** Whether a connection leads to another account than when the run began: nothing of the run is meant for that one. */
+function hasMoved(error: unknown): boolean {
+  return error instanceof HooklineError && error.code === "account_moved";
+}
+
 /** Whether there is nothing left to do of a step, or of one of its items. */
 function isSettled(record: RunStepRecord | undefined, { onError }: CompiledStep): boolean {
   if (!record) return false;
   const { status } = record;
   return status === "succeeded" || status === "skipped" || (status === "failed" && onError === "continue");
-}
-
-function itemsOf(step: CompiledStep, scope: Scope): unknown[] {
-  const items = step.forEach!(scope) ?? [];
-  if (!Array.isArray(items)) {
-    throw new HooklineError("invalid_input", `forEach: must give a list, not ${typeof items}; map a list to it`);
-  }
-  if (items.length > MAX_ITEMS) {
-    throw new HooklineError(
-      "too_large",
-      `forEach: gives ${items.length} items; at most ${MAX_ITEMS} are done in one run, so filter them`,
-    );
-  }
-  return items;
 }

@@ -106,7 +106,7 @@ export function createFlows(
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
     const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
-    const problem = flow.status === "paused" ? null : await problemIn(tx, flow, clock.now());
+    const problem = flow.status === "paused" ? null : await problemIn(tx, flow, connectors, clock.now());
     const saved: FlowRecord = {
       ...flow,
       status: problem ? "broken" : flow.status,

@@ -13,7 +13,7 @@ import { openFlows, type FlowsCore, type FlowsServices } from "./services.ts";
 /** Triggers wired to steps, their runs, and templates of them. */
 export const flowsModule: Module<FlowsCore, FlowsServices> = {
   name: "flows",
-  tables: [flowTables],
+  tables: flowTables,
   nouns: { ...flowSchemas, ...runSchemas, ...dryRunSchemas, ...templateSchemas },
   tags: { flows: "Triggers wired to steps, their runs, and templates of them." },
   routes: [...flowRoutes, ...runRoutes, ...flowTemplateRoutes, ...hookRoutes],

@@ -1,5 +1,6 @@
 import type { Context } from "../engine/context.ts";
 import { HooklineError } from "../core/errors.ts";
+import { movedSince } from "./accounts.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import {
   moveRun,
@@ -34,15 +35,18 @@ export class Progress {
   }
 
   /**
-   * A call is about to be made. False when the run was cancelled or removed meanwhile.
-   * @throws HooklineError `conflict` when the step is no longer where it was `before`: another process is at it
+   * A call is about to be made, with a connection. False when the run was cancelled or removed meanwhile.
+   * @throws HooklineError `conflict` when the step is no longer where it was `before`: another process is at it; `account_moved`
+   *   when the connection leads to another account than when the run began
    */
-  start(step: RunStepRecord, before: RunStepRecord | undefined): Promise<boolean> {
+  start(step: RunStepRecord, before: RunStepRecord | undefined, connection: string | undefined): Promise<boolean> {
     return this.#transaction(async (tx) => {
       const now = await runSteps.find(tx, step.run, step.step, step.iteration);
       if (now?.status !== before?.status || now?.attempts !== before?.attempts) {
         throw new HooklineError("conflict", `Another process runs step ${step.step}; this process leaves it alone`);
       }
+      const moved = await movedSince(tx, this.#run, connection);
+      if (moved) throw new HooklineError("account_moved", moved.message);
       return this.#save(tx, step);
     }, "note");
   }

@@ -39,6 +39,7 @@ export function retryPlan(
     const afterMs = Math.round((told ?? LIMIT_MS) * (1 + PAUSES.spread * random()));
     return elapsedMs + afterMs > LIMITS_END_MS ? undefined : { afterMs, counts: false };
   }
+  if (error instanceof HooklineError && error.code === "account_moved") return undefined;
   if (typeof onError === "object") {
     return attempts > onError.max ? undefined : { afterMs: Math.max(onError.afterMs, told ?? 0), counts: true };
   }

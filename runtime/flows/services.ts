@@ -6,7 +6,7 @@ import type { OpenModule } from "../engine/module.ts";
 import type { Wiring } from "../poll/wiring.ts";
 import type { Syncs } from "../sync/syncs.ts";
 import { createFollowConnection, scopesInUse } from "./broken.ts";
-import { createPrepareCall } from "./calls.ts";
+import { createPrepareCall, createRefusalOf } from "./calls.ts";
 import { CompiledFlows } from "./definition.ts";
 import { createDryRunner } from "./dry-run.ts";
 import { createFlows, type Flows } from "./flows.ts";
@@ -46,6 +46,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
   const start = createStart(core, compiled);
   const triggers = createFlowTriggers(core);
   const prepare = createPrepareCall({ ...core, runAction: core.actions.perform });
+  const refusalOf = createRefusalOf(core);
   const variablesOf = core.variables.valuesOf;
   const dryRun = createDryRunner({ ...core, compiled, prepare, variablesOf });
   const { flows, store } = createFlows(core, { triggers, start, dryRun });
@@ -59,7 +60,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
     }
   };
   const shipped = () => (reading ??= read());
-  workFlows({ ...core, compiled, start, prepare, variablesOf });
+  workFlows({ ...core, compiled, start, prepare, refusalOf, variablesOf });
   return {
     services: {
       flows,

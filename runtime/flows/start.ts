@@ -2,6 +2,7 @@ import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
 import type { NewJob } from "../engine/engine.ts";
 import type { Tx } from "../store/database.ts";
+import { accountsOf } from "./accounts.ts";
 import { attempt } from "./attempt.ts";
 import type { CompiledFlows } from "./definition.ts";
 import type { FlowRecord } from "./model/flows.ts";
@@ -16,6 +17,8 @@ export interface Cause extends Pick<RunRecord, "cause" | "forUser"> {
   connection?: string;
   /** What mappings read as `trigger`. */
   trigger: unknown;
+  /** What keeps the run from doing anything. */
+  hindrance?: Pick<RunError, "code" | "message">;
 }
 
 /** Starts a run of a flow's newest version, in the transaction of its cause; undefined when the flow's condition does not hold. */
@@ -31,11 +34,11 @@ export function createStart(
   { engine, vault, clock, emit }: Pick<Context, "engine" | "vault" | "clock" | "emit">,
   compiled: CompiledFlows,
 ): StartRun {
-  return async (tx, flow, { trigger, ...cause }) => {
+  return async (tx, flow, { trigger, hindrance, ...cause }) => {
     const held = attempt(() => compiled.of(flow.id, flow).when?.({ trigger, setup: flow.setup }) ?? true);
     if ("value" in held && !held.value) return undefined;
-    const error: RunError | null =
-      "error" in held ? { code: held.error.code, message: `when: ${held.error.message}`, step: null } : null;
+    const failure = "error" in held ? { code: held.error.code, message: `when: ${held.error.message}` } : hindrance;
+    const error: RunError | null = failure ? { ...failure, step: null } : null;
     const now = clock.now();
     const id = newId("run", now);
     const run: RunRecord = {
@@ -46,6 +49,7 @@ export function createStart(
       flow: flow.id,
       version: flow.version,
       user: flow.user,
+      accounts: await accountsOf(tx, flow, cause),
       status: error ? "failed" : "queued",
       trigger: sealTrigger(vault, id, trigger),
       keyRun: id,

@@ -1,6 +1,7 @@
 import type { Context } from "../engine/context.ts";
 import type { Handler, Job, Outcome } from "../engine/engine.ts";
 import { eventById } from "../model/events.ts";
+import { movedSinceEvent } from "./accounts.ts";
 import { executeRun, type ExecuteOptions } from "./execute.ts";
 import { flows, flowVersions } from "./model/flows.ts";
 import { runs, stepsOfRun } from "./model/runs.ts";
@@ -63,7 +64,8 @@ async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promis
       const flow = await flows.find(tx, String(data["flow"]));
       if (!flow || flow.status === "paused") return;
       const cause = { cause: "event", forUser: user, event: id, trigger } as const;
-      await start(tx, flow, { ...cause, ...(connection !== null && { connection }) });
+      const hindrance = await movedSinceEvent(tx, event);
+      await start(tx, flow, { ...cause, ...(connection !== null && { connection }), ...(hindrance && { hindrance }) });
     },
   };
 }

@@ -13,6 +13,7 @@ import { scopeOf, type Principal, type Scope } from "../model/principal.ts";
 import type { Route } from "../model/route.ts";
 import { serve } from "./serve.ts";
 import { coreRoutes } from "./routes/index.ts";
+import { failurePage, isPage } from "./routes/oauth.ts";
 import { components } from "./schemas/index.ts";
 import type { Services } from "./services.ts";
 
@@ -143,7 +144,7 @@ function fillIn(template: string, path: string): string {
     .join("/");
 }
 
-/** Whatever a handler throws leaves as problem+json; the host's own error handler never sees it. */
+/** Whatever a handler throws leaves as problem+json, or as a page where a person looks at it; the host's own error handler never sees it. */
 function answerProblem(log: Log): ErrorRequestHandler {
   // Express tells error handlers by their four parameters.
   return (error: unknown, request, response, _next) => {
@@ -160,6 +161,11 @@ function answerProblem(log: Log): ErrorRequestHandler {
       return;
     }
     discardRest(request);
+    if (isPage(request.path)) {
+      const { status, headers, body } = failurePage(error);
+      response.status(status).set(headers!).end(body);
+      return;
+    }
     response.status(problem.status).set("content-type", "application/problem+json").set(problemHeaders(error, problem));
     response.end(problemText(problem, requestId));
   };

@@ -67,13 +67,14 @@ function isInput(query: Route["query"]): query is Input<unknown> {
 
 /** Reads a route's input, and checks its query; the body is the service's to check. */
 function inputReader(route: Route, baseUrl: string | undefined): ReadInput {
-  const { operationId, query, body, rawBody, bodyBytes } = route;
+  const { operationId, query, body, rawBody, bodyBytes, ignoresBody } = route;
   const querySchema = queryOf(route);
   const checkQuery = isInput(query) ? query : checkedInput("query", querySchema);
   const base = baseUrl?.replace(/\/+$/, "");
   return async (request) => {
     const asked = readQuery(request.originalUrl, querySchema["properties"] as Record<string, JsonSchema>);
-    if (body === undefined && rawBody === undefined) await refuseBody(request, operationId);
+    if (ignoresBody) discardRest(request);
+    else if (body === undefined && rawBody === undefined) await refuseBody(request, operationId);
     const sent = body && ((await readBody(request, bodyBytes)) ?? {});
     await inQuery(() => checkQuery.check(asked));
     const params = request.params as Record<string, string>;

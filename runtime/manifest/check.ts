@@ -2,6 +2,7 @@ import schema from "../../schemas/manifest.schema.json" with { type: "json" };
 import type { Fault } from "../core/errors.ts";
 import type { LoadedManifest } from "./load.ts";
 import * as access from "./rules/access.ts";
+import * as authentication from "./rules/authentication.ts";
 import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
 import * as derivations from "./rules/derivations.ts";
@@ -12,9 +13,17 @@ import * as samples from "./rules/samples.ts";
 import * as schemas from "./rules/schemas.ts";
 import { compileSchema } from "./validate.ts";
 
-const rules: Rule[] = [references, expressions, conditions, requests, schemas, samples, access, derivations].flatMap(
-  (file): Rule[] => Object.values(file),
-);
+const rules: Rule[] = [
+  references,
+  expressions,
+  conditions,
+  requests,
+  schemas,
+  samples,
+  access,
+  authentication,
+  derivations,
+].flatMap((file): Rule[] => Object.values(file));
 
 /**
  * All faults of a manifest: those of form and those only rules can see, each with the file and pointer where it stands.

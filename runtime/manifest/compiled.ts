@@ -1,6 +1,7 @@
 import type {
   Action,
   As,
+  AuthenticationMethod,
   ErrorClass,
   ErrorMatcher,
   Manifest,
@@ -20,6 +21,7 @@ import type { Validator } from "./validate.ts";
 
 /** A stream whose expressions are functions. The manifest's own words stay in `definition`. */
 export interface CompiledStream extends CompiledRecords, CompiledReads {
+  readonly operation: "stream";
   readonly name: string;
   readonly definition: Stream;
   /** All of them are needed; of a list inside, one is enough. */
@@ -92,6 +94,7 @@ export interface CompiledTrigger {
 }
 
 export interface CompiledAction {
+  readonly operation: "action";
   readonly name: string;
   readonly definition: Action;
   /** All of them are needed; of a list inside, one is enough. */
@@ -163,7 +166,7 @@ export interface Connector {
   /** Headers of every HTTP request; scope: `connection`. */
   readonly serverHeaders: Getter;
   /** What proves the credentials and names the account, by type of authentication. */
-  readonly authentication: ReadonlyMap<string, CompiledAuthentication>;
+  readonly authentication: ReadonlyMap<AuthenticationMethod["type"], CompiledAuthentication>;
 }
 
 export interface CompiledResource {
@@ -172,7 +175,38 @@ export interface CompiledResource {
   readonly from: Getter;
 }
 
+export interface CompiledSession {
+  /** Scope: `credentials`, `connection`. */
+  readonly login: CompiledRequest;
+  /** Scope: `response`, `cookie`. */
+  readonly token: Getter;
+}
+
+/** A JWT before it is signed. Scope: `credentials`, `connection`, `scopes`. */
+export interface CompiledStatement {
+  readonly claims: Getter;
+  readonly header: Getter | undefined;
+  readonly key: Getter;
+}
+
+/** How long a token is good. */
+export interface CompiledLifetime {
+  /** The time of its end. */
+  readonly at: Getter | undefined;
+  /** Places of its seconds, or the seconds; the first that is there counts. */
+  readonly within: readonly (Getter | number)[];
+}
+
 export interface CompiledAuthentication {
+  /** Further parameters of requests for a token that is issued. Scope: `connection`. */
+  readonly tokenParams: Getter | undefined;
+  /** Where a new token is asked for, and found in the answer; undefined for other ways. */
+  readonly session: CompiledSession | undefined;
+  /** What is signed, and with what; undefined for other ways. */
+  readonly statement: CompiledStatement | undefined;
+  readonly lifetime: CompiledLifetime;
+  /** The `{headers, query}` of every request; undefined where the type says it. Scope: `credentials`, `accessToken`, `connection`. */
+  readonly present: Getter | undefined;
   /** Scope: `connection`. */
   readonly test: CompiledRequest | undefined;
   readonly capture: ReadonlyMap<string, (response: ResponseParts) => unknown>;

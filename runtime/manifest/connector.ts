@@ -1,13 +1,11 @@
 import type {
   Action,
   ActionBatch,
-  AuthenticationMethod,
   Each,
   Enrich,
   ErrorClass,
   ErrorMatcher,
   Manifest,
-  Proofs,
   RecordFailure,
   Requires,
   Resource,
@@ -16,13 +14,13 @@ import type {
   Trigger,
 } from "../../schemas/manifest.ts";
 import { atPointer, isObject } from "../core/json.ts";
-import { compileDerivation } from "./compile-derivation.ts";
+import { compileAuthentication } from "./compile-authentication.ts";
+import { mapValues, ofResponse } from "./compile-shared.ts";
 import { compilePagination, compileReads } from "./compile-reads.ts";
 import { compileRecords, compileWatch } from "./compile-records.ts";
 import { compileSelect, unexpectedAnswer } from "./select.ts";
 import type {
   CompiledAction,
-  CompiledAuthentication,
   CompiledBatch,
   CompiledEach,
   CompiledEnrich,
@@ -39,7 +37,6 @@ import type { LoadedManifest } from "./load.ts";
 import { compileRequest } from "./requests.ts";
 import { ROOTS } from "./roots.ts";
 import { Site } from "./site.ts";
-import type { ResponseParts } from "./targets.ts";
 import { compileSchema } from "./validate.ts";
 import { readsVariables } from "./variables.ts";
 
@@ -79,6 +76,7 @@ export function compileConnector(loaded: LoadedManifest): Connector {
 export function compileStream(name: string, stream: Stream, at: Site): CompiledStream {
   const { each, enrich, deleted, watch, ended, resource } = stream;
   return {
+    operation: "stream",
     name,
     definition: stream,
     scopes: stream.scopes ?? [],
@@ -190,6 +188,7 @@ function sharedInput(stream: Stream | undefined): (scope: Scope) => Record<strin
 export function compileAction(name: string, action: Action, at: Site): CompiledAction {
   const { request, steps, requires, result = "$response.body", batch } = action;
   return {
+    operation: "action",
     name,
     definition: action,
     scopes: action.scopes ?? [],
@@ -253,44 +252,6 @@ export function compileErrorMatcher(matcher: ErrorMatcher, at: Site): CompiledEr
 }
 
 /** @throws HooklineError `invalid_expression` */
-export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
-  const { capture, test, label, account } = method;
-  const { grant, reconnectParams, derive } = method.type === "oauth2" ? method : {};
-  return {
-    capture: mapValues(capture, (name, place) => ofResponse(at.at("capture", name).expression(place, ROOTS.response))),
-    test: test && compileRequest(test, ROOTS.connection, at.at("test")),
-    label: label === undefined ? undefined : compileLabel(label, at.at("label")),
-    account: compileProofs(account, at.at("account")),
-    grant: compileProofs(grant, at.at("grant")),
-    reconnectParams: mapValues(reconnectParams, (name, value) =>
-      at.at("reconnectParams", name).template(value, { roots: ROOTS.connection }),
-    ),
-    derivation: derive && compileDerivation(derive, at.at("derive")),
-  };
-}
-
-function compileProofs(proofs: Proofs | undefined, at: Site): ReadonlyMap<string, Getter> {
-  return mapValues(proofs, (name, value) => at.at(name).template(value, { roots: ROOTS.proof }));
-}
-
-/** A single expression or text with expressions inside; either way a label is text. */
-function compileLabel(label: string, at: Site): (scope: Scope) => string {
-  const get = at.template(label, { roots: ROOTS.label });
-  return (scope) => toText(get(scope));
-}
-
-/** @throws HooklineError `invalid_expression` */
 export function compileServerHeaders(server: Manifest["server"], at: Site): Getter {
   return at.at("headers").template("url" in server ? (server.headers ?? {}) : {}, { roots: ROOTS.connection });
-}
-
-function ofResponse(get: Getter): (response: ResponseParts) => unknown {
-  return (response) => get({ response });
-}
-
-function mapValues<In, Out>(
-  values: Record<string, In> | undefined,
-  convert: (name: string, value: In) => Out,
-): Map<string, Out> {
-  return new Map(Object.entries(values ?? {}).map(([name, value]) => [name, convert(name, value)]));
 }

@@ -148,6 +148,10 @@ function describe(error: ErrorObject): Fault {
             pointer: joinPointer(pointer, propertyName),
             message: `the name "${propertyName}" must match ${schema}${exampleOf(error)}`,
           };
+    case "not":
+      return propertyName === undefined
+        ? { pointer, message: "is not allowed here" }
+        : { pointer: joinPointer(pointer, propertyName), message: `"${propertyName}" is not allowed here; remove it` };
     case "minLength":
       return { pointer, message: schema === 1 ? "must not be empty" : `must have at least ${schema} characters` };
     case "maxLength":

@@ -10,6 +10,14 @@ export const ROOTS = {
   label: ["response", "connection"],
   /** Proofs of an account or a grant. */
   proof: ["response", "token", "connection"],
+  /** What each request carries of what was given. */
+  present: ["credentials", "connection"],
+  /** The same, of a way with a token. */
+  presentToken: ["credentials", "accessToken", "connection"],
+  login: ["credentials", "connection"],
+  /** What a service account states. */
+  statement: ["credentials", "connection", "scopes"],
+  loginAnswer: ["response", "cookie"],
   deriveList: ["connection", "client"],
   deriveItem: ["item"],
   deriveToken: ["connection", "client", "derived"],

@@ -34,17 +34,17 @@ const wish = {
   actions: listedNames("OAuth: actions it is for; the person is asked for what they need.", "create_contact"),
 };
 
+const givenCredentials = (description: string) => value<Record<string, unknown>>({ type: "object", description });
+
 export const newConnection = input(
   "connection",
   "An account to connect.",
   { connector },
   {
     user: { ...user, schema: { ...user.schema, description: "Whose account it is; default the user of the token." } },
-    credentials: value<Record<string, unknown>>({
-      type: "object",
-      description:
-        "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, or OAuth tokens the host holds already.",
-    }),
+    credentials: givenCredentials(
+      "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, what the manifest's `credentials` declare, or OAuth tokens the host holds already.",
+    ),
     inputs: answers,
     ...wish,
     returnTo,
@@ -53,11 +53,21 @@ export const newConnection = input(
 );
 export type NewConnection = InputOf<typeof newConnection>;
 
+const MOVE =
+  "another account take the place of the first: streams begin with a silent poll, a `stream.gap` tells each subscription, and syncs are paused.";
+
 export const connectionChanges = input(
   "connection",
   "What changes.",
   {},
-  { label: name("Name of the account."), inputs: answers },
+  {
+    label: name("Name of the account."),
+    inputs: answers,
+    credentials: givenCredentials(
+      "New credentials in place of those it has, unless it is connected by OAuth; they are tested first.",
+    ),
+    account: oneOf(["move"], `With \`credentials\`, lets ${MOVE}`),
+  },
   { minProperties: 1 },
 );
 export type ConnectionEdit = InputOf<typeof connectionChanges>;
@@ -70,10 +80,7 @@ export const reconnection = input(
     ...wish,
     returnTo,
     confirm,
-    account: oneOf(
-      ["move"],
-      "Lets another account take the place of the first: streams begin with a silent poll, a `stream.gap` tells each subscription, and syncs are paused.",
-    ),
+    account: oneOf(["move"], `Lets ${MOVE}`),
   },
 );
 export type Reconnection = InputOf<typeof reconnection>;

@@ -1,6 +1,6 @@
 /** Statements about connections that nobody asks for: tests that are repeated, proofs that are learnt, keys that change. */
 import type { Sql, Tx } from "../store/database.ts";
-import { connections, type ConnectionRow } from "./connections.ts";
+import { connections, findConnection, type ConnectionRow } from "./connections.ts";
 import { saveGrants, type GrantProof } from "./grants.ts";
 
 /** Pending connections whose test is due, longest due first. */
@@ -18,12 +18,29 @@ export async function nextTest(sql: Sql): Promise<number | undefined> {
 export async function noteProofs(
   tx: Tx,
   { id, proofs: old }: Pick<ConnectionRow, "id" | "proofs">,
-  { proofs, grants }: { proofs: Uint8Array; grants: readonly GrantProof[] },
+  { proofs, grants }: { proofs: Uint8Array | null; grants: readonly GrantProof[] },
 ): Promise<void> {
   const [same, params] = old === null ? ["proofs is null", []] : ["proofs = ?", [old]];
   // Its credentials and status stay as they are, and so does the version.
   if ((await connections.change(tx, { proofs }, `id = ? and ${same}`, [id, ...params])) === 1)
     await saveGrants(tx, id, grants);
+}
+
+/**
+ * Notes that the vendor refuses an operation for want of a scope, by its key, with the scopes to ask for; unless the credentials that it
+ * refused are no longer the connection's.
+ */
+export async function noteRefused(
+  tx: Tx,
+  { id, version }: Pick<ConnectionRow, "id" | "version">,
+  operation: string,
+  scopes: string[],
+): Promise<void> {
+  const row = await findConnection(tx, id);
+  if (row?.version !== version) return;
+  const refused = { ...row.refused, [operation]: scopes };
+  // Its credentials and status stay as they are, and so does the version.
+  await connections.change(tx, { refused }, "id = ? and version = ?", [id, version]);
 }
 
 /** Connections with sealed values, in the order of ids, to rewrap them with a newer key. */

@@ -6,7 +6,17 @@ import { listOf, nullable as nullableSchema, object, ref, text as textSchema } f
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "active", "reauth_required"] as const;
-const AUTH_TYPES = ["oauth2", "bearer", "apiKey", "basic", "none"] as const;
+const AUTH_TYPES = [
+  "oauth2",
+  "bearer",
+  "apiKey",
+  "basic",
+  "custom",
+  "clientCredentials",
+  "session",
+  "jwtBearer",
+  "none",
+] as const;
 
 /** A change of a connection's status; `removed` is the last. */
 export interface StatusChange {
@@ -62,6 +72,15 @@ export const connections = new Table("connections", {
   asked: hidden(
     nullable(
       scopeList("OAuth scopes that the person was asked for; null for what was connected before they were kept."),
+    ),
+  ),
+  refused: hidden(
+    nullable(
+      value<Record<string, string[]>>({
+        type: "object",
+        description:
+          "Operations that the vendor has refused for want of a scope since the last consent, as `action/name` and `stream/name`, with the scopes to ask for; null for none.",
+      }),
     ),
   ),
   authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
@@ -130,7 +149,7 @@ const granted = (what: string) =>
         name: textSchema("Name."),
         scopes: listOf(textSchema("Scope."), "What a reconnect has to ask for."),
       }),
-      "They are refused before any call, until a reconnect asks for their scopes.",
+      "They were not granted, or the vendor has refused them for want of a scope. They are refused before any call, until a reconnect asks for their scopes; of credentials without OAuth, until a test of the connection succeeds.",
     ),
     unknown: listOf(
       textSchema("Name."),
@@ -244,6 +263,7 @@ export interface ConnectionChanges extends Partial<
     | "captured"
     | "scopes"
     | "asked"
+    | "refused"
     | "credentials"
     | "expiresAt"
     | "error"
@@ -306,9 +326,9 @@ export async function passRefresh(
   return (await connections.change(sql, passed, "id = ? and refresh_owner = ?", [id, owner])) === 1;
 }
 
-/** Deletes a connection, the proofs of its grant and its authorizations under way. */
+/** Deletes a connection, the proofs of its grant and its authorizations under way; tokens that wait are given up apart. */
 export async function deleteConnection(sql: Sql, id: string): Promise<void> {
   await saveGrants(sql, id, []);
-  await sql.run("delete from oauth_states where connection = ?", [id]);
+  await sql.run("delete from oauth_states where connection = ? and tries is null", [id]);
   await connections.delete(sql, id);
 }

@@ -14,6 +14,18 @@ const connectionGrants = new Table(
   ["connection", "name"],
 );
 
+/** What proves whose grant the tokens are of that wait to be confirmed, in the same way. */
+const heldGrants = new Table(
+  "held_grants",
+  {
+    state: text("Hash of the state that holds the tokens."),
+    name: text("Name of the proof in the manifest."),
+    hash: text("Keyed hash of the vendor, the OAuth client, and the proof."),
+    place: count("Its place among the proofs of the tokens, from 0: the best."),
+  },
+  ["state", "name"],
+);
+
 /** One proof of a grant, by the name it has in the manifest; of several, the best stands first. */
 export type GrantProof = Pick<RecordOf<typeof connectionGrants.fields>, "name" | "hash">;
 
@@ -21,6 +33,25 @@ export type GrantProof = Pick<RecordOf<typeof connectionGrants.fields>, "name" |
 export async function saveGrants(sql: Sql, connection: string, proofs: readonly GrantProof[]): Promise<void> {
   await sql.run("delete from connection_grants where connection = ?", [connection]);
   await connectionGrants.insert(sql, ...proofs.map((proof, place) => ({ ...proof, connection, place })));
+}
+
+/** Takes the place of all that proved the grant of tokens that wait. */
+export async function saveHeldGrants(sql: Sql, state: string, proofs: readonly GrantProof[]): Promise<void> {
+  await sql.run("delete from held_grants where state = ?", [state]);
+  await heldGrants.insert(sql, ...proofs.map((proof, place) => ({ ...proof, state, place })));
+}
+
+/** What proves the grants of tokens that wait, by their states, best first. */
+export function heldGrantsOf(sql: Sql, states: readonly string[]): Promise<RecordOf<typeof heldGrants.fields>[]> {
+  return heldGrants.all(sql, `where ${sql.oneOf("state")} order by place`, [JSON.stringify(states)]);
+}
+
+/** The states whose tokens wait and have one of these proofs at least. */
+export async function statesWithGrant(sql: Sql, hashes: readonly string[]): Promise<string[]> {
+  const rows = await sql.all<{ state: string }>(`select distinct state from held_grants where ${sql.oneOf("hash")}`, [
+    JSON.stringify(hashes),
+  ]);
+  return rows.map(({ state }) => state);
 }
 
 /** What proves the grants of these connections, best first. */

@@ -1,5 +1,6 @@
 import type { Sql } from "../store/database.ts";
 import { bytes, count, nullable, text, time } from "./field.ts";
+import { saveHeldGrants } from "./grants.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /** One step of an authorization under way, from the link to what waits to be confirmed. Never shown. */
@@ -42,6 +43,21 @@ export async function settleState(
 /** Authorizations of a connection whose tokens wait to be confirmed. */
 export async function heldStates(sql: Sql, connection: string): Promise<OAuthState[]> {
   return oauthStates.all(sql, "where connection = ? and tries is not null order by state_hash", [connection]);
+}
+
+/** Authorizations of a user's connections whose tokens wait to be confirmed. */
+export function heldStatesOfUser(sql: Sql, user: string): Promise<{ stateHash: string; connector: string }[]> {
+  return sql.all(
+    `select s.state_hash as "stateHash", c.connector from connections c
+     join oauth_states s on s.connection = c.id and s.tries is not null where c.user_id = ?`,
+    [user],
+  );
+}
+
+/** Deletes a state with what it holds; false when it is gone already. Whoever deletes it has its tokens. */
+export async function forgetState(sql: Sql, stateHash: string): Promise<boolean> {
+  await saveHeldGrants(sql, stateHash, []);
+  return oauthStates.delete(sql, stateHash);
 }
 
 /** Authorizations of any connection whose tokens waited in vain, at most `limit`. */

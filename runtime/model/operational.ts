@@ -120,7 +120,9 @@ export function runFailed(
   at: number,
 ): NewEvent {
   const { id, flow, user, connection } = run;
-  const reason = `${scrub(message)}; replay the run once it is fixed`;
+  // What was meant for one account is not repeated for another.
+  const advice = code === "account_moved" ? "" : "; replay the run once it is fixed";
+  const reason = scrub(message) + advice;
   const details = step === null ? {} : { details: { step } };
   const facts = { flow, run: id, ...(connection !== null && { connection }), reason, code, ...details };
   return operational({ type: "flow.failed", user, at, facts, identity: [id] });

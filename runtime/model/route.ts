@@ -71,6 +71,8 @@ export interface Operation {
   body?: Input<unknown>;
   /** Largest body, in bytes; default 1 MB. */
   bodyBytes?: number;
+  /** A body is taken in and forgotten: browsers send forms. */
+  ignoresBody?: boolean;
   /** Instead of `body`: what the bytes are for, which the handler reads itself. */
   rawBody?: string;
   /** What is answered, by status: its meaning, and the schema of its JSON or the type of anything else. */

@@ -117,13 +117,13 @@ async function endpointFaults(
 }
 
 /**
- * Refuses a connection that was not granted what a stream needs, or is of another kind than it needs.
- * @throws HooklineError `scope_missing`, `conflict`, and what {@link findCarrier} throws
+ * Refuses a connection that is of another kind than a stream needs, or was not granted what it needs.
+ * @throws HooklineError `conflict`, `scope_missing`, and what {@link findCarrier} throws
  */
 export async function assertReadable(sql: Sql, { connection, connector, trigger, stream }: Subject): Promise<void> {
   const what = `${connector.name}/${trigger.name}`;
   const carrier = await findCarrier(sql, connector, connection, stream.as, what);
-  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream.scopes, carrier.row);
-  if (refusal) throw refusal;
   assertRequirement(what, stream.requires, carrier.values);
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream, carrier.row);
+  if (refusal) throw refusal;
 }

@@ -4,7 +4,7 @@ import type { NewEvent } from "../model/events.ts";
 import type { ListedBy } from "../model/quarantine.ts";
 import type { Checkpoint } from "../model/streams.ts";
 import { tellingsByKeys, type Telling } from "../model/tellings.ts";
-import { timeMs } from "../read/times.ts";
+import { timeMs } from "../core/vendor-time.ts";
 import type { PolledRecord } from "../read/records.ts";
 import type { Change } from "./diff.ts";
 import { showsGone, WITHOUT_KEY } from "./doubt.ts";

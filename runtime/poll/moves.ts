@@ -1,7 +1,7 @@
 import { MINUTE } from "../core/time.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Known } from "../model/known.ts";
-import { timeMs } from "../read/times.ts";
+import { timeMs } from "../core/vendor-time.ts";
 import type { PolledRecord } from "../read/records.ts";
 
 /** By so much a vendor's clock may be behind ours, milliseconds. */

@@ -61,7 +61,7 @@ async function* keysOf(
   if (baseline && !recover) return;
   const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };
-  const source: Source = { client, scope, scopes: stream.scopes, signal: AbortSignal.timeout(DEADLINE_MS) };
+  const source: Source = { client, scope, operation: stream, signal: AbortSignal.timeout(DEADLINE_MS) };
   const plan = cursorStrategy(stream.cursor, scope).everything(now);
   for await (const { records } of pages(source, listingOf(stream, recover !== undefined), plan))
     yield records.flatMap((record) => stream.key(record, input) ?? []);

@@ -29,7 +29,7 @@ export async function sourceOf(
       workspace: { vars: workspace },
       user: { vars: user },
     },
-    scopes: compiled.scopes,
+    operation: compiled,
     signal,
   };
 }

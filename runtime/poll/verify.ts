@@ -2,7 +2,7 @@ import type { Stream } from "../../schemas/manifest.ts";
 import { durationMs } from "../core/duration.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
-import { timeMs } from "../read/times.ts";
+import { timeMs } from "../core/vendor-time.ts";
 import type { Change } from "./diff.ts";
 import { nextRun } from "./schedule.ts";
 

@@ -6,7 +6,8 @@ import { DAY } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
 import type { CompiledCursor } from "../manifest/compile-reads.ts";
 import type { Scope } from "../manifest/expressions.ts";
-import { earlier, formatTime, timeMs } from "./times.ts";
+import { timeMs } from "../core/vendor-time.ts";
+import { earlier, formatTime } from "./times.ts";
 import { placeValues, type Assignment } from "./paginate.ts";
 
 /** What one read asks for. */

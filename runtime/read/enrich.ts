@@ -85,11 +85,11 @@ export class Enricher {
   async #one(record: unknown): Promise<Enriched> {
     const { request, when, select, into } = this.#enrich;
     if (when && !when(record)) return { kind: "had", record };
-    const { client, scopes, signal, scope } = this.#source;
+    const { client, operation, signal, scope } = this.#source;
     const response = await client.send(request({ ...scope, record }), {
       scope: "enrich",
       kind: "read",
-      scopes,
+      operation,
       signal,
     });
     this.#hasAnswer = true;

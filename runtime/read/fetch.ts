@@ -1,6 +1,6 @@
 import type { VendorClient } from "../accounts/client.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import type { NeededScope } from "../accounts/scopes.ts";
+import type { Operation } from "../accounts/scopes.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { compileTarget, type RequestParts } from "../manifest/targets.ts";
 import type { Assignment } from "./paginate.ts";
@@ -10,8 +10,8 @@ export interface Source {
   client: VendorClient;
   /** What the stream's expressions read: input, connection, workspace, user, cursor. */
   scope: Scope;
-  /** OAuth scopes that the stream needs. */
-  scopes: readonly NeededScope[];
+  /** The stream, as far as its scopes are concerned; without it, nothing is asked for. */
+  operation?: Operation;
   signal: AbortSignal;
   /** "action" when a person waits for the answer: such requests may use the part of a limit that polls leave. Default "stream". */
   purpose?: "stream" | "action";
@@ -29,11 +29,11 @@ export async function ask(
   url?: string,
 ): Promise<VendorResponse> {
   const request = assignments.reduce((request, [target, value]) => compileTarget(target)(request, value), parts);
-  const { client, scopes, signal, purpose = "stream" } = source;
+  const { client, operation, signal, purpose = "stream" } = source;
   return await client.send(url === undefined ? request : { ...request, url }, {
     scope: purpose,
     kind: "read",
-    scopes,
+    operation,
     signal,
   });
 }

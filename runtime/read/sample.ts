@@ -37,7 +37,7 @@ export async function readSample(options: SampleOptions): Promise<unknown[] | un
   const { workspace, user } = variables;
   const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };
-  const source: Source = { client, scope, scopes: stream.scopes, signal };
+  const source: Source = { client, scope, operation: stream, signal };
   const plan = cursorStrategy(stream.cursor, scope).everything(now);
   for await (const { records } of pages(source, listingOf(stream, recover !== undefined), plan)) {
     const found = records.filter((record) => !stream.deleted?.(record)).slice(0, limit);

@@ -280,6 +280,17 @@ export const migrations: readonly Migration[] = [
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
   (d) => [
+    `create table held_grants (
+       state text not null,
+       name text not null,
+       hash text not null,
+       place ${d.bigint} not null,
+       primary key (state, name)
+     )`,
+    `create index held_grants_by_hash on held_grants (hash)`,
+  ],
+  () => [`alter table connections add column refused text`],
+  (d) => [
     `alter table connections add column parent text`,
     `alter table connections add column parent_moves ${d.bigint}`,
     `alter table connections add column derived text`,

@@ -1,7 +1,9 @@
 import { HooklineError } from "../core/errors.ts";
+import { assertSameAccount, movesOf } from "../accounts/moved.ts";
 import { isObject } from "../core/json.ts";
 import type { CompiledAction, CompiledStream, Connector } from "../manifest/connector.ts";
 import { connectionsByIds } from "../model/connections.ts";
+import type { Sql } from "../store/database.ts";
 import type { SyncCore } from "./core.ts";
 import { acceptedInput, changedInput } from "./input.ts";
 import { keysOf } from "./keys.ts";
@@ -36,6 +38,8 @@ interface LastEvent {
 
 /** Reading and writing the records of one side of a sync, in common fields. */
 export interface Access {
+  /** How often its connection had been moved to another account when it was opened. */
+  readonly moves: number;
   /** Whether the connector has the action. */
   can(kind: "create" | "update" | "delete"): boolean;
   /** Whether the vendor can be asked for one record; if not, what is known of it may be older than our last write. */
@@ -68,19 +72,29 @@ export async function openSides(core: SyncCore, sync: SyncRecord): Promise<Recor
   const rows = new Map((await connectionsByIds(core.db, [sync.left, sync.right])).map((row) => [row.id, row]));
   const { left, right } = bySide((side) => {
     const connector = core.connectors.get(rows.get(sync[side])?.connector ?? "");
-    return connector?.resources.has(sync.resource) ? openAccess(core, sync, side, connector) : undefined;
+    const row = rows.get(sync[side]);
+    return row && connector?.resources.has(sync.resource)
+      ? openAccess(core, sync, side, connector, movesOf(row))
+      : undefined;
   });
   return left && right && { left, right };
 }
 
-function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Connector): Access {
+/** @throws HooklineError `account_moved` when a connection leads to another account than when its side was opened */
+export async function assertAccounts(sql: Sql, sync: SyncRecord, sides: Record<Side, Access>): Promise<void> {
+  for (const row of await connectionsByIds(sql, [sync.left, sync.right]))
+    assertSameAccount(row, sides[row.id === sync.left ? "left" : "right"].moves);
+}
+
+/** `moves`: how often the connection had been moved to another account; nothing reaches any other. */
+function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Connector, moves: number): Access {
   const connection = sync[side];
   const resource = connector.resources.get(sync.resource)!;
   const { definition } = resource;
   const stream = connector.streams.get(definition.stream)!;
   const mapping = compileMapping(sync.fields, side);
   const idName = idNameOf(resource);
-  const reader = readerOf(core, connection, connector, resource);
+  const reader = readerOf(core, { id: connection, moves }, connector, resource);
   const actionOf = (kind: "create" | "update" | "delete" | "find"): CompiledAction | undefined =>
     connector.actions.get(definition[kind] ?? "");
   const actions = {
@@ -90,7 +104,7 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
     find: definition.key === undefined ? undefined : actionOf("find"),
   };
   const run = async (action: CompiledAction, input: object, keySeed?: string): Promise<unknown> =>
-    (await core.actions.perform(connection, action.name, input, { keySeed })).output;
+    (await core.actions.perform(connection, action.name, input, { keySeed, moves })).output;
 
   const snapshotOf = (record: unknown): Snapshot | undefined => toSnapshot(record, stream, mapping);
   /** The output of an action is the record, or holds it or a list of records. */
@@ -123,6 +137,7 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
   };
 
   const access: Access = {
+    moves,
     can: (kind) => actions[kind] !== undefined,
     canRead: reader !== undefined || actions.find !== undefined,
     creation: (fields) => inputOf(fields),
@@ -167,11 +182,11 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
     },
 
     all: async (signal) => {
-      const client = await core.accounts.client(connection);
+      const client = await core.accounts.client(connection, moves);
       const { workspace, user } = await core.variables.valuesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
       const snapshots: Snapshot[] = [];
-      for await (const records of listAll({ client, scope, scopes: stream.scopes, signal }, stream, core.clock.now())) {
+      for await (const records of listAll({ client, scope, operation: stream, signal }, stream, core.clock.now())) {
         snapshots.push(...records.flatMap((record) => snapshotOf(record) ?? []));
       }
       return unique(snapshots);

@@ -87,8 +87,9 @@ function* resourceFaults(given: Given, side: Side, connector: Connector): Genera
 /** @throws HooklineError `scope_missing` when a connection was not granted what the sync's writes need */
 export function assertScopes(given: Given & Pick<SyncRecord, "deletes">, { rows, connectors }: CheckedSync): void {
   for (const side of SIDES) {
-    for (const { name, scopes } of writesOf(given, side, connectors[side])) {
-      const refusal = scopeRefusal(`Action ${name}, by which the sync writes to the ${side},`, scopes, rows[side]);
+    for (const action of writesOf(given, side, connectors[side])) {
+      const what = `Action ${action.name}, by which the sync writes to the ${side},`;
+      const refusal = scopeRefusal(what, action, rows[side]);
       if (refusal) throw refusal;
     }
   }

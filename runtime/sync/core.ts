@@ -1,4 +1,4 @@
-import type { VendorClient } from "../accounts/client.ts";
+import type { ClientOf } from "../accounts/client.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { RunAction } from "../act/actions.ts";
 import type { Context } from "../engine/context.ts";
@@ -7,8 +7,7 @@ import type { Wiring } from "../poll/wiring.ts";
 /** What syncs need of the core, and of the module `act`. */
 export interface SyncCore extends Pick<Context, "db" | "engine" | "connectors" | "clock" | "log" | "emit"> {
   readonly accounts: {
-    /** Opens a client. @throws HooklineError what a request with unusable credentials throws */
-    client(connection: string): Promise<VendorClient>;
+    client: ClientOf;
   };
   readonly actions: { readonly perform: RunAction };
   readonly variables: { readonly valuesOf: VariablesOf };

@@ -11,11 +11,11 @@ export type Reader = (id: string) => Promise<unknown>;
 
 /**
  * How one record can be read by its id: an action that needs nothing else, or a stream of a single record. Undefined when
- * the connector has neither.
+ * the connector has neither. Only the account is read to which the connection led after so many moves.
  */
 export function readerOf(
   { accounts, actions, variables, clock }: SyncCore,
-  connection: string,
+  { id: connection, moves }: { id: string; moves: number },
   connector: Connector,
   resource: CompiledResource,
 ): Reader | undefined {
@@ -28,7 +28,8 @@ export function readerOf(
     ({ definition }) => definition.kind === "get" && needsIdAlone(definition.input),
   );
   if (action) {
-    return (id) => ifFound(async () => (await actions.perform(connection, action.name, { [idName]: id })).output);
+    return (id) =>
+      ifFound(async () => (await actions.perform(connection, action.name, { [idName]: id }, { moves })).output);
   }
   const type = connector.streams.get(resource.definition.stream)?.resource?.type;
   const stream = [...connector.streams.values()].find(
@@ -38,7 +39,7 @@ export function readerOf(
   if (!stream) return undefined;
   return (id) =>
     ifFound(async () => {
-      const client = await accounts.client(connection);
+      const client = await accounts.client(connection, moves);
       const signal = new AbortController().signal;
       const values = await variables.valuesOf(client.user, stream);
       const input = { [idName]: id };

@@ -1,7 +1,7 @@
 import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import { retryDelay } from "../engine/retry.ts";
-import { openSides, type Snapshot } from "./access.ts";
+import { assertAccounts, openSides, type Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
 import { DONE, finish, type Step, type Work } from "./context.ts";
 import type { SyncCore } from "./core.ts";
@@ -41,25 +41,41 @@ export function workSyncs(core: SyncCore): void {
     "sync",
     { concurrency: CONCURRENCY, perGroup: 1, deadlineMs: DEADLINE_MS },
     async (job, _, signal) => {
-      const sync = await syncs.find(core.db, String(job.data["sync"]));
-      if (!sync) return DONE;
-      const sides = await openSides(core, sync);
-      // A connection that was removed never comes back; a connector may be loaded again.
-      if (!sides && sync.problem?.code === "not_found") return DONE;
-      if (!sides) return { runAgainAt: core.clock.now() + UNLOADED_WAIT, attempt: "keep" };
-      const work: Work = {
-        ...core,
-        sync,
-        sides,
-        signal,
-        listed: job.data["listed"] === true,
-        transaction: job.transaction,
-      };
-      if ("record" in job.data) return takeChange(work, job);
-      if ("link" in job.data) return takeLink(work, job);
-      return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
+      try {
+        return await takeJob(core, job, signal);
+      } catch (error) {
+        if (!hasMoved(error)) throw error;
+        return { runAgainAt: core.clock.now(), attempt: "keep" };
+      }
     },
   );
+}
+
+const hasMoved = (error: unknown): boolean => error instanceof HooklineError && error.code === "account_moved";
+
+async function takeJob(core: SyncCore, job: Job, signal: AbortSignal): Promise<Outcome> {
+  const sync = await syncs.find(core.db, String(job.data["sync"]));
+  if (!sync) return DONE;
+  const sides = await openSides(core, sync);
+  // A connection that was removed never comes back; a connector may be loaded again.
+  if (!sides && sync.problem?.code === "not_found") return DONE;
+  if (!sides) return { runAgainAt: core.clock.now() + UNLOADED_WAIT, attempt: "keep" };
+  const work: Work = {
+    ...core,
+    sync,
+    sides,
+    signal,
+    listed: job.data["listed"] === true,
+    // What was found out about one account is not written down for another.
+    transaction: (write, kind) =>
+      job.transaction(async (tx) => {
+        await assertAccounts(tx, sync, sides);
+        return write(tx);
+      }, kind),
+  };
+  if ("record" in job.data) return takeChange(work, job);
+  if ("link" in job.data) return takeLink(work, job);
+  return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
 }
 
 /** A stream reported that a record changed. Its own writes are recognised at once; else both sides are read again. */
@@ -138,7 +154,7 @@ async function failed(work: Work, link: string, job: Job, error: unknown): Promi
   const { clock, sync, signal, log } = work;
   const now = clock.now();
   if (signal.aborted) return { runAgainAt: now, attempt: "keep" };
-  if (!(error instanceof HooklineError)) throw error;
+  if (!(error instanceof HooklineError) || hasMoved(error)) throw error;
   const { code, message } = error;
   if (!LIMITS.has(code)) {
     log.warn({ sync: sync.id, link, error }, "a record could not be reconciled");

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createActions, type Actions } from "../act/act.ts";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
-import { methodsOf } from "../accounts/credentials.ts";
+import type { AuthenticationMethod } from "../../schemas/manifest.ts";
+import { isIssuedType, methodsOf } from "../accounts/credentials.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
@@ -20,10 +21,11 @@ import { openDatabase } from "../store/open.ts";
 import { streamsOfConnection, type StreamRecord } from "../model/streams.ts";
 import { StepEngine } from "./engine.ts";
 import { exampleOf } from "./example.ts";
+import { exampleCredentials } from "./example-credentials.ts";
 import { answerWith, merge } from "./invert.ts";
 import { Skip } from "./outcome.ts";
 import type { Recordings } from "./recordings.ts";
-import { VendorServer } from "./server.ts";
+import { LIFETIME_SECONDS, VendorServer, type Login } from "./server.ts";
 
 /** What is tested, made ready: small pages, no rate limits, and a trigger of the kit's own on every stream. */
 export interface Subject {
@@ -82,8 +84,9 @@ export class Bench implements AsyncDisposable {
     this.clock = new ManualClock(start);
     this.server = new VendorServer({
       clock: this.clock,
-      guarded: methods.some(isOAuth),
+      guarded: hasTokens(meantMethod(methods).type),
       tokenFields: fields.reduce(merge, {}),
+      login: loginOf(meantMethod(methods), fields),
     });
     this.server.answer = () => ({ body: fields.reduce(merge, {}) });
     this.#store = store;
@@ -197,15 +200,16 @@ export class Bench implements AsyncDisposable {
   async #connectAccount(): Promise<void> {
     const { connector } = this.subject;
     const methods = methodsOf(connector.manifest.authentication);
-    const method = methods.find(isOAuth) ?? methods[0]!;
+    const method = meantMethod(methods);
     const inputs = exampleOf(method.connectionInput ?? { type: "object" }) as Record<string, unknown>;
-    const credentials = isOAuth(method) ? undefined : { type: method.type, ...CREDENTIALS[method.type] };
+    const credentials = isOAuth(method) ? undefined : { type: method.type, ...exampleCredentials(method) };
     const made = await this.accounts.create(
       { connector: connector.name, user: "kit", inputs, credentials },
       {},
       SESSION,
     );
     this.connection = made.id;
+    this.server.grants.length = 0;
     if (made.authorizeUrl === undefined) return;
     const state = new URL(made.authorizeUrl).searchParams.get("state")!;
     await this.accounts.finishOAuth({ state, code: "code-of-the-kit" }, SESSION);
@@ -219,11 +223,28 @@ export function assertMeant(requires: CompiledRequirement | undefined, values: R
     throw new Skip(`the kit's connection is not of the kind it needs: ${requires.message}`);
 }
 
-const CREDENTIALS: Record<string, Record<string, string>> = {
-  bearer: { token: "token-of-the-kit" },
-  apiKey: { apiKey: "key-of-the-kit" },
-  basic: { username: "kit", password: "password-of-the-kit" },
-  none: {},
-};
+const meantMethod = (methods: readonly AuthenticationMethod[]): AuthenticationMethod =>
+  methods.find(isOAuth) ?? methods[0]!;
+
+/** Whether the connection of the kit has a token that ends. */
+export const hasTokens = (type: AuthenticationMethod["type"]): boolean => type === "oauth2" || isIssuedType(type);
+
+/** The login of a session, where its answer can be made. */
+function loginOf(method: AuthenticationMethod, fields: readonly unknown[]): Login | undefined {
+  if (method.type !== "session") return undefined;
+  const { login, token, expiresIn = [] } = method;
+  const lifetimes = [expiresIn].flat().filter((place) => typeof place === "string");
+  const times = lifetimes.map((place) => answerWith(place, LIFETIME_SECONDS)?.body ?? {});
+  const [, cookie] = /^\$cookie#\/(.+)$/.exec(token) ?? [];
+  const path = login.path.split(/\{[^}]*\}/).map((text) => RegExp.escape(text));
+  return {
+    path: new RegExp(`^/?${path.join("[^/]*").replace(/^\\?\//, "")}$`),
+    answer: (given) => {
+      const part =
+        cookie === undefined ? answerWith(token, given) : { headers: { "set-cookie": `${cookie}=${given}; Path=/` } };
+      return { ...part, body: [...fields, ...times, part?.body ?? {}].reduce(merge, {}) };
+    },
+  };
+}
 
 const isOAuth = ({ type }: { type: string }): boolean => type === "oauth2";

@@ -3,7 +3,7 @@ import type { Clock } from "../core/clock.ts";
 import { atPointer, isObject, pointerTokens } from "../core/json.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
-import { timeMs } from "../read/times.ts";
+import { timeMs } from "../core/vendor-time.ts";
 import { exampleOf } from "./example.ts";
 import type { Forge } from "./forge.ts";
 import { answerWith, merge, nest, satisfy, type AnswerPart } from "./invert.ts";

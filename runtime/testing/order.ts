@@ -1,5 +1,5 @@
 import type { Target } from "../../schemas/manifest.ts";
-import { timeMs } from "../read/times.ts";
+import { timeMs } from "../core/vendor-time.ts";
 import { readTarget, type Incoming } from "./server.ts";
 
 /** Whether the next page is named by the last record. */

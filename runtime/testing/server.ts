@@ -20,8 +20,15 @@ export type Reply = (AnswerPart & { text?: string }) | "hang";
 /** Put in front of the vendor: answers in its place, or undefined to let it answer. */
 export type Fault = (request: Incoming) => Reply | undefined;
 
+/** A request that begins a session, and its answer with the token. */
+export interface Login {
+  path: RegExp;
+  answer: (token: string) => AnswerPart;
+}
+
 const TOKEN_PATH = "/hookline-kit/token";
-const LIFETIME_SECONDS = 3600;
+/** For so long a token is good. */
+export const LIFETIME_SECONDS = 3600;
 
 /**
  * A vendor on loopback: an OAuth token endpoint that rotates refresh tokens and takes each once, and everything else behind
@@ -30,23 +37,25 @@ const LIFETIME_SECONDS = 3600;
 export class VendorServer {
   readonly requests: Incoming[] = [];
   readonly faults: Fault[] = [];
-  /** Requests to the token endpoint, by grant type. */
+  /** Requests to the token endpoint, by grant type; `login` for those to the login. */
   readonly grants: string[] = [];
   answer: (request: Incoming) => Reply = () => ({ body: {} });
   url = "";
   readonly #clock: Clock;
   readonly #guarded: boolean;
   readonly #tokenFields: unknown;
+  readonly #login: Login | undefined;
   readonly #server = createServer((request, response) => void this.#handle(request, response));
   #issued = 0;
   #access = "";
   #refresh = "";
 
-  /** `guarded`: only the newest access token opens it. `tokenFields`: further fields of every token answer. */
-  constructor(options: { clock: Clock; guarded: boolean; tokenFields: unknown }) {
+  /** `guarded`: only the newest token opens it, wherever a request carries it. `tokenFields`: further fields of every token answer. */
+  constructor(options: { clock: Clock; guarded: boolean; tokenFields: unknown; login?: Login }) {
     this.#clock = options.clock;
     this.#guarded = options.guarded;
     this.#tokenFields = options.tokenFields;
+    this.#login = options.login;
   }
 
   async start(): Promise<this> {
@@ -89,7 +98,12 @@ export class VendorServer {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const incoming = await read(request, this.url);
     response.sendDate = false;
-    const reply = incoming.path === TOKEN_PATH ? this.#token(incoming) : this.#reply(incoming);
+    const reply =
+      incoming.path === TOKEN_PATH
+        ? this.#token(incoming)
+        : this.#login?.path.test(incoming.path)
+          ? this.#enter(this.#login)
+          : this.#reply(incoming);
     if (reply === "hang") return;
     const { status = 200, headers = {}, body, text = JSON.stringify(body ?? {}) } = reply;
     const date = new Date(this.#clock.now()).toUTCString();
@@ -98,7 +112,7 @@ export class VendorServer {
 
   #reply(incoming: Incoming): Reply {
     this.requests.push(incoming);
-    if (this.#guarded && incoming.headers.authorization !== `Bearer ${this.#access}`) {
+    if (this.#guarded && !carries(incoming, this.#access)) {
       return {
         status: 401,
         body: { error: { code: 401, message: "The access token has expired", status: "UNAUTHENTICATED" } },
@@ -109,6 +123,12 @@ export class VendorServer {
       if (reply) return reply;
     }
     return this.answer(incoming);
+  }
+
+  #enter({ answer }: Login): Reply {
+    this.grants.push("login");
+    this.#access = `session-token-of-the-kit-${++this.#issued}`;
+    return answer(this.#access);
   }
 
   #token({ body }: Incoming): Reply {
@@ -127,6 +147,13 @@ export class VendorServer {
     };
     return { body: { ...(this.#tokenFields as object), ...answer } };
   }
+}
+
+/** Whether a header or query parameter of a request has the token. */
+function carries({ headers, query }: Incoming, token: string): boolean {
+  return (
+    token !== "" && [...Object.values(headers), ...query.values()].some((value) => value.split(/[\s=]/).includes(token))
+  );
 }
 
 async function read(request: IncomingMessage, base: string): Promise<Incoming> {

@@ -89,7 +89,7 @@ describe("creating a connection with credentials", () => {
     ).rejects.toMatchObject({
       code: "invalid_input",
       faults: [
-        { pointer: "/credentials/username", message: "must not contain line breaks" },
+        { pointer: "/credentials/username", message: "must not contain line breaks or other control characters" },
         { pointer: "/credentials/password", message: "is required, as text" },
         { pointer: "/credentials/extra", message: "unknown property; basic takes username, password" },
       ],
@@ -246,7 +246,7 @@ describe("connections", () => {
     const { id } = await accounts.create({ connector: "acme", user: "a", credentials: { token: TOKEN } });
     await expect(accounts.reconnect(id)).rejects.toMatchObject({
       code: "conflict",
-      message: `${id} is connected by bearer, not by OAuth; remove it and create it with new credentials`,
+      message: `${id} is connected by bearer, not by OAuth; give it new credentials: PATCH /v1/connections/${id} {"credentials": {…}}`,
     });
   });
 

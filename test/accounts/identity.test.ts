@@ -1,20 +1,26 @@
 /** Which account a connection leads to, as its vendor proves it: what reconnecting takes, and what it refuses. */
 import { describe, expect, it } from "vitest";
+import type { Grants } from "../../runtime/accounts/grants.ts";
+import { createLearn } from "../../runtime/accounts/learn.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
+import { createLog } from "../../runtime/core/log.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { SESSION } from "../fixtures/browser.ts";
+import { idToken } from "./identity-token.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply, type Seen } from "./harness.ts";
 
-/** An unsigned id token: it comes from the token endpoint itself. */
-export const idToken = (claims: object): string =>
-  [{ alg: "RS256" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".") + ".c2ln";
-
+const HOUR = 3_600_000;
 const proofs = { sub: "$token.claims#/sub", person: "$response.body#/id" };
 const authentication = { ...acmeOAuth, account: proofs, grant: proofs };
 
 /** Ada's account; a test changes what the vendor says. */
 async function connected(parts: { recognised?: boolean } = {}) {
-  const say: { me: Reply; token: Record<string, unknown>; claims: object | undefined } = {
+  const say: {
+    me: Reply;
+    of?: (authorization: string) => Reply;
+    token: Record<string, unknown>;
+    claims: object | undefined;
+  } = {
     me: { json: { id: "ada", email: "ada@x.example" } },
     token: {},
     claims: undefined,
@@ -34,7 +40,7 @@ async function connected(parts: { recognised?: boolean } = {}) {
       return { json };
     }
     if (request.url === "/revoke") return { json: {} };
-    return say.me;
+    return say.of?.(request.headers.authorization!) ?? say.me;
   });
   const h = await harness([acme({ authentication })], {
     url: vendor.url,
@@ -137,6 +143,8 @@ describe("a reconnect", () => {
     const h = await connected();
     h.say.me = json(first);
     const id = await h.connect();
+    // Its own tokens prove nothing any more.
+    await h.db.run("update connections set status = 'reauth_required' where id = ?", [id]);
     h.say.me = json(other);
     await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_unproved" });
   });
@@ -244,7 +252,7 @@ describe("a reconnect", () => {
     h.say.me = { json: { id: "bob", email: "bob@x.example" } };
     await h.reconnect(id, { account: "move" });
     h.clock.advance(2 * 3_600_000);
-    const moved = { code: "conflict", message: `${id} was moved to another account meanwhile; begin again` };
+    const moved = { code: "account_moved", message: `${id} was moved to another account meanwhile; begin again` };
     const get = () => client.send({ method: "GET", path: "/things" }, { scope: "stream", kind: "read" });
     await expect.poll(() => get().catch((error: unknown) => error)).toMatchObject(moved);
     await expect(h.accounts.client(before)).rejects.toMatchObject(moved);
@@ -268,6 +276,66 @@ describe("a reconnect", () => {
       code: "invalid_input",
       faults: [{ pointer: "/account" }],
     });
+  });
+});
+
+describe("a first connection that was granted too little to prove its account", () => {
+  /** Its test lacks a scope: the vendor knows the token, and says nothing of the account. */
+  const LACKING: Reply = {
+    status: 403,
+    headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
+    json: {},
+  };
+
+  it("has no proof, and not an empty one", async () => {
+    const h = await connected();
+    h.say.me = LACKING;
+    const id = await h.connect();
+    expect(await h.row(id)).toMatchObject({ status: "active", proofs: null });
+  });
+
+  it("is taken by a later full reconnect of the same account, which its own tokens prove", async () => {
+    const h = await connected();
+    const { me } = h.say;
+    h.say.me = LACKING;
+    const id = await h.connect();
+    h.say.me = me;
+    expect((await h.reconnect(id)).connection).toMatchObject({ status: "active", account: { id: "ada" } });
+    h.say.me = { json: { id: "bob", email: "bob@x.example" } };
+    await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_mismatch" });
+  });
+
+  it("is not taken by another account, which its own tokens prove too", async () => {
+    const h = await connected();
+    const { me } = h.say;
+    h.say.me = LACKING;
+    const id = await h.connect();
+    h.say.of = (authorization) =>
+      authorization === "Bearer access-token-1" ? me : { json: { id: "bob", email: "bob@x.example" } };
+    await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_mismatch" });
+    expect(h.revoked()).toEqual(["refresh-token-2"]);
+  });
+
+  it("stays unproved while its own tokens prove nothing", async () => {
+    const h = await connected();
+    const { me } = h.say;
+    h.say.me = LACKING;
+    const id = await h.connect();
+    h.say.of = (authorization) => (authorization === "Bearer access-token-1" ? LACKING : me);
+    await expect(h.reconnect(id)).rejects.toMatchObject({ code: "account_unproved" });
+  });
+
+  it("with an empty proof, as it was once stored, learns its account like one without", async () => {
+    const h = await connected();
+    const { me } = h.say;
+    h.say.me = LACKING;
+    const id = await h.connect();
+    const empty = h.vault.seal('{"account":{},"grant":{}}', { table: "connections", row: id, field: "proofs" });
+    await h.db.run("update connections set proofs = ? where id = ?", [empty, id]);
+    h.say.me = me;
+    h.clock.advance(2 * HOUR);
+    await h.accounts.client(id);
+    expect((await h.accounts.get(id)).account).toMatchObject({ id: "ada" });
   });
 });
 
@@ -357,16 +425,50 @@ describe("a connection without proofs, as the first version made it", () => {
     ["its name and its records agree", "ada@x.example", true, "active"],
     ["its records are others", "ada@x.example", false, "account_unproved"],
     ["its name is another", "bob@x.example", true, "account_unproved"],
-  ])("reconnects only by name and records: %s", async (_what, email, recognised, expected) => {
+  ])("and without its grant reconnects only by name and records: %s", async (_what, email, recognised, expected) => {
     const h = await connected({ recognised });
     const id = await h.connect();
     await forget(h, id);
+    await h.db.run("update connections set status = 'reauth_required' where id = ?", [id]);
     h.say.me = { json: { id: "someone", email } };
     const outcome = await h.reconnect(id).then(
       ({ connection }) => connection.status,
       (error: { code: string }) => error.code,
     );
     expect(outcome).toBe(expected);
+  });
+
+  it("learns it with the next answer of the vendor, in the background and once", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    await forget(h, id);
+    const get = async () =>
+      (await h.accounts.client(id)).send({ method: "GET", path: "/things" }, { scope: "action", kind: "read" });
+    const before = h.vendor.calls("/v1/me").length;
+    await get();
+    await expect.poll(async () => (await h.accounts.get(id)).account).toMatchObject({ id: "ada" });
+    await get();
+    expect(h.vendor.calls("/v1/me").length).toBe(before + 1);
+  });
+
+  it("asks no more than once an hour while the vendor does not say", async () => {
+    const h = await connected();
+    const id = await h.connect();
+    await forget(h, id);
+    h.say.me = { json: {} };
+    const learn = createLearn({ ...h, log: createLog({ level: "silent" }) }, { ...h.accounts, grants: {} as Grants });
+    const opened = await h.accounts.tokens.open(id);
+    const before = h.vendor.calls("/v1/me").length;
+    const asked = async () => {
+      learn.answered(opened);
+      await learn.settled();
+      return h.vendor.calls("/v1/me").length - before;
+    };
+    expect([await asked(), await asked()]).toEqual([1, 1]);
+    h.clock.advance(HOUR - 1);
+    expect(await asked()).toBe(1);
+    h.clock.advance(1);
+    expect(await asked()).toBe(2);
   });
 
   it("with proofs is not recognised by name and records", async () => {

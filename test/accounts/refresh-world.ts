@@ -1,6 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { openCredentials, sealCredentials, type OpenConnection } from "../../runtime/accounts/credentials.ts";
-import type { TokenResponse } from "../../runtime/accounts/oauth.ts";
+import {
+  openCredentials,
+  sealCredentials,
+  type OAuthCredentials,
+  type OpenConnection,
+} from "../../runtime/accounts/credentials.ts";
+import type { TokenResponse } from "../../runtime/accounts/token-endpoint.ts";
 import { createStatus } from "../../runtime/accounts/status.ts";
 import { TokenError } from "../../runtime/accounts/token-error.ts";
 import { createTokens } from "../../runtime/accounts/tokens.ts";
@@ -11,7 +16,6 @@ import type { Vault } from "../../runtime/core/crypto.ts";
 import { connections, findConnection } from "../../runtime/model/connections.ts";
 import { Random } from "../../runtime/sandbox/random.ts";
 import type { Database } from "../../runtime/store/database.ts";
-import type { Oauth2Authentication } from "../../schemas/manifest.ts";
 import { VirtualTime } from "../fixtures/simulator.ts";
 import { SEED } from "../fixtures/tier.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
@@ -104,8 +108,6 @@ function watched(store: Database) {
 
 export const ROTATING = acme({ authentication: { ...acmeOAuth, refresh: { rotates: true } } });
 
-const ROTATED = ROTATING.authentication as Oauth2Authentication;
-
 export const accessToken = ({ credentials }: OpenConnection): string =>
   (credentials as { accessToken: string }).accessToken;
 
@@ -152,16 +154,18 @@ export async function world(store: Database, takesMs: number) {
       createTokens(
         { db: own, vault, clock, log, random },
         {
-          oauthOf: () => family,
-          authenticationOf: ({ parent }) => ({ ...ROTATED, refresh: { ...ROTATED.refresh, rotates: parent === null } }),
-          pause,
-          mint: async () => {
+          ask: async (_row, credentials) => {
+            const { derived, refreshToken } = credentials as OAuthCredentials;
+            if (derived === undefined) return family.refresh(refreshToken!);
             const n = ++minted.calls;
             await wait(takesMs);
             const response = { status: 200, headers: {}, body: {} };
             return { accessToken: `minted-${n}`, expiresIn: 3600, response };
           },
+          policyOf: ({ parent }) => ({ rotates: parent === null }),
+          pause,
           learn: async () => {},
+          giveBack: async () => {},
           timers: time,
         },
       ),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { changeConnection, findConnection, leaseRefresh } from "../../runtime/model/connections.ts";
 import { LEASE_MS } from "../../runtime/accounts/renewal.ts";
-import { TOKEN_DEADLINE_MS } from "../../runtime/accounts/oauth.ts";
+import { TOKEN_DEADLINE_MS } from "../../runtime/accounts/token-endpoint.ts";
 import { acmeOAuth, type Reply } from "./harness.ts";
 import { connected, get, HOUR, READ, renewed } from "./renewing.ts";
 

@@ -28,7 +28,7 @@ describe("Google Contacts against the sandbox", () => {
     const client = await accounts.client(id);
     const stream = client.connector.streams.get("contacts")!;
     const request = stream.request({ input: {}, connection: client.values });
-    const answer = await client.send(request, { scope: "stream", kind: "read", scopes: stream.scopes });
+    const answer = await client.send(request, { scope: "stream", kind: "read", operation: stream });
     expect((answer.body as { connections: unknown[] }).connections).toHaveLength(5);
   });
 

@@ -33,7 +33,7 @@ async function connectors(options: Options = {}) {
 
 describe("what is asked for", () => {
   it.each([
-    ["gmail", ["openid", `${G}gmail.readonly`]],
+    ["gmail", ["openid", `${G}userinfo.email`, `${G}gmail.readonly`]],
     ["google-calendar", ["openid", `${G}calendar.events.readonly`]],
     ["google-contacts", TO_CONNECT],
     ["google-tasks", ["openid", `${G}tasks.readonly`]],
@@ -69,7 +69,9 @@ describe("what is asked for", () => {
     const { ask } = await connectors();
     const wish = { triggers: ["contact_created"], actions: ["create_contact"] };
     expect(await ask("google-contacts", wish)).toEqual(sorted([...IDENTITY, `${G}contacts`]));
-    expect(await ask("gmail", { actions: ["send_message"] })).toEqual(sorted(["openid", `${G}gmail.send`]));
+    expect(await ask("gmail", { actions: ["send_message"] })).toEqual(
+      sorted(["openid", `${G}userinfo.email`, `${G}gmail.send`]),
+    );
   });
 
   it("names every trigger, action and scope that does not exist, with the nearest one", async () => {
@@ -270,7 +272,7 @@ describe("what a connection may do", () => {
   it("is granted where an operation needs no scope", async () => {
     const { accounts } = await harness([acme({ authentication: acmeOAuth })]);
     const { connector } = accounts.vendorOf("acme");
-    expect(grantedOf(connector, () => ({ scopes: [], values: {} })).actions.granted).toEqual([
+    expect(grantedOf(connector, () => ({ scopes: [], refused: null, values: {} })).actions.granted).toEqual([
       "get_thing",
       "make_thing",
     ]);

@@ -128,7 +128,9 @@ describe("what token endpoints answer", () => {
     expect(await h.accounts.get(h.id)).toMatchObject({ scopes: ["read"], missingScopes: ["write"] });
     const client = await h.accounts.client(h.id);
     const before = h.vendor.seen.length;
-    await expect(client.send(get, { ...READ, scopes: ["read", "write"] })).rejects.toMatchObject({
+    await expect(
+      client.send(get, { ...READ, operation: { operation: "action", name: "get_thing", scopes: ["read", "write"] } }),
+    ).rejects.toMatchObject({
       code: "scope_missing",
       message: `GET /things needs write, which connection ${h.id} was not granted; ask for it: POST /v1/connections/${h.id}/reconnect {"scopes":["write"]}`,
       data: { scopes: ["write"], reconnect: `POST /v1/connections/${h.id}/reconnect` },

@@ -21,6 +21,7 @@ const batch = {
   id: "bat_1",
   connection: "con_1",
   user: "u_1",
+  moves: null,
   action: "create_note",
   status: "done",
   total: 0,
@@ -47,7 +48,11 @@ describe.each(["sqlite", "postgres"] as const)("the tables of the module, on %s"
       for (const statement of actModule.tables[0]!({ sqlite, postgres }[dialect])) await tx.run(statement);
     });
     await db.run("drop index batches_by_user");
-    await batches.insert(db, batch);
+    await db.run(
+      `insert into batches (id, connection, user_id, action, status, total, created_at, finished_at)
+       values ('bat_1', 'con_1', 'u_1', 'create_note', 'done', 0, 1, 1)`,
+      [],
+    );
     await migrateModule(db, log, actModule);
     expect(await batches.find(db, "bat_1")).toEqual(batch);
     await db.run("drop index batches_by_user");

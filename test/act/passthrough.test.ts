@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
-import { text } from "node:stream/consumers";
-import { gzipSync } from "node:zlib";
+import { buffer, text } from "node:stream/consumers";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 import express from "express";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
@@ -11,6 +11,7 @@ import { listen } from "../fixtures/listen.ts";
 import { IS_LARGE } from "../fixtures/tier.ts";
 import { consent } from "../sandbox/sandbox-client.ts";
 import { pressButton } from "../fixtures/browser.ts";
+import { acme, acmeOAuth, harness } from "../accounts/harness.ts";
 import { ADMIN, makeApi, soon, type ApiOptions } from "../http/compose.ts";
 import { notesManifest } from "../http/notes-vendor.ts";
 
@@ -348,6 +349,56 @@ describe("the passthrough", () => {
     const { status, body } = await ask("GET", `/v1/connections/${id}/passthrough/x`);
     expect([status, body.code, body.type]).toEqual([502, "network", "urn:hookline:error:network"]);
   });
+});
+
+describe("a refusal that the vendor has packed", () => {
+  const packings: [string, (text: string) => Buffer][] = [
+    ["gzip", gzipSync],
+    ["br", brotliCompressSync],
+    ["deflate", deflateSync],
+    ["zstd", zstdCompressSync],
+    ["br, gzip", (text) => gzipSync(brotliCompressSync(text))],
+  ];
+
+  it.each(packings)(
+    "by %s is judged by what it says, and reaches the caller as it was packed",
+    async (encoding, pack) => {
+      // A 401 that says so is about a scope: no renewal of the token helps.
+      const said = JSON.stringify({ message: "The token is not authorized for this scope", more: "x".repeat(2_000) });
+      const tokenCalls: string[] = [];
+      const vendor = await listen(
+        createServer((request, response) => {
+          if (request.url === "/token") tokenCalls.push(request.url);
+          if (request.url === "/me") return void response.setHeader("content-type", "application/json").end("{}");
+          response.writeHead(401, { "content-type": "application/json", "content-encoding": encoding }).end(pack(said));
+        }),
+      );
+      onTestFinished(() => vendor.stop());
+      const h = await harness(
+        [
+          acme({
+            authentication: acmeOAuth,
+            errors: [
+              {
+                class: "scopeMissing",
+                status: [401],
+                when: "contains(to_string(body.message || ''), 'for this scope')",
+              },
+            ],
+          }),
+        ],
+        {
+          servers: { acme: { url: vendor.url, tokenUrl: `${vendor.url}/token`, authorizationUrl: `${vendor.url}/a` } },
+          network: { allowPrivate: true, allow: [] },
+        },
+      );
+      const credentials = { accessToken: "access", refreshToken: "refresh", expiresAt: h.clock.now() + 3_600_000 };
+      const { id } = await h.accounts.create({ connector: "acme", user: "u_1", credentials });
+      const answer = await h.actions.passthrough(id, { method: "GET", target: "things" });
+      expect([answer.status, tokenCalls]).toEqual([401, []]);
+      expect(await buffer(answer.body)).toEqual(pack(said));
+    },
+  );
 });
 
 describe("the passthrough to Google", () => {

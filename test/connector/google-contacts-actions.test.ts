@@ -50,6 +50,7 @@ function clientOf(accessToken: string): VendorClient {
     connector,
     values: {},
     scopes: [],
+    moves: 0,
     as: async () => own,
     requireScopes: () => {},
     send: async ({ method, params, body }, { scope }) => {

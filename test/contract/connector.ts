@@ -180,7 +180,7 @@ function sampleInput(action: CompiledAction): Record<string, unknown> {
 async function grantAllBut({ runtime, connection, connector }: World, missing: readonly string[]): Promise<void> {
   const { authentication } = connector.manifest;
   const methods = "oneOf" in authentication ? authentication.oneOf : [authentication];
-  const scopes = methods.flatMap((method) => ("scopes" in method ? Object.keys(method.scopes) : []));
+  const scopes = methods.flatMap((method) => ("scopes" in method ? Object.keys(method.scopes ?? {}) : []));
   const granted = scopes.filter((scope) => !missing.includes(scope));
   await runtime.db.run("update connections set scopes = ? where id = ?", [
     JSON.stringify(granted.length > 0 ? granted : ["none"]),

@@ -57,6 +57,19 @@ describe("a streamed answer", () => {
     await expect(text(broken.body)).rejects.toMatchObject({ code: "network" });
   });
 
+  it("does not wait for a connection longer than it may take", async () => {
+    const { url, network } = await makeStream(() => {});
+    const stop = new AbortController();
+    // As many as the agent has connections for one server.
+    const hanging = Array.from({ length: 64 }, () =>
+      network.stream(url, { ...options, deadlineMs: 600_000, signal: stop.signal }),
+    );
+    const settled = Promise.allSettled(hanging);
+    await expect(network.stream(url, { ...options, deadlineMs: 20 })).rejects.toMatchObject({ code: "timeout" });
+    stop.abort();
+    await settled;
+  });
+
   it("never comes from a private address that is not allowed", async () => {
     const { url } = await makeStream((_request, response) => response.end());
     const network = createNetwork({ allowPrivate: false, allow: [], trusted: [] });

@@ -54,6 +54,7 @@ const connection = (id: string, now: number): ConnectionRow => ({
   testAt: null,
   testUntil: null,
   asked: null,
+  refused: null,
   inputs: {},
   captured: {},
   scopes: [],

@@ -345,7 +345,7 @@ describe("a flow whose connection stops working", () => {
     const { db, flows } = bench.runtime;
     const emit = async (): Promise<void> => {};
     const follow = createFollowConnection(
-      { clock: bench.clock, emit },
+      { clock: bench.clock, connectors: bench.runtime.connectors, emit },
       { follow: emit } as never,
       async () => undefined,
     );

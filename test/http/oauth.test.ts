@@ -45,6 +45,30 @@ describe("connecting by OAuth", () => {
     expect([live, data.length, data[0].resource.type]).toEqual([true, 3, "contact"]);
   });
 
+  it("begins whatever form a browser or an extension sends with the button", async () => {
+    const { begin } = await makeGoogle();
+    const { authorizeUrl } = await begin();
+    const begun = await fetch(authorizeUrl, {
+      method: "POST",
+      redirect: "manual",
+      headers: { "content-type": "application/x-www-form-urlencoded" },
+      body: "button=&extra=1",
+    });
+    expect([begun.status, begun.headers.get("location")]).toEqual([303, expect.stringContaining("state=")]);
+  });
+
+  it.each(["%ff", "%", "%e0%a4%a", "%00"])(
+    "tells a person on a page that a link with %s leads nowhere",
+    async (token) => {
+      const { url } = await makeGoogle();
+      for (const method of ["GET", "POST"]) {
+        const answer = await fetch(`${url}/v1/oauth/start/${token}`, { method });
+        expect([answer.status, answer.headers.get("content-type")]).toEqual([400, "text/html; charset=utf-8"]);
+        expect(await answer.text()).toContain("This link has expired or was used before.");
+      }
+    },
+  );
+
   it("ends where the product wants, if its origin is allowed", async () => {
     const { begin, walk, ask } = await makeGoogle();
     const returnTo = "https://app.example/settings?tab=1";

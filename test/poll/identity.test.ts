@@ -279,7 +279,6 @@ describe("a gap", () => {
       source: {
         client: await runtime.accounts.client(connection),
         scope: {},
-        scopes: [],
         signal: new AbortController().signal,
       },
     });

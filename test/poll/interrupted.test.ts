@@ -30,7 +30,6 @@ async function readAndDie(stream: StreamRecord): Promise<void> {
     source: {
       client: await runtime.accounts.client(connection),
       scope: {},
-      scopes: [],
       signal: new AbortController().signal,
     },
   });

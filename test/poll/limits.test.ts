@@ -42,7 +42,7 @@ async function readPages(count: number): Promise<{ asked: number; checkpoint: Ch
     requestHash: "hash",
     subscribers: [],
     releasesDeletions: true,
-    source: { client: client as VendorClient, scope: {}, scopes: [], signal: new AbortController().signal },
+    source: { client: client as VendorClient, scope: {}, signal: new AbortController().signal },
   });
   const [stored] = await streamsByIds(db, [stream.id]);
   return { asked, checkpoint: stored!.checkpoint };

@@ -40,7 +40,7 @@ function sourceOf(answers: Record<string, unknown>, controller = new AbortContro
       return answer;
     },
   };
-  const source: Source = { client: client as VendorClient, scope: {}, scopes: [], signal: controller.signal };
+  const source: Source = { client: client as VendorClient, scope: {}, signal: controller.signal };
   return { source, asked };
 }
 

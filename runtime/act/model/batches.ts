@@ -18,6 +18,9 @@ export const batches = new Table("batches", {
   id: text("Id.", { example: "bat_019a1f2e4c7b7d1a8b1c2d3e4f506172" }),
   connection: text("Id of the connection."),
   user: hidden(text("The user of the connection.", { column: "user_id" })),
+  moves: hidden(
+    nullable(count("How often the connection had been moved to another account when the batch began; null for never.")),
+  ),
   action: text("Key of the action.", { example: "create_contact" }),
   status: oneOf(["running", "done", "cancelled"], "done: every item has succeeded or failed."),
   total: count("How many items it has."),

@@ -1,4 +1,5 @@
 import type { Flow, Trigger } from "../../../schemas/flow.ts";
+import type { ConnectionRef } from "../../accounts/resolve.ts";
 import { failure, type Failure } from "../../model/failure.ts";
 import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
 import { checkedInput } from "../../model/input.ts";
@@ -102,6 +103,12 @@ export function triggersOf<Key extends string>(
   return flow.triggers.flatMap((trigger, index) =>
     key in trigger ? [{ trigger: trigger as Extract<Trigger, Record<Key, unknown>>, index }] : [],
   );
+}
+
+/** How a flow names the connections of its triggers and steps. */
+export function refsOf({ definition }: Pick<FlowRecord, "definition">): ConnectionRef[] {
+  const triggers = triggersOf(definition, "connection").map(({ trigger }) => trigger);
+  return [...triggers, ...definition.steps].flatMap(({ connection }) => connection ?? []);
 }
 
 /** Inserts a flow, or replaces all of it but its id and user. A version that exists stays as it is. */

@@ -51,6 +51,15 @@ export const runs = new Table("runs", {
   cause: oneOf(["event", "hook", "schedule", "connection", "call", "replay"], "What started it."),
   event: nullable(text("Id of the event that started it.")),
   connection: hidden(nullable(text("The connection whose trigger started it."))),
+  accounts: hidden(
+    nullable(
+      value<Record<string, number>>({
+        type: "object",
+        description:
+          "How often each connection that it may use had been moved to another account when it began, by id; those that never were are left out.",
+      }),
+    ),
+  ),
   trigger: bytes("Sealed JSON of what mappings read as `trigger`.", { column: "trigger_data" }),
   keyRun: hidden(text("The run that idempotency keys are made of: itself, or the failed run that it takes up.")),
   replayOf: nullable(text("Id of the run that it repeats.")),

@@ -1,8 +1,9 @@
 import type { Dialect } from "../../store/schema.ts";
 
-/** The tables of flows. They exist already in a store of the first version. */
-export const flowTables = (d: Dialect): string[] => [
-  `create table if not exists flows (
+/** The tables of flows, as a list of migrations that only ever grows. A store of the first version has them already. */
+export const flowTables: readonly ((d: Dialect) => string[])[] = [
+  (d) => [
+    `create table if not exists flows (
      id text primary key,
      user_id text,
      version ${d.bigint} not null,
@@ -14,8 +15,8 @@ export const flowTables = (d: Dialect): string[] => [
      created_at ${d.bigint} not null,
      updated_at ${d.bigint} not null
    )`,
-  `create index if not exists flows_by_user on flows (user_id, id)`,
-  `create table if not exists flow_versions (
+    `create index if not exists flows_by_user on flows (user_id, id)`,
+    `create table if not exists flow_versions (
      flow text not null,
      version ${d.bigint} not null,
      definition text not null,
@@ -24,8 +25,8 @@ export const flowTables = (d: Dialect): string[] => [
      created_at ${d.bigint} not null,
      primary key (flow, version)
    )`,
-  `create index if not exists subscriptions_by_flow on subscriptions (flow)`,
-  `create table if not exists runs (
+    `create index if not exists subscriptions_by_flow on subscriptions (flow)`,
+    `create table if not exists runs (
      id text primary key,
      flow text not null,
      version ${d.bigint} not null,
@@ -44,10 +45,10 @@ export const flowTables = (d: Dialect): string[] => [
      wake_at ${d.bigint},
      finished_at ${d.bigint}
    )`,
-  `create index if not exists runs_by_flow on runs (flow, id)`,
-  `create index if not exists runs_by_user on runs (user_id, id)`,
-  `create index if not exists runs_by_end on runs (finished_at)`,
-  `create table if not exists run_steps (
+    `create index if not exists runs_by_flow on runs (flow, id)`,
+    `create index if not exists runs_by_user on runs (user_id, id)`,
+    `create index if not exists runs_by_end on runs (finished_at)`,
+    `create table if not exists run_steps (
      run text not null,
      step text not null,
      iteration ${d.bigint} not null,
@@ -61,11 +62,13 @@ export const flowTables = (d: Dialect): string[] => [
      finished_at ${d.bigint},
      primary key (run, step, iteration)
    )`,
-  `create table if not exists flow_templates (
+    `create table if not exists flow_templates (
      id text primary key,
      version text not null,
      template text not null,
      created_at ${d.bigint} not null,
      updated_at ${d.bigint} not null
    )`,
+  ],
+  () => [`alter table runs add column accounts text`],
 ];

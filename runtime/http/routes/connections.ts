@@ -38,7 +38,10 @@ export const connectionRoutes: Route[] = [
     ({ services, scope }, id) => services.accounts.get(id, scope),
   ),
   connection.update(
-    { summary: "Changes a connection's label or inputs", problems: [409] },
+    {
+      summary: "Changes a connection's label, inputs or credentials, which are tested first",
+      problems: [409, 422, 424, 502, 504],
+    },
     connectionChanges,
     ({ services, body, scope }, id) => services.accounts.update(id, body, scope),
   ),

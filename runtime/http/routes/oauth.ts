@@ -41,6 +41,7 @@ export function oauthRoutes({ log, visitorOf, productName }: OAuthRoutesOptions)
     tag: "connections",
     params: { token: "The token of an `authorizeUrl`." },
     openQuery: true,
+    ignoresBody: true,
   } as const;
 
   return [
@@ -184,8 +185,13 @@ function confirmationPage(what: string, product: string, user: string, code: str
   });
 }
 
+/** Whether a person looks at what a path answers, whatever it is. */
+export function isPage(path: string): boolean {
+  return path.startsWith("/v1/oauth/start/") || path === CALLBACK_PATH;
+}
+
 /** Constant text only: nothing of the request comes back. */
-function failurePage(error: unknown): Reply {
+export function failurePage(error: unknown): Reply {
   const { status, code, detail } = toProblem(error, "");
   const sentence = code === "forbidden" ? detail : (EXPLANATIONS[code as ErrorCode] ?? SOMETHING_ELSE);
   return page({ status, title: "Not connected", body: html`<p>${sentence}</p>` });

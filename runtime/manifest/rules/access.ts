@@ -5,7 +5,7 @@ import { authenticationMethods, unknownName, type Rule } from "./context.ts";
 /** Scopes of streams, actions and of connecting are declared in the authentication. */
 export const scopesAreDeclared: Rule = (context) => {
   const methods = authenticationMethods(context);
-  const declared = methods.flatMap(({ value }) => ("scopes" in value ? Object.keys(value.scopes) : []));
+  const declared = methods.flatMap(({ value }) => ("scopes" in value ? Object.keys(value.scopes ?? {}) : []));
   if (declared.length === 0) return [];
   const needing = [
     ...[...context.streams, ...context.actions].map(({ value, pointer }) => ({

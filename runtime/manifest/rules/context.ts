@@ -1,9 +1,9 @@
 import type { Action, Manifest, Resource, Stream, Trigger } from "../../../schemas/manifest.ts";
 import { nearest, type Fault } from "../../core/errors.ts";
 import { isObject, joinPointer } from "../../core/json.ts";
+import { compileAuthentication } from "../compile-authentication.ts";
 import {
   compileAction,
-  compileAuthentication,
   compileErrorMatcher,
   compileResource,
   compileServerHeaders,

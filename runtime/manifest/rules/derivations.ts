@@ -2,7 +2,7 @@ import type { Derive } from "../../../schemas/manifest.ts";
 import { HooklineError } from "../../core/errors.ts";
 import { isObject, joinPointer } from "../../core/json.ts";
 import { readsDerived } from "../compile-derivation.ts";
-import { compileAuthentication } from "../connector.ts";
+import { compileAuthentication } from "../compile-authentication.ts";
 import { Site } from "../site.ts";
 import { authenticationMethods, type Rule, type RuleContext } from "./context.ts";
 

@@ -5,7 +5,7 @@ import { countKnown, knownAfter, knownByKeys, type Known } from "../../model/kno
 import { quarantinedByKeys } from "../../model/quarantine.ts";
 import type { Checkpoint } from "../../model/streams.ts";
 import { cursorStrategy, type ReadPlan } from "../../read/cursors.ts";
-import { timeMs } from "../../read/times.ts";
+import { timeMs } from "../../core/vendor-time.ts";
 import { toPolledRecord } from "../../read/records.ts";
 import { keysOf, type Change } from "../diff.ts";
 import type { ReadOnlyReading } from "../reading.ts";

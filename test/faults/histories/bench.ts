@@ -60,6 +60,7 @@ export async function openWorld(store: string): Promise<World> {
     testAt: null,
     testUntil: null,
     asked: null,
+    refused: null,
     inputs: {},
     captured: {},
     scopes: [],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { timeMs } from "../../runtime/read/times.ts";
+import { timeMs } from "../../runtime/core/vendor-time.ts";
 
 const AT = Date.UTC(2026, 0, 1, 12, 30);
 
