@@ -642,7 +642,7 @@ export interface KeysetPagination {
    */
   to: Target | Target[];
   /**
-   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time.
+   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time. When a page holds nothing but one time, it is asked for again with up to 640 records, by pageSize; where that does not help, a gap is reported.
    */
   stepBack?: number;
   pageSize?: PageSize;
@@ -1125,6 +1125,12 @@ export interface Stream {
   watch?: {
     [k: string]: Jmespath;
   };
+  /**
+   * Watched values that stay true: a record keeps one once it was true, whatever is listed later. One that was known before the value was watched counts as having it.
+   *
+   * @minItems 1
+   */
+  stays?: string[];
   /**
    * JMESPath on the watched values: true when a record is over, and a complete read may list it or not. That one leaves it out is no deletion, and it stays known.
    */

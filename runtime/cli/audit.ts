@@ -10,7 +10,10 @@ const PAGE = 100;
 
 /** An audit that failed reports nothing. */
 export interface FailedAudit {
+  /** The subscription that was asked about. */
   subscription: string;
+  /** All subscriptions that read the stream, as far as the audit came to know. */
+  subscriptions: string[];
   error: { code: ErrorCode; message: string };
 }
 
@@ -56,15 +59,16 @@ async function auditAll(
   const audited = new Set<string>();
   for await (const subscription of subscriptionsOf(hookline, connection)) {
     if (audited.has(subscription)) continue;
+    let subscriptions = [subscription];
+    const onBegin = (all: string[]): void => void (subscriptions = all);
     try {
-      const options = { signal, ...(onProgress && { onProgress }), ...(onWait && { onWait }) };
-      const audit = await hookline.subscriptions.audit(subscription, { timeoutSeconds }, {}, options);
-      for (const id of audit.subscriptions) audited.add(id);
-      audits.push(audit);
+      const options = { signal, onBegin, ...(onProgress && { onProgress }), ...(onWait && { onWait }) };
+      audits.push(await hookline.subscriptions.audit(subscription, { timeoutSeconds }, {}, options));
     } catch (error) {
       if (!(error instanceof HooklineError) || signal.aborted) throw error;
-      audits.push({ subscription, error: { code: error.code, message: error.message } });
+      audits.push({ subscription, subscriptions, error: { code: error.code, message: error.message } });
     } finally {
+      for (const id of subscriptions) audited.add(id);
       onProgress?.(0, 0);
     }
   }

@@ -9,6 +9,7 @@ interface FunctionType {
 const [STRING, NUMBER, ARRAY, OBJECT] = [["string"], ["number"], ["array"], ["object"]];
 const always = (schema: object) => (): ValueType => described(schema);
 const [text, number, truth, object] = ["string", "number", "boolean", "object"].map((type) => always({ type }));
+const count = always({ type: "number", minimum: 0 });
 const texts = always({ type: "array", items: { type: "string" } });
 const list = always({ type: "array" });
 const same = ([first = anything]: readonly ValueType[]): ValueType => first;
@@ -34,7 +35,7 @@ export const FUNCTION_TYPES: Readonly<Record<string, FunctionType>> = {
   items: fn(list, OBJECT),
   join: fn(text, STRING, ARRAY),
   keys: fn(texts, OBJECT),
-  length: fn(number, ["string", "array", "object"]),
+  length: fn(count, ["string", "array", "object"]),
   lower: fn(text, STRING),
   map: fn(([mapped = anything]) => listOf(mapped), undefined, ARRAY),
   max: fn(any, ARRAY),

@@ -33,6 +33,8 @@ export function print(part: Part): string {
       return `${print(left)} ${part.type === "OrExpression" ? "||" : "&&"} ${print(right)}`;
     case "Comparator":
       return `${printOperand(left)} ${operatorOf(part)} ${printOperand(right)}`;
+    case "MultiSelectList":
+      return `[${(part["children"] as Part[]).map(print).join(", ")}]`;
     case "Function":
       return `${part.name}(${(part["children"] as Part[]).map(print).join(", ")})`;
     default:

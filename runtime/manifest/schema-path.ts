@@ -88,6 +88,34 @@ export function valuesOf(schemas: readonly SchemaIn[], left = 50): readonly unkn
   return values;
 }
 
+/** Between which numbers a value lies, both included, and whether it is whole. */
+export interface Range {
+  least: number;
+  most: number;
+  isWhole: boolean;
+}
+
+/** Between which numbers values of these schemas lie; undefined where not all are numbers, or nothing is said of them. */
+export function rangeAt(schemas: readonly SchemaIn[]): Range | undefined {
+  const ranges: Range[] = [];
+  for (const at of schemas) {
+    const { schema } = resolve(at);
+    if (!isObject(schema)) return undefined;
+    const types = [schema["type"]].flat().filter((type) => type !== "null");
+    if (types.length !== 1 || (types[0] !== "integer" && types[0] !== "number")) return undefined;
+    const limit = (name: string, otherwise: number): number =>
+      typeof schema[name] === "number" ? schema[name] : otherwise;
+    const range = { least: limit("minimum", -Infinity), most: limit("maximum", Infinity) };
+    ranges.push({ ...range, isWhole: types[0] === "integer" });
+  }
+  if (ranges.length === 0) return undefined;
+  return {
+    least: Math.min(...ranges.map(({ least }) => least)),
+    most: Math.max(...ranges.map(({ most }) => most)),
+    isWhole: ranges.every(({ isWhole }) => isWhole),
+  };
+}
+
 /** Whether a value of one of the first types can be one of the second. */
 export function fits(given: ReadonlySet<string>, wanted: ReadonlySet<string>): boolean {
   const isNumber = (type: string) => type === "number" || type === "integer";

@@ -1,11 +1,14 @@
 import { nearest } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
+import { contradictionIn } from "./contradictions.ts";
 import { FUNCTION_TYPES } from "./function-types.ts";
 import { children, parse, type Part } from "./jmespath.ts";
 import { withoutNot } from "./negations.ts";
 import { operatorOf, print } from "./print-expression.ts";
-import { equalityRemedy, listed, misreadName, oneOfThese, orderRemedy, retyped } from "./remedies.ts";
+import { rangeFault } from "./ranges.ts";
+import { equalityRemedy, listed, misreadName, oneOfThese, orderRemedy } from "./remedies.ts";
 import { fits, nameFault, type Lookup } from "./schema-path.ts";
+import { searchFault } from "./searches.ts";
 import {
   anything,
   described,
@@ -108,8 +111,13 @@ class Inspection {
         const pairs = part["children"] as (Part & { value: Part })[];
         return objectOf(Object.fromEntries(pairs.map(({ name, value }) => [name, this.infer(value, sight)])));
       }
-      case "OrExpression":
       case "AndExpression":
+        this.#together(part);
+        return oneOf([this.infer(left, sight), this.infer(right, sight)]);
+      case "Binding":
+        this.#report(`${part["variable"] as string} = sets a variable, which only let does; write == to compare`);
+        return anything;
+      case "OrExpression":
         return oneOf([this.infer(left, sight), this.infer(right, sight)]);
       case "NotExpression":
         this.infer(child, sight);
@@ -175,6 +183,8 @@ class Inspection {
     const isEquality = operator === "==" || operator === "!=";
     const result = operator === "!=" ? "always holds" : "can never hold";
     const [one, other] = [knownTypes(a), knownTypes(b)];
+    const beyond = rangeFault(part, [left, right], [a, b]);
+    if (beyond !== undefined) return this.#report(`${shown} ${result}: ${beyond}`);
     if (!isEquality) {
       const side = [one, other].findIndex((types) => types !== undefined && !fits(types, NUMBERS));
       if (side < 0) return;
@@ -219,33 +229,17 @@ class Inspection {
       const remedy = wanted.includes("string") ? `write to_string(${print(given[index]!)})` : "give another value";
       this.#report(`${name}() takes ${listed(wanted)}, and ${print(given[index]!)} is ${listed(types)}; ${remedy}`);
     }
-    if (name === "contains" && args.length === 2)
-      this.#contains(part, given as [Part, Part], args as [ValueType, ValueType]);
+    if (args.length === 2) {
+      const fault = searchFault(part, given as [Part, Part], args as [ValueType, ValueType]);
+      if (fault !== undefined) this.#report(fault);
+    }
     return known.gives(args);
   }
 
-  /** Whether what is looked for can be in there. */
-  #contains(part: Part, [subject, sought]: [Part, Part], [list, member]: [ValueType, ValueType]): void {
-    const types = knownTypes(list);
-    const wanted = knownTypes(member);
-    if (!types || !wanted || ![...types].every((type) => type === "array" || type === "string")) return;
-    const items = inside(list, "0");
-    const inText = types.has("string") && wanted.has("string");
-    const held = types.has("array") ? knownTypes(items) : new Set<string>();
-    if (inText || held === undefined) return;
-    if (!fits(wanted, held)) {
-      const kinds =
-        held.size > 0 ? `members of ${print(subject)} are ${listed(held)}` : `${print(subject)} is ${listed(types)}`;
-      this.#report(
-        `${print(part)} can never hold: ${kinds}, and ${print(sought)} is ${listed(wanted)}; write ${retyped(sought, held.size > 0 ? held : types)}`,
-      );
-      return;
-    }
-    const allowed = knownValues(items);
-    const value = sought["value"];
-    if (sought.type === "Literal" && allowed !== undefined && !allowed.includes(value) && typeof value !== "object") {
-      this.#report(`${print(part)} can never hold: each of ${print(subject)} is ${oneOfThese(value, allowed)}`);
-    }
+  #together(and: Part): void {
+    const [one, other] = contradictionIn(and) ?? [];
+    if (one === undefined) return;
+    this.#report(`${one} and ${other} can never hold together; write || where one of them is enough`);
   }
 
   #report(message: string): void {

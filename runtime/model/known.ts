@@ -74,25 +74,40 @@ export async function knownGone(sql: Sql, stream: number, afterKey: string, limi
   return knownRecords.all(sql, range, [stream, afterKey, stream, limit]);
 }
 
-/** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from these keys. */
-export async function countUnseen(
-  sql: Sql,
-  stream: number,
-  before: number,
-  except: readonly string[] = [],
-): Promise<number> {
-  const others = except.length === 0 ? "" : ` and not (${sql.oneOf("key")})`;
-  const params: SqlValue[] = [stream, before, ...(except.length === 0 ? [] : [JSON.stringify(except)])];
-  const counted = await sql.get<{ n: number }>(
-    `select count(*) as n from known where stream = ? and seen < ?${others}`,
-    params,
-  );
+/** Records that a count or a sweep leaves out. */
+export interface Except {
+  /** Keys of records. */
+  keys?: readonly string[];
+  /** Keys of items whose lists were not read; records of which the list is not known are left out with them. */
+  lists?: readonly string[];
+}
+
+/** The condition that leaves them out. */
+function without(sql: Sql, { keys = [], lists = [] }: Except): { text: string; params: SqlValue[] } {
+  const conditions = [
+    ...(keys.length === 0 ? [] : [` and not (${sql.oneOf("key")})`]),
+    ...(lists.length === 0 ? [] : [` and item is not null and not (${sql.oneOf("item")})`]),
+  ];
+  return {
+    text: conditions.join(""),
+    params: [keys, lists].flatMap((some) => (some.length === 0 ? [] : [JSON.stringify(some)])),
+  };
+}
+
+/** How many known records no read since `before` (milliseconds since the epoch) has seen, apart from some. */
+export async function countUnseen(sql: Sql, stream: number, before: number, except: Except = {}): Promise<number> {
+  const { text, params } = without(sql, except);
+  const counted = await sql.get<{ n: number }>(`select count(*) as n from known where stream = ? and seen < ?${text}`, [
+    stream,
+    before,
+    ...params,
+  ]);
   return counted!.n;
 }
 
 /** How many known records a complete read has to list: those that are over are not among them. */
-export function countKnown(sql: Sql, stream: number): Promise<number> {
-  return countUnseen(sql, stream, SEEN_ALWAYS);
+export function countKnown(sql: Sql, stream: number, except: Except = {}): Promise<number> {
+  return countUnseen(sql, stream, SEEN_ALWAYS, except);
 }
 
 /** Of how many lists records are known that a read since `since` (milliseconds since the epoch) has seen, or that have these keys. */
@@ -101,19 +116,26 @@ export async function countLists(
   stream: number,
   since: number,
   listed: readonly string[] = [],
+  except: Pick<Except, "lists"> = {},
 ): Promise<number> {
   const keys = listed.length === 0 ? "" : ` or ${sql.oneOf("key")}`;
-  const params: SqlValue[] = [stream, since, ...(listed.length === 0 ? [] : [JSON.stringify(listed)])];
+  const { text, params } = without(sql, except);
   const counted = await sql.get<{ n: number }>(
-    `select count(distinct item) as n from known where stream = ? and (seen >= ?${keys})`,
-    params,
+    `select count(distinct item) as n from known where stream = ? and (seen >= ?${keys})${text}`,
+    [stream, since, ...(listed.length === 0 ? [] : [JSON.stringify(listed)]), ...params],
   );
   return counted!.n;
 }
 
-/** Forgets silently what no read since `before` (milliseconds since the epoch) has seen. */
-export async function forgetUnseenSince(tx: Tx, stream: number, before: number): Promise<void> {
-  await tx.run("delete from known where stream = ? and seen < ?", [stream, before]);
+/** Forgets silently what no read since `before` (milliseconds since the epoch) has seen, apart from some. */
+export async function forgetUnseenSince(
+  tx: Tx,
+  stream: number,
+  before: number,
+  except: Pick<Except, "lists"> = {},
+): Promise<void> {
+  const { text, params } = without(tx, except);
+  await tx.run(`delete from known where stream = ? and seen < ?${text}`, [stream, before, ...params]);
 }
 
 /** Forgets every record of a stream. */

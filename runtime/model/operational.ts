@@ -55,7 +55,16 @@ export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason: "paused" | "request_changed" | "cursor_expired" | "gone_unread" | "without_key" | "stalled" | "account_moved";
+  reason:
+    | "paused"
+    | "request_changed"
+    | "cursor_expired"
+    | "gone_unread"
+    | "same_time"
+    | "without_key"
+    | "list_unread"
+    | "stalled"
+    | "account_moved";
 }
 
 /** `stream.gap`: changes between two times may have been missed. A read that is repeated after a crash reports the same gap. */
@@ -64,7 +73,7 @@ export function gapEvent(connector: string, stream: string, s: SubscriptionRecor
   return aboutSubscription("stream.gap", connector, stream, s, at, facts, [s.id, gap.reason, gap.from, gap.to]);
 }
 
-/** `subscription.degraded`: no read has succeeded for three intervals, reads were interrupted, deletions are held back, or its trigger is gone. */
+/** `subscription.degraded`: no read has succeeded for three intervals, or a list for so long, reads were interrupted, deletions are held back, or its trigger is gone. */
 export function degradedEvent(
   connector: string,
   stream: string,

@@ -40,10 +40,16 @@ export interface Checkpoint extends Place {
   done?: string[];
   /** Records without a key were on a page: what is absent may be one of them, so nothing is taken for gone. */
   hasUnkeyed?: true;
+  /** More records had one time than a page holds, so absence means nothing. */
+  isPastTies?: true;
+  /** Some of them may have been passed over: others followed. */
+  hasPassedOver?: true;
   /** Only a complete read tells what became of a record that a page reports as deleted. */
   isToVerify?: true;
   /** A record was listed, and gone before the request that would have told what it was. */
   lostUnread?: true;
+  /** Lists that this read could not have, by the key of their item: its other lists go on. */
+  missed?: MissedNow[];
   /** Pages so far reported deletions; they count once the last page has not taken them back. */
   holds?: true;
   /** Subscriptions whose first read this is. */
@@ -58,7 +64,16 @@ export interface Checkpoint extends Place {
 }
 
 /** A page of a list: plain data. Null is the first. */
-export type PageState = { token: string } | { url: string } | { number: number } | { values: unknown[] } | null;
+export type PageState = { token: string } | { url: string } | { number: number } | KeysetState | null;
+
+/** A page after the values of a record. */
+export interface KeysetState {
+  values: unknown[];
+  /** How many records are asked for, where it is more than the manifest says: a page held nothing but one value. */
+  size?: number;
+  /** No page has shown that it held all records of the values: if others follow, some may have been passed over. */
+  isPastTies?: true;
+}
 
 /** Where a read stands: at a page, of one of several lists where a stream has them. */
 export interface Place {
@@ -73,6 +88,45 @@ export interface ItemPlace {
   items: unknown[];
   /** Index of the item. */
   at: number;
+}
+
+/** A list that one read could not have. */
+export interface MissedNow {
+  /** Key of the item whose list it is. */
+  list: string;
+  error: StreamError;
+  /** Whether the error may mean the cursor. */
+  isRefusal: boolean;
+  /** Whether some of its records were read before. */
+  isPartly: boolean;
+}
+
+/** One of several lists that reads could not have, while the others went on. Nothing that is known of it changes meanwhile. */
+export interface MissedList {
+  /** Key of the item whose list it is. */
+  list: string;
+  /** When the last read began that had it; else the first that did not. Milliseconds since the epoch. */
+  since: number;
+  /** Why it cannot be had; null once it can, and only what has gone from it is still to be looked for in a complete read. */
+  error: StreamError | null;
+  /** Reads in a row that were refused with its cursor, or have tried without. */
+  refusals: number;
+  /** Where it goes on, in a stream whose lists have one cursor together; else the stream's own has it. */
+  cursor: unknown;
+  /** When the read began that gave its cursor, milliseconds since the epoch; null when none has had it. */
+  cursorAt: number | null;
+  /** `baseline`: the first read of the stream did not have it, so what it has is no news. */
+  mode: "baseline" | "diff";
+  /** Subscriptions whose first read did not have it. */
+  joining: string[];
+  /** When those first reads began: of other lists, they have told what was seen since. Milliseconds since the epoch. */
+  toldSince?: Record<string, number>;
+  /** Whether the first read has had some of its records, and not all. */
+  isPartly?: boolean;
+  /** When a complete read began that found it no longer listed; another one is to agree. Milliseconds since the epoch. */
+  vanishedAt?: number;
+  /** How many complete reads in a row did not have it, and when the last began; absent when none. */
+  whole?: { count: number; at: number };
 }
 
 /** Deletions that one complete read suggests, and that are not believed yet. */
@@ -117,6 +171,7 @@ export const streams = new Table("streams", {
   consecutiveErrors: count("Failures since the last success."),
   lastError: nullable(value<StreamError>(json)),
   doubt: nullable(value<Doubt>(json)),
+  missed: nullable(value<MissedList[]>(json)),
   quarantined: count("How many of its records could not be had, and are tried again or set aside."),
   deletionsAcceptedAt: nullable(time("When a person last accepted held deletions.")),
   refusals: count("How often in a row the vendor has refused the list with this cursor, in words that are no expiry."),

@@ -15,6 +15,7 @@ import { mayBeGone, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
 import type { Reading } from "./reading.ts";
 import { comparedUntil, isForgotten } from "./verify.ts";
+import { itemOf } from "../read/records.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
 
 /** What part of a page, or a batch of absent records, changes in the store. */
@@ -127,7 +128,7 @@ export class Comparison {
     marks: boolean,
     isEnd: boolean,
   ): Promise<PartChanges> {
-    const { compiled } = this.#reading;
+    const { compiled, stream } = this.#reading;
     const { polled: read, unread, without } = keyed(this.#reading, had, response);
     const failed = [...notHad, ...unread];
     const isOffline = isUnanswered(this.enricher, notHad);
@@ -158,8 +159,9 @@ export class Comparison {
     difference.unchanged.push(...old);
     if (by.mode === "baseline") {
       // Nothing is known of their version, but they were there before the subscription.
-      const unread = { ...UNREAD, seen: by.startedAt, item: null };
-      difference.remembered.push(...fresh.map((key) => ({ key, ...unread })));
+      const items = new Map(failed.map(({ listed }) => [compiled.key(listed, stream.input), itemOf(compiled, listed)]));
+      const unread = { ...UNREAD, seen: by.startedAt };
+      difference.remembered.push(...fresh.map((key) => ({ key, ...unread, item: items.get(key) ?? null })));
     }
     const isNew = difference.unchanged.some((key) => (known.get(key)?.seen ?? 0) < by.startedAt);
     const isSettled = quarantine.held.length + quarantine.released.length > 0;

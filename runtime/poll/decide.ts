@@ -8,6 +8,7 @@ import { larger, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
 import { ask } from "../read/fetch.ts";
 import { itemsOf } from "../read/pages.ts";
 import { isToBeSettled } from "./doubt.ts";
+import { missedLast, owesCompleteRead, withMissed } from "./lists.ts";
 import { backfilling, type ReadOnlyReading } from "./reading.ts";
 import { isOutdated, isToBeVerified } from "./verify.ts";
 
@@ -46,13 +47,16 @@ export async function decide(
   const isFirst = stream.baselinedAt === null;
   const tellsAll = backfilling(subscribers, joining).length > 0;
   const startedAt = beginning(reading.stream, now());
-  const items = compiled.each && (await currentItems(reading, stream, compiled.each));
+  const { each } = compiled;
+  const items = each && missedLast(await currentItems(reading, stream, each), each, stream);
   const { baseline, recover } = compiled.cursor;
   const goesOn =
     !isFirst &&
     !isToBeSettled(stream, startedAt, releasesDeletions) &&
-    !isToBeVerified(stream, compiled.definition, startedAt);
-  const increment = goesOn ? strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items) : null;
+    !isToBeVerified(stream, compiled.definition, startedAt) &&
+    !owesCompleteRead(stream, items, each, startedAt);
+  const changed = goesOn ? strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, items) : null;
+  const increment = changed && withMissed(changed, stream, strategy, reading, startedAt);
   // Changes that only come one by one have no list of all there is, or one beside them.
   const since = tellsAll && (!baseline || recover) ? null : increment;
   const checkpoint: Checkpoint = {
@@ -87,14 +91,15 @@ export function resume(
   checkpoint: Checkpoint,
   stream: StreamRecord,
   strategy: CursorStrategy,
-  { compiled, now }: Pick<ReadOnlyReading, "compiled" | "now">,
+  reading: Pick<ReadOnlyReading, "compiled" | "subscribers" | "now">,
 ): Decision | null {
+  const { compiled, now } = reading;
   const { complete, startedAt, each, page, sweepAfter, done } = checkpoint;
   const isAtOnlyPage = page === null && sweepAfter === undefined && done === undefined && (each?.at ?? 0) === 0;
   if (isAtOnlyPage || isOutdated(checkpoint, stream, compiled.definition, now())) return null;
   if (complete) return { checkpoint, plan: strategy.everything(startedAt) };
   const plan = strategy.since(stream.cursor, startedAt, stream.cursorAt ?? 0, each?.items);
-  return plan && { checkpoint, plan };
+  return plan && { checkpoint, plan: withMissed(plan, stream, strategy, reading, startedAt) };
 }
 
 /**

@@ -74,7 +74,7 @@ export function diffPage(
     }
   };
   for (const record of page.values()) {
-    const { key, raw, version, watched, former } = record;
+    const { key, raw, version, former } = record;
     const found = known.get(key) ?? known.get(former?.key ?? key);
     const itself = isRenamed(found) ? undefined : found;
     if (record.deleted) {
@@ -96,7 +96,7 @@ export function diffPage(
     }
     const before = itself ?? (renamedFrom === undefined ? undefined : known.get(renamedFrom));
     const previous = before?.watched ?? {};
-    const changes = watchedChanges(previous, watched);
+    const { watched, changes } = before ? watchedSince(previous, record) : watchedSince({}, { ...record, stays: [] });
     const now: Known = { key, version, seen, watched, item: record.item };
     if (renamedFrom !== undefined && !isLast) {
       difference.remembered.push({ ...now, gone: { raw, renamedFrom } });
@@ -221,6 +221,17 @@ function lastOfEachKey(records: readonly PolledRecord[], known: ReadonlyMap<stri
     last.set(record.key, { ...record, previousKeys: [...new Set([...named, ...origins])] });
   }
   return last;
+}
+
+/** The watched values of a record that is known with others, where those that stay true do, and which of them differ. */
+export function watchedSince(
+  before: Record<string, unknown>,
+  { watched, stays }: Pick<PolledRecord, "watched" | "stays">,
+): { watched: Record<string, unknown> | null; changes: Record<string, WatchedChange> } {
+  const standing = stays.filter((name) => before[name] === true || before[name] === undefined);
+  const kept = Object.fromEntries(standing.map((name) => [name, true]));
+  const after = watched && { ...watched, ...kept };
+  return { watched: after, changes: watchedChanges({ ...before, ...kept }, after) };
 }
 
 /** Watched values that differ. */

@@ -83,20 +83,24 @@ export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now:
 export async function judgeAbsences(
   { db, now, log, compiled, releasesDeletions: releases }: Reading,
   stream: StreamRecord,
-  { startedAt, created = 0 }: Checkpoint,
+  { startedAt, created = 0, missed: unread = [] }: Checkpoint,
   listed: ReadonlySet<string> | undefined,
 ): Promise<Verdict> {
   const { id, doubt } = stream;
   // A record asked for by its id is absent only when the vendor has said so.
   if (isSingle(compiled.cursor.definition)) return { kind: "believed" };
-  const except = listed && [...listed];
-  const missing = await countUnseen(db, id, except ? SEEN_ALWAYS : startedAt, except);
-  const kept = (await countKnown(db, id)) - missing - created;
+  // Nothing is missing of a list that could not be read.
+  const lists = unread.map(({ list }) => list);
+  const keys = listed && [...listed];
+  const missing = await countUnseen(db, id, keys ? SEEN_ALWAYS : startedAt, { lists, ...(keys && { keys }) });
+  const kept = (await countKnown(db, id, { lists })) - missing - created;
   // A read that settles a doubt marks what it lists.
-  const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since);
-  const lists = compiled.each ? await countLists(db, id, 0) : 0;
-  const emptied = lists === 0 ? 0 : lists - (await countLists(db, id, except ? SEEN_ALWAYS : startedAt, except));
-  const confirmedEmptied = emptied === 0 || doubt === null ? 0 : lists - (await countLists(db, id, doubt.since));
+  const confirmed = doubt === null ? 0 : await countUnseen(db, id, doubt.since, { lists });
+  const of = (since: number): Promise<number> =>
+    countLists(db, id, since, since === SEEN_ALWAYS ? keys : undefined, { lists });
+  const known = compiled.each ? await of(0) : 0;
+  const emptied = known === 0 ? 0 : known - (await of(keys ? SEEN_ALWAYS : startedAt));
+  const confirmedEmptied = emptied === 0 || doubt === null ? 0 : known - (await of(doubt.since));
   const counts = { kept, missing, confirmed, emptied, confirmedEmptied };
   const verdict = judge({ stream, startedAt, ...counts, releases, now: now() });
   if (verdict.kind !== "believed") {
@@ -110,7 +114,7 @@ export async function judgeAbsences(
 /** The doubt that a read leaves. An incremental read settles none, and neither does one whose absences mean nothing. */
 export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doubted | undefined): Doubt | null {
   if (verdict) return verdict.doubt;
-  return read.complete && !read.hasUnkeyed ? null : before;
+  return read.complete && !read.hasUnkeyed && !read.isPastTies ? null : before;
 }
 
 /** What is reported of held deletions. */

@@ -15,7 +15,7 @@ import type { Subscriber } from "./subscriber.ts";
 
 /** Of a read, what its events depend on. */
 type ReadFacts = ListedBy &
-  Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "complete" | "toldSince">>;
+  Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "hasPassedOver" | "complete" | "toldSince">>;
 
 /** An event; `told`: of a change, how many changes of its record had events, this one included. */
 export interface MadeEvent extends NewEvent {
@@ -131,9 +131,11 @@ export class EventMaker {
   }
 
   /** A complete read that could not look for what is gone leaves one gap, and no other while that stays so. */
-  #gapOf({ recovering, lostUnread, hasUnkeyed, complete }: ReadFacts): Gap["reason"] | undefined {
+  #gapOf({ recovering, lostUnread, hasUnkeyed, hasPassedOver, complete }: ReadFacts): Gap["reason"] | undefined {
     if (recovering && !recovering.isBackfill) return "cursor_expired";
     if (lostUnread) return "gone_unread";
+    // The overlap shows the same records again: without news, nothing new was passed over with them.
+    if (hasPassedOver && this.events > 0) return "same_time";
     const { compiled, stream } = this.#reading;
     const isNews = stream.lastError?.code !== WITHOUT_KEY;
     return hasUnkeyed && complete && isNews && showsGone(compiled.cursor) ? WITHOUT_KEY : undefined;

@@ -15,7 +15,8 @@ import type { Clock } from "../core/clock.ts";
 import { DAY, isoTime } from "../core/time.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { heldError } from "./doubt.ts";
-import { causeOf, paceOf, type Pace } from "./pace.ts";
+import { failingLists, listError } from "./lists.ts";
+import { causeOf, listPaceOf, paceOf, type Pace } from "./pace.ts";
 import { schedulesOf } from "./subscriber.ts";
 
 interface Failure {
@@ -48,6 +49,21 @@ const quarantinedFields = {
   failedAt: timeSchema("When it was last asked for."),
 };
 
+/** Failing lists that are shown. */
+export const MOST_LISTS = 20;
+
+const listFields = {
+  list: textSchema("Key of the list at the vendor."),
+  since: timeSchema("When the last read began that had it, or the first that did not."),
+  error: failureSchema("Why it could not be read, the last time."),
+};
+
+interface ListView {
+  list: string;
+  since: string;
+  error: Failure;
+}
+
 /** Records that are missing, and not believed to be deleted yet. */
 interface MissingView {
   state: "readAgain" | "held";
@@ -68,20 +84,20 @@ interface QuarantinedView {
 const fields = {
   state: oneOf(
     ["active", "waiting", "degraded", "paused", "reauth_required"],
-    "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, reads were interrupted, or deletions are held back.",
+    "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, or one of several lists has failed for so long, reads were interrupted, or deletions are held back.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
   lastSuccessAt: nullable(time("When a complete list or all changes were last read; null before the first time.")),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   lagSeconds: count(
-    "Seconds that the stream is behind its schedule: the time since the last success, or since it was to be read first, less one interval; 0 while it is on time or paused.",
+    "Seconds that the stream is behind its schedule: the time since the last success, or since it was to be read first, less one interval; of several lists, that of the one which has failed for longest; 0 while it is on time or paused.",
   ),
   consecutiveErrors: count("Failed polls since the last success."),
   lastError: nullable(value<Failure>(failureSchema("The latest failure."))),
   cause: nullable(
     value<Failure>(
       failureSchema(
-        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `interrupted`, `unusual_deletions`, `store_unusable`.",
+        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals, or one of several lists has failed for so long; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `interrupted`, `unusual_deletions`, `store_unusable`.",
       ),
     ),
   ),
@@ -119,12 +135,32 @@ const fields = {
   ),
 };
 
-/** The health of a subscription: its polls, errors and delay. */
-export type SubscriptionHealth = { -readonly [Name in keyof typeof fields]: JsonOf<(typeof fields)[Name]> };
+/** The lists that cannot be read, of a stream that reads several. */
+interface ListsView {
+  count: number;
+  failing: ListView[];
+}
+
+/** The health of a subscription: its polls, errors and delay. `lists` is absent while all can be read. */
+export type SubscriptionHealth = { -readonly [Name in keyof typeof fields]: JsonOf<(typeof fields)[Name]> } & {
+  lists?: ListsView;
+};
+
+const listsSchema = object(
+  "Lists of several that cannot be read, while the others go on. What is known of them stays as it is. Absent while all can be read.",
+  {
+    count: countSchema("How many there are."),
+    failing: listOf(
+      object("A list that cannot be read.", listFields),
+      `Those that have failed for longest, ${MOST_LISTS} at most.`,
+    ),
+  },
+);
 
 export const subscriptionHealthSchema = object(
   "The health of a subscription: its polls, errors and delay.",
-  Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])),
+  { ...Object.fromEntries(Object.entries(fields).map(([name, { schema }]) => [name, schema])), lists: listsSchema },
+  ["lists"],
 );
 
 /** Changes that have to be known of a stream before its silence is compared with them. */
@@ -166,11 +202,14 @@ export function healthOf({
   const isWanted = subscription.status === "active";
   const isPolled = isWanted && connection?.status === "active";
   const wanted = isWanted ? readers : [subscription];
-  const pace = paceOf(stream, { subscriptions: wanted, schedules: schedulesOf(connector, wanted), now, clock });
+  const facts = { subscriptions: wanted, schedules: schedulesOf(connector, wanted), now, clock };
+  const pace = paceOf(stream, facts);
+  const ofLists = listPaceOf(stream, facts);
   const show = (error: StreamError | null): Failure | null => error && { ...error, at: isoTime(error.at) };
   const cause = (): StreamError | null => {
     if (!isWanted) return null;
     if (connection?.status === "reauth_required") return lostGrant(connection);
+    if (now < pace.namedAt && ofLists && now >= ofLists.namedAt) return trouble ?? listError(stream)!;
     if (now < pace.namedAt && !subscription.degraded) return null;
     return trouble ?? (now < pace.namedAt ? lastError : causeOf(stream, pace, now));
   };
@@ -179,13 +218,14 @@ export function healthOf({
     lastPollAt: isoTime(lastPollAt),
     lastSuccessAt: isoTime(lastSuccessAt),
     nextPollAt: isoTime(isPolled ? nextPollAt : null),
-    lagSeconds: isWanted ? lagSeconds(pace, now) : 0,
+    lagSeconds: isWanted ? lagSeconds(ofLists ?? pace, now) : 0,
     consecutiveErrors,
     lastError: show(lastError),
     cause: show(cause()),
     cursorAge: cursorAt === null ? null : Math.max(0, Math.round((now - cursorAt) / 1000)),
     missing: isWanted ? missingOf(stream) : null,
     quietSince: isPolled && now < pace.namedAt ? isoTime(quietSince(stream, now)) : null,
+    ...listsOf(stream),
     quarantine: { count: stream.quarantined, records: quarantined.map(view) },
   };
 }
@@ -197,10 +237,8 @@ export function lagSecondsOf(
 ): number {
   if (subscription.status !== "active") return 0;
   const now = clock.now();
-  return lagSeconds(
-    paceOf(stream, { subscriptions: readers, schedules: schedulesOf(connector, readers), now, clock }),
-    now,
-  );
+  const facts = { subscriptions: readers, schedules: schedulesOf(connector, readers), now, clock };
+  return lagSeconds(listPaceOf(stream, facts) ?? paceOf(stream, facts), now);
 }
 
 const lagSeconds = ({ dueAt }: Pace, now: number): number => Math.max(0, Math.round((now - dueAt) / 1000));
@@ -211,6 +249,15 @@ function missingOf({ doubt }: StreamRecord): MissingView | null {
   const again = `${missing} of ${known} records are no longer listed. They are reported as deleted once another read agrees`;
   const message = isHeld ? heldError(doubt).message : again;
   return { state: isHeld ? "held" : "readAgain", missing, known, since: isoTime(since), message };
+}
+
+function listsOf(stream: StreamRecord): { lists?: ListsView } {
+  const all = failingLists(stream);
+  if (all.length === 0) return {};
+  const failing = all.slice(0, MOST_LISTS).map(({ list, since, error }) => {
+    return { list, since: isoTime(since), error: { ...error, at: isoTime(error.at) } };
+  });
+  return { lists: { count: all.length, failing } };
 }
 
 function view({ key, setAside, tries, error, failedAt }: QuarantinedRecord): QuarantinedView {

@@ -4,7 +4,8 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { recoveredEvent } from "../model/operational.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
-import { causeOf, LATE_MS, LEAST_MS, NAMED_AFTER, paceOf } from "./pace.ts";
+import { listError } from "./lists.ts";
+import { causeOf, LATE_MS, LEAST_MS, listPaceOf, NAMED_AFTER, paceOf } from "./pace.ts";
 import { degradedBy, gapOf, type Report } from "./report.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
 
@@ -14,7 +15,8 @@ export interface News {
   report: Report;
 }
 
-interface ReadFacts {
+/** A read without an error, and what came before it. */
+export interface ReadFacts {
   /** The stream as it was when the poll began. */
   before: StreamRecord;
   /** The stream after a read without an error. */
@@ -32,11 +34,23 @@ interface ReadFacts {
 /** Whether a subscription has no report yet that its stream is behind. */
 export const isNotTold = ({ degraded }: SubscriptionRecord): boolean => !degraded;
 
+/** Whether a read without an error leaves something that a person has to know: held deletions, or a list that fails for too long. */
+export function isDegraded({ read, subscriptions, schedules, clock }: ReadFacts): boolean {
+  if (read.doubt?.isHeld === true) return true;
+  if (subscriptions.length === 0) return false;
+  const now = clock.now();
+  const pace = listPaceOf(read, { subscriptions, schedules, now, clock });
+  return pace !== undefined && now >= pace.degradedAt;
+}
+
 /** What is reported after a read without an error. One that is still under way is no success yet. */
 export function newsOf(facts: ReadFacts): News[] {
   const { read, subscriptions } = facts;
   if (read.doubt?.isHeld === true) return news(subscriptions.filter(isNotTold), degradedBy(read.lastError!));
   if (read.checkpoint !== null) return [];
+  if (isDegraded(facts)) {
+    return [...news(subscriptions.filter(isNotTold), degradedBy(listError(read)!)), ...gapsOf(facts)];
+  }
   const stall = stallOf(facts);
   const told = subscriptions.filter(({ degraded }) => degraded);
   const recovered = news([...told, ...stall.flatMap(({ recipients }) => recipients)], recoveredEvent);
@@ -70,7 +84,7 @@ function gapsOf({ before, read, subscriptions, compiled, schedules, begunAt }: R
 }
 
 /** Milliseconds for which the vendor keeps, or lists, what has changed, where the stream says so. */
-function keptFor({ definition: { cursor, tombstones } }: CompiledStream): number {
+export function keptFor({ definition: { cursor, tombstones } }: CompiledStream): number {
   const kept =
     cursor.type === "syncToken" ? cursor.maxAge : cursor.type === "snapshot" ? cursor.reachesBack : undefined;
   const spans = [kept, tombstones];

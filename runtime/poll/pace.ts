@@ -3,6 +3,7 @@ import { isoTime, DAY, MINUTE } from "../core/time.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import type { SubscriptionRecord } from "../model/subscriptions.ts";
 import { corrected } from "./clock-sets.ts";
+import { failingLists } from "./lists.ts";
 import { runAfter, type Schedule } from "./schedule.ts";
 
 /** Intervals without a success after which health names the cause. */
@@ -60,6 +61,15 @@ export function paceOf(stream: StreamRecord, { subscriptions, schedules, now, cl
     namedAt: isAhead(stream, now) ? now : dueAt(since, NAMED_AFTER),
     degradedAt: Math.max(dueAt(base, DEGRADED_AFTER), base + LEAST_MS),
   };
+}
+
+/**
+ * Where the lists of a stream stand that cannot be had while the others go on, as {@link paceOf} of a stream that can be read no
+ * more: of the one that has failed for longest. Undefined while all can be had.
+ */
+export function listPaceOf(stream: StreamRecord, facts: PaceFacts): Pace | undefined {
+  const [first] = failingLists(stream);
+  return first && paceOf({ ...stream, lastSuccessAt: first.since, checkpoint: null }, facts);
 }
 
 /** Whether what is stored of a stream was written while the clock was ahead: it would hide a stall until that time comes. */

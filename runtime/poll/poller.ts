@@ -7,7 +7,7 @@ import { activeSubscriptions, setDegraded, type SubscriptionRecord } from "../mo
 import type { Sql, Tx } from "../store/database.ts";
 import { failureOf } from "./failure.ts";
 import { loadStreams, type Loaded } from "./load.ts";
-import { isNotTold, newsOf, type News } from "./news.ts";
+import { isDegraded, isNotTold, newsOf, type ReadFacts } from "./news.ts";
 import { paceOf, type Pace } from "./pace.ts";
 import { readStream } from "./read.ts";
 import type { Reading } from "./reading.ts";
@@ -170,8 +170,7 @@ class Poll {
   #succeeded(read: ReadResult): Outcome {
     const next = read.again ?? this.#next();
     const stream = { ...this.#withEvents(read), nextPollAt: next };
-    const hasNews = this.#newsOf(read.stream, this.#loaded.subscriptions).length > 0;
-    const isHeld = stream.doubt?.isHeld === true;
+    const hasNews = newsOf(this.#facts(read.stream, this.#loaded.subscriptions)).length > 0;
     return {
       runAgainAt: next,
       attempt: "reset",
@@ -179,23 +178,23 @@ class Poll {
       commit: async (tx) => {
         if (!(await saveStream(tx, stream))) return;
         // The watch may have reported meanwhile what was not reported when the poll began; whose first read this was missed nothing.
-        const news = hasNews ? this.#newsOf(read.stream, await activeSubscriptions(tx, [stream.id])) : [];
+        const facts = hasNews && this.#facts(read.stream, await activeSubscriptions(tx, [stream.id]));
         await read.commit(tx);
-        if (!hasNews) return;
-        await setDegraded(tx, stream.id, isHeld);
-        for (const { recipients, report } of news) await this.#tell(tx, recipients, report);
+        if (!facts) return;
+        await setDegraded(tx, stream.id, isDegraded(facts));
+        for (const { recipients, report } of newsOf(facts)) await this.#tell(tx, recipients, report);
       },
     };
   }
 
-  #newsOf(read: StreamRecord, subscriptions: readonly SubscriptionRecord[]): News[] {
+  #facts(read: StreamRecord, subscriptions: readonly SubscriptionRecord[]): ReadFacts {
     const [{ stream: before }, compiled, schedules, begunAt] = [
       this.#loaded,
       this.#compiled,
       this.#schedules,
       this.#begunAt,
     ];
-    return newsOf({
+    return {
       before,
       read,
       subscriptions,
@@ -204,7 +203,7 @@ class Poll {
       begunAt,
       startedAt: this.#needs.startedAt,
       clock: this.#context.clock,
-    });
+    };
   }
 
   #withEvents({ stream, events }: ReadResult): StreamRecord {

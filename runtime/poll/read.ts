@@ -3,12 +3,10 @@ import type { CompiledStream } from "../manifest/connector.ts";
 import { saveStream, type Checkpoint } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { decide, resume, type Decision } from "./decide.ts";
+import { withoutCursors } from "./lists.ts";
 import type { Reading } from "./reading.ts";
-import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
+import { mayRefuseCursor, REFUSALS, STALE } from "./refusal.ts";
 import { Walk, type ReadResult } from "./walk.ts";
-
-/** Answers that say a place in a list is not known, where the list itself is fine. */
-export const STALE: ReadonlySet<string> = new Set(["invalidInput", "notFound", "unknown"]);
 
 /** What a read does about a refused place in a list: begin again, or begin without the cursor. */
 type Remedy = "restart" | "replaceExpired" | "replaceRefused";
@@ -39,7 +37,9 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
       return await walk.read(decision);
     } catch (error) {
       // Records that came or went may have filled the next page with those of the page before. That does not pass by itself.
-      const isStale = isLoop(error) && isStuck && tried.size === 0;
+      // So may a list have at which a read goes on, and that is the only one of several which still fails.
+      const isAtFailing = walk.hasNone && walk.stream.checkpoint !== null;
+      const isStale = ((isLoop(error) && isStuck) || isAtFailing) && tried.size === 0;
       const remedy = isStale ? "restart" : await remedyFor(error, reading, walk, decision?.checkpoint, givenUp);
       if (remedy === undefined || tried.has(remedy)) throw error;
       tried.add(remedy);
@@ -48,7 +48,9 @@ export async function readStream(reading: Reading): Promise<ReadResult> {
       expired = remedy === "restart" ? null : cursor;
       if (checkpoint) [kept, givenUp] = [keptOf(checkpoint), checkpoint];
       const keepsCursor = remedy === "restart" && !hasCursors(reading.compiled);
-      walk.stream = { ...walk.stream, cursor: keepsCursor ? cursor : null, checkpoint: null };
+      const { missed } = walk.stream;
+      const place = keepsCursor ? { cursor, missed } : { cursor: null, missed: withoutCursors(missed) };
+      walk.stream = { ...walk.stream, ...place, checkpoint: null };
     }
   }
 }

@@ -8,6 +8,7 @@ import { streamsOfConnection, type StreamRecord } from "../model/streams.ts";
 import { connectorOf } from "../read/connector.ts";
 import { cursorStrategy } from "../read/cursors.ts";
 import type { Source } from "../read/fetch.ts";
+import { passesOver } from "../read/lists.ts";
 import { listingOf, pages } from "../read/pages.ts";
 
 /** So many known records, or all where there are fewer, have to be found. */
@@ -61,8 +62,10 @@ async function* keysOf(
   if (baseline && !recover) return;
   const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };
-  const source: Source = { client, scope, operation: stream, signal: AbortSignal.timeout(DEADLINE_MS) };
+  const signal = AbortSignal.timeout(DEADLINE_MS);
+  const source: Source = { client, scope, operation: stream, signal };
   const plan = cursorStrategy(stream.cursor, scope).everything(now);
-  for await (const { records } of pages(source, listingOf(stream, recover !== undefined), plan))
+  const list = listingOf(stream, recover !== undefined);
+  for await (const { records } of pages(source, list, plan, undefined, passesOver(signal)))
     yield records.flatMap((record) => stream.key(record, input) ?? []);
 }

@@ -4,7 +4,7 @@ import type { Checkpoint } from "../model/streams.ts";
 import type { Enricher } from "../read/enrich.ts";
 import { shortHash, toPolledRecord, type PolledRecord } from "../read/records.ts";
 import type { VendorResponse } from "../vendor/response.ts";
-import { watchedChanges } from "./diff.ts";
+import { watchedSince } from "./diff.ts";
 import { backfilling, type ReadOnlyReading } from "./reading.ts";
 
 /** A record as it was listed, and as one more request for it has made it. */
@@ -114,6 +114,7 @@ async function wantedOf(
   const keysOf = (listed: unknown): string[] =>
     [compiled.key(listed, stream.input) ?? [], compiled.former?.key?.(listed) ?? []].flat();
   const known = await knownByKeys(db, stream.id, records.flatMap(keysOf));
+  const { stays = [] } = compiled.definition;
   /** What cannot be watched is no change: it fails where it is compared. */
   const watchedOf = (listed: unknown): Record<string, unknown> | null => {
     try {
@@ -124,7 +125,9 @@ async function wantedOf(
   };
   return (listed) => {
     const before = keysOf(listed).flatMap((key) => known.get(key) ?? [])[0];
-    return !before || Object.keys(watchedChanges(before.watched ?? {}, watchedOf(listed))).length > 0;
+    if (!before) return true;
+    const { changes } = watchedSince(before.watched ?? {}, { watched: watchedOf(listed), stays });
+    return Object.keys(changes).length > 0;
   };
 }
 

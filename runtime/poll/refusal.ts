@@ -12,12 +12,19 @@ const ELSEWHERE = new Set(["authExpired", "authRevoked", "scopeMissing", "rateLi
 /** The same by status (RFC 9110 §15.5): credentials, payment, proxy. A 403 may be anything. */
 const OF_CALLER = new Set([401, 402, 407]);
 
+/** Answers that say a place in a list is not known, where the list itself is fine. */
+export const STALE: ReadonlySet<string> = new Set(["invalidInput", "notFound", "unknown"]);
+
 /**
  * Whether an answer to a request with a cursor may mean the cursor, whatever its words: a 4xx that is not about credentials, scopes
  * or limits, an answer without its declared shape, and a 5xx once nothing has succeeded for {@link SERVER_ERRORS_MS}: some vendors
  * crash over a cursor they do not know, most are only down. Reading everything then costs one refused request.
  */
-export function mayRefuseCursor(error: unknown, { lastSuccessAt }: StreamRecord, now: number): boolean {
+export function mayRefuseCursor(
+  error: unknown,
+  { lastSuccessAt }: Pick<StreamRecord, "lastSuccessAt">,
+  now: number,
+): boolean {
   if (!(error instanceof VendorError)) return error instanceof HooklineError && error.code === "unexpected_answer";
   if (ELSEWHERE.has(error.class)) return false;
   if (error.status >= 500) return now - (lastSuccessAt ?? now) >= SERVER_ERRORS_MS;

@@ -36,12 +36,12 @@ export async function absentAfter(
 export async function keepEnded(
   { db, transaction, compiled: { ended } }: { db: Database; transaction: Transaction; compiled: CompiledStream },
   stream: number,
-  { startedAt, sweepAfter }: Place,
+  { sweepAfter, ...place }: Place,
   listed: ReadonlySet<string> | undefined,
 ): Promise<void> {
   if (!ended) return;
   for (let after: string | null = sweepAfter; after !== null;) {
-    const { absent, next } = await batchAfter(db, stream, { sweepAfter: after, startedAt }, listed);
+    const { absent, next } = await batchAfter(db, stream, { ...place, sweepAfter: after }, listed);
     const over = absent.filter(({ watched }) => ended(watched ?? {}));
     const kept = over.map((known) => ({ ...known, seen: SEEN_ALWAYS }));
     if (kept.length > 0) await transaction((tx) => remember(tx, stream, kept));
@@ -53,16 +53,19 @@ export async function keepEnded(
 interface Place {
   sweepAfter: string;
   startedAt: number;
+  /** Keys of items whose lists could not be read: nothing of theirs is absent, nor is what may be in one of them. */
+  lists?: readonly string[];
 }
 
 async function batchAfter(
   sql: Sql,
   stream: number,
-  { sweepAfter, startedAt }: Place,
+  { sweepAfter, startedAt, lists = [] }: Place,
   listed: ReadonlySet<string> | undefined,
 ): Promise<{ absent: Known[]; next: string | null }> {
   const batch = await knownAfter(sql, stream, sweepAfter, SWEEP_BATCH);
-  const isAbsent = ({ key, seen }: Known): boolean => {
+  const isAbsent = ({ key, seen, item }: Known): boolean => {
+    if (lists.length > 0 && (item === null || lists.includes(item))) return false;
     return listed ? !listed.has(key) && seen !== SEEN_ALWAYS : seen < startedAt;
   };
   return { absent: batch.filter(isAbsent), next: batch.length < SWEEP_BATCH ? null : batch.at(-1)!.key };

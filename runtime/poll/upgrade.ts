@@ -5,6 +5,7 @@ import { clearQuarantine } from "../model/quarantine.ts";
 import { saveStream, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
 import { gapEvent } from "../model/operational.ts";
+import { withoutCursors } from "./lists.ts";
 import type { Reading } from "./reading.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
@@ -68,8 +69,8 @@ export async function upgraded({
   const declared = cursorVersion > stream.cursorVersion ? migrate : undefined;
   const isKnown = declared === "resync" || declared === "keep";
   const fresh: StreamRecord = { ...stream, checkpoint: null, requestHash, cursorVersion };
-  if (declared !== "keep") fresh.cursor = null;
-  if (!isKnown) fresh.baselinedAt = null;
+  if (declared !== "keep") Object.assign(fresh, { cursor: null, missed: withoutCursors(stream.missed) });
+  if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null });
   await transaction(async (tx) => {
     if (!isKnown) {
       await forgetAll(tx, stream.id);

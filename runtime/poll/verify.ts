@@ -38,12 +38,14 @@ export function verifiesAt(
  * for the next one; what goes unseen by increments, for the next comparison; and what is missing in doubt may have gone at any time.
  */
 export function comparedUntil(
-  { cursorAt, lastSuccessAt, verifiedAt, baselinedAt, doubt }: StreamRecord,
+  { cursorAt, lastSuccessAt, verifiedAt, baselinedAt, doubt, missed }: StreamRecord,
   definition: Stream | undefined,
 ): number | null {
   const isCompared = doubt === null && verifiedAt !== 0;
   if (!definition || !isCompared || lastSuccessAt === null) return baselinedAt;
-  const readAt = Math.min(cursorAt ?? lastSuccessAt, lastSuccessAt);
+  // A list that cannot be had is behind the others.
+  const ofLists = (missed ?? []).map((one) => Math.min(one.cursorAt ?? one.since, one.since));
+  const readAt = Math.min(cursorAt ?? lastSuccessAt, lastSuccessAt, ...ofLists);
   if (verifyEvery(definition) === undefined) return readAt;
   return verifiedAt === null ? baselinedAt : Math.min(verifiedAt, readAt);
 }
@@ -61,7 +63,8 @@ export function isOutdated(
   return isBehindTombstones(complete ? startedAt : (cursorAt ?? lastSuccessAt ?? startedAt), definition, now);
 }
 
-const isBehindTombstones = (since: number, { tombstones }: Stream, now: number): boolean =>
+/** Whether the vendor has forgotten deletions since a time. */
+export const isBehindTombstones = (since: number, { tombstones }: Pick<Stream, "tombstones">, now: number): boolean =>
   tombstones !== undefined && now - since >= durationMs(tombstones);
 
 /** What is forgotten after a time cannot be compared: it would be reported as created. */

@@ -5,22 +5,18 @@ import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { finishBackfill } from "../model/subscriptions.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../read/cursors.ts";
-import { listingOf, pages, type ReadPage } from "../read/pages.ts";
+import { listingOf, pages, type PassOver, type ReadPage } from "../read/pages.ts";
 import type { Tx } from "../store/database.ts";
 import { serverTime } from "../vendor/response.ts";
 import { absencesOf, Comparison, isAnything, NO_CHANGES, type Changes } from "./changes.ts";
 import type { Decision } from "./decide.ts";
-import {
-  doubtAfter,
-  heldError,
-  judgeAbsences,
-  SECOND_READ_MS,
-  showsGone,
-  unkeyedError,
-  type Doubted,
-} from "./doubt.ts";
+import { heldError, judgeAbsences, SECOND_READ_MS, type Doubted } from "./doubt.ts";
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
+import { listGaps } from "./list-gaps.ts";
+import { streamAfter } from "./finish.ts";
+import { hadAgain, hasNone, missedLists, readOf } from "./lists.ts";
+import { Passing } from "./passing.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
 import { absentAfter, keepEnded } from "./sweep.ts";
@@ -50,9 +46,12 @@ export class Walk {
   stream: StreamRecord;
   /** The error that a request for a page ended with, as opposed to one for a record of it. */
   listError: unknown;
+  /** Whether the read has ended because it had none of its lists. */
+  hasNone = false;
   readonly #reading: Reading;
   readonly #maker: EventMaker;
   readonly #comparison: Comparison;
+  readonly #passing: Passing;
 
   constructor(reading: Reading) {
     this.#reading = reading;
@@ -60,6 +59,7 @@ export class Walk {
     this.#maker = new EventMaker(reading);
     this.#comparison = new Comparison(reading, this.#maker);
     this.stream = reading.stream;
+    this.#passing = new Passing(reading);
   }
 
   /** @throws VendorError | HooklineError what a request throws; `pagination_loop` when pages without records do not end */
@@ -68,29 +68,53 @@ export class Walk {
       return this.#finish(checkpoint, NO_CHANGES, { gap: "cursor_expired" });
     }
     const meansNothing = plan.absence === "nothing";
-    const tellsAll = backfilling(this.#reading.subscribers, checkpoint.joining).length > 0;
+    const {
+      subscribers,
+      compiled: { each },
+    } = this.#reading;
     const most = this.#mostPages(checkpoint);
     let at = checkpoint;
     /** Keys of a complete read's only page: what else is known must be gone, without a mark on each record. */
     let listed: ReadonlySet<string> | undefined;
     let count = 0;
+    let isAnswered = false;
     let isProgress = false;
     for await (const page of this.pages(checkpoint, plan)) {
+      if (page.failed) {
+        at = this.#passing.noted({ ...at, ...page.at }, page.failed, this.strategy);
+        if (page.next === null) this.#assertHadOne(at, page.failed);
+        if (page.next !== null) {
+          at = { ...at, ...page.next };
+          continue;
+        }
+      } else this.#passing.answered();
       // The vendor answers, so what could not be had in polls before may be asked for again.
-      if (count === 0) await this.#comparison.retryQuarantined();
+      if (!isAnswered) await this.#comparison.retryQuarantined();
+      isAnswered = true;
+      if (page.isPastTies) at = { ...at, isPastTies: true, ...(page.records.length > 0 && { hasPassedOver: true }) };
       const { enricher, failedNow } = this.#comparison;
-      for await (const part of partsOf(this.#reading, enricher, page.records, at, failedNow)) {
+      const by = readOf({ ...at, ...page.at }, each, this.stream);
+      const tellsAll = backfilling(subscribers, by.joining).length > 0;
+      for await (const part of partsOf(this.#reading, enricher, page.records, by, failedNow)) {
         const isEnd = part.isLast && page.next === null;
         const isOnlyPart = part.isLast && at.done === undefined && isOnly(page) && this.stream.doubt === null;
         // A later page may name the key of what this one shows alive as one that a record had before.
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
         const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
-        const compared = await this.#comparison.of(part.had, part.failed, page.response, at, marks, isEnd);
+        const list = { mode: by.mode, joining: by.joining, toldSince: by.toldSince };
+        const compared = await this.#comparison.of(
+          part.had,
+          part.failed,
+          page.response,
+          { ...at, ...list },
+          marks,
+          isEnd,
+        );
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
         if (compared.isToVerify && !at.complete) at = { ...at, isToVerify: true };
         if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
-        const notes = this.#note(at, page, part.had);
+        const notes = page.failed ? at.notes : this.#note(at, page, part.had);
         const { created, holds } = compared.difference;
         const changes = isEnd && at.holds ? await this.#release(at, compared) : compared;
         const held = holds || (!isEnd && at.holds) || undefined;
@@ -103,7 +127,7 @@ export class Walk {
           continue;
         }
         delete at.done;
-        if (page.next === null && (meansNothing || at.hasUnkeyed)) return this.#finish(at, changes);
+        if (page.next === null && (meansNothing || isBlind(at))) return this.#finish(at, changes);
         at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
         await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
       }
@@ -112,7 +136,7 @@ export class Walk {
       if (isProgress) return this.#pause();
       if (count >= MOST_PAGES) throw endlessPages(count);
     }
-    if (meansNothing || at.hasUnkeyed) return this.#finish(at, NO_CHANGES);
+    if (meansNothing || isBlind(at)) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, listed);
   }
 
@@ -122,12 +146,21 @@ export class Walk {
     const { source, compiled } = this.#reading;
     const { recovering } = checkpoint;
     const scope = { ...source.scope, ...(recovering && { cursor: recovering }) };
+    const passOver: PassOver = (failed) => this.#passing.isPassedOver(failed, checkpoint);
     try {
-      yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint);
+      yield* pages({ ...source, scope }, listingOf(compiled, recovering !== null), plan, checkpoint, passOver);
     } catch (error) {
       this.listError = error;
       throw error;
     }
+  }
+
+  /** @throws the last error, when the read has had none of its lists */
+  #assertHadOne(at: Checkpoint, error: Error): void {
+    this.hasNone = hasNone(at, this.#reading.compiled.each!);
+    if (!this.hasNone) return;
+    this.listError = error;
+    throw error;
   }
 
   #mostPages({ recovering }: Checkpoint): number {
@@ -150,10 +183,11 @@ export class Walk {
     const { db, source } = this.#reading;
     const { sweepAfter = "", startedAt } = from;
     let at = from;
-    await keepEnded(this.#reading, this.stream.id, { sweepAfter, startedAt }, listed);
+    const lists = missedLists(from);
+    await keepEnded(this.#reading, this.stream.id, { sweepAfter, startedAt, lists }, listed);
     for (let after = sweepAfter; ;) {
       source.signal.throwIfAborted();
-      const place = { sweepAfter: after, startedAt };
+      const place = { sweepAfter: after, startedAt, lists };
       const batch = await absentAfter(db, this.stream.id, place, listed);
       if (!at.isBelieved && batch.keys.length > 0) {
         const verdict = await judgeAbsences(this.#reading, this.stream, from, listed);
@@ -204,39 +238,26 @@ export class Walk {
     last: Changes,
     { doubted, gap }: { doubted?: Doubted; gap?: Gap["reason"] } = {},
   ): ReadResult {
-    const changes = { ...last, events: [...last.events, ...this.#maker.gaps(at, gap)] };
-    const { startedAt, joining, notes } = at;
-    const { compiled, requestHash } = this.#reading;
+    const hadLists = hadAgain(at, this.#reading.compiled.each, this.stream);
+    const gaps = [...this.#maker.gaps(at, gap), ...listGaps(this.#reading, at, hadLists)];
+    const changes = { ...last, events: [...last.events, ...gaps] };
+    const { startedAt, joining } = at;
+    const { compiled } = this.#reading;
     const now = this.#reading.now();
     const before = this.stream;
-    const doubt = doubtAfter(before.doubt, at, doubted);
-    const isBlind = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
-    const stream: StreamRecord = {
-      ...before,
-      requestHash,
-      cursorVersion: compiled.definition.cursorVersion ?? 1,
-      cursor: this.strategy.after(before.cursor, notes),
-      cursorAt: startedAt,
-      verifiedAt: at.complete ? startedAt : at.isToVerify ? 0 : before.verifiedAt,
-      checkpoint: null,
-      baselinedAt: before.baselinedAt ?? startedAt,
-      lastPollAt: now,
-      lastSuccessAt: now,
-      consecutiveErrors: 0,
-      refusals: 0,
-      lastError: doubt?.isHeld ? heldError(doubt) : isBlind ? unkeyedError(before.lastError, now) : null,
-      doubt,
-    };
+    const stream = streamAfter(this.#reading, this.strategy, before, at, doubted);
     const { remember: keep } = compiled.definition.records;
     const keepMs = keep === undefined ? this.strategy.returnsWithinMs : durationMs(keep);
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
       await finishBackfill(tx, joining);
       if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
-        await forgetUnseenSince(tx, stream.id, now - keepMs);
+        await forgetUnseenSince(tx, stream.id, now - keepMs, { lists: missedLists(at) });
       }
     };
-    const onlyRead = before.baselinedAt !== null && before.checkpoint === null && before.doubt === doubt;
+    const hasMissed = before.missed !== null || stream.missed !== null;
+    const isSame = !hasMissed && before.doubt === stream.doubt;
+    const onlyRead = isSame && before.baselinedAt !== null && before.checkpoint === null;
     const again = doubted?.kind === "doubted" ? doubted.again : at.isToVerify && now + SECOND_READ_MS;
     return {
       stream,
@@ -252,6 +273,9 @@ export class Walk {
 function isOnly({ at, next }: ReadPage): boolean {
   return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
 }
+
+/** Whether a record that a read did not list may be there all the same. */
+const isBlind = ({ hasUnkeyed, isPastTies }: Checkpoint): boolean => hasUnkeyed === true || isPastTies === true;
 
 /** Pages without records may come between others, but not for ever. */
 export function endlessPages(count: number): HooklineError {

@@ -8,7 +8,8 @@ import { pollJob } from "./jobs.ts";
 import { loadStreams, type Loaded } from "./load.ts";
 import { followClock } from "./clock-sets.ts";
 import { isNotTold } from "./news.ts";
-import { AHEAD_MS, causeOf, isAhead, LATE_MS, LEAST_MS, paceOf, type Pace } from "./pace.ts";
+import { listError } from "./lists.ts";
+import { AHEAD_MS, causeOf, isAhead, LATE_MS, LEAST_MS, listPaceOf, paceOf, type Pace } from "./pace.ts";
 import { degradedBy, tell } from "./report.ts";
 import { schedulesOf } from "./subscriber.ts";
 
@@ -77,13 +78,16 @@ async function lookAt(context: Look, tx: Tx, loaded: Loaded | undefined, now: nu
   const { stream, connection, subscriptions } = loaded;
   if (isAhead(stream, now)) await setBack(tx, stream, now);
   const schedules = schedulesOf(context.connectors.get(connection.connector), subscriptions);
-  const pace = paceOf(stream, { subscriptions, schedules, now, clock: context.clock });
+  const facts = { subscriptions, schedules, now, clock: context.clock };
+  const pace = paceOf(stream, facts);
+  const degradedAt = Math.min(pace.degradedAt, listPaceOf(stream, facts)?.degradedAt ?? Infinity);
   if (isLost(stream, pace, now)) await context.engine.enqueue(tx, [pollJob(stream.id, connection.id, now)]);
-  const lateAt = Math.max(pace.degradedAt, context.startedAt + LEAST_MS) + LATE_MS;
+  const lateAt = Math.max(degradedAt, context.startedAt + LEAST_MS) + LATE_MS;
   if (now < lateAt) return Math.min(lateAt, now + LONGEST_MS);
   const recipients = subscriptions.filter(isNotTold);
   if (recipients.length > 0) {
-    const cause = causeOf(stream, pace, now);
+    const isWhole = now >= pace.degradedAt;
+    const cause = (isWhole ? undefined : listError(stream)) ?? causeOf(stream, pace, now);
     context.log.warn({ stream: stream.id, connection: connection.id, cause }, "a stream is behind its schedule");
     await setDegraded(tx, stream.id, true);
     const subject = { connector: connection.connector, stream: stream.stream };

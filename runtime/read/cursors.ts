@@ -17,6 +17,8 @@ export interface ReadPlan {
   cursor?: unknown;
   /** Whether a record lies before the cursor, and so do all that follow: of lists that begin with the newest. */
   isBefore?: (record: unknown) => boolean;
+  /** Whether a record is too old to be listed by this read and by all that follow, as long as its time stays. */
+  isPast?: (record: unknown) => boolean;
   /** The same of the list of one item, where these differ. */
   ofItem?: (item: unknown) => Pick<ReadPlan, "assignments" | "cursor" | "isBefore">;
   /** What it means when a remembered record is not in the answer: it was deleted (everything was listed), or nothing. */
@@ -42,8 +44,15 @@ export interface CursorStrategy {
   /** A read of everything. */
   everything(now: number): ReadPlan;
   note(notes: unknown, page: CursorPage): unknown;
-  /** The state after a read whose last page has been noted. */
-  after(state: unknown, notes: unknown): unknown;
+  /** The state after a read whose last page has been noted. `kept`: lists that keep theirs, whose pages were not all read. */
+  after(state: unknown, notes: unknown, kept?: readonly string[]): unknown;
+  /** Of a strategy that has a state for each of several lists: that of one of them. */
+  readonly ofLists?: {
+    list: CursorStrategy;
+    stateOf(state: unknown, key: string): unknown;
+    /** Notes without those of a list that could not be read to its end. */
+    without(notes: unknown, key: string): unknown;
+  };
   /** For how long a record that is no longer listed can be listed again as it was, milliseconds; for ever when not given. */
   readonly returnsWithinMs?: number;
 }
@@ -144,13 +153,22 @@ function perItem(ofList: CursorStrategy, keyOf: (item: unknown) => string): Curs
       const [before, key] = [ofItems(notes) ?? {}, keyOf(page.item)];
       return { items: { ...before, [key]: ofList.note(before[key] ?? null, page) } };
     },
-    after: (state, notes) => {
+    after: (state, notes, kept = []) => {
       const states = ofItems(state) ?? {};
       const after = Object.entries(ofItems(notes) ?? {}).map(([key, noted]) => [
         key,
         ofList.after(states[key] ?? null, noted),
       ]);
-      return { items: Object.fromEntries(after) };
+      const before = Object.entries(states).filter(([key]) => kept.includes(key));
+      return { items: Object.fromEntries([...after, ...before]) };
+    },
+    ofLists: {
+      list: ofList,
+      stateOf: (state, key) => new Map(Object.entries(ofItems(state) ?? {})).get(key) ?? null,
+      without: (notes, key) => {
+        const others = Object.entries(ofItems(notes) ?? {}).filter(([noted]) => noted !== key);
+        return others.length === 0 ? null : { items: Object.fromEntries(others) };
+      },
     },
   };
 }
@@ -177,7 +195,9 @@ function updatedSince(cursor: Of<"updatedSince">, timeOf: (record: unknown) => u
     since: (state) => {
       if (typeof state !== "number") return null;
       const begin = state - overlap;
-      const plan = from(cursor.to, formatTime(begin, cursor.format));
+      const asked = formatTime(begin, cursor.format);
+      const isPast = (record: unknown): boolean => (timeMs(timeOf(record)) ?? begin) < (timeMs(asked) ?? 0);
+      const plan = { ...from(cursor.to, asked), isPast };
       if (cursor.order !== "descending") return plan;
       return { ...plan, isBefore: (record) => (timeMs(timeOf(record)) ?? begin) < begin };
     },
@@ -207,7 +227,9 @@ function keyset(cursor: Of<"keyset">, valuesOf: readonly ((record: unknown) => u
       if (!Array.isArray(state)) return null;
       const values: unknown[] = [earlier(state[0], overlap), ...state.slice(1)];
       const written = values.length === 1 ? values[0] : values;
-      return { assignments: placeValues(cursor.to, values), cursor: written, absence: "nothing" };
+      const begin = timeMs(values[0]) ?? 0;
+      const isPast = (record: unknown): boolean => (timeMs(valuesOf[0]!(record)) ?? begin) < begin;
+      return { assignments: placeValues(cursor.to, values), cursor: written, isPast, absence: "nothing" };
     },
     everything: listing,
     note: (notes, page) => {

@@ -32,6 +32,8 @@ const CONCERNS_ALL: ReadonlySet<ErrorClass> = new Set([
 ]);
 /** Errors that pass; so many in a row are an outage of the vendor's, and no longer asked on about. */
 const PASSING: ReadonlySet<ErrorClass> = new Set(["serverError", "network", "timeout"]);
+/** Errors without any answer: nothing is known yet of the record, nor of the vendor. */
+const UNANSWERED: ReadonlySet<ErrorClass> = new Set(["network", "timeout"]);
 /** Records in a row that fail with an error that passes, after which the others are left for the next poll. */
 export const OUTAGE_AFTER = 10;
 
@@ -50,7 +52,7 @@ export class Enricher {
     this.#enrich = enrich;
   }
 
-  /** Whether the vendor was reached by any of the requests so far, be it that it answered with an error, or took too long. */
+  /** Whether the vendor has answered any of the requests so far, be it with an error. */
   get hasAnswer(): boolean {
     return this.#hasAnswer;
   }
@@ -71,7 +73,7 @@ export class Enricher {
             stopped ??= error;
             return;
           }
-          if (kind !== "network") this.#hasAnswer = true;
+          if (!UNANSWERED.has(kind)) this.#hasAnswer = true;
           outcomes[i] = kind === "notFound" ? { kind: "gone" } : { kind: "failed", error };
           this.#failuresInRow = PASSING.has(kind) ? this.#failuresInRow + 1 : 0;
           if (this.#failuresInRow >= OUTAGE_AFTER) stopped ??= error;
@@ -108,22 +110,29 @@ export class Enricher {
   }
 }
 
+/** A record that was listed, and left out of an answer because it cannot be had. */
+export interface LeftOut {
+  /** The record as it was listed. */
+  listed: unknown;
+  error: Error;
+}
+
 /**
- * Records after one more request for each, where all are needed. Those that are gone by then are left out.
+ * Records after one more request for each, in their order, and those that cannot be had. Those that are gone by then are in neither.
  * @throws VendorError
- * @throws HooklineError what a request throws, and `unexpected_answer`
+ * @throws HooklineError what a request throws that concerns all records
  */
 export async function enrichAll(
   source: Source,
   enrich: CompiledEnrich,
   records: readonly unknown[],
-): Promise<unknown[]> {
+): Promise<{ records: unknown[]; leftOut: LeftOut[] }> {
   const { outcomes, stopped } = await new Enricher(source, enrich).all(records);
   if (stopped) throw stopped;
-  return outcomes.flatMap((outcome) => {
-    if (outcome?.kind === "failed") throw outcome.error;
-    return outcome?.kind === "had" ? [outcome.record] : [];
-  });
+  const leftOut = outcomes.flatMap((outcome, i) =>
+    outcome?.kind === "failed" ? [{ listed: records[i], error: outcome.error }] : [],
+  );
+  return { records: outcomes.flatMap((outcome) => (outcome?.kind === "had" ? [outcome.record] : [])), leftOut };
 }
 
 /** A record as it was listed, marked as lacking what one more request would have added. */

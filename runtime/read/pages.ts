@@ -29,7 +29,23 @@ export interface ReadPage {
   at: Place;
   /** Null after the last page. */
   next: Place | null;
+  /** Before this page, more records shared a value than a page was shown to hold; if any follow, some may have been passed over. */
+  isPastTies: boolean;
+  /** Why nothing more of the item's list could be had. The page has no records then, and what comes next is the list of the next item. */
+  failed?: Error;
 }
+
+/** A request for one of several lists that has failed. */
+export interface FailedRequest {
+  error: unknown;
+  /** The page that was asked for. */
+  at: Place;
+  /** Whether it named a place: a cursor, or a page. */
+  hasPlace: boolean;
+}
+
+/** Decides whether a list that cannot be had is passed over, so that the others go on; else the read ends with its error. */
+export type PassOver = (failed: FailedRequest) => boolean;
 
 type Asked = Pick<ReadPlan, "assignments" | "cursor" | "isBefore" | "ofItem">;
 /** A plan that asks for nothing in particular. */
@@ -41,9 +57,9 @@ const NOTHING: VendorResponse = { status: 204, headers: {}, body: null, url: "" 
 /**
  * The pages of a list from a place on, one request each; for a stream that is read once for each of several items, the pages
  * of all their lists. Nothing is remembered: a caller who wants to continue later keeps {@link ReadPage.next}. There is no page when
- * there is no item.
+ * there is no item. A list that `passOver` lets pass leaves one page that says why.
  * @throws VendorError, unless the stream accepts the error, or the list of one item is gone, which a request without a cursor
- *   shows: both count as an empty answer
+ *   shows, and with `passOver` the list of items too: both count as an empty answer
  * @throws HooklineError `unexpected_answer` for an answer without its declared shape, and for a last page without the declared
  *   cursor: the list may be longer than it looks; `pagination_loop`, `host_not_allowed`, and what {@link ask} throws
  */
@@ -52,6 +68,7 @@ export async function* pages(
   list: Listing,
   plan: Asked = WHOLE,
   from: Place = START,
+  passOver?: PassOver,
 ): AsyncGenerator<ReadPage, void, undefined> {
   const { each } = list;
   const items = each ? (from.each?.items ?? (await itemsOf(source, each))) : [undefined];
@@ -59,7 +76,7 @@ export async function* pages(
   for (let at = from.each?.at ?? 0; at < items.length; at++) {
     const item = items[at];
     const planned = plan.ofItem?.(item) ?? plan;
-    const request = list.request({ cursor: planned.cursor, ...source.scope, item });
+    let request: RequestParts | undefined;
     const paginator = new Paginator(list.pagination, last);
     const placeOf = (page: Place["page"], at: number, last?: string): Place => ({
       page,
@@ -68,25 +85,45 @@ export async function* pages(
     });
     do {
       source.signal.throwIfAborted();
-      const { assignments, url } = paginator.request(state);
-      // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
-      const mayBeGone = each !== undefined && state === null && (planned.cursor ?? null) === null;
-      const answered = await answer(source, list, request, [...planned.assignments, ...assignments], url, mayBeGone);
-      const response = answered ?? NOTHING;
-      const records = answered ? list.select(answered) : [];
-      const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
-      const following = isReached ? null : paginator.next(state, { response, records });
-      const digest = paginator.digest(idsOf(list, records, source.scope["input"]));
-      if (following === null && answered) assertCursor(list, answered);
-      const isLast = following === null && at + 1 === items.length;
-      yield {
-        response,
-        records: each ? records.map((record) => withItem(record, each, item)) : records,
-        at: placeOf(state, at, last),
-        next: isLast ? null : following === null ? placeOf(null, at + 1) : placeOf(following, at, digest),
-      };
-      state = following;
-      last = following === null ? undefined : digest;
+      const isLastItem = at + 1 === items.length;
+      const hasPlace = state !== null || (planned.cursor ?? null) !== null;
+      let page: ReadPage;
+      try {
+        // The page's own place takes precedence over the cursor's: a keyset continues after the last record of the previous page.
+        request ??= list.request({ cursor: planned.cursor, ...source.scope, item });
+        const { assignments, url } = paginator.request(state);
+        const asked = [...planned.assignments, ...assignments];
+        const mayBeGone = each && !hasPlace ? { item, isProved: passOver === undefined } : undefined;
+        const answered = await answer(source, list, request, asked, url, mayBeGone);
+        const response = answered ?? NOTHING;
+        const records = answered ? list.select(answered) : [];
+        const isReached = planned.isBefore !== undefined && records.some(planned.isBefore);
+        const following = isReached ? null : paginator.next(state, { response, records });
+        const digest = paginator.digest(idsOf(list, records, source.scope["input"]));
+        if (following === null && answered) assertCursor(list, answered);
+        page = {
+          response,
+          records: each ? records.map((record) => withItem(record, each, item)) : records,
+          at: placeOf(state, at, last),
+          isPastTies: state !== null && "isPastTies" in state,
+          next: following !== null ? placeOf(following, at, digest) : isLastItem ? null : placeOf(null, at + 1),
+        };
+        state = following;
+        last = following === null ? undefined : digest;
+      } catch (error) {
+        const beyond = error instanceof VendorError && error.class === "invalidInput" && paginator.refused(state);
+        if (beyond) {
+          state = beyond;
+          continue;
+        }
+        const failedAt = placeOf(state, at, last);
+        if (!each || !passOver?.({ error, at: failedAt, hasPlace })) throw error;
+        const next = isLastItem ? null : placeOf(null, at + 1);
+        page = { response: NOTHING, records: [], at: failedAt, isPastTies: false, next, failed: error as Error };
+        state = null;
+        last = undefined;
+      }
+      yield page;
     } while (state !== null);
   }
 }
@@ -119,17 +156,20 @@ function assertCursor({ cursor }: Listing, response: VendorResponse): void {
     throw unexpectedAnswer(response, "a last page without a cursor", [definition.from].flat());
 }
 
-/** The answer to a request; undefined when its error counts as an empty answer. */
+/**
+ * The answer to a request; undefined when its error counts as an empty answer. `mayBeGone`: of the first page of a list, without a
+ * cursor; `isProved`: that it is not found, twice, is proof enough.
+ */
 async function answer(
   source: Source,
-  { accept = [] }: Listing,
+  { accept = [], each }: Listing,
   request: RequestParts,
   assignments: readonly Assignment[],
   url: string | undefined,
-  mayBeGone: boolean,
+  mayBeGone: { item: unknown; isProved: boolean } | undefined,
 ): Promise<VendorResponse | undefined> {
-  // With a cursor, it may be the cursor that is not known; in the middle of a list, its page. The list of an item that is deleted
-  // meanwhile is not found, twice.
+  // With a cursor, it may be the cursor that is not known; in the middle of a list, its page. Elsewhere a list that is not found,
+  // twice, is gone when its item is no longer listed either.
   for (let isAgain = false; ; isAgain = true) {
     try {
       return await ask(source, request, assignments, url);
@@ -137,7 +177,11 @@ async function answer(
       if (!(error instanceof VendorError)) throw error;
       if (accept.includes(error.class)) return undefined;
       if (!mayBeGone || error.class !== "notFound") throw error;
-      if (isAgain) return undefined;
+      if (!isAgain) continue;
+      const isListed = async ({ key }: CompiledEach): Promise<boolean> =>
+        (await itemsOf(source, each!)).some((listed) => key(listed) === key(mayBeGone.item));
+      if (!mayBeGone.isProved && (await isListed(each!))) throw error;
+      return undefined;
     }
   }
 }

@@ -2,7 +2,7 @@ import type { Pagination, Stop, Target } from "../../schemas/manifest.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { CompiledPagination } from "../manifest/compile-reads.ts";
-import type { PageState } from "../model/streams.ts";
+import type { KeysetState, PageState } from "../model/streams.ts";
 import { shortHash } from "./records.ts";
 
 /** A value put into a place of the request. */
@@ -56,7 +56,7 @@ export class Paginator {
     const p = this.#pagination;
     if (p.type === "none") return { assignments: [] };
     const assignments: Assignment[] = [];
-    if ("pageSize" in p && p.pageSize) assignments.push([p.pageSize.param, p.pageSize.value]);
+    if ("pageSize" in p && p.pageSize) assignments.push([p.pageSize.param, sizeOf(state) ?? p.pageSize.value]);
     if (p.type === "page") assignments.push([p.to, state && "number" in state ? state.number : (p.start ?? 1)]);
     if (p.type === "offset") assignments.push([p.to, state && "number" in state ? state.number : (p.start ?? 0)]);
     if (p.type === "token" && state && "token" in state) assignments.push([p.to, state.token]);
@@ -70,7 +70,9 @@ export class Paginator {
    * @throws HooklineError `pagination_loop` when the vendor names a page that was read already
    */
   next(state: PageState, page: Page): PageState {
-    const next = this.#following(state, page);
+    const isWider = sizeOf(state) !== undefined;
+    // A wider page may be short because the vendor gives no wider ones.
+    const next = isWider && page.records.length > 0 ? this.#after(state, page) : this.#following(state, page);
     if (next === null) return null;
     const key = JSON.stringify(next);
     if (this.#seen.has(key) || key === JSON.stringify(state)) {
@@ -82,8 +84,14 @@ export class Paginator {
 
   #following(state: PageState, page: Page): PageState {
     const p = this.#pagination;
-    if (p.type === "none" || this.#stops(page)) return null;
+    return p.type === "none" || this.#stops(page) ? null : this.#after(state, page);
+  }
+
+  #after(state: PageState, page: Page): PageState {
+    const p = this.#pagination;
     switch (p.type) {
+      case "none":
+        return null;
       case "token": {
         const token = this.#compiled.from[0]!({ response: page.response, lastRecord: page.records.at(-1) });
         return token === undefined || token === null || token === "" ? null : { token: String(token) };
@@ -102,11 +110,24 @@ export class Paginator {
         const valuesOf = (lastRecord: unknown): unknown[] =>
           this.#compiled.from.map((from) => from({ response: page.response, lastRecord }));
         // A record without them ends no list: the page goes on after the one before it.
-        const values = page.records.map(valuesOf).findLast((all) => all.every((value) => (value ?? null) !== null));
+        const given = page.records.map(valuesOf).filter((all) => all.every((value) => (value ?? null) !== null));
+        const values = given.at(-1);
         if (values === undefined) return null;
-        return { values: p.stepBack === undefined ? values : steppedBack(values, p.stepBack, state) };
+        if (p.stepBack === undefined) return { values };
+        const began = state && "values" in state ? state : undefined;
+        // A page that reaches further back than it was to begin comes from a vendor that ignores the place.
+        if (began && given.some(([first]) => Number(first) <= Number(began.values[0]))) return { values };
+        return steppedBack(values, { ...p, stepBack: p.stepBack }, began, page.records.length);
       }
     }
+  }
+
+  /** The place behind a page that was asked for with more records than the manifest says, and refused; undefined for any other. */
+  refused(state: PageState): PageState | undefined {
+    const p = this.#pagination;
+    if (p.type !== "keyset" || p.stepBack === undefined || !state || !("size" in state)) return undefined;
+    const [first, ...rest] = state.values;
+    return { values: [Number(first) + p.stepBack, ...rest], isPastTies: true };
   }
 
   #stops(page: Page): boolean {
@@ -124,12 +145,30 @@ export class Paginator {
 
 const byText = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
-/** A little before the values, unless the page itself began there: then nothing but going on leads out of it. */
-function steppedBack(values: readonly unknown[], by: number, state: PageState): unknown[] {
+/** Records that a page is asked for at most when more of them have one value than a page holds. */
+export const WIDEST_PAGE = 640;
+
+const sizeOf = (state: PageState): number | undefined => (state && "size" in state ? state.size : undefined);
+
+/**
+ * A little before the values, unless the page itself began there, and so holds nothing but one value: a full one is asked for again
+ * with twice as many records. Where that is of no use, nothing but going on leads out of it.
+ */
+function steppedBack(
+  values: readonly unknown[],
+  { stepBack, pageSize }: { stepBack: number; pageSize?: { value: number } | undefined },
+  began: KeysetState | undefined,
+  found: number,
+): KeysetState {
   const [first, ...rest] = values;
-  const back = Number(first) - by;
-  const began = state && "values" in state ? Number(state.values[0]) : -Infinity;
-  return back > began ? [back, ...rest] : [...values];
+  const back = Number(first) - stepBack;
+  if (began === undefined || back > Number(began.values[0])) return { values: [back, ...rest] };
+  const size = began.size ?? pageSize?.value;
+  const isFull = size === undefined || found >= size;
+  if (isFull && size !== undefined && size < WIDEST_PAGE)
+    return { values: began.values, size: Math.min(size * 2, WIDEST_PAGE) };
+  // A wider page that is not full may be all that the vendor gives.
+  return { values: [...values], ...((isFull || began.size !== undefined) && { isPastTies: true }) };
 }
 
 /** Several values for one place become a list; for as many places, one each. */

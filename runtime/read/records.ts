@@ -14,6 +14,8 @@ export interface PolledRecord {
   former?: { key: string | undefined; version: (() => string) | undefined };
   /** The watched values; null when the stream watches none. */
   watched: Record<string, unknown> | null;
+  /** Names of the watched values that stay true. */
+  stays: readonly string[];
   /** Key of the item in whose list it is, where there are several lists. */
   item: string | null;
   raw: unknown;
@@ -35,10 +37,16 @@ export function toPolledRecord(stream: CompiledStream, raw: unknown, input?: unk
     version: deleted ? "" : versionOf(stream, raw),
     deleted,
     watched: stream.watch && !deleted ? stream.watch(raw) : null,
-    item: stream.each && isObject(raw) ? stream.each.key(raw[stream.each.into]) : null,
+    stays: stream.definition.stays ?? [],
+    item: itemOf(stream, raw),
     raw,
     ...(stream.former && { former: formerOf(stream.former, raw) }),
   };
+}
+
+/** Key of the item in whose list a record is; null where a stream is one list. */
+export function itemOf({ each }: Pick<CompiledStream, "each">, raw: unknown): string | null {
+  return each && isObject(raw) ? each.key(raw[each.into]) : null;
 }
 
 function formerOf({ key, version }: NonNullable<CompiledStream["former"]>, raw: unknown): PolledRecord["former"] {

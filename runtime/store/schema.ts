@@ -290,6 +290,7 @@ export const migrations: readonly Migration[] = [
     `create index held_grants_by_hash on held_grants (hash)`,
   ],
   () => [`alter table connections add column refused text`],
+  () => [`alter table streams add column missed text`],
   (d) => [
     `alter table connections add column parent text`,
     `alter table connections add column parent_moves ${d.bigint}`,

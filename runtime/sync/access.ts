@@ -4,6 +4,8 @@ import { isObject } from "../core/json.ts";
 import type { CompiledAction, CompiledStream, Connector } from "../manifest/connector.ts";
 import { connectionsByIds } from "../model/connections.ts";
 import type { Sql } from "../store/database.ts";
+import type { RecordFailure } from "../model/quarantine.ts";
+import { describeFailure } from "../read/enrich.ts";
 import type { SyncCore } from "./core.ts";
 import { acceptedInput, changedInput } from "./input.ts";
 import { keysOf } from "./keys.ts";
@@ -36,6 +38,15 @@ interface LastEvent {
   readAt: number;
 }
 
+/** A record that cannot be had, or one of several lists. */
+export interface Missing {
+  /** Its id; null where it has none. */
+  id: string | null;
+  /** Whether it is a record. */
+  isRecord: boolean;
+  error: RecordFailure;
+}
+
 /** Reading and writing the records of one side of a sync, in common fields. */
 export interface Access {
   /** How often its connection had been moved to another account when it was opened. */
@@ -55,8 +66,14 @@ export interface Access {
   lastEvent(id: string): Promise<LastEvent | undefined>;
   /** What the vendor finds by the resource's key. */
   find(keys: readonly string[]): Promise<Snapshot[]>;
-  /** Every record of the side. */
-  all(signal: AbortSignal): Promise<Snapshot[]>;
+  /**
+   * Every record of the side that can be had. What is left out is there, and may be the counterpart of any record of the other side;
+   * `leave` is called with it.
+   */
+  all(signal: AbortSignal, leave: (missing: Missing) => void): Promise<Snapshot[]>;
+  /** Whether the vendor can be asked which records have a key, and for a record by its id. */
+  readonly canFind: boolean;
+  readonly canReadById: boolean;
   /** Input of the action that gives a record the desired fields; undefined when it has all that the vendor can hold. */
   changes(snapshot: Snapshot, desired: Fields): Record<string, unknown> | undefined;
   /** The input with which a record would be created. */
@@ -139,6 +156,8 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
   const access: Access = {
     moves,
     can: (kind) => actions[kind] !== undefined,
+    canFind: actions.find !== undefined,
+    canReadById: reader !== undefined,
     canRead: reader !== undefined || actions.find !== undefined,
     creation: (fields) => inputOf(fields),
     previousIds: ({ record }) => stream.previousKeys?.(record) ?? [],
@@ -181,13 +200,26 @@ function openAccess(core: SyncCore, sync: SyncRecord, side: Side, connector: Con
       return unique(snapshotsIn(output)).filter((one) => one.keys.includes(key));
     },
 
-    all: async (signal) => {
+    all: async (signal, leave) => {
       const client = await core.accounts.client(connection, moves);
       const { workspace, user } = await core.variables.valuesOf(client.user, stream);
       const scope = { input: {}, connection: client.values, workspace: { vars: workspace }, user: { vars: user } };
+      const source = { client, scope, operation: stream, signal };
       const snapshots: Snapshot[] = [];
-      for await (const records of listAll({ client, scope, operation: stream, signal }, stream, core.clock.now())) {
-        snapshots.push(...records.flatMap((record) => snapshotOf(record) ?? []));
+      const miss = (listed: unknown, error: Error): void => {
+        const id = stream.key(listed);
+        const list = id === undefined ? stream.each?.key(listed) : undefined;
+        leave({ id: id ?? list ?? null, isRecord: list === undefined, error: describeFailure(error) });
+      };
+      for await (const { records, leftOut } of listAll(source, stream, core.clock.now())) {
+        for (const { listed, error } of leftOut) miss(listed, error);
+        for (const record of records) {
+          try {
+            snapshots.push(...[snapshotOf(record) ?? []].flat());
+          } catch (error) {
+            miss(record, error as Error);
+          }
+        }
       }
       return unique(snapshots);
     },

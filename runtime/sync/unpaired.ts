@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { HooklineError } from "../core/errors.ts";
 import type { Outcome } from "../engine/engine.ts";
 import { errorClass } from "../vendor/errors.ts";
-import type { Snapshot } from "./access.ts";
+import type { Missing, Snapshot } from "./access.ts";
 import { changesBetween } from "./changes.ts";
 import { current } from "./current.ts";
 import { finish, recordReconciled, waitForTurn, type Step, type Work } from "./context.ts";
@@ -11,6 +12,7 @@ import {
   changeLink,
   deleteLink,
   isCreatingElsewhere,
+  isPaired,
   linkedIds,
   linksByKeys,
   linksOf,
@@ -79,7 +81,7 @@ async function findCounterpart(
     return { runAgainAt: clock.now() + UNCLEAR_WAIT, attempt: "keep" };
   }
   const found = work.listed ? undefined : await findUnlinked(work, target, snapshot.keys);
-  return found && pairWith(work, link, found.id, null);
+  return found && pairWith(work, link, found.one.id, null, found.unread);
 }
 
 async function create(work: Work, link: LinkRecord, side: Side, { id, fields, keys }: Snapshot): Promise<Outcome> {
@@ -121,20 +123,37 @@ async function findCreated(work: Work, link: LinkRecord, target: Side): Promise<
   const fields = link.agreed!;
   const keys = keysOf(fields);
   const found = await findUnlinked(work, target, keys);
-  if (found) return found;
+  if (found) return found.one;
   const linked = await linkedIds(db, sync.id, target);
-  const unlinked = (await sides[target].all(signal)).filter(({ id }) => !linked.has(id));
+  const leftOut: Missing[] = [];
+  const unlinked = (await sides[target].all(signal, (one) => void leftOut.push(one))).filter(
+    ({ id }) => !linked.has(id),
+  );
   const [pair] = pairUp([{ id: link.id, keys }], unlinked).pairs;
-  if (pair || keys.length > 0) return pair?.[1];
   const input = sides[target].creation(fields);
-  return unlinked.find((one) => isDeepStrictEqual(sides[target].creation(one.fields), input));
+  const isLike = (one: Snapshot): boolean => isDeepStrictEqual(sides[target].creation(one.fields), input);
+  const created = pair || keys.length > 0 ? pair?.[1] : unlinked.find(isLike);
+  const [first] = leftOut;
+  if (created || !first) return created;
+  // It may be what was created: a second one would be a copy.
+  const what = `${first.isRecord ? "record" : "list"} ${first.id ?? "without a key"}`;
+  const message = `Whether the ${target} has the record already is not known: ${what} cannot be read there, ${first.error.message}`;
+  throw new HooklineError("conflict", message, { retry: {} });
 }
 
-async function findUnlinked({ db, sync, sides }: Work, side: Side, keys: readonly string[]) {
+/** What the vendor finds that has no counterpart; `unread`: the link of one that could not be read when its side was listed. */
+async function findUnlinked(
+  { db, sync, sides }: Work,
+  side: Side,
+  keys: readonly string[],
+): Promise<{ one: Snapshot; unread: LinkRecord | undefined } | undefined> {
   const found = await sides[side].find(keys);
   const ids = found.map(({ id }) => id);
-  const linked = new Set((await linksOf(db, sync.id, side, ids)).map((link) => link.sides[side].id));
-  return found.find(({ id }) => !linked.has(id));
+  const links = new Map((await linksOf(db, sync.id, side, ids)).map((link) => [link.sides[side].id, link]));
+  const isUnread = (link: LinkRecord): boolean =>
+    !isPaired(link) && link.state === "new" && link.sides[side].fields === null;
+  const one = found.find(({ id }) => !links.has(id) || isUnread(links.get(id)!));
+  return one && { one, unread: links.get(one.id) };
 }
 
 /**

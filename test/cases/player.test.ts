@@ -24,11 +24,14 @@ const withSecond = (second: Partial<PollingCase["polls"][number]>): PollingCase 
   polls: [CASE.polls[0]!, { ...CASE.polls[1]!, ...second }],
 });
 
+/** The requests of a poll for its list, apart from the one that learns whose account it is. */
+const listed = ({ requests }: { requests: string[] }): string[] => requests.filter((one) => one.endsWith("/labels"));
+
 describe("a case", () => {
   it("passes when exactly what it expects is reported, in any order", async () => {
     const played = await play(CASE);
     expect(differences(CASE, played)).toEqual([]);
-    expect(played.flatMap(({ requests }) => requests)).toEqual(Array(2).fill("GET /gmail/v1/users/me/labels"));
+    expect(played.flatMap(listed)).toEqual(Array(2).fill("GET /gmail/v1/users/me/labels"));
   });
 
   it("fails at each event that should be there and is not, or the other way round", async () => {
@@ -78,6 +81,6 @@ describe("a case", () => {
     });
     const played = await play(emptied);
     expect(differences(emptied, played)).toEqual([]);
-    expect(played.map(({ requests }) => requests.length)).toEqual([1, 2]);
+    expect(played.map((poll) => listed(poll).length)).toEqual([1, 2]);
   });
 });

@@ -43,7 +43,7 @@ describe("the catalog", () => {
     window: ({ cursor }) => cursor.type === "window",
     "list-diff": ({ cursor }) => cursor.type === "snapshot" && !cursor.single,
     "record-snapshot": ({ cursor }) => cursor.type === "snapshot",
-    lookup: ({ cursor }) => cursor.type === "snapshot",
+    lookup: ({ cursor }) => cursor.type === "snapshot" || cursor.type === "window",
     file: ({ cursor, request }) => cursor.type === "snapshot" && "answer" in request && request.answer === "binary",
   };
 

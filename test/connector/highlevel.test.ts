@@ -111,7 +111,7 @@ const triggers: Record<string, TriggerCase> = {
     unrelated: run("create_calendar", { name: "Garden" }),
   },
   get_free_slots: {
-    input: ({ clock }) => ({ calendarId, startDate: clock.now() + DAY_MS, endDate: clock.now() + 15 * DAY_MS }),
+    input: { calendarId },
     change: run("delete_event", { eventId: appointmentId }),
     unrelated: retitle,
   },

@@ -19,6 +19,7 @@ function evidence(more: Partial<Evidence> & { log?: Record<string, Sight[]> }): 
     denied: new Set(),
     unread: new Set(),
     baseline: { from: 10, to: 20 },
+    isPartial: false,
     tellsAll: false,
     joinsLater: false,
     wasPaused: false,

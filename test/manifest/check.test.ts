@@ -202,6 +202,11 @@ describe("the checker", () => {
       /ended: reads the watched values, and the stream has no watch; add one/,
     ],
     [
+      "a value that stays and is not watched",
+      (m) => ((m["streams"].contacts.watch = { status: "status" }), (m["streams"].contacts.stays = ["statuss"])),
+      /stays\/0: there is no watched value "statuss"; did you mean "status"\?/,
+    ],
+    [
       "a raised version without migration",
       (m) => (m["streams"].contacts.cursorVersion = 2),
       /migrate: is required when cursorVersion is raised/,

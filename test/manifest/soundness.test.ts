@@ -13,6 +13,7 @@ const record = described({
   properties: {
     name: { type: "string" },
     count: { type: "integer" },
+    rating: { type: "integer", minimum: 1, maximum: 5 },
     date: { type: ["string", "null"] },
     open: { type: "boolean" },
     status: { enum: ["open", "won", null] },
@@ -62,6 +63,24 @@ describe("an expression that is not sound", () => {
     ["let $e = emails[0] in $e.valeu", '$e has no "valeu"; did you mean "value"?'],
     ["sort_by(emails, &valeu)", '@ has no "valeu"; did you mean "value"?'],
     ["name[0]", "name is a string, which has no [0]; remove it"],
+    ["name = 'x'", "name = sets a variable, which only let does; write == to compare"],
+    ["rating > `5`", "rating > `5` can never hold: rating is a whole number, at least 1 and at most 5"],
+    ["`0` >= rating", "`0` >= rating can never hold: rating is a whole number, at least 1 and at most 5"],
+    ["rating != `6`", "rating != `6` always holds: rating is a whole number, at least 1 and at most 5"],
+    ["count == `1.5`", "count == `1.5` can never hold: count is a whole number"],
+    ["length(tags) < `0`", "length(tags) < `0` can never hold: length(tags) is a number, at least 0"],
+    [
+      "contains(status, 'opn')",
+      "contains(status, 'opn') can never hold: status is one of \"open\", \"won\"; did you mean 'open'?",
+    ],
+    [
+      "starts_with(status, 'x')",
+      'starts_with(status, \'x\') can never hold: status is one of "open", "won"; compare with one of them',
+    ],
+    [
+      "contains(['lost', 'opne'], status)",
+      "contains(['lost', 'opne'], status) can never hold: status is one of \"open\", \"won\"; compare with one of them",
+    ],
   ])("is told with what is right: %s", (expression, message) => {
     expect(expressionFaults(expression, record, "the record")).toEqual([message]);
   });
@@ -81,8 +100,58 @@ describe("an expression that is not sound", () => {
     "[emails[0].value, name] | [1] == 'x'",
     "`{}`.a || from_items(items(custom || `{}`)).b",
     "(emails || `[]`)[].value | join(' ', @) == 'a'",
+    "rating > `4` && rating <= `5` && count != `4`",
+    "contains(status, 'ope') || starts_with(status, 'w') || contains(['won', 'lost'], status)",
+    "emails[?self] && !(emails[?value == 'a'])",
   ])("is not seen in %s", (expression) => {
     expect(expressionFaults(expression, record)).toEqual([]);
+  });
+});
+
+describe("conditions that an and joins", () => {
+  it.each([
+    ["status == 'open' && status == 'won'", "status == 'open'", "status == 'won'"],
+    ["custom.x == `1` && (open && `2` == custom.x)", "custom.x == `1`", "`2` == custom.x"],
+    ["name == 'a' && name != 'a'", "name == 'a'", "name != 'a'"],
+    ["name == 'a' && !(name == 'a')", "name == 'a'", "!(name == 'a')"],
+    ["count > `5` && count < `3`", "count > `5`", "count < `3`"],
+    ["count >= `5` && `5` > count", "count >= `5`", "`5` > count"],
+    ["count > `5` && count == `5`", "count > `5`", "count == `5`"],
+    ["custom > `5` && custom == '6'", "custom > `5`", "custom == '6'"],
+    ["open && !open", "open", "!open"],
+    ["!open && open == `true`", "!open", "open == `true`"],
+    ["date == `null` && date", "date == `null`", "date"],
+    ["date == `null` && date == '2026-01-01'", "date == `null`", "date == '2026-01-01'"],
+    ["emails[?value == 'a' && value == 'b']", "value == 'a'", "value == 'b'"],
+    ["status == 'open' && (status == 'won' || !(status))", "status == 'open'", "status == 'won'"],
+  ])("and that exclude each other are named: %s", (expression, one, other) => {
+    const message = `${one} and ${other} can never hold together; write || where one of them is enough`;
+    expect(expressionFaults(expression, record)).toEqual([message]);
+  });
+
+  it.each([
+    "count >= `5` && count <= `5`",
+    "count > `3` && count < `5` && count != `4`",
+    "custom > `3` && custom > `5`",
+    "name != 'a' && name != 'b'",
+    "date == `null` && !date",
+    "!name && name == ''",
+    "custom == `0` && custom",
+    'custom == `{"a":1,"b":2}` && custom == `{"b":2,"a":1}`',
+    "emails[0].value == 'a' && emails[1].value == 'b'",
+    "{a: name}.a == 'x' && {a: date}.a == 'y'",
+    "status == 'open' && (status == 'won' || open)",
+    "(status == 'open' || open) && (status == 'won' || !open)",
+    "lower(name) == 'a' && name == 'A'",
+  ])("and that may hold together are no fault: %s", (expression) => {
+    expect(expressionFaults(expression, record)).toEqual([]);
+  });
+
+  it("are looked through in 64 ways, and let be in more", () => {
+    const either = (n: number) => `(status == 'open' || status == 'open' ${"|| status == 'open'".repeat(n - 2)})`;
+    const never = "status == 'won'";
+    expect(expressionFaults(`${never} && ${either(64)}`, record)).toHaveLength(1);
+    expect(expressionFaults(`${never} && ${either(65)}`, record)).toEqual([]);
   });
 });
 

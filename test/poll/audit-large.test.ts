@@ -3,6 +3,7 @@ import { runInNewContext } from "node:vm";
 import { expect, it, onTestFinished } from "vitest";
 import { MOST_DIFFERENCES } from "../../runtime/poll/audit/differences.ts";
 import { IS_LARGE, SIZES } from "../fixtures/tier.ts";
+import { patientAudits } from "./audits.ts";
 import { createBench, type Bench } from "./harness.ts";
 
 const MB = 2 ** 20;
@@ -46,7 +47,7 @@ it("an audit of a large account names a hundred keys of each kind and counts all
     progress.push([read, expected]);
     if (progress.length % 10 === 0) most = Math.max(most, inUse() - before);
   };
-  const found = await bench.runtime.audits.audit(subscription, { timeoutSeconds: 3600 }, {}, { onProgress });
+  const found = await patientAudits(bench).audits.audit(subscription, { timeoutSeconds: 3600 }, {}, { onProgress });
   expect(found).toMatchObject({
     verdict: "different",
     read: all,
@@ -66,7 +67,7 @@ it.runIf(IS_LARGE)("an audit counts a hundred thousand losses, and reports nothi
   expect(MOST_DIFFERENCES).toBe(100_000);
   const { bench, subscription } = await accountOf(MOST_DIFFERENCES);
   await bench.runtime.db.run("delete from known");
-  const audit = () => bench.runtime.audits.audit(subscription, { timeoutSeconds: 3600 });
+  const audit = () => patientAudits(bench).audits.audit(subscription, { timeoutSeconds: 3600 });
   expect(await audit()).toMatchObject({ verdict: "different", missing: { count: MOST_DIFFERENCES } });
   bench.vendor.put("more");
   await expect(audit()).rejects.toMatchObject({

@@ -1,9 +1,10 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { KeySet } from "../../runtime/poll/audit/key-set.ts";
-import { createAudits, type Audits } from "../../runtime/poll/audit/audits.ts";
+import { RunningAudits } from "../../runtime/poll/audit/running.ts";
 import type { SubscriptionAudit } from "../../runtime/poll/audit/view.ts";
 import type { SqlValue } from "../../runtime/store/database.ts";
+import { patientAudits } from "./audits.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest, type Vendor } from "./vendor.ts";
 
@@ -19,32 +20,25 @@ const putAll = (vendor: Vendor): void => IDS.forEach((id) => vendor.put(id));
 async function polled(
   trigger: string,
   { before = putAll, ...options }: Parameters<typeof createBench>[0] = {},
-): Promise<{ bench: Bench; subscription: string; audit: () => Promise<SubscriptionAudit> }> {
+): Promise<{
+  bench: Bench;
+  subscription: string;
+  audit: () => Promise<SubscriptionAudit>;
+  /** An audit that has the time to wait for what increments may show late. */
+  settled: () => Promise<SubscriptionAudit>;
+}> {
   const bench = await createBench({ before, random: 0, ...options });
   onTestFinished(() => bench[Symbol.asyncDispose]());
   const subscription = await bench.subscribe(trigger, { everySeconds: 86_400 });
   await bench.events();
   // What was there then is older than what increments may show late.
   bench.clock.advance(LATE + 60_000);
-  return { bench, subscription, audit: () => bench.runtime.audits.audit(subscription) };
-}
-
-/** Audits whose waits move the clock, and take no time. */
-function patientAudits({ runtime, clock }: Bench): { audits: Audits; waits: number[] } {
-  const waits: number[] = [];
-  const audits = createAudits(runtime, {
-    clientOf: runtime.accounts.client,
-    variablesOf: runtime.variables.valuesOf,
-    releasesDeletions: true,
-    time: {
-      monotonic: () => 0,
-      sleep: async (milliseconds) => {
-        waits.push(milliseconds);
-        clock.advance(milliseconds);
-      },
-    },
-  });
-  return { audits, waits };
+  return {
+    bench,
+    subscription,
+    audit: () => bench.runtime.audits.audit(subscription),
+    settled: () => patientAudits(bench).audits.audit(subscription, { timeoutSeconds: 601 }),
+  };
 }
 
 /** Changes what is known, behind the product's back. */
@@ -116,19 +110,19 @@ describe("an audit of what is known", () => {
     await tamper(bench, "delete from known where key = 'a'");
     await tamper(bench, "update known set version = 'another' where key = 'c'");
     await tamper(bench, "update known set key = 'z' where key = 'e'");
-    const losses = { missing: { count: 2, keys: ["a", "e"] }, stale: one("c"), pending: NONE };
-    const found = await audit();
-    // Nothing says when z went.
-    expect(found).toMatchObject({
-      verdict: "different",
+    // Nothing but a wait says how old a difference is.
+    expect(await audit()).toMatchObject({
+      verdict: "partial",
       read: 5,
       known: 4,
-      ...losses,
+      missing: NONE,
       extra: NONE,
-      unsettled: one("z"),
+      stale: NONE,
+      unsettled: { count: 4, keys: ["a", "c", "e", "z"] },
     });
     const { audits, waits } = patientAudits(bench);
-    const all = { verdict: "different", ...losses, extra: one("z"), unsettled: NONE };
+    const losses = { missing: { count: 2, keys: ["a", "e"] }, stale: one("c"), extra: one("z") };
+    const all = { verdict: "different", read: 5, known: 4, ...losses, pending: NONE, unsettled: NONE };
     const told: number[] = [];
     const onWait = (milliseconds: number): void => void told.push(milliseconds);
     expect(await audits.audit(subscription, { timeoutSeconds: 601 }, {}, { onWait })).toMatchObject(all);
@@ -141,43 +135,87 @@ describe("an audit of what is known", () => {
   it("settles nothing in ten minutes that increments may show in that time, and waits no longer than it may", async () => {
     const { bench, subscription } = await polled("sync_any");
     const { audits, waits } = patientAudits(bench);
-    const old = bench.clock.now() - LATE;
-    bench.vendor.put("old", { updated: old });
-    bench.vendor.put("young", { updated: old + 1 });
-    await bench.runtime.subscriptions.poll(subscription);
-    expect(await bench.seen()).toEqual(["item.any old", "item.any young"]);
-    await tamper(bench, "delete from known where key in ('old', 'young')");
-    const given = { timeoutSeconds: 600 };
-    expect(await audits.audit(subscription, given)).toMatchObject({ missing: one("old"), unsettled: one("young") });
-    expect(waits).toEqual([]);
-    // The vendor shows it among the increments at last.
-    const shown = bench.vendor.items.get("young")!;
+    await tamper(bench, "delete from known where key = 'a'");
+    // A change that leaves the record's own time as it was, and that the increments show late.
+    const { updated } = bench.vendor.items.get("b")!;
+    bench.vendor.put("b", { name: "changed", updated });
+    const shown = bench.vendor.items.get("b")!;
     bench.vendor.instead = (url, response) => {
-      if (waits.length === 0 || !url.searchParams.has("syncToken")) return false;
-      response
-        .writeHead(200, { "content-type": "application/json" })
-        .end(JSON.stringify({ items: [shown], next: "99" }));
+      if (!url.searchParams.has("syncToken")) return false;
+      const items = waits.length === 0 ? [] : [shown];
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ items, next: "99" }));
       return true;
     };
+    const given = { timeoutSeconds: 600 };
+    const early = { verdict: "partial", missing: NONE, stale: NONE, pending: NONE, unsettled: { count: 2 } };
+    expect(await audits.audit(subscription, given)).toMatchObject(early);
+    expect(waits).toEqual([]);
     const waited = await audits.audit(subscription, { timeoutSeconds: 601 });
-    expect(waited).toMatchObject({ missing: one("old"), pending: one("young"), unsettled: NONE });
+    expect(waited).toMatchObject({ missing: one("a"), stale: NONE, pending: one("b"), unsettled: NONE });
     expect(waits).toEqual([LATE]);
+    await bench.poll(subscription);
+    expect(await bench.seen()).toEqual(["item.any b"]);
+  });
+
+  it.each(["since", "search"])("names at once what increments of %s can no longer list", async (stream) => {
+    const { bench, subscription, audit } = await polled(`${stream}_any`);
+    bench.vendor.now += 60_000;
+    bench.vendor.put("newest");
+    await bench.poll(subscription);
+    // The overlap of the increments ends here, and the list still shows what bears just this time.
+    const state = bench.vendor.items.get("newest")!.updated;
+    const begin = state - (stream === "since" ? 5000 : 2000);
+    bench.vendor.put("older", { updated: begin - 1 });
+    bench.vendor.put("other", { updated: begin });
+    expect(await audit()).toMatchObject({ verdict: "different", missing: one("older"), pending: one("other") });
+  });
+
+  it("calls different nothing that the next poll reports because it compares everything", async () => {
+    const { bench, subscription, audit } = await polled("since_any");
+    bench.vendor.now += 60_000;
+    bench.vendor.put("newest");
+    await bench.poll(subscription);
+    await bench.seen();
+    await tamper(bench, "delete from known where key = 'b'");
+    const { verifiesAt } = await audit();
+    const due = Date.parse(verifiesAt!);
+    await tamper(bench, "update streams set next_poll_at = ?", due - 1);
+    expect(await audit()).toMatchObject({ verdict: "different", missing: one("b"), pending: NONE });
+    await tamper(bench, "update streams set next_poll_at = ?", due);
+    expect(await audit()).toMatchObject({ verdict: "proved", missing: NONE, pending: one("b") });
+  });
+
+  it("counts what any of its reads has listed", async () => {
+    const { bench, settled } = await polled("sync_any");
+    await tamper(bench, "delete from known where key = 'a'");
+    onRequest(
+      bench,
+      (url) => url.searchParams.has("syncToken"),
+      () => {
+        bench.vendor.remove("e");
+        bench.vendor.put("f");
+        bench.vendor.put("g");
+      },
+    );
+    expect(await settled()).toMatchObject({ verdict: "different", missing: one("a"), read: 7, known: 4 });
   });
 
   it("calls a view that is filtered unsettled: what comes into it need not have changed", async () => {
-    const { bench, subscription, audit } = await polled("sync_any");
+    const { bench, subscription, audit, settled } = await polled("since_any");
+    bench.vendor.now += 60_000;
+    bench.vendor.put("newest");
+    await bench.poll(subscription);
     await tamper(bench, "delete from known where key = 'a'");
     expect(await audit()).toMatchObject({ missing: one("a"), unsettled: NONE });
-    await tamper(bench, `update streams set input = '{"tag":"vip"}' where stream = 'sync'`);
+    await tamper(bench, `update streams set input = '{"tag":"vip"}' where stream = 'since'`);
     expect(await audit()).toMatchObject({ verdict: "partial", missing: NONE, unsettled: one("a") });
-    const { audits } = patientAudits(bench);
-    expect(await audits.audit(subscription, { timeoutSeconds: 601 })).toMatchObject({ missing: one("a") });
+    expect(await settled()).toMatchObject({ missing: one("a") });
   });
 
   it("sees what is watched and known otherwise", async () => {
-    const { bench, audit } = await polled("sync_any");
+    const { bench, settled } = await polled("sync_any");
     await tamper(bench, `update known set watched = '{"tags":["vip"],"status":"open"}' where key = 'd'`);
-    expect(await audit()).toMatchObject({ verdict: "different", stale: one("d"), missing: NONE, extra: NONE });
+    expect(await settled()).toMatchObject({ verdict: "different", stale: one("d"), missing: NONE, extra: NONE });
   });
 
   it("calls what the next poll tells of pending, and not a loss", async () => {
@@ -194,10 +232,10 @@ describe("an audit of what is known", () => {
   });
 
   it("tells a loss from a pending change of the same time", async () => {
-    const { bench, audit } = await polled("sync_any");
+    const { bench, settled } = await polled("sync_any");
     bench.vendor.put("b", { name: "changed" });
     await tamper(bench, "update known set version = 'another' where key in ('b', 'c')");
-    expect(await audit()).toMatchObject({ verdict: "different", stale: one("c"), pending: one("b") });
+    expect(await settled()).toMatchObject({ verdict: "different", stale: one("c"), pending: one("b") });
   });
 
   it("knows a record by the key it had before", async () => {
@@ -300,7 +338,7 @@ describe("an audit of a stream with several lists", () => {
         { id: "moved", at, deleted: true },
       ],
     };
-    const { bench, subscription, audit } = await polled("lists_any", {
+    const { bench, subscription, audit, settled } = await polled("lists_any", {
       manifest: vendorManifest({ streams: { lists } }),
       before: (vendor) => {
         vendor.instead = ({ pathname, searchParams }, response) => {
@@ -321,12 +359,12 @@ describe("an audit of a stream with several lists", () => {
     log["x"]!.push({ id: "x2", at, deleted: true });
     log["y"]!.push({ id: "x2", at });
     log["x"]!.push({ id: "x3", at, deleted: true });
-    const found = await audit();
+    const found = await settled();
     expect(found).toMatchObject({ verdict: "different", read: 5, missing: one("x1"), extra: NONE, stale: NONE });
     expect(found.pending.keys.toSorted()).toEqual(["x2", "x3", "y2"]);
     await bench.poll(subscription);
     expect((await bench.seen()).toSorted()).toEqual(["item.any x2", "item.any x3", "item.any y2"]);
-    expect(await audit()).toMatchObject({ verdict: "different", missing: one("x1"), pending: NONE });
+    expect(await settled()).toMatchObject({ verdict: "different", missing: one("x1"), pending: NONE });
   });
 });
 
@@ -601,11 +639,11 @@ describe("an audit that cannot look at everything", () => {
   });
 
   it("looks for nothing extra that a second read cannot confirm, for want of keys", async () => {
-    const { bench, audit } = await polled("sync_any");
+    const { bench, settled } = await polled("sync_any");
     await tamper(bench, "update known set key = 'z' where key = 'e'");
     const isIncrement = (url: URL): boolean => url.searchParams.has("syncToken");
     onRequest(bench, isIncrement, () => bench.vendor.items.set("a", { name: "without" } as never));
-    expect(await audit()).toMatchObject({ verdict: "different", missing: one("e"), extra: null, unsettled: NONE });
+    expect(await settled()).toMatchObject({ verdict: "different", missing: one("e"), extra: null, unsettled: NONE });
   });
 
   it("fails as a poll does with an answer without its declared shape, and reports nothing", async () => {
@@ -688,6 +726,52 @@ describe("an audit of a vendor that does not answer", () => {
       code: "invalid_input",
       faults: [{ pointer: "/timeoutSeconds", message }],
     });
+  });
+});
+
+describe("audits beside each other", () => {
+  const audited = (stream: number, user: string) => ({ id: `sub_${stream}`, stream, user });
+
+  it("are one of each stream, two of each user and four altogether, and leave room when they end", () => {
+    const running = new RunningAudits();
+    const ends = [1, 2].map((stream) => running.begin(audited(stream, "u_1")));
+    const refused = (stream: number, user: string): unknown => {
+      try {
+        running.begin(audited(stream, user));
+      } catch (error) {
+        return error;
+      }
+      return undefined;
+    };
+    expect(refused(1, "u_2")).toMatchObject({ code: "conflict" });
+    const message = (which: string) =>
+      `${which} in this process, and each reads a whole account; ask again when one has ended`;
+    const ofUser = message("2 audits of user u_1 are running");
+    expect(refused(3, "u_1")).toMatchObject({ code: "rate_limited", retry: { after: 60_000 }, message: ofUser });
+    running.begin(audited(3, "u_2"));
+    running.begin(audited(4, "u_3"));
+    const all = { code: "rate_limited", message: message("4 audits are running") };
+    expect(refused(5, "u_4")).toMatchObject(all);
+    ends[0]!();
+    expect(refused(5, "u_1")).toBeUndefined();
+    expect(refused(6, "u_4")).toMatchObject(all);
+  });
+
+  it("are refused over a user's two, and taken again once one has ended in whatever way", async () => {
+    const { bench, subscription } = await polled("sync_any");
+    const others: string[] = [];
+    for (const stream of ["snapshot", "since"]) others.push(await bench.subscribe(`${stream}_any`));
+    const hanging: ServerResponse[] = [];
+    bench.vendor.instead = (_url, response) => hanging.push(response) > 0;
+    const { audits } = bench.runtime;
+    const leaving = new AbortController();
+    const left = [subscription, others[0]!].map((id) => audits.audit(id, {}, {}, { signal: leaving.signal }));
+    const ended = Promise.allSettled(left);
+    await expect(audits.audit(others[1]!)).rejects.toMatchObject({ code: "rate_limited" });
+    leaving.abort(new Error("left"));
+    await ended;
+    bench.vendor.instead = () => false;
+    expect(await audits.audit(others[1]!)).toMatchObject({ verdict: "proved" });
   });
 });
 

@@ -9,6 +9,7 @@ const record = (key: string, version: string, more: Partial<PolledRecord> = {}):
   previousKeys: [],
   deleted: false,
   watched: null,
+  stays: [],
   item: null,
   raw: { key, version },
   ...more,
@@ -110,6 +111,22 @@ describe("a page compared with what is known", () => {
       changes: { groups: { added: ["z"], removed: ["x"] } },
       previous: { groups: ["x", "y"] },
     });
+  });
+
+  it.each<[string, Record<string, unknown>, unknown, object | undefined, unknown]>([
+    ["keeps one that was true", { inbox: true }, false, undefined, true],
+    ["takes one that was not", { inbox: false }, true, { inbox: { from: false, to: true } }, true],
+    ["takes one that was unknown", { inbox: null }, false, { inbox: { from: null, to: false } }, false],
+    ["takes it for true where it was not watched yet", {}, false, undefined, true],
+  ])("of watched values that stay true, %s", (_what, before, now, changes, after) => {
+    const page = [record("a", "2", { watched: { inbox: now }, stays: ["inbox"] })];
+    const { changes: told, remembered } = diffPage(page, known(["a", "1", before]), 2);
+    expect(told).toMatchObject([{ kind: "updated", changes: changes ?? {}, previous: before }]);
+    expect(remembered).toMatchObject([{ key: "a", watched: { inbox: after } }]);
+    const fresh = diffPage(page, known(), 2);
+    expect(fresh.remembered).toMatchObject([{ key: "a", watched: { inbox: now } }]);
+    const same = diffPage([{ ...page[0]!, version: "1" }], known(["a", "1", before]), 2);
+    expect(same.changes).toHaveLength(changes ? 1 : 0);
   });
 
   it("says from what to what a watched value changed", () => {

@@ -322,10 +322,13 @@ describe("a record that is gone before it can be had", () => {
 });
 
 describe("errors that are no record's fault", () => {
-  it("are no try of a record: with no connection the poll fails, and nothing is told for lack of it", async () => {
+  it.each([
+    ["no connection", 0],
+    ["no answer in time", 408],
+  ])("are no try of a record: with %s the poll fails, and nothing is told for lack of it", async (_name, status) => {
     const { bench, subscription, wrong } = await enriched("history", once);
     for (const id of ["a", "b"]) {
-      wrong.set(id, () => ({ status: 0 }));
+      wrong.set(id, () => ({ status }));
       bench.vendor.put(id);
     }
     for (let poll = 0; poll < 8; poll++) await bench.poll(subscription);

@@ -33,6 +33,7 @@ function stream(consecutiveErrors: number, changes: Partial<StreamRecord> = {}):
     consecutiveErrors,
     lastError: null,
     doubt: null,
+    missed: null,
     quarantined: 0,
     deletionsAcceptedAt: null,
     refusals: 0,

@@ -5,7 +5,7 @@ import { mayBeGone, withoutMoves } from "../../runtime/poll/moves.ts";
 import type { PolledRecord } from "../../runtime/read/records.ts";
 
 const record = (key: string, item: string, deleted = false): PolledRecord => {
-  return { key, item, deleted, version: "v", previousKeys: [], watched: null, raw: { key, item, deleted } };
+  return { key, item, deleted, version: "v", previousKeys: [], watched: null, stays: [], raw: { key, item, deleted } };
 };
 const known = (...list: [key: string, item: string | null][]): Map<string, Known> =>
   new Map(list.map(([key, item]) => [key, { key, item, version: "v", seen: 1, watched: null }]));

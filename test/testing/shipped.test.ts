@@ -13,7 +13,15 @@ const MINUTES = 10;
 
 /** What the vendor answers to actions whose result cannot be turned around. */
 const person = { resourceName: "people/c6048977205317676311", etag: "%EgUBAi43PRoEAQIFByIMVGhlT3JpZ2luYWw=" };
+/** Days between two that are not whole. */
+const days = (records: readonly { date: string; slots?: string[] }[]): object =>
+  Object.fromEntries([
+    [" first", { slots: [] }],
+    ...records.map(({ date, slots = [] }) => [date, { slots }]),
+    ["~last", { slots: [] }],
+  ]);
 const ANSWERS: Record<string, Record<string, unknown>> = {
+  highlevel: { get_free_slots: days },
   "google-contacts": {
     "batch_update_contacts.read": { responses: [{ requestedResourceName: person.resourceName, person }] },
     "batch_update_contacts.write": { updateResult: { [person.resourceName]: { person } } },

@@ -8,7 +8,7 @@ const HELP = `
 Reads everything of each stream of the connection from the vendor, within the vendor's limits, and compares it with what Hookline
 knows: nothing missing, extra or stale proves that every change is reported, or will be by the next poll ("pending"). Nothing is
 changed: no cursor moves, and no event is made. A minus stands for what could not be looked at. The exit code is 1 when anything is
-missing, extra or stale, or when an audit failed. What may be a change of the last minutes makes an audit wait for up to ten.
+missing, extra or stale, or when an audit failed. What may be a change of the last minutes makes an audit wait for ten.
 
 A service on a SQLite file is its only user: stop it first, or ask it by POST /v1/subscriptions/{id}/audit.
 
@@ -71,6 +71,9 @@ const COUNTS = [
   "unread",
 ] as const;
 
+const notRead = ({ subscriptions }: FailedAudit): string =>
+  `${subscriptions.join(", ")} ${subscriptions.length === 1 ? "was" : "were"}`;
+
 /** A row for each stream, then what is behind the numbers. */
 function formatAudits(audits: readonly (SubscriptionAudit | FailedAudit)[]): string {
   const done = audits.filter((audit) => "verdict" in audit);
@@ -88,7 +91,7 @@ function formatAudits(audits: readonly (SubscriptionAudit | FailedAudit)[]): str
   );
   const failures = audits.flatMap((audit) =>
     "error" in audit
-      ? [`- ${audit.subscription} was not audited: ${printable(audit.error.message)} [${audit.error.code}]`]
+      ? [`- ${notRead(audit)} not audited: ${printable(audit.error.message)} [${audit.error.code}]`]
       : [],
   );
   return [

@@ -1,17 +1,35 @@
-import { anyObject, listOf, name, object, ref, text } from "../../model/schema.ts";
+import { anyObject, listOf, name, nullable, object, ref, text } from "../../model/schema.ts";
+
+const failed = (description: string) =>
+  object(description, { code: text("Stable code."), message: text("The reason, for people.") });
 
 export const connectorSchemas = {
-  Sample: object("Example records of a trigger.", {
-    live: { type: "boolean", description: "Whether they were read from the vendor just now." },
-    data: listOf(
-      object(
-        "A record.",
-        { record: { description: "As the vendor sends it." }, resource: anyObject("The record in the common fields.") },
-        ["resource"],
+  Sample: object(
+    "Example records of a trigger.",
+    {
+      live: { type: "boolean", description: "Whether they were read from the vendor just now." },
+      data: listOf(
+        object(
+          "A record.",
+          {
+            record: { description: "As the vendor sends it." },
+            resource: anyObject("The record in the common fields."),
+            resourceError: failed("Why the record cannot be put into the common fields."),
+          },
+          ["resource", "resourceError"],
+        ),
+        "Up to three.",
       ),
-      "Up to three.",
-    ),
-  }),
+      leftOut: listOf(
+        object("A record, or one of several lists.", {
+          key: nullable(text("Its key; null when it has none.")),
+          error: failed("Why it cannot be had."),
+        }),
+        "What was listed and cannot be had, when anything: the examples are others.",
+      ),
+    },
+    ["leftOut"],
+  ),
   Connector: object(
     "A connector in short.",
     {

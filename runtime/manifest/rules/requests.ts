@@ -1,7 +1,7 @@
 import type { Cursor, Pagination } from "../../../schemas/manifest.ts";
 import type { Fault } from "../../core/errors.ts";
 import { targetPath } from "../targets.ts";
-import type { Rule } from "./context.ts";
+import { unknownName, type Rule } from "./context.ts";
 
 /** Requests are of the server's kind: googleapis methods without the API's name in front, or HTTP with a path. */
 export const requestsFitTheServer: Rule = (context) => {
@@ -147,6 +147,12 @@ export const endsAreRemembered: Rule = ({ streams }) =>
     ended !== undefined && watch === undefined
       ? [{ pointer: `${pointer}/ended`, message: "reads the watched values, and the stream has no watch; add one" }]
       : [],
+  );
+
+/** Only what is watched can stay as it was. */
+export const whatStaysIsWatched: Rule = ({ streams }) =>
+  streams.flatMap(({ value: { stays = [], watch = {} }, pointer }) =>
+    stays.flatMap((name, n) => unknownName(`${pointer}/stays/${n}`, "watched value", name, Object.keys(watch))),
   );
 
 /** One record has no pages. */

@@ -4,8 +4,8 @@ import { HOUR } from "../../core/time.ts";
 import { countKnown, knownAfter, knownByKeys, type Known } from "../../model/known.ts";
 import { quarantinedByKeys } from "../../model/quarantine.ts";
 import type { Checkpoint } from "../../model/streams.ts";
-import { cursorStrategy, type ReadPlan } from "../../read/cursors.ts";
 import { timeMs } from "../../core/vendor-time.ts";
+import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../../read/cursors.ts";
 import { toPolledRecord } from "../../read/records.ts";
 import { keysOf, type Change } from "../diff.ts";
 import type { ReadOnlyReading } from "../reading.ts";
@@ -21,8 +21,8 @@ export interface Difference {
   kind: "missing" | "extra" | "stale";
   /** Version at the vendor; undefined for a record that is gone. */
   version: string | undefined;
-  /** When it changed, as far as the record says, milliseconds since the epoch; null where that is not known. */
-  time: number | null;
+  /** Whether no increment can list it as it is, now or later: they are asked from a later time than its own. */
+  isBehind: boolean;
   /** What is known of it, be it under a key it had before; undefined for a record that is not known. */
   before: Pick<Known, "key" | "version" | "seen"> | undefined;
 }
@@ -34,8 +34,6 @@ export type Differences = Map<string, Difference>;
 export interface Comparison {
   beganAt: number;
   endedAt: number;
-  /** Records that were listed, each counted once. */
-  read: number;
   /** Records that are known. */
   known: number;
   differences: Differences;
@@ -48,6 +46,8 @@ export interface Comparison {
   couldNotRead(key: string): boolean;
   /** Listed records without a key. */
   unkeyed: number;
+  /** Whether records may have been passed over: more of one time than a page holds. */
+  isPastTies: boolean;
   /** Listed records that may have been known and forgotten, as the stream declares. */
   forgotten: number;
 }
@@ -59,27 +59,31 @@ const CLOCKS = HOUR;
 
 /**
  * Reads everything once and compares it with what is known. A list whose pages the vendor gives up is begun again, once.
- * Memory: one page, 64 bytes for each record at most, and some 300 bytes for each difference, of which there are
- * {@link MOST_DIFFERENCES} at most; 100,000 records that are all known take 4 MB.
+ * Memory: one page, 128 bytes for each record at most, and some 300 bytes for each difference, of which there are
+ * {@link MOST_DIFFERENCES} at most; 100,000 records that are all known take 8 MB.
  * @throws HooklineError `conflict` when there are more; else as a poll
  */
-export async function compareAll(
-  reading: ReadOnlyReading,
-  patience: Patience,
-  onRead: (records: number) => void,
-): Promise<Comparison> {
+export async function compareAll(reading: ReadOnlyReading, patience: Patience, seen: Seen): Promise<Comparison> {
   try {
-    return await new WholeRead(reading, patience, onRead).run();
+    return await new WholeRead(reading, patience, seen).run();
   } catch (error) {
     if (!isPlaceLost(error)) throw error;
-    return new WholeRead(reading, patience, onRead).run();
+    return new WholeRead(reading, patience, seen).run();
   }
+}
+
+/** What all reads of one audit have listed. */
+export interface Seen {
+  /** Gets the keys of listed records. */
+  seen: KeySet;
+  /** Called as records are read, with how many this read has listed. */
+  onRead: (records: number) => void;
 }
 
 class WholeRead {
   readonly #reading: ReadOnlyReading;
   readonly #patience: Patience;
-  readonly #onRead: (records: number) => void;
+  readonly #seen: Seen;
   readonly #startedAt: number;
   /** Keys of records that were listed. */
   readonly #living = new KeySet();
@@ -90,29 +94,35 @@ class WholeRead {
   readonly #failed = new KeySet();
   readonly #unread = new Tally();
   readonly #quarantined = new Tally();
+  readonly #strategy: CursorStrategy;
+  /** What the next increments are asked with; null when the next read is one of everything. */
+  readonly #increments: ReadPlan | null;
   #unkeyed = 0;
+  #isPastTies = false;
   #forgotten = 0;
 
-  constructor(reading: ReadOnlyReading, patience: Patience, onRead: (records: number) => void) {
+  constructor(reading: ReadOnlyReading, patience: Patience, seen: Seen) {
+    const { compiled, source, stream } = reading;
     this.#reading = reading;
     this.#patience = patience;
-    this.#onRead = onRead;
+    this.#seen = seen;
     this.#startedAt = reading.now();
+    this.#strategy = cursorStrategy(compiled.cursor, source.scope, compiled.each);
+    this.#increments = this.#strategy.since(stream.cursor, this.#startedAt, stream.cursorAt ?? 0);
   }
 
   async run(): Promise<Comparison> {
-    const { db, stream, now, compiled, source } = this.#reading;
-    const plan = cursorStrategy(compiled.cursor, source.scope, compiled.each).everything(this.#startedAt);
+    const { db, stream, now } = this.#reading;
+    const plan = this.#strategy.everything(this.#startedAt);
     for await (const part of listed(this.#reading, { checkpoint: this.#checkpoint(), plan }, this.#patience)) {
       await this.#take(part);
-      this.#onRead(this.#living.size);
+      this.#seen.onRead(this.#living.size);
     }
-    const hasExtra = canShowExtra(plan) && this.#unkeyed === 0;
+    const hasExtra = canShowExtra(plan) && this.#unkeyed === 0 && !this.#isPastTies;
     if (hasExtra) await this.#sweep();
     return {
       beganAt: this.#startedAt,
       endedAt: now(),
-      read: this.#living.size,
       known: await countKnown(db, stream.id),
       differences: this.#differences,
       hasExtra,
@@ -120,6 +130,7 @@ class WholeRead {
       unread: this.#unread,
       couldNotRead: (key) => this.#failed.has(key),
       unkeyed: this.#unkeyed,
+      isPastTies: this.#isPastTies,
       forgotten: this.#forgotten,
     };
   }
@@ -129,10 +140,10 @@ class WholeRead {
     return { complete: true, startedAt, mode: "diff", page: null, notes: null, joining: [], recovering: null };
   }
 
-  async #take({ records, changes, known, unread, unkeyed }: Listed): Promise<void> {
+  async #take({ records, changes, known, unread, unkeyed, isPastTies }: Listed): Promise<void> {
     const { db, stream } = this.#reading;
     for (const record of records) {
-      if (!record.deleted) this.#living.add(record.key);
+      if (!record.deleted) this.#add(record.key);
       for (const key of keysOf(record)) if (!this.#living.has(key)) this.#former.add(key);
       // A later page knows better: the list moves while it is read.
       this.#differences.delete(record.key);
@@ -142,13 +153,14 @@ class WholeRead {
       const knownAs = [change.key, ...(keys.get(change.key) ?? [])].find((key) => known.has(key));
       this.#note(change, known.get(knownAs ?? change.key));
     }
-    const fresh = unread.filter((key) => this.#living.add(key));
+    const fresh = unread.filter((key) => this.#add(key));
     const held = await quarantinedByKeys(db, stream.id, fresh);
     for (const key of fresh) {
       this.#failed.add(key);
       (held.has(key) ? this.#quarantined : this.#unread).add(key);
     }
     this.#unkeyed += unkeyed;
+    this.#isPastTies ||= isPastTies;
   }
 
   #note(change: Change, before: Known | undefined): void {
@@ -160,10 +172,11 @@ class WholeRead {
       return;
     }
     // What comes into a filtered view need not have changed.
-    const time = kind === "deleted" || Object.keys(stream.input).length > 0 ? null : recorded;
+    const isView = Object.keys(stream.input).length > 0;
+    const isBehind = kind !== "deleted" && !isView && this.#increments?.isPast?.(raw) === true;
     const version = kind === "deleted" ? undefined : toPolledRecord(compiled, raw, stream.input)?.version;
     const kinds = { created: "missing", updated: "stale", deleted: "extra" } as const;
-    this.#add(key, { kind: kinds[kind], version, time, before });
+    this.#differ(key, { kind: kinds[kind], version, isBehind, before });
   }
 
   /** Whether what is not known may have been forgotten, as the stream declares: the record is that old, or does not say how old. */
@@ -181,15 +194,21 @@ class WholeRead {
       for (const before of batch) {
         const isListed = this.#living.has(before.key) || this.#former.has(before.key);
         if (!isListed && !compiled.ended?.(before.watched ?? {}))
-          this.#add(before.key, { kind: "extra", version: undefined, time: null, before });
+          this.#differ(before.key, { kind: "extra", version: undefined, isBehind: false, before });
       }
       if (batch.length < SWEEP_BATCH) return;
       after = batch.at(-1)!.key;
     }
   }
 
+  /** Notes that a record was listed; false when this read has listed it before. */
+  #add(key: string): boolean {
+    this.#seen.seen.add(key);
+    return this.#living.add(key);
+  }
+
   /** Keeps no more than the comparison needs: what is watched of a record may be large. */
-  #add(key: string, { before, ...difference }: Omit<Difference, "before"> & { before: Known | undefined }): void {
+  #differ(key: string, { before, ...difference }: Omit<Difference, "before"> & { before: Known | undefined }): void {
     const kept = before && { key: before.key, version: before.version, seen: before.seen };
     this.#differences.set(key, { ...difference, before: kept });
     if (this.#differences.size <= MOST_DIFFERENCES) return;

@@ -7,7 +7,7 @@ import { Enricher } from "../../read/enrich.ts";
 import { listingOf, pages } from "../../read/pages.ts";
 import type { PolledRecord } from "../../read/records.ts";
 import { VendorError } from "../../vendor/errors.ts";
-import { STALE } from "../read.ts";
+import { STALE } from "../refusal.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { keyed, partsOf } from "../records.ts";
 import { endlessPages, MOST_PAGES } from "../walk.ts";
@@ -23,6 +23,8 @@ export interface Listed {
   unread: readonly string[];
   /** How many records have no key, or none that can be read. */
   unkeyed: number;
+  /** Whether records before these may have been passed over: more of one time than a page holds. */
+  isPastTies: boolean;
 }
 
 /** A place in the list, and what of its page is done. */
@@ -53,7 +55,12 @@ export async function* listed(
           const keys = [...failed, ...unreadable].map(({ listed }) => compiled.key(listed, reading.stream.input));
           const unread = keys.filter((key) => key !== undefined);
           const unkeyed = without + keys.length - unread.length;
-          yield { ...(await compared(reading, polled, checkpoint.startedAt)), unread, unkeyed };
+          yield {
+            ...(await compared(reading, polled, checkpoint.startedAt)),
+            unread,
+            unkeyed,
+            isPastTies: page.isPastTies,
+          };
           at = { ...at, done: [...(at.done ?? []), ...done] };
           if (stopped) throw stopped;
         }

@@ -11,7 +11,8 @@ export type IsTold = (key: string) => boolean;
 
 /**
  * Looks at what the next poll will tell of, with the cursor as it is stored, which stays where it is. A poll that reads everything,
- * because its stream has no increments, its cursor has expired or a doubt is to be settled, tells of every difference.
+ * because its stream has no increments, its cursor has expired, a doubt is to be settled or everything is to be verified by the time
+ * that poll is due, tells of every difference.
  * Memory: one page, and the keys of the differences.
  * @throws VendorError | HooklineError what that poll would fail with
  */
@@ -32,9 +33,10 @@ export async function nextPoll(
 }
 
 async function readNext(reading: ReadOnlyReading, differences: Differences, patience: Patience): Promise<IsTold> {
-  const { stream, compiled, source } = reading;
+  const { stream, compiled, source, now } = reading;
   const strategy = cursorStrategy(compiled.cursor, source.scope, compiled.each);
-  const { checkpoint, plan } = await patiently(patience, () => decide(reading, stream, strategy));
+  const due = (): number => Math.max(now(), stream.nextPollAt ?? 0);
+  const { checkpoint, plan } = await patiently(patience, () => decide({ ...reading, now: due }, stream, strategy));
   if (plan === null || plan.absence !== "nothing" || checkpoint.complete) return () => true;
   const told = new Set<string>();
   for await (const { changes } of listed(reading, { checkpoint, plan }, patience)) {

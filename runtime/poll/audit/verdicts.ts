@@ -3,7 +3,7 @@ import { RECOVERY_OVERLAP } from "../decide.ts";
 import { SWEEP_BATCH } from "../sweep.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { verifiesAt } from "../verify.ts";
-import { compareAll, stillOpen, type Comparison, type Difference, type Differences } from "./differences.ts";
+import { compareAll, stillOpen, type Comparison, type Difference, type Differences, type Seen } from "./differences.ts";
 import { nextPoll } from "./next-poll.ts";
 import type { Patience } from "./patience.ts";
 import { Tally } from "./tally.ts";
@@ -29,20 +29,19 @@ export interface Verdicts {
   quarantined: Tally;
 }
 
-export interface AuditFacts {
+export interface AuditFacts extends Seen {
   /** The stream as it is stored now. @throws HooklineError `conflict` when it is no longer the one that was compared */
   fresh(): Promise<ReadOnlyReading>;
   patience: Patience;
-  onRead(records: number): void;
 }
 
 /**
  * Tells what the differences of a comparison mean. A difference is a loss only when all of this holds: no poll has told of it since;
  * the read of the next poll, made ahead without its consequences, does not tell of it; a second read of everything shows the same
  * version at the vendor, and what is known is the same still; the next poll of that time does not tell of it either; and the change
- * is older than {@link settleMs}. So a change that polls have not reached is never taken for a loss, nor is one that was taken back,
- * nor a gap of a list that moved while it was read. Waits for the age when the patience allows; otherwise it leaves what may be
- * younger unsettled.
+ * was seen {@link settleMs} ago, or increments can no longer list it. A record's own time proves no age: there are changes that leave
+ * it as it was. So a change that polls have not reached is never taken for a loss, nor is one that was taken back, nor a gap of a list
+ * that moved while it was read. Waits for the age when the patience allows; otherwise it leaves what may be younger unsettled.
  */
 export async function judge(first: Comparison, facts: AuditFacts): Promise<{ found: Comparison; verdicts: Verdicts }> {
   const verdicts: Verdicts = {
@@ -57,21 +56,22 @@ export async function judge(first: Comparison, facts: AuditFacts): Promise<{ fou
   };
   const doubtful = await explain(first.differences, verdicts, facts);
   if (doubtful.size === 0) return { found: first, verdicts };
-  const reading = await facts.fresh();
-  const settledAt = first.beganAt - settleMs(reading);
-  const isOld = ({ time }: Difference): boolean => time !== null && time <= settledAt;
-  const isSettled = [...doubtful.values()].every(isOld) || (await settle(first, reading, facts.patience));
-  const second = await compareAll(await facts.fresh(), facts.patience, facts.onRead);
+  const isBehind = (one: Difference): boolean => one.isBehind;
+  const isSettled =
+    [...doubtful.values()].every(isBehind) || (await settle(first, await facts.fresh(), facts.patience));
+  const second = await compareAll(await facts.fresh(), facts.patience, facts);
   const confirmed = new Map([...doubtful].filter(([key, one]) => isSame(one, second.differences.get(key))));
   for (const [key, difference] of await explain(confirmed, verdicts, facts)) {
-    verdicts[isSettled || isOld(difference) ? difference.kind : "unsettled"].add(key);
+    verdicts[isSettled || isBehind(difference) ? difference.kind : "unsettled"].add(key);
   }
   for (const key of doubtful.keys()) if (second.couldNotRead(key)) first.unread.add(key);
   const found: Comparison = {
     ...first,
     endedAt: second.endedAt,
+    known: second.known,
     hasExtra: first.hasExtra && second.hasExtra,
     unkeyed: Math.max(first.unkeyed, second.unkeyed),
+    isPastTies: first.isPastTies || second.isPastTies,
   };
   return { found, verdicts };
 }
@@ -79,7 +79,7 @@ export async function judge(first: Comparison, facts: AuditFacts): Promise<{ fou
 /** Vendors list some changes later among the increments than in the whole; milliseconds after which they are taken to be there. */
 const LATE_MS = RECOVERY_OVERLAP * 1000;
 
-/** So old has a change to be that increments must show, milliseconds. */
+/** So long ago has a change to be seen that increments must show, milliseconds. */
 function settleMs({ compiled }: ReadOnlyReading): number {
   const { definition } = compiled.cursor;
   return Math.max(LATE_MS, ("overlapSeconds" in definition ? (definition.overlapSeconds ?? 0) : 0) * 1000);

@@ -32,7 +32,7 @@ const fields = {
   ),
   beganAt: time("When the read of everything began."),
   endedAt: time("When it ended, or the second read that confirmed what the first had found."),
-  read: count("Records that the vendor listed."),
+  read: count("Records that the vendor listed, in any read of the audit, each counted once."),
   known: nullable(count("Records that Hookline knows; null when nothing was compared.")),
   lagSeconds: count("Seconds that the stream is behind its schedule, as in its health."),
   missing: nullable(
@@ -56,7 +56,7 @@ const fields = {
   ),
   verifiesAt: nullable(time("When polls compare everything next; null for a stream that needs no such comparison.")),
   unsettled: records(
-    "Differences that may be changes of the last ten minutes, which the vendor's increments may not show yet. An audit that may take longer than that (`timeoutSeconds`) waits and tells what they are.",
+    "Differences that may be changes of the last ten minutes, which the vendor's increments may not show yet, whatever time their records give. An audit that may take longer than that (`timeoutSeconds`) waits and tells what they are.",
   ),
   held: records("Deletions that are held back because so much is no longer listed; see the health."),
   quarantined: records("Listed records that polls could not read; see the health."),
@@ -111,11 +111,20 @@ export function notAudited(subject: Subject, { name }: CompiledStream, now: numb
   };
 }
 
+/** What the reads of an audit have come to. */
+interface Found {
+  found: Comparison;
+  /** Records that any of them has listed, each counted once. */
+  read: number;
+  verdicts: Verdicts;
+  verifiesAt: number | undefined;
+}
+
 /** The answer for a stream whose records were compared. */
 export function auditView(
   subject: Subject,
   stream: CompiledStream,
-  { found, verdicts, verifiesAt }: { found: Comparison; verdicts: Verdicts; verifiesAt: number | undefined },
+  { found, read, verdicts, verifiesAt }: Found,
 ): SubscriptionAudit {
   const { missing, extra, stale, pending, unverified, unsettled, held, quarantined } = verdicts;
   const blind = blindSpots(stream, found);
@@ -126,7 +135,7 @@ export function auditView(
     verdict: isDifferent ? "different" : blind.length + unproved > 0 ? "partial" : "proved",
     beganAt: isoTime(found.beganAt),
     endedAt: isoTime(found.endedAt),
-    read: found.read,
+    read,
     known: found.known,
     missing: shown(missing),
     extra: found.hasExtra ? shown(extra) : null,
@@ -143,7 +152,7 @@ export function auditView(
 }
 
 /** What a read of everything did not look at, in words. */
-function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, forgotten }: Comparison): string[] {
+function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, isPastTies, forgotten }: Comparison): string[] {
   const spots: string[] = [];
   if (cursor.definition.type === "window")
     spots.push("Records outside of the time span that the stream reads, and those that left it or are gone since");
@@ -156,6 +165,10 @@ function blindSpots({ cursor, definition }: CompiledStream, { unkeyed, forgotten
   if (unkeyed > 0)
     spots.push(
       `${unkeyed} listed records without a key, and known records that are not listed: each may be one of these`,
+    );
+  if (isPastTies)
+    spots.push(
+      "Records of a time that more of them share than the vendor lists on a page, and known records not listed",
     );
   return spots;
 }

@@ -117,6 +117,27 @@ const onSide = (side: Side): JsonSchema => schema.count(`On the ${side}.`);
 const counts = (description: string) =>
   value<Record<Side, number>>(schema.object(description, { left: onSide("left"), right: onSide("right") }));
 
+/** What of a side could not be read. */
+interface LeftOutOfSide {
+  count: number;
+  records: { id: string | null; error: { code: string; message: string } }[];
+}
+
+const leftOutOn = (side: Side): JsonSchema =>
+  schema.object(`On the ${side}.`, {
+    count: schema.count("How many there are."),
+    records: schema.listOf(
+      schema.object("A record or a list.", {
+        id: schema.nullable(schema.text("The vendor's id; null where it has none.")),
+        error: schema.object("Why it could not be read.", {
+          code: schema.text("Stable code."),
+          message: schema.text("The reason, for people."),
+        }),
+      }),
+      "The first, 20 at most.",
+    ),
+  });
+
 const dryRunFields = {
   link: count("Pairs recognised as the same record."),
   create: counts("Records that would be created."),
@@ -125,8 +146,13 @@ const dryRunFields = {
   alone: counts("Records that would not be copied, because of the direction or because the connector cannot create."),
 };
 
+const leftOut = schema.object(
+  "Records, and lists of several, that could not be read, when there are any. Their counterparts are not known.",
+  { left: leftOutOn("left"), right: leftOutOn("right") },
+);
+
 /** What the first comparison would do. */
-export type DryRun = ViewOf<typeof dryRunFields>;
+export type DryRun = ViewOf<typeof dryRunFields> & { leftOut?: Record<Side, LeftOutOfSide> };
 
 const sideSchema = schema.object("One side.", schemasOf(sideFields));
 
@@ -141,7 +167,7 @@ export const syncSchemas = {
     right: sideSchema,
     links: linkCountsSchema,
   }),
-  SyncDryRun: schema.object("What a sync would do first.", schemasOf(dryRunFields)),
+  SyncDryRun: schema.object("What a sync would do first.", { ...schemasOf(dryRunFields), leftOut }, ["leftOut"]),
 };
 
 /** Adds to the counts of a sync and to the writes of the current minute; a new minute begins when the last has passed. */

@@ -15,7 +15,7 @@ import type { Database, Tx } from "../../../runtime/store/database.ts";
 import { migrate } from "../../../runtime/store/migrate.ts";
 import { openDatabase } from "../../../runtime/store/open.ts";
 import type { TransportRequest } from "../../../runtime/vendor/transports/transport.ts";
-import { HostileVendor, noIncidents } from "./faults.ts";
+import { HostileVendor, noIncidents, type Fault } from "./faults.ts";
 import type { History, Step, Turn } from "./history.ts";
 import { judge, UNREAD, type Success, type Told, type ToldGap } from "./judge.ts";
 import { stateOf } from "./sessions.ts";
@@ -124,12 +124,19 @@ class Life {
     await this.#stand();
     await this.#subscribe(this.#history.tellsAll);
     const violations: string[] = [];
-    for (const step of steps) {
+    for (const [i, step] of steps.entries()) {
+      this.#hostile.broken = this.#brokenAt(i);
       violations.push(...(await this.#step(step)));
       if (violations.length > 0) break;
     }
     if (violations.length === 0) violations.push(...(await this.#rest("long")));
     return violations;
+  }
+
+  #brokenAt(step: number): { list: string; fault: Fault } | null {
+    const { breaks } = this.#history;
+    if (!breaks || !this.#vendor.strategy.hasLists) return null;
+    return step >= breaks.from && step < breaks.from + breaks.steps ? breaks : null;
   }
 
   async #step({ pauseMs, edits, turn, plans, death, forgets, driftMs, isCalm }: Step): Promise<string[]> {
@@ -150,6 +157,7 @@ class Life {
   /** All faults end; polls go on until nothing is left to be settled, and what was told is judged. */
   async #rest(how: "short" | "long"): Promise<string[]> {
     this.#vendor.drift = 0;
+    this.#hostile.broken = null;
     for (const one of this.#subscribed) await this.#set(one, "active");
     const { verifiedMs } = this.#vendor.strategy;
     let passes = how === "long" ? (verifiedMs > 0 ? 2 : 1) : 0;
@@ -162,12 +170,12 @@ class Life {
       }
       this.#clock.set(Math.max(this.#dueAt, this.#clock.now()));
       await this.#pollOnce();
-      const { doubt, checkpoint, lastSuccessAt } = await this.#stream();
+      const { doubt, checkpoint, lastSuccessAt, missed } = await this.#stream();
       const retried = await this.#db.get<{ n: number }>("select count(*) as n from quarantine where set_aside = 0");
       const isHeld = doubt?.isHeld === true;
       // A long list takes several polls.
       if (checkpoint !== null) continue;
-      good = lastSuccessAt === this.#clock.now() && retried!.n === 0 && !doubt ? good + 1 : 0;
+      good = lastSuccessAt === this.#clock.now() && retried!.n === 0 && !doubt && !missed ? good + 1 : 0;
       if (isHeld) this.#clock.set(Math.max(this.#clock.now(), doubt.since + 24 * 3_600_000));
     }
     const violations: string[] = [];
@@ -351,6 +359,7 @@ class Life {
       denied: sessions.denied,
       unread: sessions.unread,
       baseline: { from, to },
+      isPartial: (this.#successes.find(({ at }) => at > from)?.incidents.unlisted ?? 0) > 0,
       tellsAll,
       joinsLater: id !== this.#subscribed[0]!.id,
       wasPaused,

@@ -62,9 +62,24 @@ export interface Incidents {
   gone: number;
   /** Records listed without a key. */
   keyless: number;
+  /** Requests for one of several lists that got no answer of use. */
+  unlisted: number;
 }
 
-export const noIncidents = (): Incidents => ({ expired: 0, refused: 0, restarted: 0, gone: 0, keyless: 0 });
+export const noIncidents = (): Incidents => ({
+  expired: 0,
+  refused: 0,
+  restarted: 0,
+  gone: 0,
+  keyless: 0,
+  unlisted: 0,
+});
+
+/** Whether an answer has the shape that the manifest declares. */
+function isShaped({ body }: VendorResponse): boolean {
+  const { items, error } = (body ?? {}) as { items?: unknown; error?: unknown };
+  return Array.isArray(items) && error === undefined;
+}
 
 /** Stands between the reader and the vendor. */
 export class HostileVendor {
@@ -75,6 +90,8 @@ export class HostileVendor {
   #revision = 0;
   plans: Plan[] = [];
   incidents = noIncidents();
+  /** A list that fails at each request, whatever is planned. */
+  broken: { list: string; fault: Fault } | null = null;
 
   constructor(vendor: ModelVendor, connector: Connector) {
     this.#vendor = vendor;
@@ -83,10 +100,20 @@ export class HostileVendor {
 
   /** @throws VendorError, HooklineError as a client of the vendor does */
   async send(request: TransportRequest): Promise<VendorResponse> {
-    const { fault, edits } = this.plans.shift() ?? { fault: "none", edits: [] };
+    const list = request.path === "/list" ? request.query?.["list"] : undefined;
+    const isBroken = this.broken !== null && list === this.broken.list;
+    const { fault, edits } = (isBroken ? undefined : this.plans.shift()) ?? { fault: "none", edits: [] };
+    let isServed = false;
     try {
-      return this.#received(request, fault);
+      const response = this.#received(request, isBroken ? this.broken!.fault : fault);
+      // The same page twice is an error of its list.
+      isServed = isShaped(response) && (fault !== "page repeated" || request.query?.["page"] === undefined);
+      return response;
     } finally {
+      if (typeof list === "string" && !isServed) {
+        this.incidents.unlisted++;
+        this.#vendor.sessions.failed(list);
+      }
       // Later than the answer, by whatever little.
       if (edits.length > 0) this.#vendor.clock.advance(1);
       for (const edit of edits) this.#vendor.edit(edit);
@@ -103,16 +130,15 @@ export class HostileVendor {
     const response = this.#answer(request, fault);
     const hasCursor = ["token", "start", "since", "after"].some((name) => query[name] !== undefined);
     const classified = classify(this.#connector.errors, response, path.startsWith("/one/") ? "enrich" : "stream", 0);
-    const body = response.body as { items?: unknown; error?: unknown } | null;
-    const isShaped = Array.isArray(body?.items) && body?.error === undefined;
+    const hasShape = isShaped(response);
     if (classified?.class === "cursorExpired") this.incidents.expired++;
-    else if (path === "/recover" && query["page"] !== undefined && (classified || !isShaped))
+    else if (path === "/recover" && query["page"] !== undefined && (classified || !hasShape))
       this.incidents.restarted++;
-    else if (hasCursor && (classified ? !OF_THE_MOMENT.has(classified.class) : !isShaped)) this.incidents.refused++;
+    else if (hasCursor && (classified ? !OF_THE_MOMENT.has(classified.class) : !hasShape)) this.incidents.refused++;
     if (path.startsWith("/one/") && classified?.class === "notFound") this.incidents.gone++;
     if (classified) throw new VendorError(path, response, classified);
-    if (isShaped) this.#vendor.sessions.served(request, response, this.#revision);
-    if (isShaped) this.#lastPage = response;
+    if (hasShape) this.#vendor.sessions.served(request, response, this.#revision);
+    if (hasShape) this.#lastPage = response;
     return response;
   }
 

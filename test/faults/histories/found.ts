@@ -391,4 +391,22 @@ export const FOUND: Found[] = [
       { plans: [plan("not JSON")] },
     ),
   },
+  {
+    name: "a list of which the first read had only a part is compared once it answers",
+    history: {
+      ...history("list_tokens", { records: 4, tellsAll: true }, {}, { pauseMs: 60_000, edits: [edit("delete")] }),
+      breaks: { list: "two", fault: "error 500", from: 1, steps: 1 },
+    },
+  },
+  {
+    name: "what a list had that the first read could not have is in a gap, to the time at which it was read",
+    history: history(
+      "lists",
+      {},
+      { pauseMs: 60_000, death: after(0) },
+      { pauseMs: 60_000, plans: [plan("error 500")] },
+      { plans: [none(edit("update", 21))], death: after(0) },
+      { pauseMs: 60_000 },
+    ),
+  },
 ];

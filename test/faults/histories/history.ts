@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { FAULTS, type Fault, type Plan } from "./faults.ts";
 import { KINDS, type Kind } from "./streams.ts";
-import type { ChangeKind, Edit, Words } from "./vendor.ts";
+import { LISTS, type ChangeKind, type Edit, type Words } from "./vendor.ts";
 
 /** What people do with the subscriptions of the stream; `join`: the second begins. */
 const TURNS = ["join", "pause first", "resume first", "pause second", "resume second"] as const;
@@ -35,6 +35,8 @@ export interface History {
   tellsAll: boolean;
   marksRenames: boolean;
   steps: Step[];
+  /** One of several lists that fails for some of the steps, whatever is asked of it. */
+  breaks?: { list: string; fault: Fault; from: number; steps: number } | null;
 }
 
 const MINUTE = 60_000;
@@ -80,6 +82,14 @@ const step: fc.Arbitrary<Step> = fc.record({
   isCalm: some(false, fc.constant(true), 7),
 });
 
+/** For minutes or for months, as the pauses between the steps are. */
+const breaks = fc.record({
+  list: fc.constantFrom(...LISTS),
+  fault: fc.constantFrom<Fault>("error 500", "forbidden", "bad request", "no content", "timeout", "list missing"),
+  from: fc.nat(6),
+  steps: fc.integer({ min: 1, max: 10 }),
+});
+
 /** Any history, of some of these kinds of streams. */
 export const histories = (kinds: readonly Kind[] = KINDS): fc.Arbitrary<History> =>
   fc.record({
@@ -89,4 +99,5 @@ export const histories = (kinds: readonly Kind[] = KINDS): fc.Arbitrary<History>
     tellsAll: fc.boolean(),
     marksRenames: fc.boolean(),
     steps: fc.array(step, { minLength: 1, maxLength: 10, size: "max" }),
+    breaks: fc.option(breaks),
   });

@@ -46,6 +46,8 @@ export interface Evidence {
   unread: ReadonlySet<string>;
   /** The first read: when it began and ended. */
   baseline: { from: number; to: number };
+  /** Whether it could not have one of several lists: what was in it is not known. */
+  isPartial: boolean;
   /** Whether it told what was there. */
   tellsAll: boolean;
   /** Whether another subscription had the stream read before. */
@@ -103,7 +105,7 @@ class Judgement {
   #beliefsIn(key: string): Belief[] {
     const found = this.#beliefs.get(key);
     if (found) return found;
-    const { baseline, tellsAll, joinsLater, strategy } = this.#evidence;
+    const { baseline, tellsAll, joinsLater, strategy, isPartial } = this.#evidence;
     const nothing: Belief = { state: null, place: -1 };
     // The reader may know a record that the first read for a later subscription does not list; how that ends is told to all alike.
     if (joinsLater) {
@@ -118,12 +120,15 @@ class Judgement {
         ? [{ state, place, isUnread: strategy.beginsUnread }]
         : [],
     );
-    return before < 0 || strategy.beginsUnread ? [nothing, ...seen] : seen;
+    return before < 0 || strategy.beginsUnread || isPartial ? [nothing, ...seen] : seen;
   }
 
-  /** What others were told while this subscription was paused counts as told: a gap names the time. */
+  /**
+   * What others were told while this subscription was paused counts as told: a gap names the time. So does what a list had when it
+   * answered first.
+   */
   #orInPause(key: string, beliefs: Belief[]): Belief[] {
-    const pauses = this.#evidence.gaps.filter(({ reason }) => reason === "paused");
+    const pauses = this.#evidence.gaps.filter(({ reason }) => reason === "paused" || reason === "list_unread");
     if (pauses.length === 0) return beliefs;
     const isIn = (at: number): boolean => pauses.some(({ from, to }) => (from ?? -Infinity) <= at && at <= to);
     const sights = this.#sightsOf(key).map((sight, place) => ({ ...sight, place }));
@@ -210,6 +215,7 @@ class Judgement {
     const { successes, strategy, tellsAll, wasPaused } = this.#evidence;
     const index = successes.findIndex(({ at }) => at >= gap.at);
     const { expired, refused, restarted, gone, keyless } = successes[index]?.incidents ?? noIncidents();
+    const unlisted = successes.slice(0, index + 1).some(({ incidents }) => incidents.unlisted > 0);
     const before = successes[index - 1]?.begunAt ?? -Infinity;
     const causes: Record<string, boolean> = {
       cursor_expired: expired > 0 || refused >= 3 || (tellsAll && index === 0 && restarted > 0),
@@ -217,6 +223,8 @@ class Judgement {
       without_key: keyless > 0,
       paused: wasPaused,
       stalled: gap.to - before >= strategy.keptMs,
+      // In a read long before, too, if the list has failed since.
+      list_unread: unlisted,
     };
     if (causes[gap.reason] !== true) yield `stream.gap ${gap.reason} at ${time(gap.at)}: for no reason`;
     if (gap.from !== null && gap.from > gap.to) yield `stream.gap ${gap.reason}: ends before it begins`;

@@ -22,6 +22,9 @@ interface Session {
   /** Alive from its beginning until now. */
   alive: Set<string>;
   lists: string[];
+  /** Lists that were read to their end, or could not be had. */
+  over: Set<string>;
+  missed: Set<string>;
 }
 
 /** So many may be missing at once, and such a share, before a second read is expected. A little above the product's own bounds. */
@@ -57,6 +60,9 @@ export class Sessions {
   /** Records that were listed and could not be had when they were asked for. */
   readonly unread = new Set<string>();
   readonly #everServed = new Set<string>();
+  /** The list in which each record was served last, and all of them: a reader that dies may know it of another. */
+  readonly #lastIn = new Map<string, string>();
+  readonly #everIn = new Map<string, Set<string>>();
   #session: Session;
   #suspicion: { at: number; isMost: boolean; isEmpty: boolean } | undefined;
 
@@ -97,8 +103,35 @@ export class Sessions {
     }
     const endsEmpty = "offset" in query || this.#vendor.kind === "keyset";
     const isLastPage = endsEmpty ? items.length === 0 : page === undefined;
-    const isLastList = !this.#vendor.strategy.hasLists || path === "/lists" || query["list"] === session.lists.at(-1);
-    if (isLastPage && isLastList) this.#end(session);
+    const list = query["list"];
+    if (typeof list === "string") {
+      for (const { id, deleted } of items) if (id !== undefined && !deleted) this.#servedIn(id, list);
+      session.missed.delete(list);
+      if (isLastPage) session.over.add(list);
+    }
+    if (isLastPage && this.#isLastList(session, path!)) this.#end(session);
+  }
+
+  #servedIn(id: string, list: string): void {
+    this.#lastIn.set(id, list);
+    this.#everIn.set(id, (this.#everIn.get(id) ?? new Set()).add(list));
+  }
+
+  /** To be called when a list could not be had. What has moved into it is in no other for a reader. */
+  failed(list: string): void {
+    const session = this.#session;
+    session.over.add(list);
+    session.missed.add(list);
+    for (const item of this.#vendor.items.values()) {
+      const wasElsewhere = [...(this.#everIn.get(item.id) ?? [])].some((other) => other !== list);
+      if (item.list === list && wasElsewhere) this.#seeFor(item.id, null);
+    }
+    if (this.#isLastList(session, "/list")) this.#end(session);
+  }
+
+  #isLastList(session: Session, path: string): boolean {
+    if (!this.#vendor.strategy.hasLists || path === "/lists") return true;
+    return session.lists.every((list) => session.over.has(list));
   }
 
   /** The session that a request belongs to is the current one from now on. */
@@ -116,7 +149,16 @@ export class Sessions {
   #begin(isComplete: boolean): Session {
     const alive = new Set(this.#vendor.items.keys());
     const begunAt = this.#vendor.clock.now();
-    return { begunAt, isComplete, isOver: false, pages: new Map(), alive, lists: [] };
+    return {
+      begunAt,
+      isComplete,
+      isOver: false,
+      pages: new Map(),
+      alive,
+      lists: [],
+      over: new Set(),
+      missed: new Set(),
+    };
   }
 
   #end(session: Session): void {
@@ -125,8 +167,10 @@ export class Sessions {
     const { kind, strategy } = this.#vendor;
     const meansAbsence = strategy.deletions !== "unseen" || kind === "window";
     if (session.isComplete && (meansAbsence || !this.isBaselined)) {
-      const known = [...session.alive].filter((id) => this.#everServed.has(id));
-      const unlisted = [...session.alive].filter((id) => !served.has(id));
+      // Nobody knows what is in a list that could not be had.
+      const alive = [...session.alive].filter((id) => !session.missed.has(this.#lastIn.get(id) ?? this.#listOf(id)));
+      const known = alive.filter((id) => this.#everServed.has(id));
+      const unlisted = alive.filter((id) => !served.has(id));
       const missing = known.filter((id) => !served.has(id)).length;
       // A first read that begins again is doubted like any other; an empty answer after it is the second one.
       const isBelievable = this.#isBelievable(session.begunAt, served.size, missing, known.length);
@@ -135,6 +179,10 @@ export class Sessions {
         if (strategy.deletions === "shown") for (const id of unlisted) this.denied.add(id);
       }
     }
+  }
+
+  #listOf(id: string): string {
+    return this.#vendor.items.get(id)?.list ?? "";
   }
 
   #isBelievable(begunAt: number, served: number, missing: number, known: number): boolean {

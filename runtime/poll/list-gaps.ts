@@ -1,0 +1,31 @@
+import type { NewEvent } from "../model/events.ts";
+import { gapEvent, type Gap } from "../model/operational.ts";
+import type { Checkpoint, MissedList } from "../model/streams.ts";
+import { keptFor } from "./news.ts";
+import type { Reading } from "./reading.ts";
+
+/**
+ * What may have been missed of lists that a read has had again: all that changed since the first read for a subscription that begins
+ * in silence and could not have one; and, after a time for which the vendor does not keep changes, what has come and gone in it.
+ */
+export function listGaps(
+  { subscribers, compiled, connector, now }: Pick<Reading, "subscribers" | "compiled" | "connector" | "now">,
+  { startedAt }: Pick<Checkpoint, "startedAt">,
+  answering: readonly MissedList[],
+): NewEvent[] {
+  const had = answering.filter(({ error }) => error !== null);
+  if (had.length === 0) return [];
+  return subscribers.flatMap(({ subscription }) => {
+    const { id, backfill, firstPoll } = subscription;
+    if (backfill !== "done") return [];
+    const gapOf = (lists: readonly MissedList[], reason: Gap["reason"]): NewEvent[] => {
+      if (lists.length === 0) return [];
+      const from = Math.min(...lists.map(({ cursorAt, since }) => cursorAt ?? since));
+      return [gapEvent(connector, compiled.name, subscription, { from, to: now(), reason }, now())];
+    };
+    const first = had.filter(({ joining }) => joining.includes(id));
+    const others = had.filter(({ joining }) => !joining.includes(id));
+    const stalled = others.filter(({ cursorAt, since }) => startedAt - (cursorAt ?? since) >= keptFor(compiled));
+    return [...(firstPoll === "baseline" ? gapOf(first, "list_unread") : []), ...gapOf(stalled, "stalled")];
+  });
+}

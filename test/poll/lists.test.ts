@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest";
+import { streams } from "../../runtime/model/streams.ts";
+import { withLists, type Answer, type ListBench } from "./list-vendor.ts";
+
+const ANSWERS: [string, Answer][] = [
+  ["a refusal", { status: 403, body: { message: "no" } }],
+  ["a bad request", { status: 400, body: { message: "bad" } }],
+  ["a list that is not found", { status: 404, body: { message: "not here" } }],
+  ["a body without its shape", { status: 200, body: { message: "maintenance" } }],
+];
+/** It is asked for three times in each poll. */
+const CRASHED: [string, Answer] = ["a server error", { status: 500, body: { message: "crashed" } }];
+const STREAMS = ["whole", "tokens", "times", "shared"];
+const BROKEN: Answer = { status: 403, body: { message: "no" } };
+
+const healthOf = ({ bench, subscription }: ListBench) => bench.runtime.subscriptions.health(subscription);
+
+describe.each(STREAMS)("one of several lists that fails, read by %s", (stream) => {
+  it.each(stream === "tokens" ? [...ANSWERS, CRASHED] : ANSWERS)(
+    "with %s stops no other, and goes on where it was",
+    async (_name, answer) => {
+      const on = await withLists(stream);
+      const { lists, told, poll } = on;
+      lists.fail("y", answer);
+      lists.put("x", "x1", "X");
+      lists.put("y", "y1", "Y");
+      lists.put("z", "z2");
+      await poll();
+      expect(await told()).toEqual(["created z2", "updated x1"]);
+      expect(await healthOf(on)).toMatchObject({
+        consecutiveErrors: 0,
+        lists: { count: 1, failing: [{ list: "y" }] },
+        lastError: { message: expect.stringContaining('List "y" cannot be read') as unknown },
+      });
+      await poll();
+      lists.remove("x1");
+      lists.put("y", "y2");
+      for (let polls = 0; polls < 4; polls++) await poll();
+      expect(await told()).toEqual(["deleted x1", "subscription.degraded"]);
+      lists.wrong.clear();
+      await poll();
+      await poll();
+      expect(await told()).toEqual(["created y2", "subscription.recovered", "updated y1"]);
+      lists.remove("y1");
+      for (let polls = 0; polls < 3; polls++) await poll();
+      expect(await told()).toEqual(["deleted y1"]);
+      const health = await healthOf(on);
+      expect(health).toMatchObject({ state: "active", lastError: null, cause: null, lagSeconds: 0 });
+      expect(health).not.toHaveProperty("lists");
+      expect((await on.bench.streamOf(on.subscription)).missed).toBeNull();
+    },
+  );
+
+  it.each(ANSWERS)("with %s in the first read is no news when it answers first", async (_name, answer) => {
+    const { lists, told, poll } = await withLists(stream, { before: (lists) => lists.fail("y", answer) });
+    expect(await told()).toEqual([]);
+    await poll();
+    lists.put("x", "x2");
+    await poll();
+    expect(await told()).toEqual(["created x2"]);
+    lists.wrong.clear();
+    await poll();
+    expect(await told()).toEqual(["gap list_unread"]);
+    lists.put("y", "y1", "Y");
+    lists.put("y", "y2");
+    await poll();
+    expect(await told()).toEqual(["created y2", "updated y1"]);
+    lists.remove("y1");
+    for (let polls = 0; polls < 3; polls++) await poll();
+    expect(await told()).toEqual(["deleted y1"]);
+  });
+
+  it("in a first read that tells what is there is told so when it answers, and only to whom asked for that", async () => {
+    const more = { firstPoll: "emitAll" } as const;
+    const { lists, told, poll } = await withLists(stream, { more, before: (lists) => lists.fail("y", BROKEN) });
+    expect(await told()).toEqual(["backfill x1", "backfill z1"]);
+    await poll();
+    lists.wrong.clear();
+    await poll();
+    expect(await told()).toEqual(["backfill y1"]);
+    lists.put("y", "y1", "Y");
+    await poll();
+    expect(await told()).toEqual(["updated y1"]);
+  });
+
+  it("while another subscription begins with what is there is told to that one in the end", async () => {
+    const { bench, lists, told, poll } = await withLists(stream);
+    lists.fail("y", BROKEN);
+    await poll();
+    await bench.subscribe(`${stream}_any`, { everySeconds: 300, firstPoll: "emitAll" });
+    expect(await told()).toEqual(["backfill x1", "backfill z1"]);
+    await poll();
+    lists.put("y", "y2");
+    lists.wrong.clear();
+    for (let polls = 0; polls < 5; polls++) await poll();
+    expect((await told()).filter((event) => !event.startsWith("subscription."))).toEqual([
+      "backfill y1",
+      "backfill y2",
+      "created y2",
+    ]);
+  });
+
+  it("loses nothing in complete reads, however many there are, and is compared once it answers", async () => {
+    const on = await withLists(stream);
+    const { bench, lists, told, poll } = on;
+    lists.fail("y", BROKEN);
+    lists.put("y", "y2");
+    for (let polls = 0; polls < 4; polls++) {
+      await bench.runtime.db.transaction((tx) => streams.change(tx, { verifiedAt: 0 }, "id > ?", [0]));
+      await poll();
+    }
+    lists.remove("y1");
+    lists.put("y", "y1b");
+    expect(await told()).toEqual(["subscription.degraded"]);
+    lists.wrong.clear();
+    for (let polls = 0; polls < 6; polls++) await poll();
+    expect((await told()).filter((event) => !event.startsWith("subscription."))).toEqual([
+      "created y1b",
+      "created y2",
+      "deleted y1",
+    ]);
+    expect((await bench.streamOf(on.subscription)).missed).toBeNull();
+  });
+
+  it("on its second page keeps the cursor of its first", async () => {
+    const { lists, told, poll } = await withLists(stream);
+    lists.pageSize = 2;
+    for (const id of ["y2", "y3", "y4", "y5"]) lists.put("y", id);
+    lists.wrong.set("y", (query) => (query.has("page") ? BROKEN : undefined));
+    await poll();
+    await poll();
+    const first = await told();
+    lists.wrong.clear();
+    await poll();
+    await poll();
+    expect([...first, ...(await told())].toSorted()).toEqual(["created y2", "created y3", "created y4", "created y5"]);
+  });
+
+  it("and vanishes is compared once it is no longer listed", async () => {
+    const { lists, told, poll } = await withLists(stream);
+    lists.fail("y", BROKEN);
+    await poll();
+    lists.names = ["x", "z"];
+    for (let polls = 0; polls < 3; polls++) await poll();
+    expect(await told()).toEqual(["deleted y1"]);
+  });
+});
+
+describe("failures that are not of one list alone", () => {
+  it.each([401, 429])("end the poll: %d", async (status) => {
+    const on = await withLists("tokens");
+    on.lists.fail("y", { status });
+    await on.poll();
+    const health = await healthOf(on);
+    expect(health.lastError).not.toBeNull();
+    expect(health).not.toHaveProperty("lists");
+  });
+
+  it("end the poll when no list can be had, and all go on afterwards", async () => {
+    const on = await withLists("tokens");
+    const { lists, poll, told } = on;
+    for (const list of lists.names) lists.fail(list, BROKEN);
+    lists.put("y", "y2");
+    await poll();
+    const health = await healthOf(on);
+    expect(health).toMatchObject({ consecutiveErrors: 1 });
+    expect(health).not.toHaveProperty("lists");
+    lists.wrong.clear();
+    await poll();
+    expect(await told()).toEqual(["created y2"]);
+  });
+});
