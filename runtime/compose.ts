@@ -35,6 +35,7 @@ import { watchPolls } from "./poll/watch.ts";
 import { createSubscriptions, type Subscriptions } from "./poll/subscriptions.ts";
 import { createWiring, type Wiring } from "./poll/wiring.ts";
 import { createSamples, type Samples } from "./read/samples.ts";
+import { readWhole } from "./read/whole.ts";
 import { migrate, migrateModule } from "./store/migrate.ts";
 import { streamsOfConnection } from "./model/streams.ts";
 import { openDatabase } from "./store/open.ts";
@@ -72,6 +73,7 @@ const UPKEEP = "17 * * * *";
 /** Tokens that nobody confirmed in ten minutes do not stay much longer. */
 const AUTHORIZATIONS = "*/5 * * * *";
 const FIRST_TESTS = "first tests";
+const DERIVED_CONNECTIONS = "derived connections";
 
 /**
  * Opens the store, loads the connectors, wires the rooms and opens the modules.
@@ -150,6 +152,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     },
     knowsRecords: createRecognition(context, variables.valuesOf),
     onWaiting: (tx, at) => engine.enqueue(tx, [upkeepJob(FIRST_TESTS, at)]),
+    onParent: (tx, at) => engine.enqueue(tx, [upkeepJob(DERIVED_CONNECTIONS, at)]),
+    readAll: readWhole,
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -177,10 +181,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   engine.cron("authorizations", AUTHORIZATIONS, async () => void (await accounts.purgeAuthorizations()));
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.testWaiting();
+    await accounts.followParents();
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
   engine.onDemand(FIRST_TESTS, accounts.testWaiting);
+  engine.onDemand(DERIVED_CONNECTIONS, accounts.followParents);
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,

@@ -28,7 +28,7 @@ export interface ConnectionHandle extends ConnectionView {
 
 export interface Connections extends Pick<
   Accounts,
-  "create" | "list" | "update" | "remove" | "test" | "reconnect" | "confirm"
+  "create" | "list" | "update" | "remove" | "test" | "reconnect" | "confirm" | "derived" | "derive"
 > {
   /** @throws HooklineError `not_found` */
   get(...given: Parameters<Accounts["get"]>): Promise<ConnectionHandle>;
@@ -89,6 +89,8 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       test: call(accounts, "test", 1, 1),
       reconnect: call(accounts, "reconnect", 1, 2),
       confirm: call(accounts, "confirm", 1, 2),
+      derived: call(accounts, "derived", 1, 2),
+      derive: call(accounts, "derive", 1, 2),
       finishOAuth: call(accounts, "finishOAuth", 0, 2),
       runAction,
       get: async (id, ...given) => {

@@ -5,6 +5,7 @@ import { checkManifest } from "./manifest/check.ts";
 import { compileConnector } from "./manifest/connector.ts";
 import { loadManifest, type LoadedManifest } from "./manifest/load.ts";
 import { accountCases } from "./testing/account-cases.ts";
+import { derivationCases } from "./testing/derivation-cases.ts";
 import { actionCases } from "./testing/action-cases.ts";
 import { KIT_EVENT, type Subject } from "./testing/bench.ts";
 import { PAGE, STEPPING_PAGE } from "./testing/listing.ts";
@@ -124,6 +125,7 @@ function casesOf(subject: Subject): Case[] {
   const { streams, triggers, actions } = subject.connector;
   return [
     ...accountCases(subject),
+    ...derivationCases(subject),
     ...[...streams.keys()].flatMap((name) => [
       ...recordingCases(subject, `stream ${name}`),
       ...streamCases(subject, name),

@@ -88,6 +88,27 @@ export type Grant = Proofs;
  */
 export type TokenPrefixes = string[];
 /**
+ * How the next page is asked for; none when not given.
+ */
+export type Pagination =
+  NoPagination | TokenPagination | LinkPagination | PagePagination | OffsetPagination | KeysetPagination;
+/**
+ * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path, or # and a JSON Pointer for names with other characters and places in lists.
+ */
+export type Target = string;
+/**
+ * What ends the pages: the next value is missing, the page is empty, the page is shorter than its size, or a condition over {status, headers, body}. When not given, the type's own: missing for token and link, empty for the others.
+ */
+export type Stop = ("missing" | "empty" | "short") | StopCondition;
+/**
+ * Pages read in one poll at most; the next poll continues there. 1000 when not given.
+ */
+export type MaxPages = number;
+/**
+ * JSON Pointer (RFC 6901) into a record.
+ */
+export type Pointer = string;
+/**
  * A place in the body, a header or a cookie of an answer.
  */
 export type SessionToken = string;
@@ -109,26 +130,9 @@ export type ErrorClass =
   | "invalidInput"
   | "unknown";
 /**
- * How the next page is asked for; none when not given.
+ * parent: a derived connection sends it with the credentials of the one it was derived from, which takes the requirement and the scopes upon itself; any other sends it with its own. What `derive.values` reads of $derived stays that of the derived connection, and cannot be given as input.
  */
-export type Pagination =
-  NoPagination | TokenPagination | LinkPagination | PagePagination | OffsetPagination | KeysetPagination;
-/**
- * The place in the request a value is put: params (googleapis), query, body or headers, then a dot path, or # and a JSON Pointer for names with other characters and places in lists.
- */
-export type Target = string;
-/**
- * What ends the pages: the next value is missing, the page is empty, the page is shorter than its size, or a condition over {status, headers, body}. When not given, the type's own: missing for token and link, empty for the others.
- */
-export type Stop = ("missing" | "empty" | "short") | StopCondition;
-/**
- * Pages read in one poll at most; the next poll continues there. 1000 when not given.
- */
-export type MaxPages = number;
-/**
- * JSON Pointer (RFC 6901) into a record.
- */
-export type Pointer = string;
+export type As = "parent";
 /**
  * An ISO 8601 duration of weeks, days, hours, minutes and seconds.
  */
@@ -384,6 +388,7 @@ export interface Oauth2Authentication {
     [k: string]: Template;
   };
   tokenPrefixes?: TokenPrefixes;
+  derive?: Derive;
 }
 /**
  * Where the token answer has what the standard has elsewhere. What is declared is found there or not at all; an answer without an access token is an error.
@@ -532,6 +537,176 @@ export interface Proofs {
  */
 export interface Reshape {
   $expr: Jmespath;
+}
+/**
+ * How further connections are derived from one: of an agency, one for each of its locations. Each has an account of its own, which `account` proves by `values`, and lives on the first one's grant: its token is asked for with that one's, again and again, and never refreshed.
+ */
+export interface Derive {
+  /**
+   * JMESPath over {connection}: which connections others can be derived from.
+   */
+  when: Jmespath;
+  /**
+   * OAuth scopes that `list` and `token` need.
+   */
+  scopes?: Scopes;
+  /**
+   * What lists all that connections can be derived for, sent with the first one's token; reads $connection and $client.id, the id of the OAuth client.
+   */
+  list: ConnectorRequest;
+  pagination?: Pagination;
+  /**
+   * What is listed. What is not there is no longer installed, once `token` is refused for it too.
+   */
+  each: {
+    /**
+     * Where it is listed; an answer without this place is an error, not an empty list.
+     */
+    select: ValueExpression;
+    /**
+     * JMESPath over {item}: only items for which it is true.
+     */
+    where?: Jmespath;
+    /**
+     * Where an item has the vendor's own id of it.
+     */
+    id: Pointer;
+    /**
+     * Where an item says what it is called.
+     */
+    label?: Pointer;
+  };
+  /**
+   * What asks for a token, sent with the first one's; reads $connection, $client.id and $derived.id. The answer is that of a token endpoint (RFC 6749 §5.1); a refresh token in it is not used.
+   */
+  token: ConnectorRequest;
+  /**
+   * Where the answer of `token` says what the token is for; reads $response. A token for anything but $derived.id is refused.
+   */
+  proof: ValueExpression;
+  /**
+   * What the derived connection has as $connection, over {derived, connection}: its own id at the vendor, and what it takes over from the first one.
+   */
+  values: TemplateObject;
+}
+/**
+ * One answer holds everything.
+ */
+export interface NoPagination {
+  /**
+   * No pages.
+   */
+  type: "none";
+}
+/**
+ * The answer names the next page by a token.
+ */
+export interface TokenPagination {
+  /**
+   * By token.
+   */
+  type: "token";
+  /**
+   * Where the token is.
+   */
+  from: RuntimeExpression;
+  to: Target;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * How many records a page has at most.
+ */
+export interface PageSize {
+  param: Target;
+  /**
+   * Records per page.
+   */
+  value: number;
+}
+/**
+ * A condition that ends the pages.
+ */
+export interface StopCondition {
+  /**
+   * JMESPath over {status, headers, body}.
+   */
+  when: Jmespath;
+}
+/**
+ * The answer gives the next page's URL, of the same origin.
+ */
+export interface LinkPagination {
+  /**
+   * By URL.
+   */
+  type: "link";
+  /**
+   * Where the URL is; the Link header's rel="next" (RFC 8288) when not given.
+   */
+  from?: RuntimeExpression;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * Pages are counted.
+ */
+export interface PagePagination {
+  /**
+   * By page number.
+   */
+  type: "page";
+  to: Target;
+  /**
+   * Number of the first page; 1 when not given.
+   */
+  start?: number;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * Records are counted; the offset grows by the records received.
+ */
+export interface OffsetPagination {
+  /**
+   * By number of records to skip.
+   */
+  type: "offset";
+  to: Target;
+  /**
+   * Offset of the first record; 0 when not given.
+   */
+  start?: number;
+  pageSize: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
+}
+/**
+ * The next page starts after the last record.
+ */
+export interface KeysetPagination {
+  /**
+   * By the last record's values.
+   */
+  type: "keyset";
+  /**
+   * The last record's values.
+   */
+  from: RuntimeExpression | RuntimeExpression[];
+  /**
+   * Where they go: one place per value, or one place for them all.
+   */
+  to: Target | Target[];
+  /**
+   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time. When a page holds nothing but one time, it is asked for again with up to 640 records, by pageSize; where that does not help, a gap is reported.
+   */
+  stepBack?: number;
+  pageSize?: PageSize;
+  stop?: Stop;
+  maxPages?: MaxPages;
 }
 /**
  * A long-lived token in the Authorization header.
@@ -961,6 +1136,7 @@ export interface Stream {
   description?: Description;
   scopes?: Scopes;
   requires?: Requires;
+  as?: As;
   /**
    * What must be known to read it, read as $input; each different input is its own cursor.
    */
@@ -1062,125 +1238,6 @@ export interface Each {
    * Where an item has its id; /id when not given. An item that is text or a number is its own id.
    */
   key?: Pointer;
-}
-/**
- * One answer holds everything.
- */
-export interface NoPagination {
-  /**
-   * No pages.
-   */
-  type: "none";
-}
-/**
- * The answer names the next page by a token.
- */
-export interface TokenPagination {
-  /**
-   * By token.
-   */
-  type: "token";
-  /**
-   * Where the token is.
-   */
-  from: RuntimeExpression;
-  to: Target;
-  pageSize?: PageSize;
-  stop?: Stop;
-  maxPages?: MaxPages;
-}
-/**
- * How many records a page has at most.
- */
-export interface PageSize {
-  param: Target;
-  /**
-   * Records per page.
-   */
-  value: number;
-}
-/**
- * A condition that ends the pages.
- */
-export interface StopCondition {
-  /**
-   * JMESPath over {status, headers, body}.
-   */
-  when: Jmespath;
-}
-/**
- * The answer gives the next page's URL, of the same origin.
- */
-export interface LinkPagination {
-  /**
-   * By URL.
-   */
-  type: "link";
-  /**
-   * Where the URL is; the Link header's rel="next" (RFC 8288) when not given.
-   */
-  from?: RuntimeExpression;
-  pageSize?: PageSize;
-  stop?: Stop;
-  maxPages?: MaxPages;
-}
-/**
- * Pages are counted.
- */
-export interface PagePagination {
-  /**
-   * By page number.
-   */
-  type: "page";
-  to: Target;
-  /**
-   * Number of the first page; 1 when not given.
-   */
-  start?: number;
-  pageSize?: PageSize;
-  stop?: Stop;
-  maxPages?: MaxPages;
-}
-/**
- * Records are counted; the offset grows by the records received.
- */
-export interface OffsetPagination {
-  /**
-   * By number of records to skip.
-   */
-  type: "offset";
-  to: Target;
-  /**
-   * Offset of the first record; 0 when not given.
-   */
-  start?: number;
-  pageSize: PageSize;
-  stop?: Stop;
-  maxPages?: MaxPages;
-}
-/**
- * The next page starts after the last record.
- */
-export interface KeysetPagination {
-  /**
-   * By the last record's values.
-   */
-  type: "keyset";
-  /**
-   * The last record's values.
-   */
-  from: RuntimeExpression | RuntimeExpression[];
-  /**
-   * Where they go: one place per value, or one place for them all.
-   */
-  to: Target | Target[];
-  /**
-   * Taken off the first value, a number, so that records that share it with the last one are listed again: for lists ordered by time alone, in which a page may end between two of the same time. When a page holds nothing but one time, it is asked for again with up to 640 records, by pageSize; where that does not help, a gap is reported.
-   */
-  stepBack?: number;
-  pageSize?: PageSize;
-  stop?: Stop;
-  maxPages?: MaxPages;
 }
 /**
  * One more request per record; may use $record.
@@ -1535,6 +1592,7 @@ export interface Action {
   kind: "create" | "update" | "upsert" | "delete" | "get" | "search" | "list" | "other";
   scopes?: Scopes;
   requires?: Requires;
+  as?: As;
   /**
    * What it takes, read as $input; refuses unknown properties.
    */

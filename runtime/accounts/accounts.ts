@@ -4,11 +4,13 @@ import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
 import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
 import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
+import { isParent } from "../model/derived-connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
 import { createAuthorize, type Outcome } from "./authorize.ts";
+import { findCarrier, type CarrierOf } from "./carriers.ts";
 import { openClient, type ClientOf, type VendorClient } from "./client.ts";
 import { createConfirmations } from "./confirmations.ts";
 import { createConnect } from "./connect.ts";
@@ -16,16 +18,20 @@ import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { createGivenConnections } from "./connect-given.ts";
 import { isIssued, methodOf, place } from "./credentials.ts";
+import { createDerivations } from "./derivations.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
 import { createLacks } from "./lacks.ts";
 import { createLearn } from "./learn.ts";
+import { createMinting, type ReadAll } from "./minting.ts";
 import type { OAuthClient } from "./oauth.ts";
+import { createOffspring } from "./offspring.ts";
 import { proofsPlace } from "./proofs.ts";
 import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
 import { createRemoval } from "./removal.ts";
 import { createSameAccount } from "./same-account.ts";
+import { createShowing } from "./showing.ts";
 import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
@@ -58,6 +64,10 @@ export interface AccountsNeeds {
   knowsRecords?: (row: ConnectionRow, client: VendorClient) => Promise<boolean>;
   /** Has {@link Accounts.testWaiting} called at a time, in the transaction after which a connection waits for it. Default: it is not. */
   onWaiting?: (tx: Tx, at: number) => Promise<void>;
+  /** Reads what connections can be derived for. */
+  readAll: ReadAll;
+  /** Has {@link Accounts.followParents} called at a time, in the transaction after which there is something to follow. Default: it is not. */
+  onParent?: (tx: Tx, at: number) => Promise<void>;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
 }
@@ -97,6 +107,11 @@ export interface Accounts extends Connections {
    */
   testWaiting(): Promise<number | undefined>;
   /**
+   * Has derived connections follow those that they were derived from, which lost their grant or have it again. Gives when to look
+   * again, milliseconds since the epoch; undefined when nothing is left to do.
+   */
+  followParents(): Promise<number | undefined>;
+  /**
    * Wraps what is sealed of every connection, and the key by which grants are found, with the newest encryption key. Returns
    * how many connections were changed.
    */
@@ -125,25 +140,38 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     network,
     counterOf: db.dialect === "postgres" ? sharedCounter(db, log) : memoryCounter,
   });
-  const status = createStatus(context, needs);
+  const status = createStatus(context, {
+    ...needs,
+    onStatus: async (tx, change) => {
+      await needs.onStatus(tx, change);
+      if (change.status !== "removed" && (await isParent(tx, change.id))) await needs.onParent?.(tx, clock.now());
+    },
+  });
   const grants = createGrants(context, { vendorOf });
   const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
     ask: async (row, credentials) => {
+      if (credentials.type === "oauth2" && credentials.derived !== undefined)
+        return minting.renew({ row, credentials });
       const vendor = vendorOf(row.connector).at(row.inputs);
       return isIssued(credentials) ? vendor.issue(row, credentials) : vendor.oauth().refresh(credentials.refreshToken!);
     },
     policyOf: (row) => {
       const method = methodOf(vendorOf(row.connector).connector.manifest.authentication, row);
+      // Each derived token is given for itself: one that is lost takes no other with it.
+      if (row.parent !== null && "refresh" in method) return { ...method.refresh, rotates: false };
       return "refresh" in method ? method.refresh : undefined;
     },
     pause: status.pause,
     learn: learn.renewed,
     giveBack: createGiveBack(context, { grants }),
   });
+  const carrierOf: CarrierOf = (row, ...operation) =>
+    findCarrier(db, vendorOf(row.connector).connector, row, ...operation);
   const clientNeeds = {
     vendorOf,
     pause: status.pause,
+    carrierOf,
     answered: learn.answered,
     lacks: createLacks(context),
     retryBaseMs,
@@ -158,6 +186,11 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     };
     return needs.knowsRecords?.(row, await openClient(row, context, strange)) ?? false;
   });
+  const clientOf: ClientOf = (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves);
+  const minting = createMinting(context, { vendorOf, clientOf, readAll: needs.readAll });
+  const showing = createShowing(context, { vendorOf, carrierOf });
+  const derivations = createDerivations(context, { vendorOf, minting, grants, status, view: showing.view });
+  const offspring = createOffspring(context, { status, derivations });
   const connect = createConnect(context, {
     grants,
     prove: createProve(context, { vendorOf, tokens, learn }),
@@ -185,7 +218,9 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     grants,
     learn,
     proving,
-    remove: createRemoval(context, { status, grants, confirmations }),
+    remove: createRemoval(context, { status, grants, confirmations, offspring }),
+    derivations,
+    showing,
     returnOrigins,
   });
 
@@ -210,12 +245,13 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
-    client: (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves),
+    client: clientOf,
     vendorOf,
     tokens,
     network,
     purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
     testWaiting: () => proving.tick(),
+    followParents: () => offspring.follow(),
     rewrapCredentials: async () => {
       await grants.rewrap();
       let count = 0;

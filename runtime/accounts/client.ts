@@ -1,4 +1,4 @@
-import type { ErrorClass } from "../../schemas/manifest.ts";
+import type { As, ErrorClass } from "../../schemas/manifest.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -7,6 +7,7 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { withRetry, type Idempotency } from "../vendor/retry.ts";
 import type { TransportRequest } from "../vendor/transports/transport.ts";
 import { callVendor } from "./call.ts";
+import type { CarrierOf } from "./carriers.ts";
 import { connectionValues, isRenewable, type OpenConnection } from "./credentials.ts";
 import { assertSameAccount, movesOf } from "./moved.ts";
 import { scopeRefusal, type Operation } from "./scopes.ts";
@@ -43,6 +44,12 @@ export interface VendorClient {
   readonly moves: number;
   /** Granted OAuth scopes; empty when the vendor tells none. */
   readonly scopes: readonly string[];
+  /**
+   * The conversation that carries an operation of this connection, which `what` names: this one, or that of the connection it was
+   * derived from, for what is declared `"as": "parent"`.
+   * @throws HooklineError what {@link findCarrier} throws, and what opening throws
+   */
+  as(as: As | undefined, what: string): Promise<VendorClient>;
   /** `what`: the operation in words. @throws HooklineError `scope_missing` naming the scopes that were not granted */
   requireScopes(operation: Operation, what: string): void;
   /**
@@ -68,6 +75,7 @@ export interface ClientNeeds {
   answered?: (opened: OpenConnection) => void;
   /** Notes that the vendor has refused an operation for want of a scope, and gives what a reconnect has to ask for. */
   lacks?: (row: ConnectionRow, operation: Operation, wwwAuthenticate: string | undefined) => Promise<object>;
+  carrierOf: CarrierOf;
   /** See {@link withRetry}. */
   retryBaseMs: number;
 }
@@ -100,13 +108,26 @@ export async function openClient(
     const refusal = scopeRefusal(what, operation, row);
     if (refusal) throw refusal;
   };
-  return {
+  const client: VendorClient = {
     id: row.id,
     user: row.user,
     connector,
     values: conversation.values,
     moves: movesOf(row),
     scopes: row.scopes,
+    as: async (as, what) => {
+      const carrier = await needs.carrierOf(row, as, what);
+      if (carrier.row === row) return client;
+      const parent = await openClient(carrier.row, context, needs);
+      return {
+        ...parent,
+        id: row.id,
+        user: row.user,
+        values: carrier.values,
+        moves: movesOf(row),
+        as: async () => client,
+      };
+    },
     requireScopes,
     send: async (request, options) => {
       const { operation } = options;
@@ -124,6 +145,7 @@ export async function openClient(
       return request.decode === undefined ? response : (await codecs()).decodeResponse(request.decode, response);
     },
   };
+  return client;
 }
 
 /** Attempts of one client, which share the newest row it knows. */

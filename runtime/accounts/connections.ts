@@ -22,18 +22,19 @@ import type { Confirmations } from "./confirmations.ts";
 import type { Consent } from "./consent.ts";
 import type { GivenConnections } from "./connect-given.ts";
 import { methodOf, methodsOf, openCredentials } from "./credentials.ts";
+import type { Derivations } from "./derivations.ts";
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
-import { NOTHING_PROVED, openProofs } from "./proofs.ts";
 import type { Proving } from "./proving.ts";
 import type { Removal } from "./removal.ts";
-import { grantedOf, type Granted } from "./scopes.ts";
+import type { Granted } from "./scopes.ts";
+import { orUnknown, type Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
 import type { Tokens } from "./tokens.ts";
 import type { VendorOf } from "./vendors.ts";
 import { renamed, verifyStored } from "./verify.ts";
-import { viewOf, warningsOf } from "./view.ts";
+import { warningsOf } from "./view.ts";
 
 /** A connection, with what threatens it and what it may do. */
 export interface ConnectionDetails extends ConnectionView {
@@ -45,7 +46,7 @@ export interface ConnectionDetails extends ConnectionView {
  * The connections of all users, as people manage them. All but `create` and `list` throw `not_found` for a connection that
  * does not exist in the scope. `session` is for hosts that finish OAuth by themselves; see {@link Authorize}.
  */
-export interface Connections {
+export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   /**
    * OAuth: `pending` with the address to send the person to: our own page, or with a `session` the vendor's.
    * Credentials: `active` after a real request with them.
@@ -67,7 +68,7 @@ export interface Connections {
    *   `account_mismatch` and `account_unproved`
    */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
-  /** Deletes the connection, and ends its grant at the vendor unless another connection lives on it. */
+  /** Deletes the connection, ends what was derived from it, and its grant at the vendor unless another connection lives on it. */
   remove(id: string, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
@@ -101,6 +102,8 @@ export interface ConnectionsNeeds {
   learn: Learn;
   proving: Proving;
   remove: (row: ConnectionRow) => Promise<Removal>;
+  derivations: Derivations;
+  showing: Showing;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
@@ -121,6 +124,8 @@ export function createConnections(
     learn,
     proving,
     remove,
+    derivations,
+    showing,
     returnOrigins,
   }: ConnectionsNeeds,
 ): Connections {
@@ -130,19 +135,9 @@ export function createConnections(
     throw notFound("connection", id);
   };
   const authenticationOf = (connector: string) => vendorOf(connector).connector.manifest.authentication;
-  const methodFor = (row: ConnectionRow) =>
-    methodsOf(authenticationOf(row.connector)).find(({ type }) => type === row.authType);
-  /** What cannot be opened keeps nobody from seeing the rest. */
-  const orUnknown = <Opened>(open: () => Opened): Opened | undefined => {
-    try {
-      return open();
-    } catch (error) {
-      if (error instanceof HooklineError && error.code === "decryption_failed") return undefined;
-      throw error;
-    }
-  };
-  const view = (row: ConnectionRow): ConnectionView =>
-    viewOf(row, methodFor(row), orUnknown(() => openProofs(vault, row)) ?? NOTHING_PROVED);
+  const { view, views, methodFor, operationsOf } = showing;
+  const shown = async (id: string, scope: Scope = {}): Promise<ConnectionView> =>
+    (await views([await find(id)], scope))[0]!;
   const change = async (row: ConnectionRow, changes: Parameters<typeof changeConnection>[3]): Promise<void> =>
     expectChange(await changeConnection(db, row.id, row, changes, clock.now()), row.id);
 
@@ -169,9 +164,9 @@ export function createConnections(
       const { credentials: sealed } = row;
       const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
       return {
-        ...view(row),
+        ...(await views([row], scope))[0]!,
         warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }),
-        operations: grantedOf(vendorOf(row.connector).connector, row),
+        operations: await operationsOf(row),
       };
     },
 
@@ -179,7 +174,12 @@ export function createConnections(
       const { user, connector, status, ...page } = connectionQuery.check(query);
       const { limit, after } = readPage(page);
       const filter = { user: ownerIn(scope, user), connector, status };
-      return toPage(await connections.page(db, filter, { after, limit: limit + 1 }), limit, view);
+      const { data, nextCursor } = toPage(
+        await connections.page(db, filter, { after, limit: limit + 1 }),
+        limit,
+        (row) => row,
+      );
+      return { data: await views(data, scope), nextCursor };
     },
 
     async update(id, changes, scope) {
@@ -195,16 +195,19 @@ export function createConnections(
       const merged = inputs && { ...row.inputs, ...inputs };
       if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged, vendorOf(row.connector));
       await change(row, { label, inputs: merged });
-      return view(await find(id));
+      return shown(id, scope);
     },
 
     remove: async (id, scope) => remove(await find(id, scope)),
+
+    derived: derivations.derived,
+    derive: derivations.derive,
 
     async test(id, scope) {
       const found = await find(id, scope);
       if (found.status === "pending" && found.credentials !== null) {
         await proving.test(found);
-        return view(await find(id));
+        return shown(id, scope);
       }
       if (found.credentials === null)
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
@@ -219,20 +222,26 @@ export function createConnections(
       // What keys and private tokens allow is changed at the vendor, and nobody is asked anew.
       const isAllowedAnew = row.refused !== null && row.authType !== "oauth2";
       const changes = {
-        ...renamed(row, name),
+        // A derived connection is called what its parent's list calls it.
+        ...renamed(row, row.parent === null ? name : null),
         captured: { ...row.captured, ...captured },
         ...(isAllowedAnew && { refused: null }),
       };
       const isRenamed = changes.label !== row.label || changes.accountName !== row.accountName;
       if (isLost) expectChange(await status.activate(row, { ...changes, ...opened.changes }), id);
       else if (isRenamed || isAllowedAnew) await change(row, changes);
-      await learn.tested(row, identity);
-      return view(await find(id));
+      // Whose grant a derived connection holds is known of its parent.
+      if (row.parent === null) await learn.tested(row, identity);
+      return shown(id, scope);
     },
 
     async reconnect(id, options = {}, scope = {}, session) {
       const wish = reconnection.check(options);
       const row = await find(id, scope);
+      if (row.parent !== null) {
+        const message = `${id} was derived from another connection; reconnect that one, and derive this one again: POST /v1/connections/{parent}/derived`;
+        throw new HooklineError("conflict", message);
+      }
       if (row.authType !== "oauth2") {
         throw new HooklineError(
           "conflict",
@@ -250,7 +259,7 @@ export function createConnections(
     async confirm(id, answer, scope = {}) {
       const { code } = confirmation.check(answer);
       await confirmations.confirm(await find(id, scope), code, scope.user ?? null);
-      return view(await find(id));
+      return shown(id, scope);
     },
   };
 }

@@ -14,6 +14,8 @@ export type Credentials =
       refreshToken?: string;
       /** When to refresh ahead of the end, milliseconds since the epoch; null when the vendor did not say when it ends. */
       refreshAt: number | null;
+      /** Of a derived connection, its id at the vendor: its token is asked for again by it, and not refreshed. */
+      derived?: string;
     }
   | { type: "bearer"; token: string }
   | { type: "apiKey"; apiKey: string }

@@ -31,6 +31,9 @@ export function draftOf(
     error: null,
     testAt: null,
     testUntil: null,
+    parent: null,
+    parentMoves: null,
+    derived: null,
     createdAt: now,
     updatedAt: now,
   };

@@ -14,6 +14,8 @@ export function createGiveBack(
 ): (row: ConnectionRow, credentials: Credentials) => Promise<void> {
   return async (row, credentials) => {
     const { id, user, connector } = row;
+    // The grant of a derived connection is its parent's.
+    if (row.parent !== null) return;
     try {
       const proofs = await grants.hashesOf(connector, openProofs(vault, row).grant);
       if (!(await grants.isHeld(db, { user, connector, proofs }))) await grants.end(row, credentials);

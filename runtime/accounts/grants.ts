@@ -3,6 +3,7 @@ import type { Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { authorizedConnections, type ConnectionRow } from "../model/connections.ts";
+import { DERIVED } from "../model/connection-input.ts";
 import { connectionsWithGrant, grantsOf, heldGrantsOf, statesWithGrant, type GrantProof } from "../model/grants.ts";
 import { heldStatesOfUser } from "../model/oauth-states.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
@@ -15,6 +16,8 @@ import type { VendorOf } from "./vendors.ts";
 export interface Grants {
   /** What is stored of the proofs of a connector's grant, so that it can be found and not be read. */
   hashesOf(connector: string, proofs: Proofs): Promise<GrantProof[]>;
+  /** Under which a connection is found that is derived for this id of the vendor's; it cannot be read. */
+  derivedKey(connector: string, id: string): Promise<string>;
   /**
    * Whether something would end with a grant of a user at a connector that is proved so: a connection, or tokens that wait to be
    * confirmed, of which it is proved that they hold it, whoever's they are, or of the same user where that is not known. `except`: a
@@ -114,6 +117,10 @@ export function createGrants(
           .digest("base64url");
         return { name, hash };
       });
+    },
+    async derivedKey(connector, id) {
+      const key = createHmac("sha256", await keyOf()).update(JSON.stringify([grantorOf(connector), "derived", id]));
+      return `${DERIVED}_${key.digest("hex").slice(0, 32)}`;
     },
     proofsOf: (sql, { id }) => grantsOf(sql, [id]),
     async isHeld(sql, grant, except) {

@@ -149,7 +149,8 @@ export function createRenewal(
     if (!isRenewable(credentials)) throw new TypeError(`${row.id} has no token to renew`);
     let answer: TokenResponse;
     try {
-      if (credentials.type === "oauth2" && credentials.refreshToken === undefined) throw withoutRefreshToken(row.id);
+      if (credentials.type === "oauth2" && credentials.refreshToken === undefined && credentials.derived === undefined)
+        throw withoutRefreshToken(row.id);
       answer = await ask(row, credentials, policy, lease);
     } catch (error) {
       if (isGone(error)) return endGrant(row, lease.owner, error);

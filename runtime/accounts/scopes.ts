@@ -1,5 +1,6 @@
 import { HooklineError } from "../core/errors.ts";
-import type { Connector } from "../manifest/connector.ts";
+import type { As } from "../../schemas/manifest.ts";
+import type { CompiledAction, Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 
 /** An OAuth scope an operation needs, or several alternatives, of which the one that allows least stands first. */
@@ -19,11 +20,13 @@ export interface Granted {
   missing: { name: string; scopes: string[] }[];
   /** Keys, private tokens and tokens that were granted elsewhere do not say what they allow. */
   unknown: string[];
+  /** Those that are for connections of another kind, with what they need. */
+  unsuited: { name: string; message: string }[];
 }
 
 /** What is known of the scopes of a connection. */
 type Known = Pick<ConnectionRow, "scopes" | "refused">;
-type Holder = Known & Pick<ConnectionRow, "id" | "authType">;
+type Holder = Known & Pick<ConnectionRow, "id" | "authType" | "parent">;
 
 /** The scopes to ask for beside those that are held, so that all needs are met: of alternatives, the first that may be asked for. */
 export function scopesToAsk(
@@ -55,7 +58,7 @@ export function keyOf({ operation, name }: Pick<Operation, "operation" | "name">
 export function scopeRefusal(what: string, operation: Operation, holder: Holder): HooklineError | undefined {
   const scopes = scopesLacking(operation, holder);
   if (scopes === undefined) return undefined;
-  const { id, authType, scopes: granted } = holder;
+  const { id, authType, scopes: granted, parent } = holder;
   const missing = granted.length === 0 ? [] : ungranted(operation.scopes, granted);
   const named = missing.map((scope) => [scope].flat().join(" or "));
   const why =
@@ -72,7 +75,8 @@ export function scopeRefusal(what: string, operation: Operation, holder: Holder)
       },
     );
   }
-  const reconnect = `POST /v1/connections/${id}/reconnect`;
+  // A derived connection has what its parent was granted.
+  const reconnect = `POST /v1/connections/${parent ?? id}/reconnect`;
   const body = scopes.length === 0 ? "" : ` ${JSON.stringify({ scopes })}`;
   return new HooklineError("scope_missing", `${what} ${why}; ask for it: ${reconnect}${body}`, {
     data: { scopes, reconnect },
@@ -102,17 +106,26 @@ export function scopesRefused(
   return missing.length > 0 ? scopesToAsk(missing, scopes) : scopesToAsk(needed, []);
 }
 
-/** What a connection was granted of its connector's triggers and actions. */
+/** Who carries operations, as far as it matters to whether they may be run; or why nobody does. */
+export type Bearer = Known & { values: Readonly<Record<string, unknown>> };
+
+/** What a connection may do of its connector's triggers and actions. `bearerOf`: who carries what is declared so, or why nobody can. */
 export function grantedOf(
   { triggers, actions, streams }: Connector,
-  known: Known,
+  bearerOf: (as: As | undefined) => Bearer | { refusal: string },
 ): { triggers: Granted; actions: Granted } {
-  const sort = (operations: (readonly [name: string, operation: Operation])[]): Granted => {
-    const sorted: Granted = { granted: [], missing: [], unknown: [] };
+  const sort = (operations: (readonly [name: string, operation: Operation & Needing])[]): Granted => {
+    const sorted: Granted = { granted: [], missing: [], unknown: [], unsuited: [] };
     for (const [name, operation] of operations) {
-      const lacking = scopesLacking(operation, known);
+      const bearer = bearerOf(operation.as);
+      const message = "refusal" in bearer ? bearer.refusal : refusalOf(operation.requires, bearer);
+      if (message !== undefined || "refusal" in bearer) {
+        sorted.unsuited.push({ name, message: message! });
+        continue;
+      }
+      const lacking = scopesLacking(operation, bearer);
       if (lacking !== undefined) sorted.missing.push({ name, scopes: lacking });
-      else if (operation.scopes.length === 0 || known.scopes.length > 0) sorted.granted.push(name);
+      else if (operation.scopes.length === 0 || bearer.scopes.length > 0) sorted.granted.push(name);
       else sorted.unknown.push(name);
     }
     return sorted;
@@ -122,6 +135,11 @@ export function grantedOf(
     actions: sort([...actions.values()].map((action) => [action.name, action] as const)),
   };
 }
+
+type Needing = Pick<CompiledAction, "scopes" | "requires" | "as">;
+
+const refusalOf = (requires: Needing["requires"], { values }: Bearer): string | undefined =>
+  requires === undefined || requires.holds(values) ? undefined : requires.message;
 
 function ungranted(needed: readonly NeededScope[], granted: readonly string[]): NeededScope[] {
   const given = new Set(granted);

@@ -3,6 +3,7 @@ import type { Context } from "../engine/context.ts";
 import {
   changeConnection,
   findConnection,
+  isLostReason,
   type ConnectionChanges,
   type ConnectionError,
   type ConnectionRow,
@@ -42,6 +43,8 @@ export interface Status {
   wait(row: ConnectionRow, changes: ConnectionChanges, within?: (tx: Tx) => Promise<void>): Promise<boolean>;
   /** Destroys what a connection that was never active has of its account. False when the row changed meanwhile. */
   drop(row: ConnectionRow, error: HooklineError): Promise<boolean>;
+  /** Destroys the tokens of a connection that nothing is derived for any more; it stays, `reauth_required`, with one event. */
+  end(row: ConnectionRow, error: HooklineError): Promise<boolean>;
   /** The newest row of a connection. */
   current(id: string): Promise<ConnectionRow | undefined>;
   /** Announces, inside `tx`, that a connection is active or removed. */
@@ -110,7 +113,7 @@ export function createStatus(
             row,
             expected,
             "reauth_required",
-            { error: { code: "reauth_required", ...reasonOf(error), message: error.message, at: clock.now() } },
+            { error: lostError(error, clock.now()) },
             { reason: error.message, code: "reauth_required" },
           ),
     activate: (row, changes, more) =>
@@ -124,13 +127,22 @@ export function createStatus(
       ),
     wait: (row, changes, within) => keepPending(row, {}, changes, within),
     drop: (row, error) => drop(row, {}, error),
+    end: (row, error) =>
+      change(
+        row,
+        { version: row.version },
+        "reauth_required",
+        { credentials: null, expiresAt: null, grants: [], error: lostError(error, clock.now()) },
+        { reason: error.message, code: "reauth_required" },
+      ),
     current: (id) => findConnection(db, id),
     announce: (tx, change) => announce(tx, change, change.status === "active" ? { reason: READY } : undefined),
   };
 }
 
-function reasonOf({ data }: HooklineError): Pick<ConnectionError, "reason"> {
-  return data.reason === "refresh_unknown" ? { reason: data.reason } : {};
+function lostError({ data, message }: HooklineError, at: number): ConnectionError {
+  const reason = isLostReason(data.reason) ? { reason: data.reason } : {};
+  return { code: "reauth_required", ...reason, message, at };
 }
 
 const NO_TEST = { testAt: null, testUntil: null } as const;

@@ -118,8 +118,8 @@ function isDue({ row, credentials }: OpenConnection, rejected: number | undefine
   if (!isRenewable(credentials)) return false;
   if (rejected !== undefined && row.version <= rejected) return true;
   if (credentials.refreshAt === null || credentials.refreshAt > now) return false;
-  const hasMeans = credentials.type !== "oauth2" || credentials.refreshToken !== undefined;
-  return hasMeans || (row.expiresAt !== null && row.expiresAt <= now);
+  const isFinal = credentials.type === "oauth2" && (credentials.refreshToken ?? credentials.derived) === undefined;
+  return !isFinal || (row.expiresAt !== null && row.expiresAt <= now);
 }
 
 function isStillValid({ row }: OpenConnection, rejected: number | undefined, now: number): boolean {

@@ -29,6 +29,8 @@ export interface Vendor {
   limits: Limits;
   /** Whose OAuth client its grants belong to: connectors of one vendor and one client share them. Undefined without a client. */
   grantor: string | undefined;
+  /** Public name of the OAuth client. Undefined without one. */
+  clientId: string | undefined;
   /** The OAuth scopes that may be asked for, those that are registered for the client, or all of the manifest. */
   scopes: readonly string[];
   /** What a token is asked for that nobody grants: the scopes of a way that are registered for the operator's client, or all. */
@@ -129,6 +131,7 @@ function createVendor(
     assertHost,
     limits: base?.vendor.limits ?? createLimits(name, manifest.rateLimits ?? [], clock, counterOf),
     grantor: authentication && client && JSON.stringify([authentication.vendor ?? name, client.clientId]),
+    clientId: client?.clientId,
     scopes: client?.scopes ?? Object.keys(authentication?.scopes ?? {}),
     scopesOf: (method) => {
       const isOperators = method.type === "clientCredentials" && method.client === "operator";

@@ -5,11 +5,12 @@ import type { Credentials } from "./credentials.ts";
 import type { Identity } from "./proofs.ts";
 import { connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 
-/** A connection as it is shown, without the inputs that the manifest marks `writeOnly`. */
+/** A connection as it is shown, `parent` to those who may see it, without the inputs that the manifest marks `writeOnly`. */
 export function viewOf(
   row: ConnectionRow,
   method: AuthenticationMethod | undefined,
   { account }: Identity,
+  parent: string | null = null,
 ): ConnectionView {
   const [id] = Object.values(account);
   const asked = row.asked ?? (method?.type === "oauth2" ? Object.keys(method.scopes) : []);
@@ -17,6 +18,7 @@ export function viewOf(
     ...connections.view(row),
     account: id === undefined ? null : { id, label: row.label },
     inputs: withoutWriteOnly(row.inputs, method?.connectionInput),
+    parent,
     missingScopes: row.scopes.length === 0 ? [] : asked.filter((scope) => !row.scopes.includes(scope)),
   };
 }
@@ -50,7 +52,7 @@ export function warningsOf(
   method: AuthenticationMethod | undefined,
   { credentials, sameGrant, now }: Threatened,
 ): string[] {
-  if (method?.type !== "oauth2" || row.status !== "active") return [];
+  if (method?.type !== "oauth2" || row.status !== "active" || row.parent !== null) return [];
   const { unusedDays, maxPerAccount } = method.refresh ?? {};
   const warnings: string[] = [];
   if (credentials?.type === "oauth2" && credentials.refreshToken === undefined && row.expiresAt !== null) {

@@ -50,10 +50,11 @@ export interface RunOptions {
 export function createRunAction({ openClient, variablesOf, log }: ActionsOptions): RunAction {
   const serially = new KeyedMutex();
   return async (connection, name, input, { signal, keySeed, moves, result } = {}) => {
-    const client = await openClient(connection, moves);
-    const action = findAction(client.connector, name);
+    const own = await openClient(connection, moves);
+    const action = findAction(own.connector, name);
     const faults = action.validateInput(input);
-    if (faults.length > 0) throw inputRefused(client.connector, name, faults);
+    if (faults.length > 0) throw inputRefused(own.connector, name, faults);
+    const client = await own.as(action.as, `${own.connector.name}.${name}`);
     assertUsable(client, action);
     const { workspace, user } = await variablesOf(client.user, action);
     const run = { key: runKey(connection, name, keySeed) };

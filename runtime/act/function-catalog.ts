@@ -1,4 +1,5 @@
-import { connectionsByIds, type ConnectionView } from "../model/connections.ts";
+import { connectionsByIds, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
+import { connectionValues } from "../accounts/credentials.ts";
 import { scopesLacking } from "../accounts/scopes.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -70,7 +71,7 @@ export function createCatalog(
       if (!row) return [];
       return [...connectors.get(connection.connector)!.actions.values()].map((action) => ({
         one: functionOf(connection, action, nameOf),
-        isGranted: scopesLacking(action, row) === undefined,
+        isGranted: isOffered(action, row),
       }));
     });
   };
@@ -85,6 +86,12 @@ export function createCatalog(
       throw new HooklineError("not_found", unknownName("function", name, names));
     },
   };
+}
+
+/** Whether nothing that is known of a connection speaks against an action; what its parent does for it is looked at when it runs. */
+function isOffered(action: CompiledAction, row: ConnectionRow): boolean {
+  if (action.as !== undefined && row.parent !== null) return true;
+  return scopesLacking(action, row) === undefined && (action.requires?.holds(connectionValues(row)) ?? true);
 }
 
 function functionOf(

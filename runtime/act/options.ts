@@ -54,11 +54,12 @@ export function createListOptions(
 
 /** The beginning of a list: enough to choose from. */
 async function firstPage(
-  client: VendorClient,
+  own: VendorClient,
   stream: CompiledStream,
   input: Record<string, unknown>,
   variablesOf: VariablesOf,
 ): Promise<readonly unknown[]> {
+  const client = await own.as(stream.as, `${own.connector.name}.${stream.name}`);
   assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
   client.requireScopes(stream, `A choice among ${stream.name}`);
   const { signal } = new AbortController();

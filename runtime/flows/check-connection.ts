@@ -1,3 +1,4 @@
+import type { As } from "../../schemas/manifest.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
 import { scopeRefusal, type Operation } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
@@ -36,7 +37,13 @@ export async function connectionFaults(
 }
 
 /** That a connection was not granted what something needs. */
-export function scopeFaults(what: string, operation: Operation, connection: ConnectionRow | undefined): Fault[] {
-  const refusal = connection && scopeRefusal(what, operation, connection);
+export function scopeFaults(
+  what: string,
+  operation: Operation & { as: As | undefined },
+  connection: ConnectionRow | undefined,
+): Fault[] {
+  // What its parent was granted is looked at when it runs.
+  const isOwn = operation.as === undefined || connection?.parent === null;
+  const refusal = connection && isOwn ? scopeRefusal(what, operation, connection) : undefined;
   return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

@@ -5,6 +5,7 @@ import * as access from "./rules/access.ts";
 import * as authentication from "./rules/authentication.ts";
 import * as conditions from "./rules/conditions.ts";
 import { ruleContext, type Rule } from "./rules/context.ts";
+import * as derivations from "./rules/derivations.ts";
 import * as expressions from "./rules/expressions.ts";
 import * as hosts from "./rules/hosts.ts";
 import * as references from "./rules/references.ts";
@@ -23,6 +24,7 @@ const rules: Rule[] = [
   access,
   authentication,
   hosts,
+  derivations,
 ].flatMap((file): Rule[] => Object.values(file));
 
 /**

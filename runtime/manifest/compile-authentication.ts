@@ -6,6 +6,7 @@ import type {
   SessionAuthentication,
   TokenAnswer,
 } from "../../schemas/manifest.ts";
+import { compileDerivation } from "./compile-derivation.ts";
 import { mapValues, ofResponse } from "./compile-shared.ts";
 import type {
   CompiledAuthentication,
@@ -22,7 +23,7 @@ import type { Site } from "./site.ts";
 /** @throws HooklineError `invalid_expression` */
 export function compileAuthentication(method: AuthenticationMethod, at: Site): CompiledAuthentication {
   const { capture, test, label, account } = method;
-  const { grant, reconnectParams } = method.type === "oauth2" ? method : {};
+  const { grant, reconnectParams, derive } = method.type === "oauth2" ? method : {};
   const tokenParams = method.type === "oauth2" || !("tokenParams" in method) ? undefined : method.tokenParams;
   const tokenAnswer = "tokenAnswer" in method ? method.tokenAnswer : undefined;
   const present = "present" in method ? method.present : undefined;
@@ -41,6 +42,7 @@ export function compileAuthentication(method: AuthenticationMethod, at: Site): C
     reconnectParams: mapValues(reconnectParams, (name, value) =>
       at.at("reconnectParams", name).template(value, { roots: ROOTS.connection }),
     ),
+    derivation: derive && compileDerivation(derive, at.at("derive")),
   };
 }
 

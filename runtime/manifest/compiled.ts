@@ -1,5 +1,6 @@
 import type {
   Action,
+  As,
   AuthenticationMethod,
   ErrorClass,
   ErrorMatcher,
@@ -8,6 +9,7 @@ import type {
   StepRetry,
   Stream,
   Trigger,
+  ValueExpression,
 } from "../../schemas/manifest.ts";
 import type { CompiledPagination, CompiledReads } from "./compile-reads.ts";
 import type { CompiledRecords } from "./compile-records.ts";
@@ -25,6 +27,8 @@ export interface CompiledStream extends CompiledRecords, CompiledReads {
   /** All of them are needed; of a list inside, one is enough. */
   readonly scopes: readonly (string | readonly string[])[];
   readonly requires: CompiledRequirement | undefined;
+  /** Whose credentials its requests are sent with. */
+  readonly as: As | undefined;
   /** What the stream is read once for each of. */
   readonly each: CompiledEach | undefined;
   /** Scope: `input`, `connection`, `workspace`, `user`, `cursor`, and `item` where there is an `each`. */
@@ -96,6 +100,8 @@ export interface CompiledAction {
   /** All of them are needed; of a list inside, one is enough. */
   readonly scopes: readonly (string | readonly string[])[];
   readonly requires: CompiledRequirement | undefined;
+  /** Whose credentials its requests are sent with. */
+  readonly as: As | undefined;
   /** One request is one step, named `request`. */
   readonly steps: readonly CompiledStep[];
   /** Whether any of its requests may read a variable. */
@@ -223,4 +229,33 @@ export interface CompiledAuthentication {
   readonly grant: ReadonlyMap<string, Getter>;
   /** Parameters of the authorization URL when a connection is reconnected. Scope: `connection`. */
   readonly reconnectParams: ReadonlyMap<string, Getter>;
+  /** Undefined where no connections are derived. */
+  readonly derivation: CompiledDerivation | undefined;
+}
+
+/** How connections are derived from one. */
+export interface CompiledDerivation {
+  /** Whether others can be derived from a connection with these values. */
+  readonly isParent: (connection: Readonly<Record<string, unknown>>) => boolean;
+  /** All of them are needed; of a list inside, one is enough. */
+  readonly scopes: readonly (string | readonly string[])[];
+  readonly list: {
+    /** Scope: `connection`, `client`. */
+    readonly request: CompiledRequest;
+    readonly pagination: CompiledPagination;
+    /** @throws HooklineError `unexpected_answer` for an answer of another shape, and for an item without an id. */
+    readonly select: (response: ResponseParts) => readonly unknown[];
+  };
+  /** What a listed item is; undefined for one that is not offered. */
+  readonly itemOf: (item: unknown) => { readonly id: string; readonly label: string | null } | undefined;
+  /** Scope: `connection`, `client`, `derived`. */
+  readonly token: CompiledRequest;
+  /** Whether the answer to `token` says that its token is for this id. */
+  readonly isFor: (response: ResponseParts, id: string) => boolean;
+  /** The manifest's words for where an answer says so. */
+  readonly proof: ValueExpression;
+  /** What a derived connection has as its values; scope: `derived`, `connection`. */
+  readonly values: (scope: Scope) => Record<string, unknown>;
+  /** The names of those that are its own, and not its parent's. */
+  readonly own: readonly string[];
 }

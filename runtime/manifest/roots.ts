@@ -19,6 +19,10 @@ export const ROOTS = {
   /** What a service account states. */
   statement: ["credentials", "connection", "scopes"],
   loginAnswer: ["response", "cookie"],
+  deriveList: ["connection", "client"],
+  deriveItem: ["item"],
+  deriveToken: ["connection", "client", "derived"],
+  deriveValues: ["derived", "connection"],
   streamRequest: [...caller, "cursor"],
   /** The same, of a stream that is read for each item of a list. */
   itemRequest: [...caller, "cursor", "item"],

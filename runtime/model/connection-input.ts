@@ -98,3 +98,43 @@ export const connectionQuery = listQuery("connections", {
   connector: name("Only of this connector."),
   status: { ...status, schema: { ...status.schema, description: "Only in this state." } },
 });
+
+/** Most connections that one call derives. */
+export const MOST_DERIVED = 100;
+/** What begins the keys under which derived connections are found. */
+export const DERIVED = "drv";
+
+export const derivation = input(
+  "derivation",
+  "What connections are derived for: either `ids` or `all`.",
+  {},
+  {
+    ids: value<string[]>({
+      type: "array",
+      items: {
+        type: "string",
+        minLength: 1,
+        maxLength: 255,
+        description: "Id at the vendor, as it is listed.",
+        examples: ["ve9EPM428h8vShlRW1KT"],
+      },
+      uniqueItems: true,
+      minItems: 1,
+      maxItems: MOST_DERIVED,
+      description: "What for, by the ids that are listed.",
+    }),
+    all: flag(
+      `Everything listed that the user has no connection for yet, at most ${MOST_DERIVED} at a time; \`remaining\` says how many are left.`,
+    ),
+    user: {
+      ...user,
+      schema: {
+        ...user.schema,
+        description: "Whose they are; default the owner of the connection. Only an admin may name another.",
+      },
+    },
+  },
+);
+export type DerivationInput = InputOf<typeof derivation>;
+
+export const derivedQuery = listQuery("derived connections", {}, DERIVED);

@@ -2,7 +2,7 @@ import type { Sql } from "../store/database.ts";
 import { failure, type Failure } from "./failure.ts";
 import { saveGrants, type GrantProof } from "./grants.ts";
 import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
-import { listOf, nullable as nullableSchema, object, text as textSchema } from "./schema.ts";
+import { listOf, nullable as nullableSchema, object, ref, text as textSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 const STATUSES = ["pending", "active", "reauth_required"] as const;
@@ -31,8 +31,17 @@ export interface StatusChange {
 /** Why a connection does not work. */
 export interface ConnectionError extends Failure {
   /** What became of the grant, where that is known more closely. */
-  reason?: "refresh_unknown";
+  reason?: LostReason;
 }
+
+const LOST_REASONS = ["refresh_unknown", "uninstalled", "parent_lost", "parent_removed", "parent_moved"] as const;
+
+/** What is known more closely of a grant that is gone. */
+export type LostReason = (typeof LOST_REASONS)[number];
+
+/** Whether it is one of those reasons. */
+export const isLostReason = (reason: unknown): reason is LostReason =>
+  (LOST_REASONS as readonly unknown[]).includes(reason);
 
 const anyObject = (description: string) => value<Record<string, unknown>>({ type: "object", description });
 const scopeList = (description: string) =>
@@ -85,9 +94,9 @@ export const connections = new Table("connections", {
       "Why the connection does not work.",
       {
         reason: {
-          enum: ["refresh_unknown"],
+          enum: LOST_REASONS,
           description:
-            "Only with `reauth_required`. refresh_unknown: the vendor's answer to the renewal of the token was lost, and with it the only refresh token that counts.",
+            "Only with `reauth_required`. refresh_unknown: the vendor's answer to the renewal of the token was lost, and with it the only refresh token that counts. Of a derived connection, uninstalled: the vendor lists what it stands for no longer, and gives no token for it; parent_lost: the connection it was derived from has to be reconnected; parent_removed, parent_moved: that one was removed, or leads to another account now.",
         },
       },
       ["reason"],
@@ -97,6 +106,11 @@ export const connections = new Table("connections", {
     nullable(time("When the test of a pending connection is repeated; null unless it has tokens to test.")),
   ),
   testUntil: hidden(nullable(time("When that is given up."))),
+  parent: hidden(nullable(text("Id of the connection it was derived from, which may be gone."))),
+  parentMoves: hidden(
+    nullable(count("How often that one had been moved then: of another account's nothing is derived.")),
+  ),
+  derived: hidden(nullable(text("Keyed hash of what it stands for at the vendor, among what is derived."))),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
 });
@@ -108,6 +122,8 @@ export interface ConnectionView extends ViewOf<typeof connections.fields> {
   /** The account by its id at the vendor, which no renaming changes; null while it is not proved. */
   account: { id: string; label: string | null } | null;
   missingScopes: string[];
+  /** The connection it was derived from, for those to whom that one is shown too; null for one that was connected by itself. */
+  parent: string | null;
 }
 
 const account = nullableSchema(
@@ -119,6 +135,11 @@ const account = nullableSchema(
 const missing = listOf(
   textSchema("Scope."),
   "Scopes that were asked for and not granted; empty where it is not known what was granted.",
+);
+const parent = nullableSchema(
+  textSchema(
+    "Id of the connection it was derived from; null for one that was connected by itself, or where that one is somebody else's.",
+  ),
 );
 const granted = (what: string) =>
   object(`Its ${what}, by name.`, {
@@ -134,6 +155,13 @@ const granted = (what: string) =>
       textSchema("Name."),
       "It is not known what was granted: keys, private tokens and tokens granted elsewhere do not say; nothing was granted yet.",
     ),
+    unsuited: listOf(
+      object("One that is refused.", {
+        name: textSchema("Name."),
+        message: textSchema("What it needs, and what to do."),
+      }),
+      "They are for connections of another kind, whatever was granted, and are refused before any call.",
+    ),
   });
 
 const AUTHORIZE_URL =
@@ -143,10 +171,12 @@ export const connectionSchemas = {
   Connection: connections.schema("One account of one user at one vendor. Never a secret.", {
     account,
     missingScopes: missing,
+    parent,
   }),
   ConnectionDetails: connections.schema("A connection and the warnings about it.", {
     account,
     missingScopes: missing,
+    parent,
     warnings: listOf(textSchema("One warning, for people."), "What threatens the connection although it works."),
     operations: object("What the connection may do, as far as its granted scopes are known.", {
       triggers: granted("triggers"),
@@ -159,10 +189,44 @@ export const connectionSchemas = {
       ...connections.shown,
       account,
       missingScopes: missing,
+      parent,
       authorizeUrl: textSchema(AUTHORIZE_URL),
     },
     ["authorizeUrl"],
   ),
+  DerivedConnection: object("What a connection can be derived for, as the vendor lists it now.", {
+    id: textSchema("Its id at the vendor.", "ve9EPM428h8vShlRW1KT"),
+    label: nullableSchema(textSchema("What it is called; null where the vendor does not say.")),
+    connections: listOf(
+      object("One connection.", {
+        id: textSchema("Id."),
+        user: textSchema("The user it belongs to."),
+        status: connections.shown["status"]!,
+      }),
+      "The connections that stand for it, of those that the caller may see.",
+    ),
+  }),
+  Derivation: object("What became of the connections that were to be derived.", {
+    data: listOf(
+      object("One of them.", {
+        id: textSchema("Its id at the vendor."),
+        label: nullableSchema(textSchema("What it is called; null where the vendor does not say.")),
+        connection: { description: "It; null with an error.", anyOf: [ref("Connection"), { type: "null" }] },
+        error: nullableSchema(
+          object("Why there is none.", {
+            code: textSchema("Stable code.", "not_found"),
+            message: textSchema("The problem and its remedy."),
+          }),
+        ),
+      }),
+      "One for each, in the order in which they were named or are listed.",
+    ),
+    remaining: {
+      type: "integer",
+      minimum: 0,
+      description: "How many more are listed for which the user has no connection.",
+    },
+  }),
   Removal: object("The connection is gone, and its grant is not.", {
     revoked: {
       type: "boolean",
@@ -182,9 +246,10 @@ export function connectionsByIds(sql: Sql, ids: readonly string[]): Promise<Conn
   return connections.byIds(sql, ids);
 }
 
-/** The connections of a user that hold OAuth tokens which are not known to be dead. */
+/** The connections of a user that hold OAuth tokens of their own which are not known to be dead. */
 export function authorizedConnections(sql: Sql, user: string): Promise<ConnectionRow[]> {
-  const authorized = "user_id = ? and auth_type = 'oauth2' and status <> 'reauth_required' and credentials is not null";
+  const authorized =
+    "user_id = ? and auth_type = 'oauth2' and status <> 'reauth_required' and credentials is not null and parent is null";
   return connections.all(sql, `where ${authorized} order by id`, [user]);
 }
 
@@ -206,6 +271,9 @@ export interface ConnectionChanges extends Partial<
     | "moves"
     | "testAt"
     | "testUntil"
+    | "parent"
+    | "parentMoves"
+    | "derived"
   >
 > {
   /** In place of all that proved its grant before; inside a transaction. */

@@ -59,11 +59,14 @@ export function grantsOf(sql: Sql, ids: readonly string[]): Promise<RecordOf<typ
   return connectionGrants.all(sql, `where ${sql.oneOf("connection")} order by place`, [JSON.stringify(ids)]);
 }
 
-/** The connections with one of these proofs at least, but for those whose grant is known to be dead. */
+/**
+ * The connections with one of these proofs at least, but for those whose grant is known to be dead, and derived ones: these live on
+ * their parent's.
+ */
 export async function connectionsWithGrant(sql: Sql, hashes: readonly string[]): Promise<string[]> {
   const rows = await sql.all<{ connection: string }>(
     `select distinct connection from connection_grants
-     join connections c on c.id = connection and c.status <> 'reauth_required' where ${sql.oneOf("hash")}`,
+     join connections c on c.id = connection and c.status <> 'reauth_required' and c.parent is null where ${sql.oneOf("hash")}`,
     [JSON.stringify(hashes)],
   );
   return rows.map(({ connection }) => connection);

@@ -1,6 +1,6 @@
+import { findCarrier } from "../accounts/carriers.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
 import { scopeRefusal } from "../accounts/scopes.ts";
-import { connectionValues } from "../accounts/credentials.ts";
 import { below, notFound, unknownName, type Fault } from "../core/errors.ts";
 import { compilePatterns } from "../core/event-patterns.ts";
 import type { Context } from "../engine/context.ts";
@@ -118,10 +118,12 @@ async function endpointFaults(
 
 /**
  * Refuses a connection that is of another kind than a stream needs, or was not granted what it needs.
- * @throws HooklineError `conflict`, `scope_missing`
+ * @throws HooklineError `conflict`, `scope_missing`, and what {@link findCarrier} throws
  */
-export function assertReadable({ connection, connector, trigger, stream }: Subject): void {
-  assertRequirement(`${connector.name}/${trigger.name}`, stream.requires, connectionValues(connection));
-  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream, connection);
+export async function assertReadable(sql: Sql, { connection, connector, trigger, stream }: Subject): Promise<void> {
+  const what = `${connector.name}/${trigger.name}`;
+  const carrier = await findCarrier(sql, connector, connection, stream.as, what);
+  assertRequirement(what, stream.requires, carrier.values);
+  const refusal = scopeRefusal(`Trigger ${trigger.name}`, stream, carrier.row);
   if (refusal) throw refusal;
 }

@@ -20,11 +20,12 @@ export async function sourceOf(
   signal: AbortSignal,
 ): Promise<Source> {
   const { workspace, user } = await variablesOf(connection.user, compiled);
+  const client = await (await clientOf(connection)).as(compiled.as, `${connection.connector}/${compiled.name}`);
   return {
-    client: await clientOf(connection),
+    client,
     scope: {
       input: stream.input,
-      connection: connectionValues(connection),
+      connection: compiled.as === undefined ? connectionValues(connection) : client.values,
       workspace: { vars: workspace },
       user: { vars: user },
     },

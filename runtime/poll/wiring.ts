@@ -123,7 +123,7 @@ export function createWiring({
         return { faults: [...choices, ...firstPollFaults(firstPoll, subject.stream)], beside: subject };
       });
       const subject = checked.beside!;
-      assertReadable(subject);
+      await assertReadable(tx, subject);
       const { connection, trigger, input = {}, firstPoll = "baseline", ...choices } = checked.given;
       const now = clock.now();
       const subscription: SubscriptionRecord = {

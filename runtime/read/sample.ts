@@ -35,10 +35,12 @@ export interface ReadSample {
  * @throws HooklineError `conflict` before any call when the connection is of the wrong kind, and what a request throws
  */
 export async function takeSample(options: SampleOptions): Promise<ReadSample | undefined> {
-  const { client, stream, input, variables, limit, now, signal } = options;
+  const { stream, input, variables, limit, now, signal } = options;
   const { baseline, recover } = stream.cursor;
   if (baseline && !recover) return undefined;
-  assertRequirement(`${client.connector.name}.${stream.name}`, stream.requires, client.values);
+  const what = `${options.client.connector.name}.${stream.name}`;
+  const client = await options.client.as(stream.as, what);
+  assertRequirement(what, stream.requires, client.values);
   const { workspace, user } = variables;
   const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
   const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };

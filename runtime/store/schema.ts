@@ -299,6 +299,14 @@ export const migrations: readonly Migration[] = [
     `create index subscriptions_by_trigger on subscriptions (trigger_name, id)`,
     `create index deliveries_by_loss on deliveries (status, id) where status in ('dead', 'cancelled')`,
   ],
+  (d) => [
+    `alter table connections add column parent text`,
+    `alter table connections add column parent_moves ${d.bigint}`,
+    `alter table connections add column derived text`,
+    `create index connections_by_parent on connections (parent, id) where parent is not null`,
+    `create index connections_derived on connections (status, id) where parent is not null`,
+    `create unique index connections_by_derived on connections (derived, user_id) where derived is not null`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -13,6 +13,7 @@ import { createConnectionFollower } from "../poll/follow.ts";
 import { workPolls } from "../poll/poller.ts";
 import { createSubscriptions, type Subscriptions } from "../poll/subscriptions.ts";
 import { createWiring } from "../poll/wiring.ts";
+import { readWhole } from "../read/whole.ts";
 import type { Database } from "../store/database.ts";
 import type { NewEvent } from "../model/events.ts";
 import { migrate } from "../store/migrate.ts";
@@ -178,6 +179,7 @@ export class Bench implements AsyncDisposable {
       returnOrigins: [],
       consent: "all",
       onStatus: createConnectionFollower(context),
+      readAll: readWhole,
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });

@@ -19,6 +19,7 @@ import type { ServerOverride } from "../../runtime/vendor/hosts.ts";
 import type { StatusChange } from "../../runtime/model/connections.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import type { NewEvent } from "../../runtime/model/events.ts";
+import { readWhole } from "../../runtime/read/whole.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { storeOfTest } from "../postgres.ts";
@@ -170,6 +171,7 @@ export async function harness(
         baseUrl: "https://app.example/integrations",
         returnOrigins: [],
         onStatus: async (_tx, change) => void statuses.push(change),
+        readAll: readWhole,
         retryBaseMs: 5,
         ...options,
       },

@@ -13,7 +13,7 @@ import type { Clock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Vault } from "../../runtime/core/crypto.ts";
-import { findConnection } from "../../runtime/model/connections.ts";
+import { connections, findConnection } from "../../runtime/model/connections.ts";
 import { Random } from "../../runtime/sandbox/random.ts";
 import type { Database } from "../../runtime/store/database.ts";
 import { VirtualTime } from "../fixtures/simulator.ts";
@@ -123,6 +123,7 @@ export async function world(store: Database, takesMs: number) {
   const { id } = await h.accounts.create({ connector: "acme", user: "u_1", credentials });
   const { db, seen } = watched(store);
   const lock = { until: 0 };
+  const minted = { calls: 0 };
   const generator = new Random(SEED);
   const random = (): number => generator.uint32() / 2 ** 32;
   const log = createLog({ level: "silent" });
@@ -136,12 +137,32 @@ export async function world(store: Database, takesMs: number) {
     family,
     random,
     wait,
-    process: () =>
+    minted,
+    /** Has the token asked for by what the connection is derived for, and not refreshed. */
+    derive: async (): Promise<void> => {
+      const sealed = sealCredentials(vault, id, {
+        type: "oauth2",
+        accessToken: "minted-0",
+        refreshAt: clock.now() + 3_300_000,
+        derived: "north",
+      });
+      const parent = { parent: "con_the_parent", parentMoves: 0, derived: "drv_north" };
+      await connections.change(store, { credentials: sealed, ...parent }, "id = ?", [id]);
+    },
+    /** `own`: what the process has in place of the store. */
+    process: (own: Database = db) =>
       createTokens(
-        { db, vault, clock, log, random },
+        { db: own, vault, clock, log, random },
         {
-          ask: async (_row, credentials) => family.refresh((credentials as OAuthCredentials).refreshToken!),
-          policyOf: () => ({ rotates: true }),
+          ask: async (_row, credentials) => {
+            const { derived, refreshToken } = credentials as OAuthCredentials;
+            if (derived === undefined) return family.refresh(refreshToken!);
+            const n = ++minted.calls;
+            await wait(takesMs);
+            const response = { status: 200, headers: {}, body: {} };
+            return { accessToken: `minted-${n}`, expiresIn: 3600, response };
+          },
+          policyOf: ({ parent }) => ({ rotates: parent === null }),
           pause,
           learn: async () => {},
           giveBack: async () => {},

@@ -272,7 +272,10 @@ describe("what a connection may do", () => {
   it("is granted where an operation needs no scope", async () => {
     const { accounts } = await harness([acme({ authentication: acmeOAuth })]);
     const { connector } = accounts.vendorOf("acme");
-    expect(grantedOf(connector, { scopes: [], refused: null }).actions.granted).toEqual(["get_thing", "make_thing"]);
+    expect(grantedOf(connector, () => ({ scopes: [], refused: null, values: {} })).actions.granted).toEqual([
+      "get_thing",
+      "make_thing",
+    ]);
   });
 
   it("is what was asked for when the vendor does not say what it granted", async () => {

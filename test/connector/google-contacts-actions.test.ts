@@ -44,13 +44,14 @@ let client: VendorClient;
 /** A connection's client that sends through googleapis, without retries and limits. */
 function clientOf(accessToken: string): VendorClient {
   const api = people("v1") as unknown as Record<string, unknown>;
-  return {
+  const own: VendorClient = {
     id: "con_1",
     user: "u_1",
     connector,
     values: {},
     scopes: [],
     moves: 0,
+    as: async () => own,
     requireScopes: () => {},
     send: async ({ method, params, body }, { scope }) => {
       before(method);
@@ -76,6 +77,7 @@ function clientOf(accessToken: string): VendorClient {
       return response;
     },
   };
+  return own;
 }
 
 async function accessToken(): Promise<string> {

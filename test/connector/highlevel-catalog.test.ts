@@ -65,12 +65,18 @@ describe("the catalog", () => {
 
   it.each([
     ["Agency", "connection.userType == 'Company'"],
-    ["Location", "connection.locationId"],
+    ["Location", "connection.locationId && connection.userType != 'Company'"],
   ])("asks before any call for a connection of the kind that alone will do: %s", (kind, condition) => {
     const rows = catalog.filter((row) => row.token.join() === kind);
     const wrong = rows.filter((row) => implementationOf(manifest, row)!.source.requires?.condition !== condition);
     expect(rows.length).toBeGreaterThan(0);
     expect(wrong.map(({ name }) => name)).toEqual([]);
+  });
+
+  it("sends as the agency what only an agency may, and nothing else", () => {
+    const sent = catalog.filter((row) => implementationOf(manifest, row)!.source.as === "parent");
+    expect(sent).toEqual(catalog.filter((row) => row.token.join() === "Agency"));
+    expect(sent).toHaveLength(4);
   });
 
   it("is what the README tells", async () => {

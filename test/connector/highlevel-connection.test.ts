@@ -51,7 +51,7 @@ describe("a connection by OAuth", () => {
     await expect(vendor.run(id, "create_contact", { firstName: "Ada" })).rejects.toMatchObject({
       code: "conflict",
       message:
-        "highlevel.create_contact: works in a sub-account only; connect a HighLevel location, or give the private token's locationId",
+        "highlevel.create_contact: works in a sub-account only; connect a HighLevel location, derive it from the agency's connection, or give the private token's locationId",
     });
     await expect(subscriptions.create({ connection: id, trigger: "contact_created" })).rejects.toMatchObject({
       code: "conflict",
@@ -63,7 +63,8 @@ describe("a connection by OAuth", () => {
   it("of a location is refused before any call what is an agency's", async () => {
     await using world = await openHighLevel();
     const calls = JSON.stringify(world.sandbox.requests);
-    const message = "is for agencies only; connect HighLevel as an agency (a Company token) instead of a location";
+    const message =
+      "is for agencies only; connect HighLevel as an agency (a Company token), or derive the location from the agency's connection";
     await expect(world.run("create_location", { name: "Lyon works" })).rejects.toMatchObject({
       code: "conflict",
       message: `highlevel.create_location: ${message}`,

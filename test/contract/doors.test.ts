@@ -55,6 +55,30 @@ const CASES: Record<string, Case> = {
     http: "GET /v1/endpoints/ep_%00",
     library: (h) => h.endpoints.get("ep_\0"),
   },
+  "connections that are derived for nothing": {
+    http: "POST /v1/connections/{con}/derived",
+    body: {},
+    library: (h, { con }) => h.connections.derive(con!, {}),
+  },
+  "connections that are derived for some and for all": {
+    http: "POST /v1/connections/{con}/derived",
+    body: { ids: ["x", "x"], all: "yes", usr: "u_1" },
+    library: (h, { con }) => h.connections.derive(con!, { ids: ["x", "x"], all: "yes", usr: "u_1" } as never),
+  },
+  "connections that are derived from one that has none": {
+    http: "POST /v1/connections/{con}/derived",
+    body: { all: true },
+    library: (h, { con }) => h.connections.derive(con!, { all: true }),
+  },
+  "a list of what is derived from one that has none": {
+    http: "GET /v1/connections/{con}/derived",
+    library: (h, { con }) => h.connections.derived(con!),
+  },
+  "a list of what is derived from somebody else's connection": {
+    http: "GET /v1/connections/{con}/derived",
+    library: (h, { con }) => h.connections.derived(con!, {}, { user: "u_2" }),
+    as: "u_2",
+  },
   "connections of a user who cannot be": {
     http: "GET /v1/connections?user=u_%00",
     library: (h) => h.connections.list({ user: "u_\0" }),

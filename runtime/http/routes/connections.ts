@@ -2,6 +2,8 @@ import {
   confirmation,
   connectionChanges,
   connectionQuery,
+  derivation,
+  derivedQuery,
   newConnection,
   reconnection,
 } from "../../model/connection-input.ts";
@@ -46,7 +48,7 @@ export const connectionRoutes: Route[] = [
   connection.remove(
     {
       summary:
-        "Deletes the connection and its subscriptions, and revokes its grant unless another connection lives on it",
+        "Deletes the connection and its subscriptions, ends what was derived from it, and revokes its grant unless another connection lives on it",
       answers: { description: "The connection is gone; its grant stays at the vendor.", schema: ref("Removal") },
     },
     async ({ services, scope }, id) => {
@@ -74,6 +76,28 @@ export const connectionRoutes: Route[] = [
       problems: [409],
     },
     ({ services, body, scope }, id) => services.accounts.reconnect(id, body, scope),
+  ),
+  connection.listPart(
+    "derived",
+    "listDerivedConnections",
+    {
+      summary: "What connections can be derived for: of an agency, its locations, as the vendor lists them now",
+      schema: "DerivedConnection",
+      problems: [409, 424, 502, 504],
+    },
+    derivedQuery,
+    ({ services, query, scope }, id) => services.accounts.derived(id, query, scope),
+  ),
+  connection.post(
+    "derived",
+    "deriveConnections",
+    {
+      summary: "Derives connections, each with a token of its own that is asked for with this connection's",
+      body: derivation,
+      answers: { description: "What became of each.", schema: ref("Derivation") },
+      problems: [409, 424, 502, 504],
+    },
+    ({ services, body, scope }, id) => services.accounts.derive(id, body, scope),
   ),
   connection.post(
     "confirm",

@@ -16,6 +16,10 @@ export const scopesAreDeclared: Rule = (context) => {
       scopes: "connectScopes" in value ? value.connectScopes : [],
       pointer: `${pointer}/connectScopes`,
     })),
+    ...methods.map(({ value, pointer }) => ({
+      scopes: value.type === "oauth2" ? value.derive?.scopes : [],
+      pointer: `${pointer}/derive/scopes`,
+    })),
   ];
   return needing.flatMap(({ scopes = [], pointer }) =>
     scopes.flatMap((scope, i) =>

@@ -82,7 +82,7 @@ function admit(
   if (!operation.token.includes(access.userType === "Company" ? "Agency" : "Location")) throw wrongTokenKind();
   if (!operation.scopes.every((scope) => access.scopes.has(scope))) throw scopeNotGranted();
   const query = new URL(request.url, "http://sandbox").searchParams;
-  const body: unknown = request.body ?? {};
+  const body: unknown = bodyOf(request);
   assertRequest(operation, path, query, body);
   const call = {
     highLevel,
@@ -94,6 +94,11 @@ function admit(
   };
   assertOwnLocation(call);
   return call;
+}
+
+/** JSON, or a form as an object. */
+function bodyOf({ body }: Request): unknown {
+  return typeof body === "string" ? Object.fromEntries(new URLSearchParams(body)) : (body ?? {});
 }
 
 function assertVersion(version: string | string[] | undefined): void {

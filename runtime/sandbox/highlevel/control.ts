@@ -21,6 +21,8 @@ export function highLevelControl(highLevel: HighLevel): Router {
   on("post", "/settings", (body) => Object.assign(highLevel.settings, numbers(body, Object.keys(highLevel.settings))));
   on("post", "/expire-access-tokens", () => highLevel.oauth.expireAccessTokens());
   on("post", "/uninstall", () => highLevel.oauth.uninstall());
+  on("post", "/locations/:id/uninstall", (_body, id) => highLevel.install(id, false));
+  on("post", "/locations/:id/install", (_body, id) => highLevel.install(id, true));
   on("post", "/private-tokens", ({ scopes, userType }) => {
     const granted = Array.isArray(scopes) ? scopes.map(String) : OPERATIONS.flatMap((operation) => operation.scopes);
     const access = highLevel.access(userType === "Company" ? "Company" : "Location", granted);

@@ -126,6 +126,24 @@ export class HighLevelOAuth {
     };
   }
 
+  /** A location's token for an agency's: it cannot be refreshed, and one is given as often as it is asked for. */
+  exchangeForLocation(access: Access, locationId: string): Omit<TokenAnswer, "refresh_token" | "companyId"> {
+    const value = secret(64);
+    const seconds = this.#settings.accessTokenSeconds;
+    const own: Access = { ...access, userType: "Location", locationId };
+    this.#accessTokens.set(value, { access: own, expiresAt: this.#clock.now() + seconds * 1000 });
+    const { userId, userType, scopes } = own;
+    return {
+      access_token: value,
+      token_type: "Bearer",
+      expires_in: seconds,
+      scope: [...scopes].join(" "),
+      userType,
+      locationId,
+      userId,
+    };
+  }
+
   /** A private integration token: it does not end, and tells nothing of itself. */
   privateToken(access: Access): string {
     const value = `pit-${secret(24)}`;
@@ -141,6 +159,12 @@ export class HighLevelOAuth {
   /** Ends all access tokens; refresh tokens stay good. */
   expireAccessTokens(): void {
     this.#accessTokens.clear();
+  }
+
+  /** Ends the tokens of one location. */
+  endLocation(locationId: string): void {
+    for (const tokens of [this.#accessTokens, this.#refreshTokens])
+      for (const [value, { access }] of tokens) if (access.locationId === locationId) tokens.delete(value);
   }
 
   /** Ends everything, as when the app is uninstalled. */

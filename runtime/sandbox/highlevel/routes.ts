@@ -5,6 +5,7 @@ import { calendarHandlers } from "./calendars.ts";
 import { contactHandlers } from "./contacts.ts";
 import { conversationHandlers } from "./conversations.ts";
 import { eventHandlers } from "./events.ts";
+import { installHandlers } from "./installs.ts";
 import { oauthRoutes } from "./oauth-routes.ts";
 import { opportunityHandlers } from "./opportunities.ts";
 import { otherHandlers } from "./other.ts";
@@ -23,6 +24,7 @@ export function highLevelRoutes(highLevel: HighLevel, prefix: string, requests: 
     ...userHandlers,
     ...conversationHandlers,
     ...otherHandlers,
+    ...installHandlers,
   };
   return [...oauthRoutes(highLevel, prefix, requests), ...apiRoutes(highLevel, prefix, handlers)];
 }

@@ -103,6 +103,8 @@ export class HighLevel {
   readonly recordings = new Map<string, Buffer>();
   /** Sentences of calls that were transcribed, by the message's id. */
   readonly transcriptions = new Map<string, Row[]>();
+  /** Locations that the app was taken out of, by id. */
+  readonly #uninstalled = new Set<string>();
   readonly #random: Random;
 
   constructor(options: {
@@ -142,6 +144,19 @@ export class HighLevel {
     const userId = String(this.collections.users.list()[0]!["id"]);
     const locationId = userType === "Location" ? this.locationId : undefined;
     return { userType, companyId: this.companyId, locationId, userId, scopes: new Set(scopes) };
+  }
+
+  /** Whether the app is installed in a location, as it is wherever nobody took it out. */
+  isInstalled({ id }: Row): boolean {
+    return !this.#uninstalled.has(String(id));
+  }
+
+  /** Takes the app out of a location, whose tokens end; or back in. Throws HighLevel's 404. */
+  install(locationId: string, isInstalled: boolean): void {
+    this.collections.locations.get(locationId);
+    if (isInstalled) return void this.#uninstalled.delete(locationId);
+    this.#uninstalled.add(locationId);
+    this.oauth.endLocation(locationId);
   }
 
   now(): string {
