@@ -89,18 +89,27 @@ export class SqliteSource implements Source {
   /** Offers the groups whose jobs have come due since the last look: one range of an index, however many jobs wait. */
   async look(now: number): Promise<void> {
     const { db, queue } = this.#o;
+    // Where nothing is expected, there mostly is nothing.
+    const isExpected = this.nextLook <= now;
+    if (!isExpected && (await this.#lookAhead(this.#seenUntil)) > now) return;
     const groups = await db.all<{ grp: string }>(
       `select distinct grp from jobs where queue = ? and run_at > ? and run_at <= ? and ${NOT_SUSPECT}`,
       [queue, this.#seenUntil, now],
     );
     for (const { grp } of groups) this.#rotation.offer(grp);
     this.#seenUntil = now;
+    await this.#lookAhead(now);
+  }
+
+  /** Looks when the first job is due after a time, and plans the next look for then. */
+  async #lookAhead(after: number): Promise<number> {
+    const { db, queue } = this.#o;
     this.nextLook = Infinity; // Before the question: an enqueue may lower it while the answer is on its way.
     const next = await db.get<{ at: number | null }>(
       `select min(run_at) as at from jobs where queue = ? and run_at > ? and run_at < ${HELD} and ${NOT_SUSPECT}`,
-      [queue, now],
+      [queue, after],
     );
-    this.nextLook = Math.min(this.nextLook, next?.at ?? Infinity);
+    return (this.nextLook = Math.min(this.nextLook, next?.at ?? Infinity));
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {
