@@ -70,7 +70,7 @@ export function createNetwork(options: NetworkOptions): Network {
     bodyTimeout: 0,
   });
   const assertUrlAllowed = (input: string | URL): URL => {
-    const url = URL.parse(String(input));
+    const url = input instanceof URL ? input : URL.parse(input);
     return url !== null && trusted.has(hostAndPort(url)) ? url : rules.assertUrlAllowed(input);
   };
   return {

@@ -3,7 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Database, SqlValue, Tx } from "../store/database.ts";
 import { SUSPECT_AFTER, type NewJob, type Outcome, type Queue } from "./engine.ts";
 import { pauseAfter } from "./retry.ts";
-import { HELD, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
+import { HELD, lookAhead, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
 import type { Claim, Finished, JobTable, Source } from "./table.ts";
 
 /** A job that goes on: its group may have work at that time. */
@@ -74,6 +74,11 @@ export class SqliteJobTable implements JobTable {
 
   suspects(queues: readonly Queue[]): Source {
     return (this.#suspects = new SuspectSource(this.#db, this.#owner, queues));
+  }
+
+  lookAhead(): Promise<void> {
+    const suspects = this.#suspects === undefined ? [] : [this.#suspects];
+    return lookAhead(this.#db, [...this.#sources.values(), ...suspects]);
   }
 
   async enqueue(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {

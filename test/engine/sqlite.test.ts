@@ -225,6 +225,8 @@ describe("the embedded engine", () => {
       steps.push(...plan.map((step) => step.detail));
     }
     expect(steps.filter((step) => step.includes("jobs_due"))).not.toEqual([]);
-    expect(steps.filter((step) => step.startsWith("SCAN") || step.includes("FOR ORDER BY"))).toEqual([]);
+    // A `select` without a `from` "scans" one row that it makes up.
+    const scans = steps.filter((step) => step.startsWith("SCAN") && step !== "SCAN CONSTANT ROW");
+    expect([...scans, ...steps.filter((step) => step.includes("FOR ORDER BY"))]).toEqual([]);
   });
 });
