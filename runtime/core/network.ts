@@ -6,6 +6,7 @@ import { brotliDecompress, gunzip, inflate } from "node:zlib";
 import { Agent, buildConnector } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
 import { HooklineError } from "./errors.ts";
+import { Lru } from "./lru.ts";
 import { asHooklineError, noteUnconnected, tooLarge } from "./network-errors.ts";
 import { exchange } from "./network-exchange.ts";
 import { openStream, type StreamRequest, type StreamResponse } from "./network-stream.ts";
@@ -57,6 +58,9 @@ export interface Network extends AddressRules {
   close(): Promise<void>;
 }
 
+/** Addresses that are allowed, and are not looked through again. */
+const MOST_KNOWN = 1000;
+
 /** Makes a network with one agent and one policy. */
 export function createNetwork(options: NetworkOptions): Network {
   const rules = addressRules(options);
@@ -73,11 +77,14 @@ export function createNetwork(options: NetworkOptions): Network {
     const url = input instanceof URL ? input : URL.parse(input);
     return url !== null && trusted.has(hostAndPort(url)) ? url : rules.assertUrlAllowed(input);
   };
+  const known = new Lru<string, URL>(MOST_KNOWN);
   return {
     allowsAddress: rules.allowsAddress,
     assertUrlAllowed,
     request: async (input, request) => {
-      const url = assertUrlAllowed(input);
+      // Webhooks go to the same few addresses again and again, and what is allowed does not change.
+      const url =
+        typeof input === "string" ? known.getOr(input, () => assertUrlAllowed(input)) : assertUrlAllowed(input);
       const answer = await exchange(agent, url, request);
       return request.unpack ? { ...answer, body: await unpack(answer, url, request) } : answer;
     },

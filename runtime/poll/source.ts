@@ -1,5 +1,4 @@
 import type { ClientOf } from "../accounts/client.ts";
-import { connectionValues } from "../accounts/credentials.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Source } from "../read/fetch.ts";
@@ -20,11 +19,12 @@ export async function sourceOf(
   signal: AbortSignal,
 ): Promise<Source> {
   const { workspace, user } = await variablesOf(connection.user, compiled);
+  const client = await clientOf(connection);
   return {
-    client: await clientOf(connection),
+    client,
     scope: {
       input: stream.input,
-      connection: connectionValues(connection),
+      connection: client.values,
       workspace: { vars: workspace },
       user: { vars: user },
     },
