@@ -1,8 +1,34 @@
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { asHooklineError, onDeadline, tooLarge } from "./network-errors.ts";
-import type { NetworkRequest, NetworkResponse } from "./network.ts";
 import { plainHeaders } from "./network-stream.ts";
+
+export interface NetworkRequest {
+  method: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+  /** Milliseconds from now to the last byte of the answer. */
+  deadlineMs: number;
+  /** Most bytes of an answer's body, sent or unpacked. */
+  maxBytes: number;
+  /** What to do with a longer body: fail with `too_large`, or keep the first `maxBytes`. Default "fail". */
+  overflow?: "fail" | "cut";
+  /** Unpacks gzip, deflate and br answers, within `maxBytes`. Default false: the bytes as sent. */
+  unpack?: boolean;
+  /**
+   * Notices when the body begins to leave, so that a `timeout` tells by `data.sent` whether it did: a request may wait for a
+   * connection until then. Costs a packet. Default false.
+   */
+  noticesSending?: boolean;
+  signal?: AbortSignal;
+}
+
+export interface NetworkResponse {
+  status: number;
+  /** Lower-case names; repeated ones joined by a comma. */
+  headers: Record<string, string>;
+  body: Buffer;
+}
 
 /**
  * One request and its whole answer, as the server packed it. It stands on the agent's own events: the stream and the signal of

@@ -8,7 +8,7 @@ import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from ".
 import { HooklineError } from "./errors.ts";
 import { Lru } from "./lru.ts";
 import { asHooklineError, noteUnconnected, tooLarge } from "./network-errors.ts";
-import { exchange } from "./network-exchange.ts";
+import { exchange, type NetworkRequest, type NetworkResponse } from "./network-exchange.ts";
 import { openStream, type StreamRequest, type StreamResponse } from "./network-stream.ts";
 
 export interface NetworkOptions extends NetworkPolicy {
@@ -16,33 +16,6 @@ export interface NetworkOptions extends NetworkPolicy {
   trusted: readonly string[];
   /** Finds the addresses of a name; the system's resolver unless given. */
   resolve?: (hostname: string) => Promise<LookupAddress[]>;
-}
-
-export interface NetworkRequest {
-  method: string;
-  headers?: Record<string, string>;
-  body?: string | Uint8Array;
-  /** Milliseconds from now to the last byte of the answer. */
-  deadlineMs: number;
-  /** Most bytes of an answer's body, sent or unpacked. */
-  maxBytes: number;
-  /** What to do with a longer body: fail with `too_large`, or keep the first `maxBytes`. Default "fail". */
-  overflow?: "fail" | "cut";
-  /** Unpacks gzip, deflate and br answers, within `maxBytes`. Default false: the bytes as sent. */
-  unpack?: boolean;
-  /**
-   * Notices when the body begins to leave, so that a `timeout` tells by `data.sent` whether it did: a request may wait for a
-   * connection until then. Costs a packet. Default false.
-   */
-  noticesSending?: boolean;
-  signal?: AbortSignal;
-}
-
-export interface NetworkResponse {
-  status: number;
-  /** Lower-case names; repeated ones joined by a comma. */
-  headers: Record<string, string>;
-  body: Buffer;
 }
 
 /** The only way out: every request of Hookline leaves through one of these. */
