@@ -6,6 +6,7 @@ import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
 import { loadConnectors } from "./connectors.ts";
 import { createVault } from "./core/crypto.ts";
+import { MINUTE } from "./core/time.ts";
 import { createMetrics, type Metrics } from "./core/metrics.ts";
 import { createNetwork } from "./core/network.ts";
 import { createConsumers, type Consumers } from "./deliver/consumers.ts";
@@ -37,6 +38,7 @@ import { createWiring, type Wiring } from "./poll/wiring.ts";
 import { createSamples, type Samples } from "./read/samples.ts";
 import { readWhole } from "./read/whole.ts";
 import { migrate, migrateModule } from "./store/migrate.ts";
+import { firstEnd } from "./model/oauth-states.ts";
 import { streamsOfConnection } from "./model/streams.ts";
 import { openDatabase } from "./store/open.ts";
 import type { SyncServices } from "./sync/syncs.ts";
@@ -70,8 +72,7 @@ export type Composed = Core & ActServices & SyncServices & FlowsServices;
 
 /** Between the hours, so as not to fall together with everybody's. */
 const UPKEEP = "17 * * * *";
-/** Tokens that nobody confirmed in ten minutes do not stay much longer. */
-const AUTHORIZATIONS = "*/5 * * * *";
+const AUTHORIZATIONS = "authorizations";
 const FIRST_TESTS = "first tests";
 const DERIVED_CONNECTIONS = "derived connections";
 
@@ -154,6 +155,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     onWaiting: (tx, at) => engine.enqueue(tx, [upkeepJob(FIRST_TESTS, at)]),
     onParent: (tx, at) => engine.enqueue(tx, [upkeepJob(DERIVED_CONNECTIONS, at)]),
     readAll: readWhole,
+    onAuthorizing: (tx, until) => engine.enqueue(tx, [upkeepJob(AUTHORIZATIONS, until + 1)]),
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -178,15 +180,21 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     onAttempt: (attempt) => metrics.attempted(attempt),
   });
   workRetention(context, retention);
-  engine.cron("authorizations", AUTHORIZATIONS, async () => void (await accounts.purgeAuthorizations()));
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.testWaiting();
     await accounts.followParents();
+    // Those that were begun before this version plan no purge.
+    await accounts.purgeAuthorizations();
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
   engine.onDemand(FIRST_TESTS, accounts.testWaiting);
   engine.onDemand(DERIVED_CONNECTIONS, accounts.followParents);
+  engine.onDemand(AUTHORIZATIONS, async () => {
+    await accounts.purgeAuthorizations();
+    const next = await firstEnd(db);
+    return next && Math.max(next, clock.now() + MINUTE);
+  });
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,

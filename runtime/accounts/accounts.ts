@@ -9,7 +9,7 @@ import { purgeStates } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
 import { memoryCounter, sharedCounter } from "../vendor/counter.ts";
 import { overriddenHosts, type ServerOverride } from "../vendor/hosts.ts";
-import { createAuthorize, type Outcome } from "./authorize.ts";
+import { createAuthorize, type AuthorizeNeeds, type Outcome } from "./authorize.ts";
 import { findCarrier, type CarrierOf } from "./carriers.ts";
 import { openClient, type ClientOf, type VendorClient } from "./client.ts";
 import { createConfirmations } from "./confirmations.ts";
@@ -68,6 +68,8 @@ export interface AccountsNeeds {
   readAll: ReadAll;
   /** Has {@link Accounts.followParents} called at a time, in the transaction after which there is something to follow. Default: it is not. */
   onParent?: (tx: Tx, at: number) => Promise<void>;
+  /** Has {@link Accounts.purgeAuthorizations} called after a time, in the transaction that begins an authorization. Default: it is not. */
+  onAuthorizing?: AuthorizeNeeds["onAuthorizing"];
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
 }
@@ -99,7 +101,7 @@ export interface Accounts extends Connections {
   tokens: Tokens;
   /** The way to vendors: requests leave only for allowed addresses. */
   network: Network;
-  /** Deletes authorizations that nobody came back from or confirmed; for a tick every few minutes. Returns how many. */
+  /** Deletes authorizations that nobody came back from or confirmed, once they are valid no more. Returns how many. */
   purgeAuthorizations(): Promise<number>;
   /**
    * Repeats the tests of new connections whose vendor has not answered yet, where they are due. Gives when the next is due,
@@ -199,7 +201,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const settle = createSettle(context, { status, grants });
   const confirmations = createConfirmations(context, { settle, grants });
   const startUrl = baseUrl + START_PATH;
-  const authorize = createAuthorize(context, { vendorOf, settle, connect, confirmations, startUrl });
+  const authorize = createAuthorize(context, { ...needs, vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
   const consent = createConsent({

@@ -5,6 +5,7 @@ import type { Context } from "../engine/context.ts";
 import { toText } from "../manifest/expressions.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { oauthStates, redeemState, settleState } from "../model/oauth-states.ts";
+import type { Tx } from "../store/database.ts";
 import type { Confirmations } from "./confirmations.ts";
 import type { Accept, Connect } from "./connect.ts";
 import { connectionValues } from "./credentials.ts";
@@ -21,6 +22,8 @@ export interface AuthorizeNeeds {
   confirmations: Confirmations;
   /** Address of the page that a link leads to, without the link's token. */
   startUrl: string;
+  /** Called in the transaction that begins an authorization, with the time until which it is valid; default: nobody is. */
+  onAuthorizing?: (tx: Tx, until: number) => Promise<void>;
 }
 
 export interface Authorization extends Omit<Plan, "user"> {
@@ -74,7 +77,7 @@ const CONFIRMATION_PARAMETER = "hookline_code";
 /** Makes the service of OAuth authorizations. */
 export function createAuthorize(
   context: Pick<Context, "db" | "vault" | "clock">,
-  { vendorOf, settle, connect, confirmations, startUrl }: AuthorizeNeeds,
+  { vendorOf, settle, connect, confirmations, startUrl, onAuthorizing }: AuthorizeNeeds,
 ): Authorize {
   const { db, clock } = context;
   const steps = createSteps(context);
@@ -82,14 +85,11 @@ export function createAuthorize(
 
   const store = (secret: string, connection: string, returnTo: string | null, step: Step): Promise<void> => {
     const stateHash = sha256(secret);
-    return oauthStates.insert(db, {
-      stateHash,
-      connection,
-      sealed: steps.seal(stateHash, step),
-      returnTo,
-      expiresAt: clock.now() + VALID_MS,
-      usedAt: null,
-      tries: null,
+    const expiresAt = clock.now() + VALID_MS;
+    const sealed = steps.seal(stateHash, step);
+    return db.transaction(async (tx) => {
+      await oauthStates.insert(tx, { stateHash, connection, sealed, returnTo, expiresAt, usedAt: null, tries: null });
+      await onAuthorizing?.(tx, expiresAt);
     });
   };
 

@@ -1,7 +1,8 @@
 import * as oauth from "oauth4webapi";
 import { HooklineError } from "../core/errors.ts";
 import { isObject, parseJson } from "../core/json.ts";
-import type { Network, NetworkResponse } from "../core/network.ts";
+import type { Network } from "../core/network.ts";
+import type { NetworkResponse } from "../core/network-exchange.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { CompiledTokenAnswer } from "../manifest/compiled.ts";
 import type { Scope } from "../manifest/expressions.ts";

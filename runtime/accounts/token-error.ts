@@ -1,7 +1,7 @@
 import type { ErrorClass } from "../../schemas/manifest.ts";
 import { HooklineError } from "../core/errors.ts";
 import { atPointer, isObject, parseJson } from "../core/json.ts";
-import type { NetworkResponse } from "../core/network.ts";
+import type { NetworkResponse } from "../core/network-exchange.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
 

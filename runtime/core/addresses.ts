@@ -63,7 +63,7 @@ const OTHER_PROTOCOLS = new Set([
 const LOCAL_NAME = /(^|\.)(localhost|local|internal|home\.arpa|localdomain)$/;
 
 function assertUrl(input: string | URL, allowPrivate: boolean, allowsAddress: (address: string) => boolean): URL {
-  const url = URL.parse(String(input));
+  const url = input instanceof URL ? input : URL.parse(input);
   if (url === null)
     throw new HooklineError("invalid_url", "The URL cannot be parsed; write it like https://example.com/path");
   const refuse = (what: string, remedy: string): never => {

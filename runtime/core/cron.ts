@@ -5,6 +5,8 @@ type Matching = ScheduledTask & { timeMatcher: { getNextMatch(after: Date): Date
 
 const tasks = new Map<string, Matching>();
 const MOST_TASKS = 1000;
+/** Between which times a task names none: finding out takes longer than most of what is done at such a time. */
+const gaps = new WeakMap<Matching, { from: number; until: number }>();
 
 /** The task of a cron expression, for questions about its times. `timeZone`: IANA name. */
 export function cronTask(expression: string, timeZone: string): Matching {
@@ -19,8 +21,15 @@ export function cronTask(expression: string, timeZone: string): Matching {
 }
 
 /** The first time after `now` that an expression names, both in milliseconds since the epoch. */
-export const nextCronTime = (expression: string, timeZone: string, now: number): number =>
-  cronTask(expression, timeZone).timeMatcher.getNextMatch(new Date(now)).getTime();
+export function nextCronTime(expression: string, timeZone: string, now: number): number {
+  const task = cronTask(expression, timeZone);
+  let gap = gaps.get(task);
+  if (!gap || now < gap.from || now >= gap.until) {
+    gap = { from: now, until: task.timeMatcher.getNextMatch(new Date(now)).getTime() };
+    gaps.set(task, gap);
+  }
+  return gap.until;
+}
 
 /** What is wrong with an expression; undefined when nothing is. */
 export function cronFault(expression: string): string | undefined {

@@ -17,7 +17,7 @@ export type IdPrefix =
   | "lnk"
   | "cfl";
 
-const pool = new Uint8Array(4096);
+const pool = Buffer.alloc(4096);
 let used = pool.length;
 let lastMillisecond = 0;
 let counter = 0;
@@ -33,12 +33,10 @@ export function newId(prefix: IdPrefix, now: number = Date.now()): string {
     randomFillSync(pool);
     used = 0;
   }
-  const random = pool.subarray(used, (used += 8));
+  pool[used] = (pool[used]! & 0x3f) | 0x80;
   const high = lastMillisecond.toString(16).padStart(12, "0");
   const middle = (0x7000 | counter).toString(16);
-  const low = Buffer.from(random);
-  low[0] = (low[0]! & 0x3f) | 0x80;
-  return `${prefix}_${high}${middle}${low.toString("hex")}`;
+  return `${prefix}_${high}${middle}${pool.toString("hex", used, (used += 8))}`;
 }
 
 /** One of the facts that tell something apart from everything else of its kind. */

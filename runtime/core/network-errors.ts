@@ -10,22 +10,19 @@ export function noteUnconnected(error: Error): void {
 
 class DeadlineError extends Error {}
 
-/** A signal that aborts after `deadlineMs`, or with another one; `release` ends the wait. */
-export function deadlineSignal(
+/** Calls back once, with the reason, when `deadlineMs` have passed or another signal aborts; returns how to end the wait. */
+export function onDeadline(
   deadlineMs: number,
   outer: AbortSignal | undefined,
-): { signal: AbortSignal; release(): void } {
-  const stop = new AbortController();
-  const timer = setTimeout(() => stop.abort(new DeadlineError()), deadlineMs);
-  const onAbort = () => stop.abort(outer!.reason);
+  giveUp: (reason: unknown) => void,
+): () => void {
+  const timer = setTimeout(() => giveUp(new DeadlineError()), deadlineMs);
+  const onAbort = () => giveUp(outer!.reason);
   if (outer?.aborted) onAbort();
   outer?.addEventListener("abort", onAbort, { once: true });
-  return {
-    signal: stop.signal,
-    release: () => {
-      clearTimeout(timer);
-      outer?.removeEventListener("abort", onAbort);
-    },
+  return () => {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", onAbort);
   };
 }
 

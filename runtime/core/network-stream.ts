@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import type { Dispatcher } from "undici";
 import { HooklineError } from "./errors.ts";
-import { aborted, asHooklineError, deadlineSignal, tooLarge } from "./network-errors.ts";
+import { aborted, asHooklineError, onDeadline, tooLarge } from "./network-errors.ts";
 
 export interface StreamRequest {
   method: string;
@@ -28,7 +28,8 @@ export interface StreamResponse {
  */
 export async function openStream(agent: Dispatcher, url: URL, request: StreamRequest): Promise<StreamResponse> {
   const { method, headers, body, deadlineMs, maxBytes } = request;
-  const { signal, release } = deadlineSignal(deadlineMs, request.signal);
+  const stop = new AbortController();
+  const release = onDeadline(deadlineMs, request.signal, (reason) => stop.abort(reason));
   try {
     const answered = agent.request({
       origin: url.origin,
@@ -36,10 +37,10 @@ export async function openStream(agent: Dispatcher, url: URL, request: StreamReq
       method: method,
       headers,
       body: body instanceof Readable ? limited(body, KEPT, maxBytes, () => bodyTooLarge(maxBytes)) : body,
-      signal,
+      signal: stop.signal,
     });
     // The agent notices the signal only once the request has a connection.
-    const answer = await Promise.race([answered, aborted(signal)]);
+    const answer = await Promise.race([answered, aborted(stop.signal)]);
     const told = plainHeaders(answer.headers);
     if (method !== "HEAD" && Number(told["content-length"] ?? 0) > maxBytes) {
       answer.body.on("error", () => {}).destroy();

@@ -1,47 +1,21 @@
 import { lookup as systemLookup } from "node:dns/promises";
 import type { LookupAddress } from "node:dns";
 import { isIP } from "node:net";
-import { Readable } from "node:stream";
 import { callbackify, promisify } from "node:util";
 import { brotliDecompress, gunzip, inflate } from "node:zlib";
-import { Agent, buildConnector, type Dispatcher } from "undici";
+import { Agent, buildConnector } from "undici";
 import { addressRules, bareHost, type AddressRules, type NetworkPolicy } from "./addresses.ts";
 import { HooklineError } from "./errors.ts";
-import { aborted, asHooklineError, deadlineSignal, noteUnconnected, tooLarge } from "./network-errors.ts";
-import { openStream, plainHeaders, type StreamRequest, type StreamResponse } from "./network-stream.ts";
+import { Lru } from "./lru.ts";
+import { asHooklineError, noteUnconnected, tooLarge } from "./network-errors.ts";
+import { exchange, type NetworkRequest, type NetworkResponse } from "./network-exchange.ts";
+import { openStream, type StreamRequest, type StreamResponse } from "./network-stream.ts";
 
 export interface NetworkOptions extends NetworkPolicy {
   /** `host:port` pairs an operator has named as a vendor's address: they may be private. */
   trusted: readonly string[];
   /** Finds the addresses of a name; the system's resolver unless given. */
   resolve?: (hostname: string) => Promise<LookupAddress[]>;
-}
-
-export interface NetworkRequest {
-  method: string;
-  headers?: Record<string, string>;
-  body?: string | Uint8Array;
-  /** Milliseconds from now to the last byte of the answer. */
-  deadlineMs: number;
-  /** Most bytes of an answer's body, sent or unpacked. */
-  maxBytes: number;
-  /** What to do with a longer body: fail with `too_large`, or keep the first `maxBytes`. Default "fail". */
-  overflow?: "fail" | "cut";
-  /** Unpacks gzip, deflate and br answers, within `maxBytes`. Default false: the bytes as sent. */
-  unpack?: boolean;
-  /**
-   * Notices when the body begins to leave, so that a `timeout` tells by `data.sent` whether it did: a request may wait for a
-   * connection until then. Costs a packet. Default false.
-   */
-  noticesSending?: boolean;
-  signal?: AbortSignal;
-}
-
-export interface NetworkResponse {
-  status: number;
-  /** Lower-case names; repeated ones joined by a comma. */
-  headers: Record<string, string>;
-  body: Buffer;
 }
 
 /** The only way out: every request of Hookline leaves through one of these. */
@@ -57,6 +31,9 @@ export interface Network extends AddressRules {
   close(): Promise<void>;
 }
 
+/** Addresses that are allowed, and are not looked through again. */
+const MOST_KNOWN = 1000;
+
 /** Makes a network with one agent and one policy. */
 export function createNetwork(options: NetworkOptions): Network {
   const rules = addressRules(options);
@@ -70,13 +47,20 @@ export function createNetwork(options: NetworkOptions): Network {
     bodyTimeout: 0,
   });
   const assertUrlAllowed = (input: string | URL): URL => {
-    const url = URL.parse(String(input));
+    const url = input instanceof URL ? input : URL.parse(input);
     return url !== null && trusted.has(hostAndPort(url)) ? url : rules.assertUrlAllowed(input);
   };
+  const known = new Lru<string, URL>(MOST_KNOWN);
   return {
     allowsAddress: rules.allowsAddress,
     assertUrlAllowed,
-    request: async (input, request) => exchange(agent, assertUrlAllowed(input), request),
+    request: async (input, request) => {
+      // Webhooks go to the same few addresses again and again, and what is allowed does not change.
+      const url =
+        typeof input === "string" ? known.getOr(input, () => assertUrlAllowed(input)) : assertUrlAllowed(input);
+      const answer = await exchange(agent, url, request);
+      return request.unpack ? { ...answer, body: await unpack(answer, url, request) } : answer;
+    },
     stream: async (input, request) => openStream(agent, assertUrlAllowed(input), request),
     close: () => agent.close(),
   };
@@ -87,64 +71,6 @@ export function hostAndPort(url: URL): string {
   return `${bareHost(url.hostname)}:${url.port || (url.protocol === "http:" ? "80" : "443")}`;
 }
 
-async function exchange(agent: Dispatcher, url: URL, request: NetworkRequest): Promise<NetworkResponse> {
-  const { signal, release } = deadlineSignal(request.deadlineMs, request.signal);
-  const sending = request.noticesSending ? noticed(request) : request;
-  try {
-    const answered = agent.request({
-      origin: url.origin,
-      path: url.pathname + url.search,
-      method: request.method,
-      headers: sending.headers,
-      body: sending.body,
-      signal,
-    });
-    // The agent notices the signal only once the request has a connection.
-    const answer = await Promise.race([answered, aborted(signal)]);
-    const headers = plainHeaders(answer.headers);
-    const body = await readBody(answer.body, url, request);
-    return {
-      status: answer.statusCode,
-      headers,
-      body: request.unpack ? await unpack(body, headers, url, request) : body,
-    };
-  } catch (error) {
-    if (request.signal?.aborted) throw request.signal.reason;
-    throw asHooklineError(error, url, request.deadlineMs, "hasBegun" in sending ? sending.hasBegun() : undefined);
-  } finally {
-    release();
-  }
-}
-
-/** The same body piece by piece: nobody asks for the first before there is a connection. */
-function noticed({ headers, body = "" }: NetworkRequest) {
-  const bytes = Buffer.from(body);
-  let begun = false;
-  const pieces = async function* () {
-    begun = true;
-    yield bytes;
-  };
-  return {
-    headers: { ...headers, "content-length": String(bytes.length) },
-    body: Readable.from(pieces()),
-    hasBegun: () => begun,
-  };
-}
-
-async function readBody(body: Dispatcher.ResponseData["body"], url: URL, request: NetworkRequest): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    size += chunk.length;
-    if (size <= request.maxBytes) continue;
-    if (request.overflow === "cut") break;
-    throw tooLarge(url, request.maxBytes);
-  }
-  const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-  return whole.length > request.maxBytes ? whole.subarray(0, request.maxBytes) : whole;
-}
-
 const UNPACKERS: Record<string, typeof gunzip.__promisify__> = {
   gzip: promisify(gunzip),
   "x-gzip": promisify(gunzip),
@@ -152,17 +78,13 @@ const UNPACKERS: Record<string, typeof gunzip.__promisify__> = {
   br: promisify(brotliDecompress),
 };
 
-async function unpack(
-  body: Buffer,
-  headers: Record<string, string>,
-  url: URL,
-  request: NetworkRequest,
-): Promise<Buffer> {
+async function unpack({ headers, body }: NetworkResponse, url: URL, request: NetworkRequest): Promise<Buffer> {
   const encoding = headers["content-encoding"]?.toLowerCase();
   const unpacker = encoding === undefined ? undefined : UNPACKERS[encoding];
   if (unpacker === undefined || body.length === 0) return body;
   return unpacker(body, { maxOutputLength: request.maxBytes }).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(url, request.maxBytes) : error;
+    if (error.code === "ERR_BUFFER_TOO_LARGE") throw tooLarge(url, request.maxBytes);
+    throw asHooklineError(error, url, request.deadlineMs);
   });
 }
 

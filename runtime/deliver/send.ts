@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { HooklineError } from "../core/errors.ts";
-import type { NetworkResponse } from "../core/network.ts";
+import type { NetworkResponse } from "../core/network-exchange.ts";
 import { scrub } from "../core/secrets.ts";
 import { isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";

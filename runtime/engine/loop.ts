@@ -236,7 +236,7 @@ export class JobEngine implements Engine {
         await this.#turn();
         this.#lastTurn = this.#timers.monotonic();
         this.#trouble = undefined;
-        this.#setTimer();
+        if (!this.#woken) this.#setTimer();
       } catch (error) {
         this.#log.error({ error }, "the job store is in trouble; trying again");
         this.#trouble ??= troubleOf(error, this.#clock.now());

@@ -88,7 +88,7 @@ export class BossSource implements Source {
   readonly #queue: Queue;
   readonly #perGroup: number;
   ready = true;
-  readonly nextLook = Infinity;
+  nextLook = Infinity;
 
   constructor(boss: PgBoss, db: PostgresDatabase, queue: Queue, perGroup: number) {
     this.#boss = boss;
@@ -99,6 +99,7 @@ export class BossSource implements Source {
 
   async look(): Promise<void> {
     this.ready = true;
+    this.nextLook = Infinity;
   }
 
   /**

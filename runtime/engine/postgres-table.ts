@@ -36,6 +36,7 @@ export class PostgresJobTable implements JobTable {
   readonly #db: PostgresDatabase;
   readonly #session: BossSession;
   readonly #sources = new Map<string, BossSource>();
+  #suspects: BossSuspects | undefined;
   #boss: PgBoss | undefined;
 
   /** @throws TypeError for another store */
@@ -69,7 +70,11 @@ export class PostgresJobTable implements JobTable {
   }
 
   suspects(queues: readonly Queue[]): Source {
-    return new BossSuspects(this.#boss!, this.#db, queues);
+    return (this.#suspects = new BossSuspects(this.#boss!, this.#db, queues));
+  }
+
+  async lookAhead(): Promise<void> {
+    for (const source of [...this.#sources.values(), this.#suspects]) if (source) source.nextLook = -1;
   }
 
   async enqueue(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {

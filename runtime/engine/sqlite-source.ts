@@ -51,6 +51,24 @@ async function claimJobs(tx: Tx, owner: string, which: string, params: readonly 
   }));
 }
 
+/** A statement that gives when to look again, and its parameters. */
+type Question = readonly [statement: string, ...params: SqlValue[]];
+
+/** Finds when each of these sources has to look again: one statement for all. */
+export async function lookAhead(db: Database, sources: readonly (SqliteSource | SuspectSource)[]): Promise<void> {
+  const questions = sources.map((source) => source.next());
+  // Before the answer: an enqueue may lower it while that is on its way.
+  for (const source of sources) source.nextLook = Infinity;
+  const asked = questions.map(([statement], i) => `(${statement}) as s${i}`).join(", ");
+  const answers = await db.get<Record<string, number | null>>(
+    `select ${asked}`,
+    questions.flatMap(([, ...params]) => params),
+  );
+  for (const [i, source] of sources.entries()) {
+    source.nextLook = Math.min(source.nextLook, answers?.[`s${i}`] ?? Infinity);
+  }
+}
+
 export interface SqliteSourceOptions {
   db: Database;
   owner: string;
@@ -95,12 +113,12 @@ export class SqliteSource implements Source {
     );
     for (const { grp } of groups) this.#rotation.offer(grp);
     this.#seenUntil = now;
-    this.nextLook = Infinity; // Before the question: an enqueue may lower it while the answer is on its way.
-    const next = await db.get<{ at: number | null }>(
-      `select min(run_at) as at from jobs where queue = ? and run_at > ? and run_at < ${HELD} and ${NOT_SUSPECT}`,
-      [queue, now],
-    );
-    this.nextLook = Math.min(this.nextLook, next?.at ?? Infinity);
+    await lookAhead(db, [this]);
+  }
+
+  next(): Question {
+    const first = `select min(run_at) from jobs where queue = ? and run_at > ? and run_at < ${HELD} and ${NOT_SUSPECT}`;
+    return [first, this.#o.queue, this.#seenUntil];
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {
@@ -171,10 +189,13 @@ export class SuspectSource implements Source {
   }
 
   async look(now: number): Promise<void> {
-    const next = await this.#db.get<{ at: number | null }>(`select min(run_at) as at from jobs where ${this.#which}`);
-    const at = next?.at ?? Infinity;
-    this.ready = at <= now;
-    this.nextLook = this.ready ? Infinity : at;
+    await lookAhead(this.#db, [this]);
+    this.ready = this.nextLook <= now;
+    if (this.ready) this.nextLook = Infinity;
+  }
+
+  next(): Question {
+    return [`select min(run_at) from jobs where ${this.#which}`];
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {

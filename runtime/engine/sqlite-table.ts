@@ -3,7 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Database, SqlValue, Tx } from "../store/database.ts";
 import { SUSPECT_AFTER, type NewJob, type Outcome, type Queue } from "./engine.ts";
 import { pauseAfter } from "./retry.ts";
-import { HELD, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
+import { HELD, lookAhead, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
 import type { Claim, Finished, JobTable, Source } from "./table.ts";
 
 /** A job that goes on: its group may have work at that time. */
@@ -15,17 +15,19 @@ interface Moved {
 
 /** When the job of an insert wants to run, held back or not. */
 const wanted = "coalesce(excluded.again_at, excluded.run_at)";
-/** Enqueuing what exists already only brings a time forward: of a waiting job its own, of one running or held its next. */
 const insert = (runAt: string, againAt: string): string => `
   insert into jobs (queue, grp, key, unique_name, data, run_at, again_at, interrupted, attempt)
   values (?, ?, ?, ?, ?, ${runAt}, ${againAt}, 0, ?)
-  on conflict (queue, unique_name) where unique_name is not null do update set
+  on conflict (queue, unique_name) where unique_name is not null do`;
+/** Enqueuing what exists already only brings a time forward: of a waiting job its own, of one running or held its next. */
+const insertOrHasten = (runAt: string, againAt: string): string => `${insert(runAt, againAt)} update set
     run_at = iif(claimed_by is null and run_at < ${HELD} and ${NOT_SUSPECT}, min(run_at, ${wanted}), run_at),
     again_at = iif(claimed_by is null and run_at < ${HELD}, null, min(coalesce(again_at, ${HELD}), ${wanted}))
   returning grp`;
-const insertFree = insert("?", "null");
+const insertNew = `${insert("?", "null")} nothing`;
+const insertFree = insertOrHasten("?", "null");
 const earlierOfKey = "exists (select 1 from jobs where queue = ? and key = ?)";
-const insertKeyed = insert(`iif(${earlierOfKey}, ${HELD}, ?)`, `iif(${earlierOfKey}, ?, null)`);
+const insertKeyed = insertOrHasten(`iif(${earlierOfKey}, ${HELD}, ?)`, `iif(${earlierOfKey}, ?, null)`);
 
 /**
  * The jobs of one process, in a table of its own SQLite file. Because nobody else can hold the file, a claim needs no lease,
@@ -74,15 +76,13 @@ export class SqliteJobTable implements JobTable {
     return (this.#suspects = new SuspectSource(this.#db, this.#owner, queues));
   }
 
+  lookAhead(): Promise<void> {
+    const suspects = this.#suspects === undefined ? [] : [this.#suspects];
+    return lookAhead(this.#db, [...this.#sources.values(), ...suspects]);
+  }
+
   async enqueue(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {
-    const moved: Moved[] = [];
-    for (const { queue, group = "", key = null, unique = null, data, runAt = now, attempt = 0 } of jobs) {
-      const row: SqlValue[] = [queue, group, key, unique, JSON.stringify(data)];
-      const { grp } = (await (key === null
-        ? tx.get<{ grp: string }>(insertFree, [...row, runAt, attempt])
-        : tx.get<{ grp: string }>(insertKeyed, [...row, queue, key, runAt, queue, key, runAt, attempt])))!;
-      moved.push({ queue, group: grp, runAt }); // One that exists already keeps its group.
-    }
+    const moved = (await enqueueNew(tx, jobs, now)) ?? (await enqueueEach(tx, jobs, now));
     tx.afterCommit(() => this.#expect(moved, now));
   }
 
@@ -101,10 +101,14 @@ export class SqliteJobTable implements JobTable {
 
   async end(tx: Tx, finished: readonly Omit<Finished, "set">[], now: number): Promise<void> {
     const moved: Moved[] = [];
+    const done: Claim[] = [];
     for (const { claim, outcome } of finished) {
       if (outcome === "released") await release(tx, claim);
-      else moved.push(...(await settleJob(tx, claim, outcome)));
+      else if ("runAgainAt" in outcome)
+        moved.push(await moveJob(tx, claim, outcome.runAgainAt, attemptAfter(claim, outcome)));
+      else done.push(claim);
     }
+    moved.push(...(await endJobs(tx, done)));
     tx.afterCommit(() => this.#expect(moved, now));
   }
 
@@ -129,16 +133,60 @@ async function release(tx: Tx, { job }: Claim): Promise<void> {
   await tx.run("update jobs set claimed_by = null, interrupted = 1 where id = ?", [job.id]);
 }
 
-/** Ends or moves a job. Returns those that can go on because of it. */
-async function settleJob(tx: Tx, claim: Claim, outcome: Outcome): Promise<Moved[]> {
-  const { job, key } = claim;
-  if ("runAgainAt" in outcome) {
-    const attempt = { count: job.attempt + 1, keep: job.attempt, reset: 0 }[outcome.attempt];
-    return [await moveJob(tx, claim, outcome.runAgainAt, attempt)];
+const rowOf = ({ queue, group = "", key, unique, data }: NewJob): SqlValue[] => [
+  queue,
+  group,
+  key ?? null,
+  unique ?? null,
+  JSON.stringify(data),
+];
+
+/**
+ * Enqueues jobs that have a name and no key in one go; undefined when some of them existed already, so that each is still to be
+ * hastened: that changes nothing of the new ones.
+ */
+async function enqueueNew(tx: Tx, jobs: readonly NewJob[], now: number): Promise<Moved[] | undefined> {
+  if (!jobs.every(({ key, unique }) => key === undefined && unique !== undefined)) return undefined;
+  const rows = jobs.map((job) => [...rowOf(job), job.runAt ?? now, job.attempt ?? 0]);
+  if ((await tx.many(insertNew, rows)) < jobs.length) return undefined;
+  return jobs.map(({ queue, group = "", runAt = now }) => ({ queue, group, runAt }));
+}
+
+async function enqueueEach(tx: Tx, jobs: readonly NewJob[], now: number): Promise<Moved[]> {
+  const moved: Moved[] = [];
+  for (const job of jobs) {
+    const { queue, key, runAt = now, attempt = 0 } = job;
+    const { grp } = (await (key === undefined
+      ? tx.get<{ grp: string }>(insertFree, [...rowOf(job), runAt, attempt])
+      : tx.get<{ grp: string }>(insertKeyed, [...rowOf(job), queue, key, runAt, queue, key, runAt, attempt])))!;
+    moved.push({ queue, group: grp, runAt }); // One that exists already keeps its group.
   }
-  const ended = await tx.run("delete from jobs where id = ? and again_at is null", [job.id]);
-  if (ended === 0) return [await moveJob(tx, claim, HELD, 0)];
-  return key === null ? [] : freeNext(tx, job.queue, key);
+  return moved;
+}
+
+const attemptAfter = ({ job }: Claim, { attempt }: Extract<Outcome, { runAgainAt: number }>): number =>
+  ({ count: job.attempt + 1, keep: job.attempt, reset: 0 })[attempt];
+
+/** Ends jobs, unless they were enqueued anew while they ran. Returns those that can go on because of it. */
+async function endJobs(tx: Tx, claims: readonly Claim[]): Promise<Moved[]> {
+  const ids = claims.map(({ job }) => job.id);
+  const ended = await tx.many(
+    "delete from jobs where id = ? and again_at is null",
+    ids.map((id) => [id]),
+  );
+  const left = new Set(ended === ids.length ? [] : await idsLeft(tx, ids));
+  const moved: Moved[] = [];
+  for (const claim of claims) {
+    const { job, key } = claim;
+    if (left.has(job.id)) moved.push(await moveJob(tx, claim, HELD, 0));
+    else if (key !== null) moved.push(...(await freeNext(tx, job.queue, key)));
+  }
+  return moved;
+}
+
+async function idsLeft(tx: Tx, ids: readonly number[]): Promise<number[]> {
+  const rows = await tx.all<{ id: number }>(`select id from jobs where ${tx.oneOf("id")}`, [JSON.stringify(ids)]);
+  return rows.map(({ id }) => id);
 }
 
 /** A job enqueued anew while it ran keeps the earlier of both times. */

@@ -53,6 +53,8 @@ export interface JobTable {
   source(queue: Queue, perGroup: number): Source;
   /** Of these queues, those that run alone. */
   suspects(queues: readonly Queue[]): Source;
+  /** Has `nextLook` of each source say when to look, also for what nobody has told of. */
+  lookAhead(): Promise<void>;
   /**
    * Keeps a claim this process's until the transaction ends; `progress` sets its interruptions to 0.
    * @throws HooklineError `conflict` when another process has the job

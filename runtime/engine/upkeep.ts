@@ -3,8 +3,11 @@ import type { Log } from "../core/log.ts";
 import type { Handler, NewJob, WorkOptions } from "./engine.ts";
 
 const RETRY_MS = 60_000;
-/** Of a task; each has a group of its own, so that none keeps another waiting. */
-export const UPKEEP: WorkOptions<undefined> = { concurrency: 4, perGroup: 1, deadlineMs: 60 * 60_000 };
+/**
+ * Of a task; each has a group of its own, so that none keeps another waiting. A task is one job by its name: with room for two in
+ * its group, nobody looks for another when it ends.
+ */
+export const UPKEEP: WorkOptions<undefined> = { concurrency: 4, perGroup: 2, deadlineMs: 60 * 60_000 };
 
 /** The job that has a task done at a time, milliseconds since the epoch. Of several, the earliest counts. */
 export function upkeepJob(task: string, runAt: number): NewJob {

@@ -10,6 +10,7 @@ const ALONE_MS = 1_000;
 export class Workers {
   readonly #queues = new Map<Queue, Worker>();
   readonly #suspects: Worker;
+  readonly #table: JobTable;
   readonly #timers: Timers;
   /** Claimed, and not settled yet. */
   readonly held = new Set<Claim>();
@@ -21,6 +22,7 @@ export class Workers {
   #lookNow = true;
 
   constructor(works: ReadonlyMap<Queue, QueueWork>, table: JobTable, options: Omit<WorkerOptions, "source" | "slots">) {
+    this.#table = table;
     this.#timers = options.timers;
     for (const [queue, { concurrency, perGroup }] of works) {
       const source = table.source(queue, perGroup);
@@ -59,6 +61,7 @@ export class Workers {
 
   /** Claims what is due. A suspect begins in a turn of its own, and nothing else for a moment after it. */
   async claim(now: number): Promise<void> {
+    if (this.#lookNow) await this.#table.lookAhead();
     if (!this.#othersTurn && (await this.#claimFrom(this.#suspects, now))) {
       this.#othersTurn = true;
       this.#aloneUntil = this.#timers.monotonic() + ALONE_MS;
@@ -76,7 +79,7 @@ export class Workers {
 
   /** Whether there was something to claim. */
   async #claimFrom(worker: Worker, now: number): Promise<boolean> {
-    if (this.#lookNow || worker.source.nextLook <= now) await worker.source.look(now);
+    if (worker.source.nextLook <= now) await worker.source.look(now);
     if (!worker.wantsWork) return false;
     const claims = await worker.claim(now);
     for (const claim of claims) this.held.add(claim);

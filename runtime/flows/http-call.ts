@@ -1,6 +1,7 @@
 import { HooklineError } from "../core/errors.ts";
 import { isObject, parseJson } from "../core/json.ts";
-import type { Network, NetworkResponse } from "../core/network.ts";
+import type { Network } from "../core/network.ts";
+import type { NetworkResponse } from "../core/network-exchange.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
 

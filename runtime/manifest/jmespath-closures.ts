@@ -5,7 +5,7 @@ type Evaluate = (value: JSONValue) => JSONValue;
 
 /** What closures leave to the interpreter, and what they answer to. */
 export interface Machine {
-  visit(node: Node, value: JSONValue): unknown;
+  interpret(node: Node): Evaluate;
   /** Counts steps. @throws HooklineError `invalid_expression` when an evaluation has done too much */
   spend(steps: number): void;
   equal(left: unknown, right: unknown): boolean;
@@ -121,7 +121,7 @@ function build(node: Node, machine: Machine): Evaluate {
       };
     }
   }
-  return (value) => machine.visit(node, value) as JSONValue;
+  return machine.interpret(node);
 }
 
 function project(list: readonly JSONValue[], of: Evaluate): JSONValue[] {

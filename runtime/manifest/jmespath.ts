@@ -161,6 +161,8 @@ function contains(part: Part, types: ReadonlySet<string>): boolean {
 /** The library's interpreter with a budget of work, and without inherited properties. */
 class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Interpreter) implements Machine {
   #steps = 0;
+  /** Whether it visits parts itself, which may look at the root and at variables. */
+  #visits = false;
 
   constructor() {
     super();
@@ -177,7 +179,12 @@ class BoundedInterpreter extends (TreeInterpreter.constructor as new () => Inter
   /** A new evaluation, on this value. */
   begin(value: JSONValue): void {
     this.#steps = MAX_STEPS;
-    this.search(CURRENT, value);
+    if (this.#visits) this.search(CURRENT, value);
+  }
+
+  interpret(node: Node): (value: JSONValue) => JSONValue {
+    this.#visits = true;
+    return (value) => this.visit(node, value) as JSONValue;
   }
 
   call(name: string, args: JSONValue[]): JSONValue {

@@ -105,10 +105,12 @@ const WITH_EVENT = `select ${deliveries.columnsOf("d")}, ${events.columnsOf("e",
 export async function deliverables(sql: Sql, ids: readonly string[]): Promise<Deliverable[]> {
   const wanted = `${WITH_EVENT} where ${sql.oneOf("d.id")}`;
   const rows = await sql.all<Record<string, SqlValue>>(wanted, [JSON.stringify(ids)]);
-  const read = rows.map((row) => ({ ...deliveries.read(row), message: events.read(row, "e_") }));
-  const named = await endpoints.byIds(sql, [...new Set(read.map(({ endpoint }) => endpoint))]);
+  const named = await endpoints.byIds(sql, [...new Set(rows.map((row) => row["endpoint"] as string))]);
   const byId = new Map(named.map((endpoint) => [endpoint.id, endpoint]));
-  return read.map((delivery) => ({ ...delivery, to: byId.get(delivery.endpoint) }));
+  return rows.map((row) => {
+    const delivery = deliveries.read(row);
+    return { ...delivery, message: events.read(row, "e_"), to: byId.get(delivery.endpoint) };
+  });
 }
 
 /** What became of a delivery after an attempt. */

@@ -74,6 +74,13 @@ export async function spendTry(sql: Sql, stateHash: string): Promise<boolean> {
   return spent === 1;
 }
 
+/** From when on the first state has ended, milliseconds since the epoch; undefined when there is none. */
+export async function firstEnd(sql: Sql): Promise<number | undefined> {
+  const first = "select expires_at as at from oauth_states order by expires_at limit 1";
+  const found = await sql.get<{ at: number }>(first);
+  return found && found.at + 1;
+}
+
 /** Deletes the states that ended before a time; returns how many. What holds tokens is given up first. */
 export async function purgeStates(sql: Sql, endedBefore: number): Promise<number> {
   return sql.run("delete from oauth_states where expires_at < ? and tries is null", [endedBefore]);

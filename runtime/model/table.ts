@@ -27,6 +27,13 @@ export interface PageOptions {
 
 type Row = Record<string, SqlValue>;
 
+/** A property and where it is stored. */
+interface Entry {
+  property: string;
+  column: string;
+  field: Field<never>;
+}
+
 /**
  * A noun of the store: its fields once, and from them its record, columns, statements, view and JSON Schema.
  * What a statement of one's own needs (`where …`) is written in columns; `all` and `one` read its rows.
@@ -40,7 +47,9 @@ export class Table<F extends Fields> {
   readonly shown: Record<string, JsonSchema>;
   readonly #key: string;
   readonly #order: string;
-  readonly #entries: { property: string; column: string; field: Field<never> }[];
+  readonly #entries: Entry[];
+  /** The same with each column as a row of a join has it, by prefix. */
+  readonly #prefixed = new Map<string, Entry[]>();
   readonly #insert: string;
   readonly #insertNew: string;
   readonly #save: string;
@@ -76,12 +85,21 @@ export class Table<F extends Fields> {
   /** The record that a row of all columns holds; `prefix` as it was given to `columnsOf`. */
   read(row: Row, prefix = ""): RecordOf<F> {
     const record: Record<string, unknown> = {};
-    for (const { property, column, field } of this.#entries) {
-      const stored = row[prefix === "" ? column : prefix + column]!;
+    for (const { property, column, field } of prefix === "" ? this.#entries : this.#prefixedBy(prefix)) {
+      const stored = row[column]!;
       const { read } = field.codec;
       record[property] = read === undefined || stored === null ? stored : read(stored as never);
     }
     return record as RecordOf<F>;
+  }
+
+  #prefixedBy(prefix: string): Entry[] {
+    let entries = this.#prefixed.get(prefix);
+    if (entries === undefined) {
+      entries = this.#entries.map((entry) => ({ ...entry, column: prefix + entry.column }));
+      this.#prefixed.set(prefix, entries);
+    }
+    return entries;
   }
 
   /** A record as people see it. */

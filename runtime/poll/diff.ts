@@ -219,7 +219,8 @@ function lastOfEachKey(records: readonly PolledRecord[], known: ReadonlyMap<stri
   for (const record of records) {
     const named = [...(last.get(record.key)?.previousKeys ?? []), ...record.previousKeys];
     const origins = [record.key, ...named].flatMap((key) => known.get(key)?.gone?.renamedFrom ?? []);
-    last.set(record.key, { ...record, previousKeys: [...new Set([...named, ...origins])] });
+    const hadOthers = named.length + origins.length > 0;
+    last.set(record.key, hadOthers ? { ...record, previousKeys: [...new Set([...named, ...origins])] } : record);
   }
   return last;
 }

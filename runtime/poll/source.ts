@@ -1,5 +1,4 @@
 import type { ClientOf } from "../accounts/client.ts";
-import { connectionValues } from "../accounts/credentials.ts";
 import type { VariablesOf } from "../accounts/variables.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Source } from "../read/fetch.ts";
@@ -25,7 +24,7 @@ export async function sourceOf(
     client,
     scope: {
       input: stream.input,
-      connection: compiled.as === undefined ? connectionValues(connection) : client.values,
+      connection: client.values,
       workspace: { vars: workspace },
       user: { vars: user },
     },

@@ -260,6 +260,19 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       expect(jobs[0]).toMatchObject({ group: "first" });
     });
 
+    it("enqueues many at once each once, beside one that exists and those without a name", async () => {
+      const { seen, handler } = recorder();
+      const engine = await start((e) => e.work("poll", WIDE, handler));
+      const job = (name: string, unique?: string): Partial<NewJob> => ({ queue: "poll", data: { name }, unique });
+      await enqueue(engine, { ...job("old", "a"), runAt: world.clock.now() + 60_000 });
+      await enqueue(engine, job("new", "b"), job("old again", "a"), job("new again", "b"), job("c", "c"));
+      await enqueue(engine, job("plain"), { ...job("late", "d"), runAt: world.clock.now() + 60_000 });
+      await enqueue(engine, job("plain too"), job("late again", "d"));
+      await until(() => seen.length >= 6);
+      await world.pass(120_000);
+      expect(seen.sort()).toEqual(["c", "late", "new", "old", "plain", "plain too"]);
+    });
+
     it("lets two queues use the same unique name", async () => {
       const { seen, handler } = recorder();
       const engine = await start((e) => {

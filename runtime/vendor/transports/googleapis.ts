@@ -1,5 +1,6 @@
 import { HooklineError, nearest } from "../../core/errors.ts";
-import type { Network, NetworkResponse } from "../../core/network.ts";
+import type { Network } from "../../core/network.ts";
+import type { NetworkResponse } from "../../core/network-exchange.ts";
 import type { AssertHost } from "../hosts.ts";
 import { readResponse } from "./read-response.ts";
 import { MAX_RESPONSE_BYTES, type Transport, type TransportContext } from "./transport.ts";

@@ -12,7 +12,8 @@ export interface HttpTransportOptions {
 }
 
 /** Plain HTTP. */
-export function createHttpTransport({ url: base, assertHost, network }: HttpTransportOptions): Transport {
+export function createHttpTransport({ url: given, assertHost, network }: HttpTransportOptions): Transport {
+  const base = given.replace(/\/+$/, "");
   return {
     request: async (request, context) => {
       const url = requestUrl(base, request);
@@ -42,10 +43,10 @@ export function createHttpTransport({ url: base, assertHost, network }: HttpTran
   };
 }
 
-/** The base's own path stays in front. */
+/** The base's own path stays in front; `base` ends without a slash. */
 function requestUrl(base: string, request: TransportRequest): URL {
   if (request.url !== undefined) return new URL(request.url);
-  const url = new URL(`${base.replace(/\/+$/, "")}/${(request.path ?? "").replace(/^\/+/, "")}`);
+  const url = new URL(`${base}/${(request.path ?? "").replace(/^\/+/, "")}`);
   for (const [name, value] of Object.entries(request.query ?? {})) {
     for (const item of Array.isArray(value) ? value : [value]) {
       if (item !== undefined && item !== null) url.searchParams.append(name, asText(item));

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseJson } from "../../core/json.ts";
-import type { NetworkResponse } from "../../core/network.ts";
+import type { NetworkResponse } from "../../core/network-exchange.ts";
 import type { BinaryBody, VendorResponse } from "../response.ts";
 
 /** Larger files are described, not carried along. */
