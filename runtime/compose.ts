@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { createTokenSecret } from "./accounts/token-secret.ts";
 import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
@@ -140,6 +141,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const wiring = createWiring(context);
   const followConnection = createConnectionFollower(context);
   const variables = createVariables(context);
+  const userTokens = createUserTokens(context, { secret: createTokenSecret(context), audience: options.baseUrl });
   const accounts = createAccounts(context, {
     ...options,
     scopesInUse: async (row) => {
@@ -177,6 +179,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   engine.cron("authorizations", AUTHORIZATIONS, async () => void (await accounts.purgeAuthorizations()));
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.testWaiting();
+    await userTokens.purge();
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
@@ -187,7 +190,7 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     accounts,
     variables,
     apiKeys: createApiKeys(context),
-    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
+    userTokens,
     subscriptions: createSubscriptions(context, { wiring }),
     audits,
     wiring,

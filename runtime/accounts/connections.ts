@@ -16,6 +16,7 @@ import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -172,7 +173,7 @@ export function createConnections(
   return {
     async create(connection, scope = {}, session) {
       const checked = newConnection.check(connection);
-      const given = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
+      const given = { ...checked, user: assertNamed(newOwner("connection", scope, checked.user)) };
       const method = methodsOf(authenticationOf(given.connector))[0]!;
       if (given.credentials !== undefined || method.type !== "oauth2") return createWithCredentials(given);
       checkInputs(method, given.inputs ?? {});

@@ -5,6 +5,7 @@ import { rememberSecret } from "../core/secrets.ts";
 import type { Context } from "../engine/context.ts";
 import type { Page } from "../model/page.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
+import { assertUserId, WORKSPACE_USER } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 import {
   allVariables,
@@ -100,6 +101,7 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
 
     async set(user, named, given, scope) {
       const { owner, name } = checkKey(user, named, scope);
+      if (owner !== null && owner !== WORKSPACE_USER) assertUserId("variable", owner);
       const { value, secret = false } = newVariable.check(given);
       const text = JSON.stringify(value);
       if (text.length > LONGEST_VALUE) {

@@ -20,6 +20,7 @@ import {
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 import { dataText } from "./body.ts";
 import { credentialsOpener, openSecrets, sealSecrets } from "./credentials.ts";
@@ -120,7 +121,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         where,
         id,
         kind: "webhook",
-        user: ownerIn(scope, user) ?? null,
+        user: newOwner("endpoint", scope, user) ?? null,
         sealed: sealSecrets(vault, id, { secrets: [{ secret, expiresAt: null }], headers }),
         status: "active",
         disabledReason: null,

@@ -8,6 +8,7 @@ import type { Connector } from "../manifest/connector.ts";
 import type { InputOf } from "../model/input.ts";
 import { pageOf, type Page } from "../model/page.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { problemIn } from "./broken.ts";
 import { checkFlow } from "./check.ts";
@@ -140,7 +141,7 @@ export function createFlows(
   const service: Flows = {
     create: async (given, scope = {}) => {
       const { user: named, ...flow } = newFlow.check(given);
-      const made = { ...draft({ ...flow, user: ownerIn(scope, named) }), byAdmin: scope.user === undefined };
+      const made = { ...draft({ ...flow, user: newOwner("flow", scope, named) }), byAdmin: scope.user === undefined };
       return db.transaction((tx) => put(tx, made));
     },
 

@@ -2,8 +2,9 @@ import { connections } from "./connections.ts";
 import { flag, name, oneOf, text, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
+import { ownerId } from "./user.ts";
 
-const { connector, user, inputs, status } = connections.fields;
+const { connector, inputs, status } = connections.fields;
 const answers = {
   ...inputs,
   schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." },
@@ -39,7 +40,7 @@ export const newConnection = input(
   "An account to connect.",
   { connector },
   {
-    user: { ...user, schema: { ...user.schema, description: "Whose account it is; default the user of the token." } },
+    user: ownerId("Whose account it is; default the user of the token."),
     credentials: value<Record<string, unknown>>({
       type: "object",
       description:

@@ -8,6 +8,7 @@ import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
 import { count, listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
+import { ownerId } from "./user.ts";
 
 const FORMATS = ["standard", "cloudevents", "bare"] as const;
 const STATUSES = ["active", "disabled"] as const;
@@ -83,7 +84,7 @@ export const newEndpoint = input(
   "endpoint",
   "Where events are sent.",
   { url },
-  { ...settings, user: name("The user whose events are sent; everybody's when left out.") },
+  { ...settings, user: ownerId("The user whose events are sent; everybody's when left out.") },
 );
 export type NewEndpoint = InputOf<typeof newEndpoint>;
 

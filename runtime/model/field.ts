@@ -69,6 +69,10 @@ function field<Value, Json>(
 
 const same = <Value>(value: Value): Value => value;
 
+/** Text of a form that its JSON Schema says. */
+export const formed = (described: JsonSchema): Field<string, string, false> =>
+  field(plain, described, {}, same<string>);
+
 /** Text of any length. */
 export const text = (description: string, options: Options = {}): Field<string, string, false> =>
   field(plain, schema.text(description), options, same<string>);

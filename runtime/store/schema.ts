@@ -279,6 +279,14 @@ export const migrations: readonly Migration[] = [
   ],
   (d) => [`alter table subscriptions add column paused_from ${d.bigint}`],
   () => [`alter table connections add column asked text`],
+  (d) => [
+    `create table user_generations (
+       user_hash text primary key,
+       generation text not null,
+       changed_at ${d.bigint} not null
+     )`,
+    `create index user_generations_by_change on user_generations (changed_at)`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

@@ -60,6 +60,19 @@ export const adminRoutes: Route[] = [
       body: await services.userTokens.create(params["user"]!, body),
     }),
   }),
+  userRoute({
+    method: "delete",
+    path: "/v1/users/{user}/tokens",
+    operationId: "revokeUserTokens",
+    summary: "Revokes all tokens of a user at once; later ones are valid. Users may revoke their own",
+    tag,
+    params: { user: "Id of the user" },
+    responses: { 204: { description: "No token made so far is valid." } },
+    handler: async ({ services, params, scope }) => {
+      await services.userTokens.revoke(params["user"]!, scope);
+      return noContent;
+    },
+  }),
   userRoute<unknown, InputOf<typeof statsQuery>>({
     method: "get",
     path: "/v1/stats",
