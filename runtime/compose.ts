@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { accountsEraser } from "./accounts/erase.ts";
 import { createTokenSecret } from "./accounts/token-secret.ts";
 import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
@@ -14,12 +15,14 @@ import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
+import { createDeliverEraser, endDeliveries } from "./deliver/erase.ts";
 import { createEvents, type Events } from "./deliver/events.ts";
 import { dispatchParked } from "./deliver/parked.ts";
 import { workRetention } from "./deliver/retention.ts";
 import { createStats, type ReadStats } from "./deliver/stats.ts";
 import type { Context } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
+import { ERASURES, type Eraser } from "./engine/eraser.ts";
 import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
 import { upkeepJob } from "./engine/upkeep.ts";
@@ -81,8 +84,9 @@ const FIRST_TESTS = "first tests";
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const [connectors, modules] = await Promise.all([loadConnectors(options.connectors), loadModules(options.modules)]);
   const opened: OpenModule<object>[] = [];
+  const erasers: Eraser[] = [];
   const targets: Target[] = [];
-  const core = await openCore(options, { connectors, modules, opened, targets });
+  const core = await openCore(options, { connectors, modules, opened, targets, erasers });
   const services: Partial<ActServices & SyncServices & FlowsServices> = {};
   const open = <Needed, Services extends object>(
     module: Module<Needed, Services> | undefined,
@@ -92,6 +96,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     const one = module.open(needed);
     opened.push(one);
     targets.push(...(one.targets ?? []));
+    // What was opened later may start what was opened before.
+    if (one.erase) erasers.unshift(one.erase);
     Object.assign(services, one.services);
     for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
   };
@@ -117,10 +123,12 @@ interface Surroundings {
   opened: readonly OpenModule<object>[];
   /** Fills up with what events of subscriptions can be for. */
   targets: readonly Target[];
+  /** Fills up with what is erased of modules. */
+  erasers: Eraser[];
 }
 
 async function openCore(options: ComposeOptions, surroundings: Surroundings): Promise<Core> {
-  const { connectors, modules, opened, targets } = surroundings;
+  const { connectors, modules, opened, targets, erasers } = surroundings;
   const { clock, log, random, retention } = options;
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
@@ -141,7 +149,9 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const wiring = createWiring(context);
   const followConnection = createConnectionFollower(context);
   const variables = createVariables(context);
-  const userTokens = createUserTokens(context, { secret: createTokenSecret(context), audience: options.baseUrl });
+  const tokenSecret = createTokenSecret(context);
+  const userTokens = createUserTokens(context, { secret: tokenSecret, audience: options.baseUrl });
+  erasers.push(createDeliverEraser(context), accountsEraser);
   const accounts = createAccounts(context, {
     ...options,
     scopesInUse: async (row) => {
@@ -152,6 +162,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     },
     knowsRecords: createRecognition(context, variables.valuesOf),
     onWaiting: (tx, at) => engine.enqueue(tx, [upkeepJob(FIRST_TESTS, at)]),
+    erasing: {
+      erasers,
+      endDeliveries: (tx, connection, slice) => endDeliveries(tx, context, connection, slice),
+      tokenSecret,
+      engine,
+    },
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -180,10 +196,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.testWaiting();
     await userTokens.purge();
+    await accounts.eraseDue();
     // Of processes that run without a module while this one has it.
     await dispatchParked(context, targets);
   });
   engine.onDemand(FIRST_TESTS, accounts.testWaiting);
+  engine.onDemand(ERASURES, accounts.eraseDue);
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,

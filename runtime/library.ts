@@ -47,6 +47,8 @@ export interface Users {
   createToken: UserTokens["create"];
   /** @throws HooklineError like {@link UserTokens.revoke} */
   revokeTokens: UserTokens["revoke"];
+  /** @throws HooklineError like {@link Accounts.erase} */
+  erase: Accounts["erase"];
 }
 
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
@@ -83,8 +85,8 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const events = service("events", async () => (await open()).events);
   const variables = service("variables", async () => (await open()).variables);
   const users = service("users", async () => {
-    const { userTokens } = await open();
-    return { createToken: userTokens.create, revokeTokens: userTokens.revoke };
+    const { userTokens, accounts } = await open();
+    return { createToken: userTokens.create, revokeTokens: userTokens.revoke, erase: accounts.erase };
   });
   const batches = service("batches", async () => present("act", (await open()).batches));
   const functions = service("functions", async () => present("act", (await open()).functions));
@@ -99,7 +101,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       create: call(accounts, "create", 0, 1),
       list: call(accounts, "list", 0, 1),
       update: call(accounts, "update", 1, 2),
-      remove: call(accounts, "remove", 1, 1),
+      remove: call(accounts, "remove", 1, 2),
       test: call(accounts, "test", 1, 1),
       reconnect: call(accounts, "reconnect", 1, 2),
       confirm: call(accounts, "confirm", 1, 2),
@@ -153,6 +155,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
     users: {
       createToken: call(users, "createToken", 1),
       revokeTokens: call(users, "revokeTokens", 1, 1),
+      erase: call(users, "erase", 1, 1),
     },
     batches: {
       create: call(batches, "create", 2, 4),

@@ -2,6 +2,7 @@ import type { SealContext } from "../core/crypto.ts";
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
+import type { Engine } from "../engine/engine.ts";
 import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
 import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
@@ -16,13 +17,17 @@ import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { methodOf, place } from "./credentials.ts";
 import { createGrants } from "./grants.ts";
+import { accountsEraser } from "./erase.ts";
+import { createErasures, type Erasures, type ErasuresNeeds } from "./erasures.ts";
+import { createFence } from "./fence.ts";
 import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { proofsPlace } from "./proofs.ts";
 import { createProving } from "./proving.ts";
-import { createRemoval } from "./removal.ts";
+import { createRemovals } from "./removal.ts";
 import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
+import { createTokenSecret } from "./token-secret.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
 import type { Visitor } from "./visitor.ts";
@@ -53,9 +58,14 @@ export interface AccountsNeeds {
   knowsRecords?: (row: ConnectionRow, client: VendorClient) => Promise<boolean>;
   /** Has {@link Accounts.testWaiting} called at a time, in the transaction after which a connection waits for it. Default: it is not. */
   onWaiting?: (tx: Tx, at: number) => Promise<void>;
+  /** What else is erased with users and connections. Default: what this room keeps of them, and nothing more. */
+  erasing?: Erasing;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
 }
+
+/** What erasing needs besides accounts. */
+export type Erasing = Omit<ErasuresNeeds, "removals"> & { engine: Pick<Engine, "enqueue"> };
 
 /** Everything about talking to vendors. */
 export interface Accounts extends Connections {
@@ -79,6 +89,10 @@ export interface Accounts extends Connections {
     session: string | readonly string[],
     visitor?: Visitor,
   ): Promise<Omit<Outcome, "connection"> & { connection: ConnectionView }>;
+  /** Erases a user; see {@link Erasures.erase}. */
+  erase: Erasures["erase"];
+  /** Goes on with erasures that are due; see {@link Erasures.tick}. */
+  eraseDue: Erasures["tick"];
   client: ClientOf;
   vendorOf: VendorOf;
   tokens: Tokens;
@@ -150,6 +164,14 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const startUrl = baseUrl + START_PATH;
   const authorize = createAuthorize(context, { vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
+  const removals = createRemovals(context, { status, grants, confirmations });
+  const erasing: Erasing = needs.erasing ?? {
+    erasers: [accountsEraser],
+    endDeliveries: async () => null,
+    tokenSecret: createTokenSecret(context),
+    engine: { enqueue: async () => {} },
+  };
+  const erasures = createErasures({ db, clock, engine: erasing.engine }, { ...erasing, removals });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
   const connections = createConnections(context, {
     vendorOf,
@@ -162,7 +184,8 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     grants,
     learn,
     proving,
-    remove: createRemoval(context, { status, grants, confirmations }),
+    remove: erasures.remove,
+    fence: createFence(context, erasing.tokenSecret),
     returnOrigins,
   });
 
@@ -187,6 +210,8 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
+    erase: erasures.erase,
+    eraseDue: erasures.tick,
     client: (connection) => openClient(connection, context, { ...clientNeeds, tokens }),
     vendorOf,
     tokens,

@@ -5,12 +5,14 @@ import {
   confirmation,
   connectionChanges,
   connectionQuery,
+  connectionRemoval,
   newConnection,
   reconnection,
   type Confirmation,
   type ConnectionEdit,
   type NewConnection,
   type Reconnection,
+  type RemovalOptions,
 } from "../model/connection-input.ts";
 import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
@@ -23,6 +25,8 @@ import type { Confirmations } from "./confirmations.ts";
 import type { Consent } from "./consent.ts";
 import { methodOf, methodsOf, openCredentials, readCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
+import type { Erasures } from "./erasures.ts";
+import type { Fence } from "./fence.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import { NOTHING_PROVED, openProofs, sealProofs } from "./proofs.ts";
@@ -63,8 +67,12 @@ export interface Connections {
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /** @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
-  /** Deletes the connection, and ends its grant at the vendor unless another connection lives on it. */
-  remove(id: string, scope?: Scope): Promise<Removal>;
+  /**
+   * Deletes the connection, and ends its grant at the vendor unless another connection lives on it. Deliveries that wait end; what
+   * came of it is erased within 72 hours, unless `erase` says otherwise.
+   * @throws HooklineError `invalid_input`
+   */
+  remove(id: string, options?: RemovalOptions, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
    * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
@@ -95,7 +103,8 @@ export interface ConnectionsNeeds {
   grants: Grants;
   learn: Learn;
   proving: Proving;
-  remove: (row: ConnectionRow) => Promise<Removal>;
+  remove: Erasures["remove"];
+  fence: Fence;
   /** Origins people may be sent back to. */
   returnOrigins: readonly string[];
 }
@@ -115,6 +124,7 @@ export function createConnections(
     learn,
     proving,
     remove,
+    fence,
     returnOrigins,
   }: ConnectionsNeeds,
 ): Connections {
@@ -149,6 +159,7 @@ export function createConnections(
     );
     checkInputs(method, given.inputs ?? {});
     const draft = draftOf(given, method.type, clock.now());
+    const assertStill = await fence(given.user);
     const { name, captured, identity, failure } = await verify(vendor, draft, credentials, clock);
     if (failure) throw failure;
     const hashes = await grants.hashesOf(draft.connector, identity.grant);
@@ -163,6 +174,7 @@ export function createConnections(
       expiresAt,
     };
     await db.transaction(async (tx) => {
+      await assertStill(tx);
       await connections.insert(tx, row);
       await saveGrants(tx, row.id, hashes);
       await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
@@ -182,8 +194,12 @@ export function createConnections(
       const scopes = await consent.scopesFor(vendorOf(given.connector), draft, given);
       const row = { ...draft, asked: scopes };
       const confirm = requireConfirmation || given.confirm === true;
+      const assertStill = await fence(given.user);
       const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, scopes, by: scope.user ?? null });
-      await connections.insert(db, row);
+      await db.transaction(async (tx) => {
+        await assertStill(tx);
+        await connections.insert(tx, row);
+      });
       return { ...view(row), authorizeUrl };
     },
 
@@ -215,7 +231,10 @@ export function createConnections(
       return view(await find(id));
     },
 
-    remove: async (id, scope) => remove(await find(id, scope)),
+    async remove(id, options = {}, scope) {
+      const { erase } = connectionRemoval.check(options);
+      return remove(await find(id, scope), erase);
+    },
 
     async test(id, scope) {
       const found = await find(id, scope);

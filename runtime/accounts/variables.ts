@@ -3,6 +3,7 @@ import { HooklineError, unknownName } from "../core/errors.ts";
 import { OpenedCache } from "../core/opened.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { Context } from "../engine/context.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import type { Page } from "../model/page.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
 import { assertUserId, WORKSPACE_USER } from "../model/user.ts";
@@ -111,6 +112,7 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
       const now = clock.now();
       const sealed = vault.seal(text, placeOf(rowOf(owner, name)));
       return db.transaction(async (tx) => {
+        await assertNotErased(tx, owner);
         const before = await find(tx, owner, name);
         if (!before && (await variablesOfOwner(tx, owner)).length >= MOST_VARIABLES) {
           throw new HooklineError(

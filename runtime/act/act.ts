@@ -69,12 +69,13 @@ export function createActions(
         await assertVisible(connection, scope);
         return perform(connection, name, input, { signal });
       }
-      const { id, connector } = await accounts.get(connection, scope);
+      const { id, user, connector } = await accounts.get(connection, scope);
       const { idempotency, steps } = findAction(accounts.vendorOf(connector).connector, name);
       const request = { id, action: name, input };
       const kind = { repeatable: idempotency !== "none", calls: steps.length, status: 200 };
       const keySeed = JSON.stringify([callerOf(scope), idempotencyKey]);
-      return once({ scope, idempotencyKey, onReplay, request, ...kind }, () =>
+      const of = { user, connection: id };
+      return once({ scope, of, idempotencyKey, onReplay, request, ...kind }, () =>
         perform(connection, name, input, { signal, keySeed }),
       );
     },

@@ -162,6 +162,7 @@ class BatchRun {
     const { id } = this.#batch;
     const width = this.#action.serial ? 1 : WIDTH;
     return this.#job.transaction(async (tx) => {
+      if ((await batches.find(tx, id))?.status !== "running") return [];
       const waiting = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
       const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
       const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);

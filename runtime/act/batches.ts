@@ -1,7 +1,9 @@
 import type { Clock } from "../core/clock.ts";
+import { notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
-import type { StatusChange } from "../model/connections.ts";
+import type { NewJob } from "../engine/engine.ts";
+import { findConnection, type StatusChange } from "../model/connections.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page, type PageQuery } from "../model/page.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
@@ -98,9 +100,11 @@ export function createBatches(
       finishedAt: runs ? null : now,
     };
     await db.transaction(async (tx) => {
+      // It may have been removed since it was opened: then nobody would ever delete what is stored for it.
+      if (!(await findConnection(tx, connection))) throw notFound("connection", connection);
       await batches.insert(tx, batch);
       await batchItems.insert(tx, ...items);
-      if (runs) await engine.enqueue(tx, [{ queue: "batch", data: { batch: id }, group: connection, unique: id }]);
+      if (runs) await engine.enqueue(tx, [batchJob(batch)]);
     });
     return view(batch);
   };
@@ -108,9 +112,10 @@ export function createBatches(
   return {
     create: async (connection, action, given, options = {}, scope = {}) => {
       const { inputs } = newBatch.check(given ?? {});
-      const { id } = await accounts.get(connection, scope);
+      const { id, user } = await accounts.get(connection, scope);
       const request = { id, action, inputs };
-      return once({ ...options, scope, request, repeatable: false, calls: 1, status: 202 }, () =>
+      const kind = { repeatable: false, calls: 1, status: 202 };
+      return once({ ...options, scope, of: { user, connection: id }, request, ...kind }, () =>
         take(id, action, inputs),
       );
     },
@@ -155,6 +160,11 @@ export function createBatches(
       while ((await purgeSome()) === PURGED_AT_ONCE);
     },
   };
+}
+
+/** The one job of a batch. */
+export function batchJob({ id, connection }: Pick<BatchRecord, "id" | "connection">): NewJob {
+  return { queue: "batch", data: { batch: id }, group: connection, unique: id };
 }
 
 /** What was meant for one account is not done at another: batches of a connection that has moved are cancelled. */

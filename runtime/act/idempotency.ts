@@ -23,6 +23,8 @@ export interface IdempotencyOptions {
 interface KeyedWork extends IdempotencyOptions {
   /** Whose key it is. */
   scope: Scope;
+  /** Whose data the answer holds. */
+  of: { user: string; connection: string };
   /** Everything the request asks for. */
   request: unknown;
   /** Whether doing it twice is harmless. */
@@ -65,6 +67,7 @@ export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "l
     const request = {
       scope: callerOf(keyed.scope),
       key: checkedKey(keyed.idempotencyKey),
+      ...keyed.of,
       requestHash: createHash("sha256").update(canonicalJson(keyed.request)).digest("hex"),
     };
     const now = clock.now();

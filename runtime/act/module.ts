@@ -2,6 +2,7 @@ import type { Variables } from "../accounts/variables.ts";
 import type { Context } from "../engine/context.ts";
 import type { Module } from "../engine/module.ts";
 import { createActions, type ActAccounts } from "./act.ts";
+import { createActEraser } from "./erase.ts";
 import { createBatches, followConnection } from "./batches.ts";
 import { workBatches } from "./batch-work.ts";
 import { createCatalog } from "./function-catalog.ts";
@@ -53,6 +54,7 @@ export const actModule: Module<ActCore, ActServices> = {
         mcp: createMcp({ catalog, actions, log }),
       },
       connectionChanged: (tx, change) => followConnection(tx, clock, change),
+      erase: createActEraser(core),
       upkeep: [
         {
           name: "act",

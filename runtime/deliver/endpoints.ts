@@ -17,6 +17,7 @@ import {
   type NewEndpoint,
   type Recovery,
 } from "../model/endpoints.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
@@ -130,7 +131,10 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         createdAt: now,
         updatedAt: now,
       };
-      await endpoints.insert(db, endpoint);
+      await db.transaction(async (tx) => {
+        await assertNotErased(tx, endpoint.user);
+        await endpoints.insert(tx, endpoint);
+      });
       return { ...view(endpoint), secret };
     },
 

@@ -5,6 +5,7 @@ import type { Route } from "../model/route.ts";
 import type { Tx } from "../store/database.ts";
 import type { Dialect } from "../store/schema.ts";
 import type { NewJob, Queue } from "./engine.ts";
+import type { Eraser } from "./eraser.ts";
 
 /**
  * A capability beside the core, that a host may leave out: its tables, routes and jobs are then left out too (jobs that wait
@@ -35,6 +36,8 @@ export interface OpenModule<Services> {
   readonly connectionChanged?: (tx: Tx, change: StatusChange) => Promise<void>;
   /** The OAuth scopes that what was made of a connection needs, besides those of its streams; of a list inside, one is enough. */
   readonly scopesInUse?: (connection: ConnectionRow) => Promise<(string | readonly string[])[]>;
+  /** Erases what the module keeps of users and connections. */
+  readonly erase?: Eraser;
   /** Work at the times of a cron expression in UTC, once over all processes. */
   readonly upkeep?: readonly { name: string; cron: string; work: () => Promise<void> }[];
 }

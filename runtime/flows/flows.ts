@@ -7,6 +7,7 @@ import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { InputOf } from "../model/input.ts";
 import { pageOf, type Page } from "../model/page.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
 import { newOwner } from "../model/user.ts";
 import type { Sql, Tx } from "../store/database.ts";
@@ -104,6 +105,7 @@ export function createFlows(
 
   /** Stores a flow with all that hangs on it. */
   const put = async (tx: Tx, flow: FlowRecord, form?: object): Promise<ChangedFlow> => {
+    await assertNotErased(tx, flow.user);
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
     const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;

@@ -2,7 +2,7 @@ import type { Module } from "../engine/module.ts";
 import { dryRunSchemas } from "./model/dry-runs.ts";
 import { flowSchemas } from "./model/flows.ts";
 import { runSchemas } from "./model/runs.ts";
-import { flowTables } from "./model/tables.ts";
+import { flowTables, runsOfUsers } from "./model/tables.ts";
 import { templateSchemas } from "./model/templates.ts";
 import { flowTemplateRoutes } from "./routes/flow-templates.ts";
 import { flowRoutes } from "./routes/flows.ts";
@@ -13,7 +13,7 @@ import { openFlows, type FlowsCore, type FlowsServices } from "./services.ts";
 /** Triggers wired to steps, their runs, and templates of them. */
 export const flowsModule: Module<FlowsCore, FlowsServices> = {
   name: "flows",
-  tables: [flowTables],
+  tables: [flowTables, runsOfUsers],
   nouns: { ...flowSchemas, ...runSchemas, ...dryRunSchemas, ...templateSchemas },
   tags: { flows: "Triggers wired to steps, their runs, and templates of them." },
   routes: [...flowRoutes, ...runRoutes, ...flowTemplateRoutes, ...hookRoutes],

@@ -87,6 +87,19 @@ export const confirmation = input(
 );
 export type Confirmation = InputOf<typeof confirmation>;
 
+export const connectionRemoval = input(
+  "removal",
+  "What becomes of the data of the connection.",
+  {},
+  {
+    erase: oneOf(
+      ["now", "retention"],
+      "now: its events, deliveries, runs and batches are erased at once; retention: they are kept as long as any other. Default: they are erased within 72 hours.",
+    ),
+  },
+);
+export type RemovalOptions = InputOf<typeof connectionRemoval>;
+
 export const connectionQuery = listQuery("connections", {
   user: name("Only this user's."),
   connector: name("Only of this connector."),

@@ -116,9 +116,9 @@ export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nex
 
 const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
 
-/** Records an attempt and what follows from it. */
-export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
-  await changeProgress(tx, progress, [id]);
+/** Records an attempt and what follows from it. False when the delivery is gone: then nothing follows any more. */
+export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<boolean> {
+  return (await changeProgress(tx, progress, [id])) > 0;
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */
@@ -198,4 +198,24 @@ export async function countDeliveries(sql: Sql, endpoint: string): Promise<Map<D
 export async function forgetDeliveries(tx: Tx, before: number, after: string, limit: number): Promise<string | null> {
   const slice = { table: "deliveries", order: "id", after, limit };
   return forgetSlice(tx, slice, before, "status <> 'pending' and finished_at < ?", [before]);
+}
+
+/** The deliveries of these events that wait. */
+export async function waitingDeliveries(
+  sql: Sql,
+  events: readonly string[],
+): Promise<(DeliveryToSend & { endpoint: string })[]> {
+  if (events.length === 0) return [];
+  return sql.all(
+    `select d.id, d.endpoint, e.stream, e.record_key as "recordKey" from deliveries d join events e on e.id = d.event
+     where ${sql.oneOf("d.event")} and d.status = 'pending' order by d.id`,
+    [JSON.stringify(events)],
+  );
+}
+
+/** Ends the deliveries of these events that wait. */
+export async function cancelWaiting(tx: Tx, events: readonly string[], now: number): Promise<void> {
+  if (events.length === 0) return;
+  const over = { status: "cancelled", nextAttemptAt: null, finishedAt: now } as const;
+  await deliveries.change(tx, over, `${tx.oneOf("event")} and status = 'pending'`, [JSON.stringify(events)]);
 }

@@ -97,6 +97,7 @@ function watched(store: Database) {
     oneOf: (column) => store.oneOf(column),
     transaction: counted((work) => store.transaction(work)) as Database["transaction"],
     relaxed: counted((work) => store.relaxed(work)) as Database["relaxed"],
+    shred: () => store.shred(),
     close: () => store.close(),
   };
   return { db, seen };

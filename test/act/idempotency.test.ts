@@ -120,6 +120,8 @@ describe("an action with an Idempotency-Key", () => {
   });
 });
 
+const OF = { user: "u_1", connection: "con_1" };
+
 /** Work of an admin under one key, on a store and clock of its own. */
 async function makeOnce() {
   const db = await openDatabase(await storeOfTest());
@@ -130,7 +132,10 @@ async function makeOnce() {
   const clock = new ManualClock();
   const once = createOnce({ db, clock, log });
   const ask = <T>(idempotencyKey: string, kind: { repeatable?: boolean; calls?: number }, work: () => Promise<T>) =>
-    once({ scope: {}, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind }, work);
+    once(
+      { scope: {}, of: OF, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind },
+      work,
+    );
   return { db, clock, ask };
 }
 
@@ -217,7 +222,7 @@ describe("a key whose process died at work", () => {
     expect(await purgeIdempotency(db, clock.now() + DAY + 60_000)).toBe(1);
     const claim = await claimKey(
       db,
-      { scope: "admin", key: "k1", requestHash: "another" },
+      { scope: "admin", key: "k1", requestHash: "another", ...OF },
       { repeatable: false, leaseMs: 1, now: clock.now() },
     );
     expect(claim).toEqual({ state: "claimed" });

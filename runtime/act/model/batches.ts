@@ -190,3 +190,16 @@ export async function deleteBatches(tx: Tx, before: number, limit: number): Prom
   await tx.run(`delete from batch_items where ${tx.oneOf("batch")}`, [ids]);
   return tx.run(`delete from batches where ${tx.oneOf("id")}`, [ids]);
 }
+
+/** Ends every batch of a user that runs, and gives them. Nothing more of them is begun. */
+export async function endBatchesOf(tx: Tx, user: string, now: number): Promise<BatchRecord[]> {
+  const running = await batches.all(tx, "where user_id = ? and status = 'running'", [user]);
+  await batches.change(tx, { status: "cancelled", finishedAt: now }, "user_id = ? and status = 'running'", [user]);
+  return running;
+}
+
+/** Deletes up to `limit` items of a batch; returns how many. */
+export function deleteItems(tx: Tx, batch: string, limit: number): Promise<number> {
+  const some = "select position from batch_items where batch = ? order by position limit ?";
+  return tx.run(`delete from batch_items where batch = ? and position in (${some})`, [batch, batch, limit]);
+}

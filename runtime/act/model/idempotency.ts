@@ -9,6 +9,8 @@ export const idempotencyKeys = new Table(
     scope: text("Who uses the key: equal keys of two callers are different keys."),
     key: text("The key as it was given."),
     requestHash: text("SHA-256 of everything the request asks for."),
+    user: nullable(text("Whose connection it is for; null for a key of an earlier version.", { column: "user_id" })),
+    connection: nullable(text("Id of the connection; null for a key of an earlier version.")),
     status: nullable(count("Status of the answer; null while the request is running.")),
     answer: hidden(nullable(text("JSON text of the answer."))),
     expiresAt: time("End of the lease while the request is running, then of the answer."),
@@ -21,6 +23,8 @@ export interface KeyedRequest {
   scope: string;
   key: string;
   requestHash: string;
+  user: string;
+  connection: string;
 }
 
 /** What is known of a key when a request comes with it. */
@@ -90,4 +94,16 @@ const EXPIRED = "((status is not null and expires_at <= ?) or expires_at <= ?)";
 /** Deletes answers that are kept no longer, and interrupted work after the same time. Returns how many. */
 export function purgeIdempotency(sql: Sql, now: number): Promise<number> {
   return sql.run(`delete from idempotency where ${EXPIRED}`, [now, now - KEEP_MS]);
+}
+
+/** Deletes up to `limit` keys with the answers that hold data of a user, or of one of their connections; returns how many. */
+export async function eraseAnswers(
+  sql: Sql,
+  { user, connection }: { user: string; connection: string | null },
+  limit: number,
+): Promise<number> {
+  const [whose, params] =
+    connection === null ? ["user_id = ? or scope = ?", [user, `user:${user}`]] : ["connection = ?", [connection]];
+  const some = `select scope, key from idempotency where ${whose} limit ?`;
+  return sql.run(`delete from idempotency where (scope, key) in (${some})`, [...params, limit]);
 }

@@ -119,6 +119,11 @@ export function flowsInReach(sql: Sql, user: string): Promise<FlowRecord[]> {
 export async function deleteFlow(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from run_steps where run in (select id from runs where flow = ?)", [id]);
   await tx.run("delete from runs where flow = ?", [id]);
+  await deleteHead(tx, id);
+}
+
+/** Deletes a flow with its versions, and leaves its runs. */
+export async function deleteHead(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from flow_versions where flow = ?", [id]);
   await heads.delete(tx, id);
 }

@@ -16,7 +16,7 @@ import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import { scrub } from "../../core/secrets.ts";
-import type { Sql, Tx } from "../../store/database.ts";
+import type { Sql, SqlValue, Tx } from "../../store/database.ts";
 import { FLOW_ID } from "./definition.ts";
 
 /** Why a run failed. */
@@ -214,3 +214,15 @@ export const runSchemas = {
     steps: schema.listOf(runStepSchema, "In the order of the flow."),
   }),
 };
+
+/** Ends runs that have not ended. Nothing is told of it. */
+export async function cancelRunsOf(tx: Tx, where: string, params: readonly SqlValue[], now: number): Promise<void> {
+  const isOpen = `${where} and status in ('queued', 'running', 'waiting')`;
+  await runs.change(tx, { status: "cancelled", wakeAt: null, finishedAt: now }, isOpen, params);
+}
+
+/** Deletes up to `limit` steps of runs; returns how many. */
+export function deleteSteps(tx: Tx, ids: readonly string[], limit: number): Promise<number> {
+  const some = `select run, step, iteration from run_steps where ${tx.oneOf("run")} limit ?`;
+  return tx.run(`delete from run_steps where (run, step, iteration) in (${some})`, [JSON.stringify(ids), limit]);
+}

@@ -69,3 +69,6 @@ export const flowTables = (d: Dialect): string[] => [
      updated_at ${d.bigint} not null
    )`,
 ];
+
+/** Runs of the workspace's flows are found by the user they are about. */
+export const runsOfUsers = (): string[] => [`create index runs_by_for_user on runs (for_user)`];

@@ -62,6 +62,24 @@ export const adminRoutes: Route[] = [
   }),
   userRoute({
     method: "delete",
+    path: "/v1/users/{user}",
+    operationId: "eraseUser",
+    summary: "Erases a user at once, with all that is stored of them; for an admin, and users themselves",
+    tag,
+    params: { user: "Id of the user" },
+    responses: {
+      202: {
+        description: "All work of the user has ended; large amounts are deleted within minutes.",
+        schema: ref("Erasure"),
+      },
+    },
+    handler: async ({ services, params, scope }) => ({
+      status: 202,
+      body: await services.accounts.erase(params["user"]!, scope),
+    }),
+  }),
+  userRoute({
+    method: "delete",
     path: "/v1/users/{user}/tokens",
     operationId: "revokeUserTokens",
     summary: "Revokes all tokens of a user at once; later ones are valid. Users may revoke their own",
