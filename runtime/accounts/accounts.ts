@@ -1,9 +1,7 @@
-import type { SealContext } from "../core/crypto.ts";
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
 import type { Engine } from "../engine/engine.ts";
-import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
 import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
 import type { Tx } from "../store/database.ts";
@@ -15,14 +13,13 @@ import { createConfirmations } from "./confirmations.ts";
 import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
-import { methodOf, place } from "./credentials.ts";
+import { methodOf } from "./credentials.ts";
 import { createGrants } from "./grants.ts";
 import { accountsEraser } from "./erase.ts";
 import { createErasures, type Erasures, type ErasuresNeeds } from "./erasures.ts";
 import { createFence } from "./fence.ts";
 import { createLearn } from "./learn.ts";
 import type { OAuthClient } from "./oauth.ts";
-import { proofsPlace } from "./proofs.ts";
 import { createProving } from "./proving.ts";
 import { createRemovals } from "./removal.ts";
 import { createSettle } from "./settle.ts";
@@ -105,11 +102,6 @@ export interface Accounts extends Connections {
    * milliseconds since the epoch; undefined when none waits.
    */
   testWaiting(): Promise<number | undefined>;
-  /**
-   * Wraps what is sealed of every connection, and the key by which grants are found, with the newest encryption key. Returns
-   * how many connections were changed.
-   */
-  rewrapCredentials(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -118,11 +110,10 @@ const CALLBACK_PATH = "/v1/oauth/callback";
 /** Path of the page on which a person begins OAuth, below `baseUrl`; the link's token follows. */
 const START_PATH = "/v1/oauth/start/";
 const DEFAULT_RETRY_BASE_MS = 500;
-const BATCH = 500;
 
 /** Makes the services of accounts: connections, tokens, and the clients that call vendors. */
 export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
-  const { db, vault, clock, log } = context;
+  const { db, clock, log } = context;
   const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS, requireConfirmation = false } = needs;
   const trusted = Object.values(servers).flatMap((server) => overriddenHosts(server));
   const network = createNetwork({ ...needs.network, trusted });
@@ -189,18 +180,6 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     returnOrigins,
   });
 
-  const rewrap = async (
-    id: string,
-    field: "credentials" | "proofs",
-    sealed: Uint8Array | null,
-    at: SealContext,
-  ): Promise<boolean> => {
-    const rewrapped = sealed === null ? null : vault.rewrap(sealed, at);
-    if (rewrapped === null) return false;
-    await replaceSealed(db, id, field, sealed!, rewrapped);
-    return true;
-  };
-
   return {
     ...connections,
     lookAtOAuth: authorize.look,
@@ -218,22 +197,6 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     network,
     purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
     testWaiting: () => proving.tick(),
-    rewrapCredentials: async () => {
-      await grants.rewrap();
-      let count = 0;
-      for (let after: string | undefined; ;) {
-        const rows = await sealedConnections(db, { limit: BATCH, after });
-        for (const { id, credentials, proofs } of rows) {
-          const isOld = await Promise.all([
-            rewrap(id, "credentials", credentials, place(id)),
-            rewrap(id, "proofs", proofs, proofsPlace(id)),
-          ]);
-          if (isOld.includes(true)) count++;
-        }
-        if (rows.length < BATCH) return count;
-        after = rows.at(-1)!.id;
-      }
-    },
     close: async () => {
       await tokens.settled();
       await network.close();

@@ -95,7 +95,7 @@ export function createConfirmations(
   const revoke = async ({ connection, step }: Waiting): Promise<void> => {
     const row = await findConnection(db, connection);
     if (!row || (await isShared(row, step.held))) return;
-    await grants.end(row.connector, openCredentials(vault, connection, Buffer.from(step.held.credentials, "base64")));
+    await grants.end(row.connector, openCredentials(vault, row, Buffer.from(step.held.credentials, "base64")));
   };
 
   const giveBack = (taken: Waiting): Promise<void> =>
@@ -108,7 +108,7 @@ export function createConfirmations(
   };
 
   const isSame = (row: ConnectionRow, { proofs }: Held): boolean => {
-    const found = openProofs(vault, { id: row.id, proofs: Buffer.from(proofs, "base64") });
+    const found = openProofs(vault, { ...row, proofs: Buffer.from(proofs, "base64") });
     return relate(openProofs(vault, row).account, found.account) === "same";
   };
 
@@ -122,8 +122,8 @@ export function createConfirmations(
   const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
     const sealed = Buffer.from(credentials, "base64");
     if (!keepsRefreshToken) return sealed;
-    const held = openCredentials(vault, row.id, sealed) as OAuthCredentials;
-    return sealCredentials(vault, row.id, { ...held, refreshToken: refreshTokenOf(vault, row) });
+    const held = openCredentials(vault, row, sealed) as OAuthCredentials;
+    return sealCredentials(vault, row, { ...held, refreshToken: refreshTokenOf(vault, row) });
   };
 
   const activate = async ({ connection: id, step: { account, held } }: Waiting): Promise<void> => {

@@ -168,9 +168,9 @@ export function createConnections(
       status: "active",
       label: name,
       accountName: name,
-      proofs: sealProofs(vault, draft.id, identity),
+      proofs: sealProofs(vault, draft, identity),
       captured,
-      credentials: sealCredentials(vault, draft.id, credentials),
+      credentials: sealCredentials(vault, draft, credentials),
       expiresAt,
     };
     await db.transaction(async (tx) => {
@@ -207,7 +207,7 @@ export function createConnections(
       const row = await find(id, scope);
       const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
       const { credentials: sealed } = row;
-      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
+      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, row, sealed));
       return {
         ...view(row),
         warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }),
@@ -246,7 +246,7 @@ export function createConnections(
         throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
       const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
       const opened = isLost
-        ? { row: found, credentials: openCredentials(vault, id, found.credentials) }
+        ? { row: found, credentials: openCredentials(vault, found, found.credentials) }
         : await tokens.open(found);
       const renew = (rejected: number) => tokens.open(id, rejected);
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);

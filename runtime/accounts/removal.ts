@@ -63,7 +63,7 @@ export function createRemovals(
     const isShared = sealed !== null && (await grants.isHeld(tx, grant, id));
     await deleteConnection(tx, id);
     await status.announce(tx, { id, connector, user, status: "removed" });
-    const credentials = sealed === null || isShared ? undefined : opened(() => openCredentials(vault, id, sealed));
+    const credentials = sealed === null || isShared ? undefined : opened(() => openCredentials(vault, row, sealed));
     if (!credentials) return { held: sealed !== null };
     const now = clock.now();
     const place = newId("rev", now);

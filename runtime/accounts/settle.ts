@@ -19,7 +19,7 @@ export function createSettle(
   const endLeft = async ({ id, user, connector, credentials }: ConnectionRow, proofs: GrantProof[]): Promise<void> => {
     try {
       if (await grants.isHeld(db, { user, connector, proofs })) return;
-      await grants.end(connector, openCredentials(vault, id, credentials!));
+      await grants.end(connector, openCredentials(vault, { id, user }, credentials!));
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
       log.warn({ connection: id, error }, "the grant of the account that a connection left could not be revoked");

@@ -2,19 +2,19 @@ import { createHmac, randomBytes } from "node:crypto";
 import { HooklineError } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
+import { placeInMeta } from "../model/sealing.ts";
 
 /** What user tokens are signed with, the same in every process of a store. */
 export interface TokenSecret {
   get(): Promise<Uint8Array>;
   /** A user's id as it may stand where it is to be recognised and not read. */
   hashOf(user: string): Promise<string>;
-  /** Wraps what is kept with the newest encryption key. */
-  rewrap(): Promise<void>;
 }
 
 const SECRET_BYTES = 32;
-const NAME = "user_token_secret";
-const PLACE = { table: "meta", row: NAME, field: "value" };
+/** In `meta`. */
+export const TOKEN_SECRET = "user_token_secret";
+const PLACE = placeInMeta(TOKEN_SECRET);
 
 type Shared = Pick<Context, "db" | "vault">;
 
@@ -41,12 +41,6 @@ export function createTokenSecret(context: Shared, given?: Uint8Array): TokenSec
       createHmac("sha256", await get())
         .update(JSON.stringify(["user", user]))
         .digest("base64url"),
-    rewrap: async () => {
-      const { db, vault } = context;
-      const sealed = await getMeta(db, NAME);
-      const rewrapped = sealed === undefined ? null : vault.rewrap(Buffer.from(sealed, "base64"), PLACE);
-      if (rewrapped !== null) await setMeta(db, NAME, Buffer.from(rewrapped).toString("base64"));
-    },
   };
 }
 
@@ -61,11 +55,11 @@ async function keptSecret({ db, vault }: Shared): Promise<Uint8Array> {
     }
   };
   const secret = await db.transaction(async (tx) => {
-    const sealed = await getMeta(tx, NAME);
+    const sealed = await getMeta(tx, TOKEN_SECRET);
     const known = sealed === undefined ? undefined : open(sealed);
     if (known !== undefined) return known;
     const made = randomBytes(SECRET_BYTES).toString("base64");
-    await setMeta(tx, NAME, Buffer.from(vault.seal(made, PLACE)).toString("base64"));
+    await setMeta(tx, TOKEN_SECRET, Buffer.from(vault.seal(made, PLACE)).toString("base64"));
     return made;
   });
   return Buffer.from(secret, "base64");

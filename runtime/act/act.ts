@@ -51,7 +51,7 @@ export type ActAccounts = Pick<Accounts, "get" | "list" | "client" | "vendorOf" 
 
 /** Makes the service of actions. */
 export function createActions(
-  context: Pick<Context, "db" | "clock" | "log">,
+  context: Pick<Context, "db" | "vault" | "clock" | "log">,
   { accounts, variablesOf }: { accounts: ActAccounts; variablesOf: VariablesOf },
 ): Actions {
   const once = createOnce(context);

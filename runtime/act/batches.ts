@@ -1,4 +1,6 @@
 import type { Clock } from "../core/clock.ts";
+import { orBroken } from "../core/broken.ts";
+import type { Vault } from "../core/crypto.ts";
 import { notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
@@ -24,6 +26,8 @@ import {
   newBatch,
   resultQuery,
   runningBatches,
+  openItem,
+  sealItem,
   type BatchItem,
   type BatchRecord,
   type BatchResult,
@@ -64,10 +68,10 @@ const PURGED_AT_ONCE = 20;
 
 /** Makes the service of batches. */
 export function createBatches(
-  context: Pick<Context, "db" | "engine" | "clock" | "log">,
+  context: Pick<Context, "db" | "vault" | "engine" | "clock" | "log">,
   accounts: Pick<ActAccounts, "get" | "client">,
 ): Batches {
-  const { db, engine, clock } = context;
+  const { db, engine, vault, clock } = context;
   const once = createOnce(context);
   const find = async (sql: Sql, id: string, scope?: Scope): Promise<BatchRecord> =>
     visible("batch", id, await batches.find(sql, id), scope);
@@ -82,11 +86,12 @@ export function createBatches(
     assertUsable(client, action);
     const now = clock.now();
     const id = newId("bat", now);
-    const items = inputs.map((input, position): BatchItem => {
-      const faults = action.validateInput(input);
+    const items = inputs.map((given, position): BatchItem => {
+      const faults = action.validateInput(given);
+      const input = sealItem(vault, { batch: id, position }, client.user, "input", given);
       if (faults.length === 0) return { batch: id, position, status: "waiting", input, result: null };
       const error = failureOf(inputRefused(client.connector, name, faults));
-      return { batch: id, position, status: "failed", input, result: { error } };
+      return { batch: id, position, status: "failed", input, result: JSON.stringify({ error }) };
     });
     const runs = items.some(({ status }) => status === "waiting");
     const batch: BatchRecord = {
@@ -140,7 +145,7 @@ export function createBatches(
       const { data, nextCursor } = toPage(
         found.map((item) => ({ ...item, id: cursorAt(item.position) })),
         limit,
-        (item) => ({ ...batchItems.view(item), ...item.result }),
+        (item) => ({ ...batchItems.view(item), ...resultOf(vault, item, batch.user) }),
       );
       return { ...(await view(batch)), results: data, nextCursor };
     },
@@ -160,6 +165,12 @@ export function createBatches(
       while ((await purgeSome()) === PURGED_AT_ONCE);
     },
   };
+}
+
+/** What became of an item, or why that cannot be read. */
+function resultOf(vault: Vault, item: BatchItem, user: string): Record<string, unknown> {
+  const { value, problem } = orBroken(() => openItem(vault, item, user, "result"));
+  return problem ? { error: problem } : ((value ?? {}) as Record<string, unknown>);
 }
 
 /** The one job of a batch. */

@@ -9,8 +9,8 @@ import { createCatalog } from "./function-catalog.ts";
 import { createFunctions } from "./functions.ts";
 import { createMcp } from "./mcp.ts";
 import { actionSchemas } from "./model/actions.ts";
-import { batchSchemas } from "./model/batches.ts";
-import { purgeIdempotency } from "./model/idempotency.ts";
+import { batchItems, batchSchemas } from "./model/batches.ts";
+import { idempotencyKeys, purgeIdempotency } from "./model/idempotency.ts";
 import { actionRoutes } from "./routes/actions.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { functionRoutes } from "./routes/functions.ts";
@@ -33,6 +33,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export const actModule: Module<ActCore, ActServices> = {
   name: "act",
   tables,
+  sealed: [batchItems as never, idempotencyKeys as never],
   nouns: { ...actionSchemas, ...batchSchemas },
   tags: {
     functions: "Actions as tools of AI agents.",

@@ -1,4 +1,5 @@
 import { below, HooklineError, notFound, refuseFaults, type Fault } from "../core/errors.ts";
+import { orBroken } from "../core/broken.ts";
 import { newId } from "../core/ids.ts";
 import { joinPointer } from "../core/json.ts";
 import { DAY, isoTime } from "../core/time.ts";
@@ -92,8 +93,9 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
     throw notFound("endpoint", id);
   };
   const view = (endpoint: EndpointRecord): EndpointView => {
-    const { headers } = openSecrets(vault, endpoint);
-    return { ...endpoints.view(endpoint), headerNames: Object.keys(headers) };
+    const opened = orBroken(() => openSecrets(vault, endpoint));
+    const headerNames = Object.keys(opened.value?.headers ?? {});
+    return { ...endpoints.view(endpoint), headerNames, problem: opened.problem };
   };
 
   const patternFaults = (patterns: readonly string[] = []): Fault[] =>
@@ -113,6 +115,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
       const now = clock.now();
       const id = newId("ep");
       const secret = newSecret();
+      const owner = newOwner("endpoint", scope, user) ?? null;
       const endpoint: EndpointRecord = {
         format: "standard",
         ordered: false,
@@ -122,8 +125,8 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         where,
         id,
         kind: "webhook",
-        user: newOwner("endpoint", scope, user) ?? null,
-        sealed: sealSecrets(vault, id, { secrets: [{ secret, expiresAt: null }], headers }),
+        user: owner,
+        sealed: sealSecrets(vault, { id, user: owner }, { secrets: [{ secret, expiresAt: null }], headers }),
         status: "active",
         disabledReason: null,
         pausedUntil: null,
@@ -157,7 +160,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         refuseFaults("endpoint", [...patternFaults(settings.events), ...faults]);
         const now = clock.now();
         const secrets = openSecrets(vault, before);
-        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, { ...secrets, headers });
+        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, before, { ...secrets, headers });
         const endpoint = { ...before, ...settings, ...statusChange(status), sealed, updatedAt: now };
         await endpoints.save(tx, endpoint);
         if (status === "disabled") await cancelAll(tx, engine, endpoint, now);
@@ -183,7 +186,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
           .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
           .map((one) => ({ ...one, expiresAt: one.expiresAt ?? now + OVERLAP_MS }));
         const rotated = { secrets: [{ secret, expiresAt: null }, ...previous].slice(0, MOST_SECRETS), headers };
-        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
+        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, endpoint, rotated), updatedAt: now });
       });
       return { secret, previousValidUntil: isoTime(now + OVERLAP_MS) };
     },

@@ -1,6 +1,7 @@
 import type { JsonSchema } from "../core/json.ts";
 import type { ConnectionRow, StatusChange } from "../model/connections.ts";
 import type { NewEvent } from "../model/events.ts";
+import type { Table } from "../model/table.ts";
 import type { Route } from "../model/route.ts";
 import type { Tx } from "../store/database.ts";
 import type { Dialect } from "../store/schema.ts";
@@ -16,6 +17,8 @@ export interface Module<Core, Services> {
   readonly name: string;
   /** Its tables, as a list of migrations that only ever grows. The first must succeed where the tables exist already. */
   readonly tables: readonly ((dialect: Dialect) => string[])[];
+  /** Those of its tables that have sealed fields. */
+  readonly sealed?: readonly Table<never>[];
   /** JSON Schemas of its nouns, by the name they have in the OpenAPI document. */
   readonly nouns: Readonly<Record<string, JsonSchema>>;
   /** What the tags of its routes mean, for the OpenAPI document. */

@@ -108,7 +108,7 @@ export function createFlows(
     await assertNotErased(tx, flow.user);
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
-    const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
+    const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow) : undefined;
     const problem = flow.status === "paused" ? null : await problemIn(tx, flow, clock.now());
     const saved: FlowRecord = {
       ...flow,
@@ -189,7 +189,7 @@ export function createFlows(
         if (flow.hookSecret === null) {
           throw new HooklineError("conflict", `Flow ${id} has no hook; give it a hook trigger first`);
         }
-        const { secret, sealed } = makeHookSecret(vault, id);
+        const { secret, sealed } = makeHookSecret(vault, flow);
         const rotated = { ...flow, hookSecret: sealed, updatedAt: clock.now() };
         await saveFlow(tx, rotated);
         return { ...flowView(rotated), hookSecret: secret };

@@ -47,7 +47,7 @@ export function createStart(
       version: flow.version,
       user: flow.user,
       status: error ? "failed" : "queued",
-      trigger: sealTrigger(vault, id, trigger),
+      trigger: sealTrigger(vault, { id, user: flow.user }, trigger),
       keyRun: id,
       replayOf: null,
       error,

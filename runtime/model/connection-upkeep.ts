@@ -25,19 +25,3 @@ export async function noteProofs(
   if ((await connections.change(tx, { proofs }, `id = ? and ${same}`, [id, ...params])) === 1)
     await saveGrants(tx, id, grants);
 }
-
-/** Connections with sealed values, in the order of ids, to rewrap them with a newer key. */
-export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
-  return connections.page(sql, {}, { ...page, where: [["(credentials is not null or proofs is not null)"]] });
-}
-
-/** Puts a rewrapped value in place unless it changed meanwhile. */
-export async function replaceSealed(
-  sql: Sql,
-  id: string,
-  field: "credentials" | "proofs",
-  old: Uint8Array,
-  rewrapped: Uint8Array,
-): Promise<void> {
-  await connections.change(sql, { [field]: rewrapped }, `id = ? and ${field} = ?`, [id, old]);
-}

@@ -56,14 +56,14 @@ function naiveTokens(
     open: async (id) => {
       for (;;) {
         const row = (await findConnection(db, id))!;
-        const credentials = openCredentials(vault, id, row.credentials!);
+        const credentials = openCredentials(vault, row, row.credentials!);
         if (row.expiresAt! > clock.now()) return { row, credentials };
         if (lock.until <= clock.now()) {
           lock.until = clock.now() + 30_000;
           const { refreshToken } = credentials as { refreshToken: string };
           const answer = await family.refresh(refreshToken);
           const next = { type: "oauth2" as const, accessToken: answer.accessToken, refreshAt: null };
-          const sealed = sealCredentials(vault, id, { ...next, refreshToken: answer.refreshToken! });
+          const sealed = sealCredentials(vault, row, { ...next, refreshToken: answer.refreshToken! });
           const ends = clock.now() + answer.expiresIn! * 1000;
           await db.run("update connections set credentials = ?, expires_at = ? where id = ?", [sealed, ends, id]);
           lock.until = 0;

@@ -3,6 +3,8 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
+import { createVault } from "../../runtime/core/crypto.ts";
+import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import { problemOf } from "../../runtime/core/problem.ts";
 import { createOnce } from "../../runtime/act/idempotency.ts";
@@ -130,7 +132,7 @@ async function makeOnce() {
   await migrate(db, log);
   await migrateModule(db, log, actModule);
   const clock = new ManualClock();
-  const once = createOnce({ db, clock, log });
+  const once = createOnce({ db, vault: createVault([ENCRYPTION_KEY]), clock, log });
   const ask = <T>(idempotencyKey: string, kind: { repeatable?: boolean; calls?: number }, work: () => Promise<T>) =>
     once(
       { scope: {}, of: OF, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind },

@@ -1,7 +1,9 @@
-import { count, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import type { SealContext, Vault } from "../../core/crypto.ts";
+import { count, hidden, name, nullable, oneOf, sealedText, text, time, value } from "../../model/field.ts";
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
+import { openText, sealText } from "../../model/sealing.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
 
@@ -33,10 +35,12 @@ export const batchItems = new Table(
     batch: hidden(text("Id of the batch.")),
     position: count("Position in the list of inputs, from 0."),
     status: oneOf(ITEM_STATUSES, "State of the item."),
-    input: hidden(value<Record<string, unknown>>({ type: "object" })),
-    result: hidden(nullable(value<Record<string, unknown>>({ type: "object" }))),
+    input: sealedText("personal", "Input of the action, as JSON."),
+    result: nullable(sealedText("personal", "Output or error, as JSON; an error of the whole batch stands as it is.")),
   },
   ["batch", "position"],
+  undefined,
+  { user: "(select user_id from batches where batches.id = batch_items.batch)" },
 );
 export type BatchItem = RecordOf<typeof batchItems.fields>;
 
@@ -109,6 +113,22 @@ export const batchSchemas = {
   ),
 };
 
+type ItemKey = Pick<BatchItem, "batch" | "position">;
+
+const placeOf = ({ batch, position }: ItemKey, user: string, field: "input" | "result"): SealContext =>
+  batchItems.placeOf(field, [batch, position], user);
+
+/** What an item takes or gave, sealed for it and the batch's user. */
+export function sealItem(vault: Vault, item: ItemKey, user: string, field: "input" | "result", given: unknown): string {
+  return sealText(vault, placeOf(item, user, field), JSON.stringify(given));
+}
+
+/** What {@link sealItem} sealed; null for a result that is still to come. @throws HooklineError `decryption_failed` */
+export function openItem(vault: Vault, item: BatchItem, user: string, field: "input" | "result"): unknown {
+  const stored = item[field];
+  return stored === null ? null : (JSON.parse(openText(vault, placeOf(item, user, field), stored)) as unknown);
+}
+
 /** How many items of each of these batches are in each state. */
 export async function countItems(sql: Sql, ids: readonly string[]): Promise<(batch: string) => ItemCounts> {
   const rows = await sql.all<{ batch: string; status: ItemStatus; n: number }>(
@@ -146,7 +166,7 @@ export async function settleItems(
 ): Promise<void> {
   await sql.many(
     "update batch_items set status = ?, result = ? where batch = ? and position = ?",
-    items.map(({ position, status, result }) => [status, textOf(result), batch, position]),
+    items.map(({ position, status, result }) => [status, result, batch, position]),
   );
 }
 

@@ -1,4 +1,4 @@
-import { hidden, nullable, text, time, count } from "../../model/field.ts";
+import { count, nullable, sealedText, text, time } from "../../model/field.ts";
 import { Table } from "../../model/table.ts";
 import type { Database, Sql } from "../../store/database.ts";
 
@@ -12,7 +12,7 @@ export const idempotencyKeys = new Table(
     user: nullable(text("Whose connection it is for; null for a key of an earlier version.", { column: "user_id" })),
     connection: nullable(text("Id of the connection; null for a key of an earlier version.")),
     status: nullable(count("Status of the answer; null while the request is running.")),
-    answer: hidden(nullable(text("JSON text of the answer."))),
+    answer: nullable(sealedText("personal", "JSON text of the answer.")),
     expiresAt: time("End of the lease while the request is running, then of the answer."),
   },
   ["scope", "key"],
@@ -30,8 +30,8 @@ export interface KeyedRequest {
 /** What is known of a key when a request comes with it. */
 export type Claim =
   | { state: "claimed" }
-  /** Answered before: the status and the JSON text of the answer. */
-  | { state: "done"; status: number; answer: string }
+  /** Answered before: the status and the sealed JSON text of the answer, and whose it is. */
+  | { state: "done"; status: number; answer: string; user: string | null }
   /** Used with another request. */
   | { state: "other" }
   /** At work until this time at least, milliseconds since the epoch. */
@@ -59,7 +59,8 @@ export async function claimKey(
     await tx.run(`delete from idempotency where ${OF_KEY} and ${EXPIRED}`, [scope, key, now, now - KEEP_MS]);
     const known = await idempotencyKeys.find(tx, scope, key);
     if (known && known.requestHash !== requestHash) return { state: "other" };
-    if (known && known.status !== null) return { state: "done", status: known.status, answer: known.answer! };
+    if (known && known.status !== null)
+      return { state: "done", status: known.status, answer: known.answer!, user: known.user };
     if (known && known.expiresAt > now) return { state: "running", until: known.expiresAt };
     if (known && !repeatable) return { state: "interrupted" };
     await idempotencyKeys.save(tx, { ...request, status: null, answer: null, expiresAt: now + leaseMs });

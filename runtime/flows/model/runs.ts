@@ -1,11 +1,11 @@
 import {
-  bytes,
   count,
   fixed,
   hidden,
   name,
   nullable,
   oneOf,
+  sealed,
   text,
   time,
   value,
@@ -51,7 +51,7 @@ export const runs = new Table("runs", {
   cause: oneOf(["event", "hook", "schedule", "connection", "call", "replay"], "What started it."),
   event: nullable(text("Id of the event that started it.")),
   connection: hidden(nullable(text("The connection whose trigger started it."))),
-  trigger: bytes("Sealed JSON of what mappings read as `trigger`.", { column: "trigger_data" }),
+  trigger: { ...sealed("personal", "JSON of what mappings read as `trigger`."), column: "trigger_data" },
   keyRun: hidden(text("The run that idempotency keys are made of: itself, or the failed run that it takes up.")),
   replayOf: nullable(text("Id of the run that it repeats.")),
   error: nullable(value<RunError>(runError)),
@@ -107,13 +107,17 @@ export const runSteps = new Table(
     ),
     input: shownValue("What the step took, without secrets, shortened where it is long."),
     output: shownValue("What the step gave, without secrets, shortened where it is long."),
-    state: nullable(bytes("Sealed JSON of both as they are, for later steps; of a forEach as a whole, its items.")),
+    state: nullable(
+      sealed("personal", "JSON of both as they are, for later steps; of a forEach as a whole, its items."),
+    ),
     error: nullable(value<Omit<RunError, "step">>(schema.object("Why the step failed.", errorProperties))),
     attempts: count("Failed tries that count towards a limit."),
     startedAt: time("When it began."),
     finishedAt: nullable(time("When it ended.")),
   },
   ["run", "step", "iteration"],
+  undefined,
+  { row: (key) => key.join(":"), user: "(select user_id from runs where runs.id = run_steps.run)" },
 );
 
 /** A step of a run as it is stored. */
