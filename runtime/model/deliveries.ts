@@ -114,11 +114,19 @@ export async function deliverables(sql: Sql, ids: readonly string[]): Promise<De
 /** What became of a delivery after an attempt. */
 export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
 
-const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
+const changeProgress = deliveries.changer(
+  ["status", "attempts", "nextAttemptAt", "finishedAt"],
+  "id = ? and (status = 'pending' or ? = 'delivered')",
+);
 
-/** Records an attempt and what follows from it. False when the delivery is gone: then nothing follows any more. */
+/**
+ * Records an attempt and what follows from it. False when the delivery is gone, or was ended meanwhile: then the attempt is recorded, and
+ * nothing follows any more.
+ */
 export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<boolean> {
-  return (await changeProgress(tx, progress, [id])) > 0;
+  if ((await changeProgress(tx, progress, [id, progress.status])) > 0) return true;
+  await deliveries.change(tx, { attempts: progress.attempts }, "id = ?", [id]);
+  return false;
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */
