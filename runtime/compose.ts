@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { createAccounts, type Accounts } from "./accounts/accounts.ts";
 import { createApiKeys, type ApiKeys } from "./accounts/api-keys.ts";
+import { accountsEraser } from "./accounts/erase.ts";
+import { createTokenSecret } from "./accounts/token-secret.ts";
 import { createUserTokens, type UserTokens } from "./accounts/user-tokens.ts";
 import { createVariables, type Variables } from "./accounts/variables.ts";
 import type { ActServices } from "./act/routes/services.ts";
@@ -14,12 +16,14 @@ import { workDeliveries } from "./deliver/deliver.ts";
 import { createDeliveries, type Deliveries } from "./deliver/deliveries.ts";
 import { createDispatch } from "./deliver/dispatch.ts";
 import { createEndpoints, type Endpoints } from "./deliver/endpoints.ts";
+import { createDeliverEraser, endDeliveries } from "./deliver/erase.ts";
 import { createEvents, type Events } from "./deliver/events.ts";
 import { dispatchParked } from "./deliver/parked.ts";
 import { workRetention } from "./deliver/retention.ts";
 import { createStats, type ReadStats } from "./deliver/stats.ts";
 import type { Context } from "./engine/context.ts";
 import type { Engine } from "./engine/engine.ts";
+import { ERASURES, type Eraser } from "./engine/eraser.ts";
 import type { Module, OpenModule, Target } from "./engine/module.ts";
 import { openEngine } from "./engine/open.ts";
 import { upkeepJob } from "./engine/upkeep.ts";
@@ -83,8 +87,9 @@ const DERIVED_CONNECTIONS = "derived connections";
 export async function compose(options: ComposeOptions): Promise<Composed> {
   const [connectors, modules] = await Promise.all([loadConnectors(options.connectors), loadModules(options.modules)]);
   const opened: OpenModule<object>[] = [];
+  const erasers: Eraser[] = [];
   const targets: Target[] = [];
-  const core = await openCore(options, { connectors, modules, opened, targets });
+  const core = await openCore(options, { connectors, modules, opened, targets, erasers });
   const services: Partial<ActServices & SyncServices & FlowsServices> = {};
   const open = <Needed, Services extends object>(
     module: Module<Needed, Services> | undefined,
@@ -94,6 +99,8 @@ export async function compose(options: ComposeOptions): Promise<Composed> {
     const one = module.open(needed);
     opened.push(one);
     targets.push(...(one.targets ?? []));
+    // What was opened later may start what was opened before.
+    if (one.erase) erasers.unshift(one.erase);
     Object.assign(services, one.services);
     for (const { name, cron, work } of one.upkeep ?? []) core.engine.cron(name, cron, work);
   };
@@ -119,10 +126,12 @@ interface Surroundings {
   opened: readonly OpenModule<object>[];
   /** Fills up with what events of subscriptions can be for. */
   targets: readonly Target[];
+  /** Fills up with what is erased of modules. */
+  erasers: Eraser[];
 }
 
 async function openCore(options: ComposeOptions, surroundings: Surroundings): Promise<Core> {
-  const { connectors, modules, opened, targets } = surroundings;
+  const { connectors, modules, opened, targets, erasers } = surroundings;
   const { clock, log, random, retention } = options;
   const vault = createVault(encryptionKeys(options));
   const db = await openDatabase(options.store, { log });
@@ -143,6 +152,9 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   const wiring = createWiring(context);
   const followConnection = createConnectionFollower(context);
   const variables = createVariables(context);
+  const tokenSecret = createTokenSecret(context);
+  const userTokens = createUserTokens(context, { secret: tokenSecret, audience: options.baseUrl });
+  erasers.push(createDeliverEraser(context), accountsEraser);
   const accounts = createAccounts(context, {
     ...options,
     scopesInUse: async (row) => {
@@ -156,6 +168,12 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     onParent: (tx, at) => engine.enqueue(tx, [upkeepJob(DERIVED_CONNECTIONS, at)]),
     readAll: readWhole,
     onAuthorizing: (tx, until) => engine.enqueue(tx, [upkeepJob(AUTHORIZATIONS, until + 1)]),
+    erasing: {
+      erasers,
+      endDeliveries: (tx, connection, slice) => endDeliveries(tx, context, connection, slice),
+      tokenSecret,
+      engine,
+    },
     onStatus: async (tx, change) => {
       await followConnection(tx, change);
       for (const module of opened) await module.connectionChanged?.(tx, change);
@@ -183,6 +201,8 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
   engine.cron("upkeep", UPKEEP, async () => {
     await accounts.testWaiting();
     await accounts.followParents();
+    await userTokens.purge();
+    await accounts.eraseDue();
     // Those that were begun before this version plan no purge.
     await accounts.purgeAuthorizations();
     // Of processes that run without a module while this one has it.
@@ -195,13 +215,14 @@ async function openCore(options: ComposeOptions, surroundings: Surroundings): Pr
     const next = await firstEnd(db);
     return next && Math.max(next, clock.now() + MINUTE);
   });
+  engine.onDemand(ERASURES, accounts.eraseDue);
   const audits = createAudits(context, { ...reading, releasesDeletions });
   return {
     ...context,
     accounts,
     variables,
     apiKeys: createApiKeys(context),
-    userTokens: createUserTokens(context, { secret: undefined, audience: options.baseUrl }),
+    userTokens,
     subscriptions: createSubscriptions(context, { wiring }),
     audits,
     wiring,

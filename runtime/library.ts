@@ -1,4 +1,5 @@
 import type { Accounts } from "./accounts/accounts.ts";
+import type { UserTokens } from "./accounts/user-tokens.ts";
 import type { Variables } from "./accounts/variables.ts";
 import type { ConnectionView } from "./model/connections.ts";
 import type { Scope } from "./model/principal.ts";
@@ -41,6 +42,15 @@ export interface Connections extends Pick<
   runAction: Actions["run"];
 }
 
+export interface Users {
+  /** @throws HooklineError like {@link UserTokens.create} */
+  createToken: UserTokens["create"];
+  /** @throws HooklineError like {@link UserTokens.revoke} */
+  revokeTokens: UserTokens["revoke"];
+  /** @throws HooklineError like {@link Accounts.erase} */
+  erase: Accounts["erase"];
+}
+
 /** What a host calls: the services that HTTP calls, with the same checks, errors and shapes. */
 export interface Library {
   readonly connections: Connections;
@@ -49,6 +59,8 @@ export interface Library {
   readonly deliveries: Deliveries;
   readonly events: Events;
   readonly variables: Pick<Variables, "list" | "get" | "set" | "remove">;
+  /** The users of the embedding product. */
+  readonly users: Users;
   readonly batches: Omit<Batches, "purge">;
   /** Actions as functions of AI agents. */
   readonly functions: Functions;
@@ -72,6 +84,10 @@ export function createLibrary(open: () => Promise<Composed>): Library {
   const deliveries = service("deliveries", async () => (await open()).deliveries);
   const events = service("events", async () => (await open()).events);
   const variables = service("variables", async () => (await open()).variables);
+  const users = service("users", async () => {
+    const { userTokens, accounts } = await open();
+    return { createToken: userTokens.create, revokeTokens: userTokens.revoke, erase: accounts.erase };
+  });
   const batches = service("batches", async () => present("act", (await open()).batches));
   const functions = service("functions", async () => present("act", (await open()).functions));
   const flows = service("flows", async () => present("flows", (await open()).flows));
@@ -85,7 +101,7 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       create: call(accounts, "create", 0, 1),
       list: call(accounts, "list", 0, 1),
       update: call(accounts, "update", 1, 2),
-      remove: call(accounts, "remove", 1, 1),
+      remove: call(accounts, "remove", 1, 2),
       test: call(accounts, "test", 1, 1),
       reconnect: call(accounts, "reconnect", 1, 2),
       confirm: call(accounts, "confirm", 1, 2),
@@ -137,6 +153,11 @@ export function createLibrary(open: () => Promise<Composed>): Library {
       get: call(variables, "get", 0, 2),
       set: call(variables, "set", 0, 3),
       remove: call(variables, "remove", 0, 2),
+    },
+    users: {
+      createToken: call(users, "createToken", 1),
+      revokeTokens: call(users, "revokeTokens", 1, 1),
+      erase: call(users, "erase", 1, 1),
     },
     batches: {
       create: call(batches, "create", 2, 4),

@@ -1,8 +1,7 @@
-import type { SealContext } from "../core/crypto.ts";
 import type { NetworkPolicy } from "../core/addresses.ts";
 import { createNetwork, type Network } from "../core/network.ts";
 import type { Context } from "../engine/context.ts";
-import { replaceSealed, sealedConnections } from "../model/connection-upkeep.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { ConnectionRow, ConnectionView } from "../model/connections.ts";
 import { isParent } from "../model/derived-connections.ts";
 import { purgeStates } from "../model/oauth-states.ts";
@@ -17,8 +16,11 @@ import { createConnect } from "./connect.ts";
 import { createConsent, type ConsentNeeds } from "./consent.ts";
 import { createConnections, type Connections } from "./connections.ts";
 import { createGivenConnections } from "./connect-given.ts";
-import { isIssued, methodOf, place } from "./credentials.ts";
+import { isIssued, methodOf } from "./credentials.ts";
 import { createDerivations } from "./derivations.ts";
+import { accountsEraser } from "./erase.ts";
+import { createErasures, type Erasures, type ErasuresNeeds } from "./erasures.ts";
+import { createFence } from "./fence.ts";
 import { createGiveBack } from "./give-back.ts";
 import { createGrants } from "./grants.ts";
 import { createLacks } from "./lacks.ts";
@@ -26,14 +28,14 @@ import { createLearn } from "./learn.ts";
 import { createMinting, type ReadAll } from "./minting.ts";
 import type { OAuthClient } from "./oauth.ts";
 import { createOffspring } from "./offspring.ts";
-import { proofsPlace } from "./proofs.ts";
 import { createProve } from "./prove.ts";
 import { createProving } from "./proving.ts";
-import { createRemoval } from "./removal.ts";
+import { createRemovals } from "./removal.ts";
 import { createSameAccount } from "./same-account.ts";
 import { createShowing } from "./showing.ts";
 import { createSettle } from "./settle.ts";
 import { createStatus, type OnStatus } from "./status.ts";
+import { createTokenSecret } from "./token-secret.ts";
 import { createTokens, type Tokens } from "./tokens.ts";
 import { createVendors, type VendorOf } from "./vendors.ts";
 import type { Visitor } from "./visitor.ts";
@@ -70,9 +72,14 @@ export interface AccountsNeeds {
   onParent?: (tx: Tx, at: number) => Promise<void>;
   /** Has {@link Accounts.purgeAuthorizations} called after a time, in the transaction that begins an authorization. Default: it is not. */
   onAuthorizing?: AuthorizeNeeds["onAuthorizing"];
+  /** What else is erased with users and connections. Default: what this room keeps of them, and nothing more. */
+  erasing?: Erasing;
   /** Milliseconds the first pause before a retry lasts at most; default 500. */
   retryBaseMs?: number;
 }
+
+/** What erasing needs besides accounts. */
+export type Erasing = Omit<ErasuresNeeds, "removals"> & { engine: Pick<Engine, "enqueue"> };
 
 /** Everything about talking to vendors. */
 export interface Accounts extends Connections {
@@ -96,6 +103,10 @@ export interface Accounts extends Connections {
     session: string | readonly string[],
     visitor?: Visitor,
   ): Promise<Omit<Outcome, "connection"> & { connection: ConnectionView }>;
+  /** Erases a user; see {@link Erasures.erase}. */
+  erase: Erasures["erase"];
+  /** Goes on with erasures that are due; see {@link Erasures.tick}. */
+  eraseDue: Erasures["tick"];
   client: ClientOf;
   vendorOf: VendorOf;
   tokens: Tokens;
@@ -113,11 +124,6 @@ export interface Accounts extends Connections {
    * again, milliseconds since the epoch; undefined when nothing is left to do.
    */
   followParents(): Promise<number | undefined>;
-  /**
-   * Wraps what is sealed of every connection, and the key by which grants are found, with the newest encryption key. Returns
-   * how many connections were changed.
-   */
-  rewrapCredentials(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -126,11 +132,10 @@ const CALLBACK_PATH = "/v1/oauth/callback";
 /** Path of the page on which a person begins OAuth, below `baseUrl`; the link's token follows. */
 const START_PATH = "/v1/oauth/start/";
 const DEFAULT_RETRY_BASE_MS = 500;
-const BATCH = 500;
 
 /** Makes the services of accounts: connections, tokens, and the clients that call vendors. */
 export function createAccounts(context: AccountsContext, needs: AccountsNeeds): Accounts {
-  const { db, vault, clock, log } = context;
+  const { db, clock, log } = context;
   const { clients, servers, retryBaseMs = DEFAULT_RETRY_BASE_MS, requireConfirmation = false } = needs;
   const trusted = Object.values(servers).flatMap((server) => overriddenHosts(server));
   const network = createNetwork({ ...needs.network, trusted });
@@ -149,6 +154,13 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       if (change.status !== "removed" && (await isParent(tx, change.id))) await needs.onParent?.(tx, clock.now());
     },
   });
+  const erasing: Erasing = needs.erasing ?? {
+    erasers: [accountsEraser],
+    endDeliveries: async () => null,
+    tokenSecret: createTokenSecret(context),
+    engine: { enqueue: async () => {} },
+  };
+  const fence = createFence(context, erasing.tokenSecret);
   const grants = createGrants(context, { vendorOf });
   const learn = createLearn(context, { vendorOf, grants });
   const tokens = createTokens(context, {
@@ -191,7 +203,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const clientOf: ClientOf = (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves);
   const minting = createMinting(context, { vendorOf, clientOf, readAll: needs.readAll });
   const showing = createShowing(context, { vendorOf, carrierOf });
-  const derivations = createDerivations(context, { vendorOf, minting, grants, status, view: showing.view });
+  const derivations = createDerivations(context, { vendorOf, minting, grants, status, fence, view: showing.view });
   const offspring = createOffspring(context, { status, derivations });
   const connect = createConnect(context, {
     grants,
@@ -203,6 +215,8 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const startUrl = baseUrl + START_PATH;
   const authorize = createAuthorize(context, { ...needs, vendorOf, settle, connect, confirmations, startUrl });
   const proving = createProving(context, { vendorOf, tokens, status, grants });
+  const removals = createRemovals(context, { status, grants, confirmations, offspring });
+  const erasures = createErasures({ db, clock, engine: erasing.engine }, { ...erasing, removals });
   const returnOrigins = [new URL(baseUrl).origin, ...needs.returnOrigins];
   const consent = createConsent({
     consent: needs.consent ?? "least",
@@ -215,28 +229,17 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     authorize,
     confirmations,
     consent,
-    given: createGivenConnections(context, { vendorOf, status, consent, grants, sameAccount }),
+    given: createGivenConnections(context, { vendorOf, status, consent, grants, sameAccount, fence }),
     requireConfirmation,
     grants,
     learn,
     proving,
-    remove: createRemoval(context, { status, grants, confirmations, offspring }),
+    remove: erasures.remove,
+    fence,
     derivations,
     showing,
     returnOrigins,
   });
-
-  const rewrap = async (
-    id: string,
-    field: "credentials" | "proofs",
-    sealed: Uint8Array | null,
-    at: SealContext,
-  ): Promise<boolean> => {
-    const rewrapped = sealed === null ? null : vault.rewrap(sealed, at);
-    if (rewrapped === null) return false;
-    await replaceSealed(db, id, field, sealed!, rewrapped);
-    return true;
-  };
 
   return {
     ...connections,
@@ -247,6 +250,8 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
       const { connection, ...outcome } = await authorize.finish(new URLSearchParams(callback), sessions, visitor);
       return { connection: await connections.get(connection), ...outcome };
     },
+    erase: erasures.erase,
+    eraseDue: erasures.tick,
     client: clientOf,
     vendorOf,
     tokens,
@@ -254,22 +259,6 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
     purgeAuthorizations: async () => (await confirmations.purge()) + (await purgeStates(db, clock.now())),
     testWaiting: () => proving.tick(),
     followParents: () => offspring.follow(),
-    rewrapCredentials: async () => {
-      await grants.rewrap();
-      let count = 0;
-      for (let after: string | undefined; ;) {
-        const rows = await sealedConnections(db, { limit: BATCH, after });
-        for (const { id, credentials, proofs } of rows) {
-          const isOld = await Promise.all([
-            rewrap(id, "credentials", credentials, place(id)),
-            rewrap(id, "proofs", proofs, proofsPlace(id)),
-          ]);
-          if (isOld.includes(true)) count++;
-        }
-        if (rows.length < BATCH) return count;
-        after = rows.at(-1)!.id;
-      }
-    },
     close: async () => {
       await tokens.settled();
       await learn.settled();

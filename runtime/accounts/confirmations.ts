@@ -86,8 +86,8 @@ export function createConfirmations(
     if (await grants.isHeld(db, { user, connector, proofs: held.grants ?? [] })) return;
     // Without the connection, nobody knows its host, where it has one of its own.
     const inputs = (await findConnection(db, connection))?.inputs ?? {};
-    const credentials = openCredentials(vault, connection, Buffer.from(held.credentials, "base64"));
-    await grants.end({ connector, inputs }, credentials);
+    const sealed = Buffer.from(held.credentials, "base64");
+    await grants.end({ connector, inputs }, openCredentials(vault, { id: connection, user }, sealed));
   };
 
   const giveBack = (taken: Waiting): Promise<void> =>
@@ -100,7 +100,7 @@ export function createConfirmations(
   };
 
   const isSame = (row: ConnectionRow, { proofs }: Held): boolean => {
-    const found = openProofs(vault, { id: row.id, proofs: proofs === null ? null : Buffer.from(proofs, "base64") });
+    const found = openProofs(vault, { ...row, proofs: proofs === null ? null : Buffer.from(proofs, "base64") });
     return relate(openProofs(vault, row).account, found.account) === "same";
   };
 
@@ -116,8 +116,8 @@ export function createConfirmations(
   const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
     const sealed = Buffer.from(credentials, "base64");
     if (!keepsRefreshToken) return sealed;
-    const held = openCredentials(vault, row.id, sealed) as OAuthCredentials;
-    return sealCredentials(vault, row.id, { ...held, refreshToken: refreshTokenOf(vault, row) });
+    const held = openCredentials(vault, row, sealed) as OAuthCredentials;
+    return sealCredentials(vault, row, { ...held, refreshToken: refreshTokenOf(vault, row) });
   };
 
   /** In one transaction with the end of the state: a process that dies leaves the tokens in the one or in the other. */

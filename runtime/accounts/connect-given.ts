@@ -17,6 +17,7 @@ import {
   type Unissued,
 } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
+import type { Fence } from "./fence.ts";
 import { readCredentials } from "./given.ts";
 import type { Grants } from "./grants.ts";
 import { asRejection } from "./issue.ts";
@@ -33,6 +34,7 @@ export interface GivenNeeds {
   consent: Consent;
   grants: Grants;
   sameAccount: SameAccount;
+  fence: Fence;
 }
 
 /** Connections whose credentials people give, instead of consent at the vendor. */
@@ -62,7 +64,7 @@ interface Ready {
 /** Makes the service of connections whose credentials people give. */
 export function createGivenConnections(
   { db, vault, clock, random }: Pick<Context, "db" | "vault" | "clock" | "random">,
-  { vendorOf, status, consent, grants, sameAccount }: GivenNeeds,
+  { vendorOf, status, consent, grants, sameAccount, fence }: GivenNeeds,
 ): GivenConnections {
   const ready = async (
     vendor: Vendor,
@@ -115,6 +117,7 @@ export function createGivenConnections(
       checkInputs(method, given.inputs ?? {}, vendor);
       const asked = "scopes" in method ? [...vendor.scopesOf(method)] : null;
       const draft = { ...draftOf(given, method.type, clock.now()), asked };
+      const assertStill = await fence(draft.user);
       const { credentials: kept, changes, verified } = await proved(draft, credentials, expiresAt);
       const { name, identity, failure } = verified;
       if (failure) throw failure;
@@ -125,10 +128,11 @@ export function createGivenConnections(
         status: "active",
         label: name,
         accountName: name,
-        proofs: sealProofs(vault, draft.id, identity),
-        credentials: sealCredentials(vault, draft.id, kept),
+        proofs: sealProofs(vault, draft, identity),
+        credentials: sealCredentials(vault, draft, kept),
       };
       await db.transaction(async (tx) => {
+        await assertStill(tx);
         await connections.insert(tx, row);
         await saveGrants(tx, row.id, hashes);
         await status.announce(tx, { id: row.id, connector: row.connector, user: row.user, status: "active" });
@@ -146,7 +150,7 @@ export function createGivenConnections(
       const read = given && readCredentials(method, { type: method.type, ...given });
       checkInputs(method, answers, vendor);
       const { credentials: stored } = row;
-      const held = read?.credentials ?? openCredentials(vault, row.id, stored!);
+      const held = read?.credentials ?? openCredentials(vault, row, stored!);
       const moves = account === "move";
       const isElsewhere = !sameAddress(vendor.addressInputs, row.inputs, answers);
       const next = { ...row, inputs: answers };
@@ -162,8 +166,8 @@ export function createGivenConnections(
           inputs: answers,
           label: label ?? called,
           accountName,
-          credentials: sealCredentials(vault, row.id, credentials),
-          proofs: sealProofs(vault, row.id, identity),
+          credentials: sealCredentials(vault, row, credentials),
+          proofs: sealProofs(vault, row, identity),
           grants: await grants.hashesOf(row.connector, identity.grant),
         },
         isSame ? {} : { moved: true },
@@ -172,14 +176,14 @@ export function createGivenConnections(
     },
 
     async reopen(row, sealed) {
-      const opened = openCredentials(vault, row.id, sealed);
+      const opened = openCredentials(vault, row, sealed);
       if (!isIssued(opened)) return { row, credentials: opened, changes: {} };
       const { credentials, changes } = await ready(vendorOf(row.connector).at(row.inputs), row, opened, null);
       const { expiresAt, scopes } = changes;
       return {
         row,
         credentials,
-        changes: { expiresAt, scopes, credentials: sealCredentials(vault, row.id, credentials) },
+        changes: { expiresAt, scopes, credentials: sealCredentials(vault, row, credentials) },
       };
     },
   };

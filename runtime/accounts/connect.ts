@@ -97,11 +97,11 @@ export function createConnect(
   ): Promise<Pick<ConnectionChanges, "proofs" | "grants">> => {
     const identity = known ? together(known, verified.identity) : verified.identity;
     const hashes = await grants.hashesOf(row.connector, identity.grant);
-    return { proofs: sealProofs(vault, row.id, identity), grants: hashes };
+    return { proofs: sealProofs(vault, row, identity), grants: hashes };
   };
 
   const sealed = ({ row }: Arrival, credentials: Credentials): Pick<ConnectionChanges, "credentials"> => ({
-    credentials: sealCredentials(vault, row.id, credentials),
+    credentials: sealCredentials(vault, row, credentials),
   });
 
   const arrivedWith = async (arrival: Arrival): Promise<Arrived> => {

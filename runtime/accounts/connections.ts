@@ -6,16 +6,19 @@ import {
   confirmation,
   connectionChanges,
   connectionQuery,
+  connectionRemoval,
   newConnection,
   reconnection,
   type Confirmation,
   type ConnectionEdit,
   type NewConnection,
   type Reconnection,
+  type RemovalOptions,
 } from "../model/connection-input.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Authorize } from "./authorize.ts";
 import { checkInputs, checkReturnTo } from "./checks.ts";
 import type { Confirmations } from "./confirmations.ts";
@@ -24,6 +27,8 @@ import type { GivenConnections } from "./connect-given.ts";
 import { methodOf, methodsOf, openCredentials } from "./credentials.ts";
 import type { Derivations } from "./derivations.ts";
 import { draftOf } from "./draft.ts";
+import type { Erasures } from "./erasures.ts";
+import type { Fence } from "./fence.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import type { Proving } from "./proving.ts";
@@ -68,8 +73,12 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
    *   `account_mismatch` and `account_unproved`
    */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
-  /** Deletes the connection, ends what was derived from it, and its grant at the vendor unless another connection lives on it. */
-  remove(id: string, scope?: Scope): Promise<Removal>;
+  /**
+   * Deletes the connection, ends what was derived from it, and its grant at the vendor unless another connection lives on it. Deliveries
+   * that wait end; what came of it is erased within 72 hours, unless `erase` says otherwise.
+   * @throws HooklineError `invalid_input`
+   */
+  remove(id: string, options?: RemovalOptions, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
    * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
@@ -101,7 +110,8 @@ export interface ConnectionsNeeds {
   grants: Grants;
   learn: Learn;
   proving: Proving;
-  remove: (row: ConnectionRow) => Promise<Removal>;
+  remove: Erasures["remove"];
+  fence: Fence;
   derivations: Derivations;
   showing: Showing;
   /** Origins people may be sent back to. */
@@ -126,6 +136,7 @@ export function createConnections(
     remove,
     derivations,
     showing,
+    fence,
     returnOrigins,
   }: ConnectionsNeeds,
 ): Connections {
@@ -144,7 +155,7 @@ export function createConnections(
   return {
     async create(connection, scope = {}, session) {
       const checked = newConnection.check(connection);
-      const wish = { ...checked, user: assertNamed(ownerIn(scope, checked.user)) };
+      const wish = { ...checked, user: assertNamed(newOwner("connection", scope, checked.user)) };
       const method = methodsOf(authenticationOf(wish.connector))[0]!;
       if (wish.credentials !== undefined || method.type !== "oauth2") return view(await given.create(wish));
       checkInputs(method, wish.inputs ?? {}, vendorOf(wish.connector));
@@ -153,8 +164,12 @@ export function createConnections(
       const scopes = await consent.scopesFor(vendorOf(wish.connector), draft, wish);
       const row = { ...draft, asked: scopes };
       const confirm = requireConfirmation || wish.confirm === true;
+      const assertStill = await fence(wish.user);
       const authorizeUrl = await authorize.begin(row, { returnTo, session, confirm, scopes, by: scope.user ?? null });
-      await connections.insert(db, row);
+      await db.transaction(async (tx) => {
+        await assertStill(tx);
+        await connections.insert(tx, row);
+      });
       return { ...view(row), authorizeUrl };
     },
 
@@ -162,7 +177,7 @@ export function createConnections(
       const row = await find(id, scope);
       const sameGrant = row.authType === "oauth2" ? await grants.count(row) : 1;
       const { credentials: sealed } = row;
-      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, id, sealed));
+      const credentials = sealed === null ? undefined : orUnknown(() => openCredentials(vault, row, sealed));
       return {
         ...(await views([row], scope))[0]!,
         warnings: warningsOf(row, methodFor(row), { credentials, sameGrant, now: clock.now() }),
@@ -198,7 +213,10 @@ export function createConnections(
       return shown(id, scope);
     },
 
-    remove: async (id, scope) => remove(await find(id, scope)),
+    async remove(id, options = {}, scope) {
+      const { erase } = connectionRemoval.check(options);
+      return remove(await find(id, scope), erase);
+    },
 
     derived: derivations.derived,
     derive: derivations.derive,

@@ -1,9 +1,9 @@
 import type { Authentication, AuthenticationMethod } from "../../schemas/manifest.ts";
-import type { Vault } from "../core/crypto.ts";
+import type { SealContext, Vault } from "../core/crypto.ts";
 import { HooklineError } from "../core/errors.ts";
 import { isObject, parseJson } from "../core/json.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import type { ConnectionRow } from "../model/connections.ts";
+import { connections, type ConnectionRow } from "../model/connections.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 
 /** What a connection proves itself with, as it is sealed in its row. */
@@ -83,23 +83,23 @@ export interface OpenConnection {
   readonly credentials: Credentials;
 }
 
+/** The connection that something is sealed for. */
+export type Owned = Pick<ConnectionRow, "id" | "user">;
+
 /** Credentials encrypted for the row of their connection; their texts are kept out of every log. */
-export function sealCredentials(vault: Vault, connection: string, credentials: Credentials): Uint8Array {
+export function sealCredentials(vault: Vault, connection: Owned, credentials: Credentials): Uint8Array {
   rememberCredentials(credentials);
   return vault.seal(JSON.stringify(credentials), place(connection));
 }
 
 /** @throws HooklineError `decryption_failed` */
-export function openCredentials(vault: Vault, connection: string, sealed: Uint8Array): Credentials {
+export function openCredentials(vault: Vault, connection: Owned, sealed: Uint8Array): Credentials {
   const credentials = JSON.parse(vault.open(sealed, place(connection))) as Credentials;
   rememberCredentials(credentials);
   return credentials;
 }
 
-/** Where credentials stand, for sealing and rewrapping them. */
-export function place(connection: string): { table: string; row: string; field: string } {
-  return { table: "connections", row: connection, field: "credentials" };
-}
+const place = ({ id, user }: Owned): SealContext => connections.placeOf("credentials", [id], user);
 
 /** A user name is a secret where it stands alone. */
 function rememberCredentials(credentials: Credentials): void {
@@ -147,9 +147,9 @@ export function methodOf(
 /** The refresh token a connection has, if any. @throws HooklineError `decryption_failed` */
 export function refreshTokenOf(
   vault: Vault,
-  { id, credentials }: Pick<ConnectionRow, "id" | "credentials">,
+  { credentials, ...connection }: Owned & Pick<ConnectionRow, "credentials">,
 ): string | undefined {
-  const opened = credentials === null ? undefined : openCredentials(vault, id, credentials);
+  const opened = credentials === null ? undefined : openCredentials(vault, connection, credentials);
   return opened?.type === "oauth2" ? opened.refreshToken : undefined;
 }
 

@@ -13,9 +13,11 @@ import { derivedConnections, holdConnection } from "../model/derived-connections
 import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
-import { isVisible, ownerIn, visible, type Scope } from "../model/principal.ts";
+import { isVisible, visible, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
+import type { Fence } from "./fence.ts";
 import type { Grants } from "./grants.ts";
 import { NotInstalled, type Minting, type Offer, type Parent } from "./minting.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -66,6 +68,7 @@ export interface DerivationsNeeds {
   minting: Minting;
   grants: Grants;
   status: Status;
+  fence: Fence;
   view: (row: ConnectionRow) => ConnectionView;
 }
 
@@ -74,10 +77,13 @@ const AT_A_TIME = 5;
 /** A renewal or a pause may come in between. */
 const MOST_RACES = 5;
 
+/** Refuses to store something of a user who was erased since it was begun. */
+type Still = Awaited<ReturnType<Fence>>;
+
 /** Makes the service of derived connections. */
 export function createDerivations(
   { db, vault, clock, random }: Pick<Context, "db" | "vault" | "clock" | "random">,
-  { vendorOf, minting, grants, status, view }: DerivationsNeeds,
+  { vendorOf, minting, grants, status, fence, view }: DerivationsNeeds,
 ): Derivations {
   const find = async (id: string, scope: Scope) => visible("connection", id, await findConnection(db, id), scope);
 
@@ -109,13 +115,13 @@ export function createDerivations(
     const { account } = identityOf(connector.authentication.get("oauth2"), { token, connection: captured });
     const scopes = answer.scopes ?? [...parent.scopes];
     return {
-      credentials: sealCredentials(vault, row.id, { ...credentials, refreshToken: undefined, derived: id }),
+      credentials: sealCredentials(vault, row, { ...credentials, refreshToken: undefined, derived: id }),
       expiresAt,
       captured,
       scopes,
       asked: scopes,
       refused: null,
-      proofs: sealProofs(vault, row.id, { account, grant: openProofs(vault, parent).grant }),
+      proofs: sealProofs(vault, row, { account, grant: openProofs(vault, parent).grant }),
       grants: await grants.proofsOf(db, parent),
       parent: parent.id,
       parentMoves: parent.moves ?? 0,
@@ -125,8 +131,14 @@ export function createDerivations(
   };
 
   /** False when somebody else made one meanwhile. */
-  const insert = (parent: Parent, row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
+  const insert = (
+    parent: Parent,
+    row: ConnectionRow,
+    changes: ConnectionChanges,
+    assertStill: Still,
+  ): Promise<boolean> =>
     db.transaction(async (tx) => {
+      await assertStill(tx);
       const isHeld = await holdConnection(tx, parent.row);
       const now = isHeld ? await findConnection(tx, parent.row.id) : undefined;
       if (now?.status !== "active" || now.moves !== parent.row.moves)
@@ -146,14 +158,17 @@ export function createDerivations(
       ? db.transaction((tx) => changeConnection(tx, row.id, row, changes, clock.now()))
       : status.activate(row, changes);
 
-  const store = async (parent: Parent, offer: Offer, user: string, answer: TokenResponse): Promise<string> => {
+  /** Asks for a token and stores it; gives the connection's id. */
+  const mint = async (parent: Parent, offer: Offer, user: string): Promise<string> => {
+    const assertStill = await fence(user);
+    const answer = await minting.mint(parent, offer.id);
     const key = await keyOf(parent.row, offer.id);
     const { connector } = parent.row;
     for (let race = 0; race < MOST_RACES; race++) {
       const [known] = await derivedConnections(db, [key], user);
       const row = known ?? draftOf({ connector, user }, "oauth2", clock.now());
       const changes = await arrived(parent, row, offer, answer);
-      if (await (known ? change(known, changes) : insert(parent, row, changes))) return row.id;
+      if (await (known ? change(known, changes) : insert(parent, row, changes, assertStill))) return row.id;
     }
     throw new HooklineError("conflict", `${offer.id} changed while it was being derived; try again`);
   };
@@ -163,8 +178,7 @@ export function createDerivations(
     // One that works by another parent stays with that one.
     const isElsewhere = known?.status === "active" && known.parent !== parent.row.id;
     if (isElsewhere) return known;
-    const answer = await minting.mint(parent, offer.id);
-    return (await findConnection(db, await store(parent, offer, user, answer)))!;
+    return (await findConnection(db, await mint(parent, offer, user)))!;
   };
 
   const attempt = async (
@@ -213,7 +227,7 @@ export function createDerivations(
         refuseFaults("derivation", [{ pointer: ids === undefined ? "/ids" : "/all", message }]);
       }
       const row = await find(id, scope);
-      const user = ownerIn(scope, named) ?? row.user;
+      const user = newOwner("derivation", scope, named) ?? row.user;
       const parent = await minting.open(row);
       const listed = await offers(parent);
       const taken = new Set((await derivedConnections(db, [...listed.keys()], user)).map(({ derived }) => derived));
@@ -230,11 +244,11 @@ export function createDerivations(
     },
 
     async again(parentRow, child) {
-      const credentials = child.credentials === null ? undefined : openCredentials(vault, child.id, child.credentials);
+      const credentials = child.credentials === null ? undefined : openCredentials(vault, child, child.credentials);
       const id = credentials?.type === "oauth2" ? credentials.derived : undefined;
       if (id === undefined) return;
       const parent = await minting.open(parentRow);
-      await store(parent, { id, label: child.accountName }, child.user, await minting.mint(parent, id));
+      await mint(parent, { id, label: child.accountName }, child.user);
     },
   };
 }

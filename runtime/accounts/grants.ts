@@ -7,6 +7,7 @@ import { DERIVED } from "../model/connection-input.ts";
 import { connectionsWithGrant, grantsOf, heldGrantsOf, statesWithGrant, type GrantProof } from "../model/grants.ts";
 import { heldStatesOfUser } from "../model/oauth-states.ts";
 import { getMeta, setMeta } from "../model/meta.ts";
+import { placeInMeta } from "../model/sealing.ts";
 import type { Sql } from "../store/database.ts";
 import type { Credentials } from "./credentials.ts";
 import { relate, type Proofs, type Relation } from "./proofs.ts";
@@ -30,8 +31,6 @@ export interface Grants {
   count(row: ConnectionRow): Promise<number>;
   /** Ends a grant at the vendor; false where the vendor offers no way, or does not take it. */
   end(row: Pick<ConnectionRow, "connector" | "inputs">, credentials: Credentials): Promise<boolean>;
-  /** Wraps the key of the hashes with the newest encryption key. */
-  rewrap(): Promise<void>;
 }
 
 /** A grant, by what proves it. */
@@ -43,8 +42,9 @@ export interface HeldGrant {
 }
 
 const KEY_BYTES = 32;
-const NAME = "grant_hash_key";
-const PLACE = { table: "meta", row: NAME, field: "value" };
+/** In `meta`. */
+export const GRANT_KEY = "grant_hash_key";
+const PLACE = placeInMeta(GRANT_KEY);
 
 /** Makes the service of grants. */
 export function createGrants(
@@ -142,11 +142,6 @@ export function createGrants(
         return false;
       }
     },
-    async rewrap() {
-      const sealed = await getMeta(db, NAME);
-      const rewrapped = sealed === undefined ? null : vault.rewrap(Buffer.from(sealed, "base64"), PLACE);
-      if (rewrapped !== null) await setMeta(db, NAME, Buffer.from(rewrapped).toString("base64"));
-    },
   };
 }
 
@@ -167,10 +162,10 @@ const byName = (proofs: readonly GrantProof[]): Proofs =>
 /** Made once for a store. Without it no grant could be found again, so one that does not open is an error. */
 async function keptKey(db: Context["db"], vault: Vault): Promise<Buffer> {
   const sealed = await db.transaction(async (tx) => {
-    const known = await getMeta(tx, NAME);
+    const known = await getMeta(tx, GRANT_KEY);
     if (known !== undefined) return known;
     const made = Buffer.from(vault.seal(randomBytes(KEY_BYTES).toString("base64"), PLACE)).toString("base64");
-    await setMeta(tx, NAME, made);
+    await setMeta(tx, GRANT_KEY, made);
     return made;
   });
   return Buffer.from(vault.open(Buffer.from(sealed, "base64"), PLACE), "base64");

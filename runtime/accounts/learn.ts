@@ -44,7 +44,7 @@ export function createLearn(
     if (isKnown || relate(known.account, found.account) === "other") return;
     const identity = together(known, found);
     const hashes = await grants.hashesOf(row.connector, identity.grant);
-    const proved = { proofs: sealProofs(vault, row.id, identity), grants: hashes };
+    const proved = { proofs: sealProofs(vault, row, identity), grants: hashes };
     await db.transaction((tx) => noteProofs(tx, row, proved));
   };
 

@@ -1,7 +1,7 @@
-import type { Vault } from "../core/crypto.ts";
+import type { SealContext, Vault } from "../core/crypto.ts";
 import { storableText } from "../core/json.ts";
 import type { CompiledAuthentication } from "../manifest/connector.ts";
-import type { ConnectionRow } from "../model/connections.ts";
+import { connections, type ConnectionRow } from "../model/connections.ts";
 
 /** Proofs of an identity by their names in the manifest, best first. */
 export type Proofs = Readonly<Record<string, string>>;
@@ -64,20 +64,19 @@ export function isEmpty(proofs: Proofs): boolean {
 }
 
 /** Proofs encrypted for the row of their connection; null where nothing is proved. */
-export function sealProofs(vault: Vault, connection: string, identity: Identity): Uint8Array | null {
+export function sealProofs(vault: Vault, connection: Owned, identity: Identity): Uint8Array | null {
   if (isEmpty(identity.account) && isEmpty(identity.grant)) return null;
   return vault.seal(JSON.stringify(identity), proofsPlace(connection));
 }
 
 /** What is known of a connection. @throws HooklineError `decryption_failed` */
-export function openProofs(vault: Vault, { id, proofs }: Pick<ConnectionRow, "id" | "proofs">): Identity {
-  return proofs == null ? NOTHING_PROVED : (JSON.parse(vault.open(proofs, proofsPlace(id))) as Identity);
+export function openProofs(vault: Vault, { proofs, ...of }: Owned & Pick<ConnectionRow, "proofs">): Identity {
+  return proofs == null ? NOTHING_PROVED : (JSON.parse(vault.open(proofs, proofsPlace(of))) as Identity);
 }
 
-/** Where proofs stand, for sealing and rewrapping them. */
-export function proofsPlace(connection: string): { table: string; row: string; field: string } {
-  return { table: "connections", row: connection, field: "proofs" };
-}
+type Owned = Pick<ConnectionRow, "id" | "user">;
+
+const proofsPlace = ({ id, user }: Owned): SealContext => connections.placeOf("proofs", [id], user);
 
 /** A number that JSON cannot carry exactly, and a text that cannot be stored as it is, would each stand for several accounts. */
 function keyText(value: unknown): string | undefined {

@@ -58,7 +58,7 @@ export function createProving(
     const proofs = await grants.proofsOf(db, row);
     const isDropped = await status.drop(row, error);
     if (!isDropped || row.credentials === null || (await grants.isHeld(db, { user, connector, proofs }, id))) return;
-    await grants.end(row, openCredentials(vault, id, row.credentials));
+    await grants.end(row, openCredentials(vault, row, row.credentials));
   };
 
   /** Makes it active, or gives what is against it. `row`: the connection with the tokens that were tested. */
@@ -79,7 +79,7 @@ export function createProving(
       // The credentials stay as they are: somebody may be renewing them.
       await status.activate(row, {
         ...renamed(row, verified.name),
-        proofs: sealProofs(vault, row.id, identity),
+        proofs: sealProofs(vault, row, identity),
         grants: await grants.hashesOf(row.connector, identity.grant),
       });
       return { row };

@@ -1,10 +1,13 @@
 import { HooklineError, notFound } from "../core/errors.ts";
+import { newId } from "../core/ids.ts";
+import { MINUTE } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
-import { deleteConnection, findConnection, type ConnectionRow } from "../model/connections.ts";
+import { connections, deleteConnection, findConnection, type ConnectionRow } from "../model/connections.ts";
 import { holdConnection, tokensDerivedFrom } from "../model/derived-connections.ts";
+import { revocations, revocationsBefore, type Revocation } from "../model/revocations.ts";
 import type { Tx } from "../store/database.ts";
 import type { Confirmations } from "./confirmations.ts";
-import { openCredentials } from "./credentials.ts";
+import { openCredentials, type Credentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
 import type { Offspring } from "./offspring.ts";
 import type { Status } from "./status.ts";
@@ -25,51 +28,139 @@ export interface RemovalNeeds {
   offspring: Pick<Offspring, "end">;
 }
 
-/**
- * Makes the function that deletes a connection, and ends its grant unless another connection lives on it. What is derived from it
- * ends with it.
- */
-export function createRemoval(
-  { db, vault }: Pick<Context, "db" | "vault">,
+/** Removes connections, what is derived from them, and their grants unless another connection lives on them. */
+export interface Removals {
+  /**
+   * `also` runs in the transaction that removes the connection.
+   * @throws HooklineError `not_found` when it is gone already
+   */
+  remove(row: ConnectionRow, also?: (tx: Tx) => Promise<void>): Promise<Removal>;
+  /** Removes some of the connections of a user, and ends their grants. Returns how many there were. */
+  removeSome(user: string, limit: number): Promise<number>;
+  /** Ends the grants that a process has left behind which died before it could. */
+  revokeRest(): Promise<void>;
+}
+
+/** A removal that has taken longer than this was interrupted. */
+const INTERRUPTED_MS = 10 * MINUTE;
+/** Grants that are ended at once. */
+const AT_ONCE = 8;
+
+/** What it takes to end a grant once its connection is gone. */
+type Kept = Pick<ConnectionRow, "inputs"> & { credentials: Credentials };
+
+/** A connection that was removed. */
+interface Taken {
+  /** Whether it had a grant of its own. */
+  held: boolean;
+  /** Of a grant that is to be ended. */
+  revocation?: Revocation;
+}
+
+/** Makes what removes connections. */
+export function createRemovals(
+  { db, vault, clock }: Pick<Context, "db" | "vault" | "clock">,
   { status, grants, confirmations, offspring }: RemovalNeeds,
-): (row: ConnectionRow) => Promise<Removal> {
+): Removals {
   /** Credentials that no longer open can be destroyed, and not given back. */
-  const revoke = async (row: ConnectionRow, sealed: Uint8Array): Promise<boolean> => {
+  const opened = <Content>(open: () => Content): Content | undefined => {
     try {
-      return await grants.end(row, openCredentials(vault, row.id, sealed));
+      return open();
     } catch (error) {
-      if (error instanceof HooklineError && error.code === "decryption_failed") return false;
+      if (error instanceof HooklineError && error.code === "decryption_failed") return undefined;
       throw error;
     }
   };
 
-  return async (found) => {
-    const { id, user, connector } = found;
-    await confirmations.abandon(id);
-    const remove = async (tx: Tx): Promise<{ row: ConnectionRow; isShared: boolean } | undefined> => {
-      await holdConnection(tx, found);
-      // Its token may have been renewed since it was found, and of rotating ones only the newest can be given back.
-      const row = await findConnection(tx, id);
-      if (!row) throw notFound("connection", id);
-      if ((await tokensDerivedFrom(tx, id, { limit: 1 })).length > 0) return undefined;
-      const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
-      const isShared = row.credentials !== null && (await grants.isHeld(tx, grant, id));
-      await deleteConnection(tx, id);
-      await status.announce(tx, { id, connector, user, status: "removed" });
-      return { row, isShared };
-    };
-    let removed: { row: ConnectionRow; isShared: boolean } | undefined;
-    do {
-      await offspring.end(id);
-      removed = await db.transaction(remove);
-      // Something was derived from it meanwhile.
-    } while (removed === undefined);
-    const { row, isShared } = removed;
+  /**
+   * The connection, its grant and who follows it: all in one transaction, whose outcome a process may die on. Undefined when it is gone,
+   * and "parent" when something is derived from it still, which is to be ended first.
+   */
+  const take = async (tx: Tx, found: ConnectionRow): Promise<Taken | "parent" | undefined> => {
+    const { id, user, connector, inputs } = found;
+    await holdConnection(tx, found);
+    // Its token may have been renewed since it was found, and of rotating ones only the newest can be given back.
+    const row = await findConnection(tx, id);
+    if (!row) return undefined;
+    if ((await tokensDerivedFrom(tx, id, { limit: 1 })).length > 0) return "parent";
     // The grant of a derived connection is its parent's.
-    const credentials = row.authType === "oauth2" && row.parent === null ? row.credentials : null;
-    const revoked = credentials === null ? null : !isShared && (await revoke(row, credentials));
-    // Tokens that came to wait meanwhile.
-    await confirmations.abandon(id);
-    return { revoked };
+    const sealed = row.authType === "oauth2" && row.parent === null ? row.credentials : null;
+    const grant = { user, connector, proofs: await grants.proofsOf(tx, row) };
+    const isShared = sealed !== null && (await grants.isHeld(tx, grant, id));
+    await deleteConnection(tx, id);
+    await status.announce(tx, { id, connector, user, status: "removed" });
+    const credentials = sealed === null || isShared ? undefined : opened(() => openCredentials(vault, row, sealed));
+    if (!credentials) return { held: sealed !== null };
+    const now = clock.now();
+    const place = newId("rev", now);
+    const kept: Kept = { inputs, credentials };
+    const revocation = {
+      id: place,
+      connector,
+      sealed: vault.seal(JSON.stringify(kept), placeOf(place)),
+      createdAt: now,
+    };
+    await revocations.insert(tx, revocation);
+    return { held: true, revocation };
+  };
+
+  /** With all that is derived from it; undefined when it is gone already. */
+  const removeWhole = async (row: ConnectionRow, also?: (tx: Tx) => Promise<void>): Promise<Taken | undefined> => {
+    for (;;) {
+      await offspring.end(row.id);
+      const taken = await db.transaction(async (tx) => {
+        const one = await take(tx, row);
+        if (typeof one === "object") await also?.(tx);
+        return one;
+      });
+      // Else something was derived from it meanwhile.
+      if (taken !== "parent") return taken;
+    }
+  };
+
+  /** Whoever deletes the row has its grant. */
+  const revoke = async ({ id, connector, sealed }: Revocation): Promise<boolean> => {
+    const kept = opened(() => JSON.parse(vault.open(sealed, placeOf(id))) as Kept);
+    try {
+      return kept !== undefined && (await grants.end({ connector, inputs: kept.inputs }, kept.credentials));
+    } finally {
+      await revocations.delete(db, id);
+    }
+  };
+
+  return {
+    remove: async (row, also) => {
+      await confirmations.abandon(row.id);
+      const removed = await removeWhole(row, also);
+      if (removed === undefined) throw notFound("connection", row.id);
+      const { held, revocation } = removed;
+      const revoked = held ? revocation !== undefined && (await revoke(revocation)) : null;
+      // Tokens that came to wait meanwhile.
+      await confirmations.abandon(row.id);
+      return { revoked };
+    },
+
+    removeSome: async (user, limit) => {
+      const rows = await connections.page(db, { user }, { limit });
+      const left: Revocation[] = [];
+      for (const row of rows) {
+        await confirmations.abandon(row.id);
+        left.push(...[(await removeWhole(row))?.revocation ?? []].flat());
+        await confirmations.abandon(row.id);
+      }
+      while (left.length > 0) await Promise.all(left.splice(0, AT_ONCE).map(revoke));
+      return rows.length;
+    },
+
+    revokeRest: async () => {
+      for (;;) {
+        const left = await revocationsBefore(db, clock.now() - INTERRUPTED_MS, AT_ONCE);
+        await Promise.all(left.map(revoke));
+        if (left.length < AT_ONCE) return;
+      }
+    },
   };
 }
+
+/** Where credentials stand until their grant is ended. */
+const placeOf = (row: string) => ({ table: "revocations", row, field: "sealed" });

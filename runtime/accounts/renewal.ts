@@ -163,7 +163,7 @@ export function createRenewal(
       log.warn({ connection: row.id, scopes }, "the vendor narrowed the granted scopes");
     // Committed before it is used: of rotating tokens only the newest is worth anything.
     const kept = await keep(row, lease.owner, {
-      credentials: sealCredentials(vault, row.id, next.credentials),
+      credentials: sealCredentials(vault, row, next.credentials),
       expiresAt: next.expiresAt,
       scopes,
     });

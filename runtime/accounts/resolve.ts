@@ -1,12 +1,10 @@
 import { HooklineError, notFound } from "../core/errors.ts";
 import { connections, type ConnectionRow } from "../model/connections.ts";
+import { WORKSPACE_USER } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 
 /** How a flow names a connection: by id, or as the only one of a connector. */
 export type ConnectionRef = string | { connector: string };
-
-/** Whose connections are the embedding product's own. Flows that admins write may use them, whoever a flow belongs to. */
-export const WORKSPACE_USER = "@workspace";
 
 /** For whom a connection is looked for. */
 export interface Asker {

@@ -20,7 +20,7 @@ export function createSettle(
     const { id, user, connector, credentials } = row;
     try {
       if (await grants.isHeld(db, { user, connector, proofs })) return;
-      await grants.end(row, openCredentials(vault, id, credentials!));
+      await grants.end(row, openCredentials(vault, row, credentials!));
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
       log.warn({ connection: id, error }, "the grant of the account that a connection left could not be revoked");

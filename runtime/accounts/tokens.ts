@@ -3,7 +3,7 @@ import { HooklineError, notFound } from "../core/errors.ts";
 import { OpenedCache } from "../core/opened.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
-import { isRenewable, openCredentials, type OpenConnection } from "./credentials.ts";
+import { isRenewable, openCredentials, type OpenConnection, type Owned } from "./credentials.ts";
 import { createRenewal, hindrance, type RenewalNeeds } from "./renewal.ts";
 
 export type TokensNeeds = Omit<RenewalNeeds, "timers"> & Partial<Pick<RenewalNeeds, "timers">>;
@@ -38,14 +38,14 @@ export function createTokens(
   const { db, vault, clock, random } = context;
   const renewal = createRenewal(context, { ...needs, timers });
   const running = new Map<string, Promise<OpenConnection>>();
-  const opened = new OpenedCache((id, sealed) => openCredentials(vault, id, sealed));
+  const opened = new OpenedCache((of, sealed) => openCredentials(vault, JSON.parse(of) as Owned, sealed));
 
   const open = (row: ConnectionRow, isPendingToo = false): OpenConnection => {
     if (row.status === "reauth_required") throw lost(row);
     if ((row.status === "pending" && !isPendingToo) || row.credentials === null) {
       throw new HooklineError("conflict", `${row.id} is not authorized yet; open its authorizeUrl first`);
     }
-    return { row, credentials: opened.get(row.id, row.credentials) };
+    return { row, credentials: opened.get(JSON.stringify({ id: row.id, user: row.user }), row.credentials) };
   };
 
   const read = async (id: string, isPendingToo?: boolean): Promise<OpenConnection> => {

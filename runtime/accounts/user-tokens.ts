@@ -1,14 +1,14 @@
-import { randomBytes } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
-import { HooklineError, refuseFaults } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import { isoTime } from "../core/time.ts";
+import { DAY, isoTime } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { count, name } from "../model/field.ts";
 import { input, type InputOf } from "../model/input.ts";
-import { getMeta, setMeta } from "../model/meta.ts";
-import { isReserved } from "../model/principal.ts";
+import { ownerIn, type Scope } from "../model/principal.ts";
 import { object, text, time } from "../model/schema.ts";
+import { endGeneration, forgetGenerations, generationOf } from "../model/user-generations.ts";
+import { assertUserId, maySignIn, userId } from "../model/user.ts";
+import type { TokenSecret } from "./token-secret.ts";
 
 const DEFAULT_SECONDS = 900;
 const SHORTEST_SECONDS = 60;
@@ -20,7 +20,9 @@ const expiresInSeconds = count("Seconds the token is valid.", {
 
 /** How long a new token is valid. */
 export const newUserToken = input("user token", "How long the token is valid.", {}, { expiresInSeconds });
-const owner = input("user token", "Whom the token is for.", { user: name("Id of the user.") }, {});
+const owner = input("user token", "Whom the token is for.", { user: userId("Id of the user.") }, {});
+/** Those of users whom an earlier version has stored under another id as well. */
+const anyOwner = input("user tokens", "Whose tokens are meant.", { user: name("Id of the user.") }, {});
 
 export const userTokenSchemas = {
   UserToken: object("A short-lived token of one user.", {
@@ -41,62 +43,56 @@ export interface UserToken {
 export interface UserTokens {
   /** Valid for 60 s to a day, by default 15 minutes. @throws HooklineError `invalid_input` */
   create(user: string, options?: InputOf<typeof newUserToken>): Promise<UserToken>;
-  /** The user a token acts for; undefined when the token is not ours, or has expired. */
+  /** The user a token acts for; undefined when the token is not ours, was revoked, or has expired. */
   userOf(token: string): Promise<string | undefined>;
+  /**
+   * Revokes all tokens of a user that were made so far, at once and in every process.
+   * @throws HooklineError `invalid_input`; `forbidden` when a user names another
+   */
+  revoke(user: string, scope?: Scope): Promise<void>;
+  /** Forgets revocations of tokens that have expired by themselves. Returns how many. */
+  purge(): Promise<number>;
 }
 
 export interface UserTokensNeeds {
-  /** At least 32 bytes; without it, one is made once and kept sealed in the store. */
-  secret: Uint8Array | undefined;
+  secret: TokenSecret;
   /** The audience of tokens: those of one deployment are not valid at another. */
   audience: string;
 }
 
 const ISSUER = "hookline";
 const ALGORITHM = "HS256";
-const SECRET_BYTES = 32;
-const NAME = "user_token_secret";
-const PLACE = { table: "meta", row: NAME, field: "value" };
+/** Twice as long as any token lives: the clocks of processes differ. */
+const REVOCATIONS_KEPT_MS = 2 * DAY;
 
-type Shared = Pick<Context, "db" | "vault" | "clock">;
-
-/** Makes the service of user tokens. @throws TypeError for a secret that is too short */
-export function createUserTokens(context: Shared, { secret, audience }: UserTokensNeeds): UserTokens {
-  if (secret !== undefined && secret.length < SECRET_BYTES) {
-    throw new TypeError(`tokenSecret: must be at least ${SECRET_BYTES} bytes`);
-  }
-  const { clock } = context;
-  let kept: Promise<Uint8Array> | undefined;
-  const secretOf = (): Promise<Uint8Array> => {
-    if (secret !== undefined) return Promise.resolve(secret);
-    kept ??= keptSecret(context).catch((error: unknown) => {
-      kept = undefined;
-      throw error;
-    });
-    return kept;
-  };
+/** Makes the service of user tokens. */
+export function createUserTokens(
+  { db, clock }: Pick<Context, "db" | "clock">,
+  { secret, audience }: UserTokensNeeds,
+): UserTokens {
+  const generation = async (user: string) => generationOf(db, await secret.hashOf(user));
   return {
     async create(user, options = {}) {
-      owner.check({ user });
-      const reserved = { pointer: "/user", message: 'must not begin with "@", which is reserved for the workspace' };
-      refuseFaults("user token", isReserved(user) ? [reserved] : []);
+      // A user whom an earlier version has stored under another id keeps reading and deleting.
+      if (typeof user !== "string" || user === "" || !(await maySignIn(db, user))) owner.check({ user });
       const { expiresInSeconds = DEFAULT_SECONDS } = newUserToken.check(options);
       const now = Math.floor(clock.now() / 1000);
-      const token = await new SignJWT({ role: "user" })
+      const current = await generation(user);
+      const token = await new SignJWT({ role: "user", ...(current !== undefined && { generation: current }) })
         .setProtectedHeader({ alg: ALGORITHM, typ: "JWT" })
         .setSubject(user)
         .setIssuer(ISSUER)
         .setAudience(audience)
         .setIssuedAt(now)
         .setExpirationTime(now + expiresInSeconds)
-        .sign(await secretOf());
+        .sign(await secret.get());
       rememberSecret(token);
       return { token, user, expiresAt: isoTime((now + expiresInSeconds) * 1000) };
     },
     async userOf(token) {
       if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
       try {
-        const { payload } = await jwtVerify(token, await secretOf(), {
+        const { payload } = await jwtVerify(token, await secret.get(), {
           algorithms: [ALGORITHM],
           issuer: ISSUER,
           audience,
@@ -104,32 +100,20 @@ export function createUserTokens(context: Shared, { secret, audience }: UserToke
           requiredClaims: ["sub", "exp"],
         });
         const { role, sub } = payload;
-        return role === "user" && sub && !isReserved(sub) ? sub : undefined;
+        if (role !== "user" || !sub || !(await maySignIn(db, sub))) return undefined;
+        const current = await generation(sub);
+        return current === undefined || current === payload["generation"] ? sub : undefined;
       } catch (error) {
         if (error instanceof errors.JOSEError) return undefined;
         throw error;
       }
     },
+    async revoke(given, scope = {}) {
+      const { user } = anyOwner.check({ user: given });
+      ownerIn(scope, user);
+      if (!(await maySignIn(db, user))) assertUserId("user tokens", user);
+      await endGeneration(db, await secret.hashOf(user), clock.now());
+    },
+    purge: () => forgetGenerations(db, clock.now() - REVOCATIONS_KEPT_MS),
   };
-}
-
-/** The store's own secret. One sealed with a key that is gone is replaced: tokens live for minutes. */
-async function keptSecret({ db, vault }: Shared): Promise<Uint8Array> {
-  const open = (sealed: string): string | undefined => {
-    try {
-      return vault.open(Buffer.from(sealed, "base64"), PLACE);
-    } catch (error) {
-      if (error instanceof HooklineError && error.code === "decryption_failed") return undefined;
-      throw error;
-    }
-  };
-  const secret = await db.transaction(async (tx) => {
-    const sealed = await getMeta(tx, NAME);
-    const known = sealed === undefined ? undefined : open(sealed);
-    if (known !== undefined) return known;
-    const made = randomBytes(SECRET_BYTES).toString("base64");
-    await setMeta(tx, NAME, Buffer.from(vault.seal(made, PLACE)).toString("base64"));
-    return made;
-  });
-  return Buffer.from(secret, "base64");
 }

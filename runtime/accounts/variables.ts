@@ -1,18 +1,19 @@
 import type { SealContext } from "../core/crypto.ts";
 import { HooklineError, unknownName } from "../core/errors.ts";
+import { orBroken } from "../core/broken.ts";
 import { OpenedCache } from "../core/opened.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { Context } from "../engine/context.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import type { Page } from "../model/page.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
+import { assertUserId, WORKSPACE_USER } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 import {
-  allVariables,
   LONGEST_VALUE,
   newVariable,
   ownerColumn,
   ownerOf,
-  replaceVariable,
   variableKey,
   variableOwner,
   variables,
@@ -50,27 +51,29 @@ export interface Variables {
   /** @throws HooklineError `not_found` */
   remove(owner: string | null, name: string, scope?: Scope): Promise<void>;
   valuesOf: VariablesOf;
-  /** Wraps every value with the newest encryption key. Returns how many were changed. */
-  rewrap(): Promise<number>;
 }
 
 /** Of one owner. */
 const MOST_VARIABLES = 200;
-const BATCH = 500;
 const NONE: VariableValues = { workspace: {}, user: {} };
 
 /** Makes the service of variables. */
 export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vault" | "clock">): Variables {
-  const texts = new OpenedCache((row, sealed) => vault.open(sealed, placeOf(row)));
+  const texts = new OpenedCache((row, sealed) => vault.open(sealed, placeOf(JSON.parse(row) as VariableKey)));
   const open = (record: VariableRecord): unknown => {
-    const value: unknown = JSON.parse(texts.get(rowOf(ownerOf(record), record.name), record.sealed));
+    const value: unknown = JSON.parse(texts.get(JSON.stringify([record.owner, record.name]), record.sealed));
     if (record.secret) rememberAll(value);
     return value;
   };
-  const view = (record: VariableRecord, value: () => unknown = () => open(record)): VariableView => ({
-    ...variables.view(record),
-    ...(record.secret ? {} : { value: value() }),
-  });
+  const view = (record: VariableRecord, value: () => unknown = () => open(record)): VariableView => {
+    // A secret one is opened to see whether it can be.
+    const opened = orBroken(value);
+    return {
+      ...variables.view(record),
+      ...(!record.secret && !opened.problem && { value: opened.value }),
+      ...(opened.problem && { problem: opened.problem }),
+    };
+  };
   const find = (sql: Sql, owner: string | null, name: string) => variables.find(sql, ownerColumn(owner), name);
   const unknown = async (owner: string | null, name: string): Promise<HooklineError> => {
     const known = await variablesOfOwner(db, owner);
@@ -100,6 +103,7 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
 
     async set(user, named, given, scope) {
       const { owner, name } = checkKey(user, named, scope);
+      if (owner !== null && owner !== WORKSPACE_USER) assertUserId("variable", owner);
       const { value, secret = false } = newVariable.check(given);
       const text = JSON.stringify(value);
       if (text.length > LONGEST_VALUE) {
@@ -107,8 +111,9 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
       }
       if (secret) rememberAll(value);
       const now = clock.now();
-      const sealed = vault.seal(text, placeOf(rowOf(owner, name)));
+      const sealed = vault.seal(text, placeOf([ownerColumn(owner), name]));
       return db.transaction(async (tx) => {
+        await assertNotErased(tx, owner);
         const before = await find(tx, owner, name);
         if (!before && (await variablesOfOwner(tx, owner)).length >= MOST_VARIABLES) {
           throw new HooklineError(
@@ -137,31 +142,14 @@ export function createVariables({ db, vault, clock }: Pick<Context, "db" | "vaul
       }
       return values;
     },
-
-    async rewrap() {
-      let count = 0;
-      for (let after: VariableRecord | undefined; ;) {
-        const records = await allVariables(db, { after, limit: BATCH });
-        for (const record of records) {
-          const rewrapped = vault.rewrap(record.sealed, placeOf(rowOf(ownerOf(record), record.name)));
-          if (rewrapped === null) continue;
-          await replaceVariable(db, record, rewrapped);
-          count++;
-        }
-        if (records.length < BATCH) return count;
-        after = records.at(-1);
-      }
-    },
   };
 }
 
-/** A user may have any name; JSON keeps owner and name apart. */
-function rowOf(owner: string | null, name: string): string {
-  return JSON.stringify([owner, name]);
-}
+/** Owner, as the store has it, and name. */
+type VariableKey = [owner: string, name: string];
 
-function placeOf(row: string): SealContext {
-  return { table: "variables", row, field: "value" };
+function placeOf(key: VariableKey): SealContext {
+  return variables.placeOf("sealed", key, key[0] || null);
 }
 
 /** Only what was checked is used: what a program gives may be anything. */

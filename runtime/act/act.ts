@@ -51,7 +51,7 @@ export type ActAccounts = Pick<Accounts, "get" | "list" | "client" | "vendorOf" 
 
 /** Makes the service of actions. */
 export function createActions(
-  context: Pick<Context, "db" | "clock" | "log">,
+  context: Pick<Context, "db" | "vault" | "clock" | "log">,
   { accounts, variablesOf }: { accounts: ActAccounts; variablesOf: VariablesOf },
 ): Actions {
   const once = createOnce(context);
@@ -69,12 +69,13 @@ export function createActions(
         await assertVisible(connection, scope);
         return perform(connection, name, input, { signal });
       }
-      const { id, connector } = await accounts.get(connection, scope);
+      const { id, user, connector } = await accounts.get(connection, scope);
       const { idempotency, steps } = findAction(accounts.vendorOf(connector).connector, name);
       const request = { id, action: name, input };
       const kind = { repeatable: idempotency !== "none", calls: steps.length, status: 200 };
       const keySeed = JSON.stringify([callerOf(scope), idempotencyKey]);
-      return once({ scope, idempotencyKey, onReplay, request, ...kind }, () =>
+      const of = { user, connection: id };
+      return once({ scope, of, idempotencyKey, onReplay, request, ...kind }, () =>
         perform(connection, name, input, { signal, keySeed }),
       );
     },

@@ -1,3 +1,4 @@
+import { orBroken } from "../core/broken.ts";
 import { HooklineError, isStoreTrouble, type ErrorCode } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
@@ -14,12 +15,14 @@ import {
   endBatch,
   listItems,
   moveItems,
+  openItem,
+  sealItem,
   settleItems,
   type BatchItem,
   type BatchRecord,
 } from "./model/batches.ts";
 
-type WorkContext = Pick<Context, "db" | "engine" | "clock" | "log">;
+type WorkContext = Pick<Context, "db" | "engine" | "vault" | "clock" | "log">;
 
 interface WorkNeeds {
   accounts: Pick<ActAccounts, "client">;
@@ -40,7 +43,9 @@ const DEFAULT_WAIT_MS = 60_000;
 /** After these no item of the batch can succeed. */
 const HOPELESS = new Set<ErrorCode>(["reauth_required", "scope_missing", "account_moved", "not_found"]);
 
-type Settled = Pick<BatchItem, "position" | "status" | "result">;
+type Settled = Pick<BatchItem, "position" | "status"> & { result: Record<string, unknown> };
+/** An item whose input was opened. */
+type Item = Omit<BatchItem, "input"> & { input: Record<string, unknown> };
 /** `again`: items that were not done, and when to try; `alone`: because the vendor refused them together. */
 type Attempt = Settled[] | { again: number } | { alone: true } | { hopeless: HooklineError };
 
@@ -159,23 +164,44 @@ class BatchRun {
   }
 
   /** The next items, stored as running; an empty list when all are done or the rest is cancelled. */
-  async take(): Promise<BatchItem[]> {
-    const { id } = this.#batch;
-    const width = this.#action.serial ? 1 : WIDTH;
-    return this.#job.transaction(async (tx) => {
-      const waiting = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
-      const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
-      const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);
-      await settleItems(
-        tx,
-        id,
-        items.map(({ position }) => ({ position, status: "running", result: null })),
-      );
-      return items;
-    }, "note");
+  async take(): Promise<Item[]> {
+    return this.#job.transaction((tx) => this.#takeIn(tx), "note");
   }
 
-  async attempt(items: readonly BatchItem[]): Promise<Attempt> {
+  async #takeIn(tx: Tx): Promise<Item[]> {
+    const { id } = this.#batch;
+    const width = this.#action.serial ? 1 : WIDTH;
+    if ((await batches.find(tx, id))?.status !== "running") return [];
+    const found = await listItems(tx, id, { limit: this.#many?.size ?? width, status: "waiting" });
+    const waiting = await this.#opened(tx, found);
+    if (waiting.length === 0 && found.length > 0) return this.#takeIn(tx);
+    const alone = this.#many === undefined || (waiting[0]?.position ?? 0) <= this.#aloneUntil;
+    const items = alone ? waiting.slice(0, width) : firstOfEach(waiting, this.#many.distinct);
+    await settleItems(
+      tx,
+      id,
+      items.map(({ position }) => ({ position, status: "running", result: null })),
+    );
+    return items;
+  }
+
+  /** Items whose input cannot be read have failed, and the others go on. */
+  async #opened(tx: Tx, found: readonly BatchItem[]): Promise<Item[]> {
+    const { vault } = this.#context;
+    const { id, user } = this.#batch;
+    const items: Item[] = [];
+    for (const item of found) {
+      const { value, problem } = orBroken(() => openItem(vault, item, user, "input"));
+      if (problem === null) items.push({ ...item, input: value as Item["input"] });
+      else {
+        const result = JSON.stringify({ error: problem });
+        await settleItems(tx, id, [{ position: item.position, status: "failed", result }]);
+      }
+    }
+    return items;
+  }
+
+  async attempt(items: readonly Item[]): Promise<Attempt> {
     if (this.#many && items.length > 1 && items[0]!.position > this.#aloneUntil)
       return this.#together(this.#many, items);
     const attempts = await Promise.all(items.map((item) => this.#one(item)));
@@ -188,14 +214,21 @@ class BatchRun {
   }
 
   /** Stores what became of items. */
-  async settle(items: readonly BatchItem[], attempt: Settled[] | { alone: true }): Promise<void> {
+  async settle(items: readonly Item[], attempt: Settled[] | { alone: true }): Promise<void> {
     const { id } = this.#batch;
-    if (Array.isArray(attempt)) return this.#job.transaction((tx) => settleItems(tx, id, attempt));
+    if (Array.isArray(attempt)) {
+      const { vault } = this.#context;
+      const settled = attempt.map(({ result, ...item }) => ({
+        ...item,
+        result: sealItem(vault, { batch: id, position: item.position }, this.#batch.user, "result", result),
+      }));
+      return this.#job.transaction((tx) => settleItems(tx, id, settled));
+    }
     this.#aloneUntil = items.at(-1)!.position;
     await this.#job.transaction((tx) => giveBack(tx, id));
   }
 
-  async #together(many: CompiledBatch, items: readonly BatchItem[]): Promise<Attempt> {
+  async #together(many: CompiledBatch, items: readonly Item[]): Promise<Attempt> {
     const input = many.inputs({ items: items.map((item) => item.input) });
     try {
       const { output } = await this.#run(many.action, input, items, many.results);
@@ -207,7 +240,7 @@ class BatchRun {
     }
   }
 
-  async #one(item: BatchItem): Promise<Attempt> {
+  async #one(item: Item): Promise<Attempt> {
     try {
       const { output, warnings } = await this.#run(this.#action.name, item.input, [item]);
       return [{ position: item.position, status: "succeeded", result: { output, ...(warnings ? { warnings } : {}) } }];
@@ -216,7 +249,7 @@ class BatchRun {
     }
   }
 
-  #run(action: string, input: unknown, items: readonly BatchItem[], result?: CompiledBatch["results"]) {
+  #run(action: string, input: unknown, items: readonly Item[], result?: CompiledBatch["results"]) {
     const { id, connection } = this.#batch;
     return this.#perform(connection, action, input, {
       moves: movesOf(this.#batch),
@@ -227,7 +260,7 @@ class BatchRun {
     });
   }
 
-  #failed(items: readonly BatchItem[], error: unknown): Attempt {
+  #failed(items: readonly Item[], error: unknown): Attempt {
     if (this.#repeatable && this.#signal.aborted) return { again: 0 };
     if (!(error instanceof HooklineError)) {
       this.#context.log.error({ error, batch: this.#batch.id }, "an item of a batch failed");
@@ -243,7 +276,7 @@ class BatchRun {
 }
 
 /** Items without those that name something another one before them names. */
-function firstOfEach(items: readonly BatchItem[], distinct: CompiledBatch["distinct"]): BatchItem[] {
+function firstOfEach(items: readonly Item[], distinct: CompiledBatch["distinct"]): Item[] {
   if (!distinct) return [...items];
   const seen = new Set<string>();
   return items.filter(({ input }) => {

@@ -1,7 +1,11 @@
 import type { Clock } from "../core/clock.ts";
+import { orBroken } from "../core/broken.ts";
+import type { Vault } from "../core/crypto.ts";
+import { notFound } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
 import type { Context } from "../engine/context.ts";
-import type { StatusChange } from "../model/connections.ts";
+import type { NewJob } from "../engine/engine.ts";
+import { findConnection, type StatusChange } from "../model/connections.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page, type PageQuery } from "../model/page.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
@@ -22,6 +26,8 @@ import {
   newBatch,
   resultQuery,
   runningBatches,
+  openItem,
+  sealItem,
   type BatchItem,
   type BatchRecord,
   type BatchResult,
@@ -62,10 +68,10 @@ const PURGED_AT_ONCE = 20;
 
 /** Makes the service of batches. */
 export function createBatches(
-  context: Pick<Context, "db" | "engine" | "clock" | "log">,
+  context: Pick<Context, "db" | "vault" | "engine" | "clock" | "log">,
   accounts: Pick<ActAccounts, "get" | "client">,
 ): Batches {
-  const { db, engine, clock } = context;
+  const { db, engine, vault, clock } = context;
   const once = createOnce(context);
   const find = async (sql: Sql, id: string, scope?: Scope): Promise<BatchRecord> =>
     visible("batch", id, await batches.find(sql, id), scope);
@@ -80,11 +86,12 @@ export function createBatches(
     assertUsable(client, action);
     const now = clock.now();
     const id = newId("bat", now);
-    const items = inputs.map((input, position): BatchItem => {
-      const faults = action.validateInput(input);
+    const items = inputs.map((given, position): BatchItem => {
+      const faults = action.validateInput(given);
+      const input = sealItem(vault, { batch: id, position }, client.user, "input", given);
       if (faults.length === 0) return { batch: id, position, status: "waiting", input, result: null };
       const error = failureOf(inputRefused(client.connector, name, faults));
-      return { batch: id, position, status: "failed", input, result: { error } };
+      return { batch: id, position, status: "failed", input, result: JSON.stringify({ error }) };
     });
     const runs = items.some(({ status }) => status === "waiting");
     const batch: BatchRecord = {
@@ -99,9 +106,11 @@ export function createBatches(
       finishedAt: runs ? null : now,
     };
     await db.transaction(async (tx) => {
+      // It may have been removed since it was opened: then nobody would ever delete what is stored for it.
+      if (!(await findConnection(tx, connection))) throw notFound("connection", connection);
       await batches.insert(tx, batch);
       await batchItems.insert(tx, ...items);
-      if (runs) await engine.enqueue(tx, [{ queue: "batch", data: { batch: id }, group: connection, unique: id }]);
+      if (runs) await engine.enqueue(tx, [batchJob(batch)]);
     });
     return view(batch);
   };
@@ -109,9 +118,10 @@ export function createBatches(
   return {
     create: async (connection, action, given, options = {}, scope = {}) => {
       const { inputs } = newBatch.check(given ?? {});
-      const { id } = await accounts.get(connection, scope);
+      const { id, user } = await accounts.get(connection, scope);
       const request = { id, action, inputs };
-      return once({ ...options, scope, request, repeatable: false, calls: 1, status: 202 }, () =>
+      const kind = { repeatable: false, calls: 1, status: 202 };
+      return once({ ...options, scope, of: { user, connection: id }, request, ...kind }, () =>
         take(id, action, inputs),
       );
     },
@@ -136,7 +146,7 @@ export function createBatches(
       const { data, nextCursor } = toPage(
         found.map((item) => ({ ...item, id: cursorAt(item.position) })),
         limit,
-        (item) => ({ ...batchItems.view(item), ...item.result }),
+        (item) => ({ ...batchItems.view(item), ...resultOf(vault, item, batch.user) }),
       );
       return { ...(await view(batch)), results: data, nextCursor };
     },
@@ -156,6 +166,17 @@ export function createBatches(
       while ((await purgeSome()) === PURGED_AT_ONCE);
     },
   };
+}
+
+/** What became of an item, or why that cannot be read. */
+function resultOf(vault: Vault, item: BatchItem, user: string): Record<string, unknown> {
+  const { value, problem } = orBroken(() => openItem(vault, item, user, "result"));
+  return problem ? { error: problem } : ((value ?? {}) as Record<string, unknown>);
+}
+
+/** The one job of a batch. */
+export function batchJob({ id, connection }: Pick<BatchRecord, "id" | "connection">): NewJob {
+  return { queue: "batch", data: { batch: id }, group: connection, unique: id };
 }
 
 /** What was meant for one account is not done at another: batches of a connection that has moved are cancelled. */

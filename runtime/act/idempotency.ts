@@ -4,9 +4,18 @@ import { canonicalJson } from "../core/json.ts";
 import { errorOf, problemOf, type Problem } from "../core/problem.ts";
 import type { Context } from "../engine/context.ts";
 import type { Scope } from "../model/principal.ts";
+import { openText, sealText } from "../model/sealing.ts";
 import { VendorError } from "../vendor/errors.ts";
 import { internalError } from "./failure.ts";
-import { claimKey, extendKey, finishKey, releaseKey, type Claim } from "./model/idempotency.ts";
+import {
+  claimKey,
+  extendKey,
+  finishKey,
+  idempotencyKeys,
+  releaseKey,
+  type Claim,
+  type KeyedRequest,
+} from "./model/idempotency.ts";
 
 /** How a caller makes repeated requests safe. */
 export interface IdempotencyOptions {
@@ -23,6 +32,8 @@ export interface IdempotencyOptions {
 interface KeyedWork extends IdempotencyOptions {
   /** Whose key it is. */
   scope: Scope;
+  /** Whose data the answer holds. */
+  of: { user: string; connection: string };
   /** Everything the request asks for. */
   request: unknown;
   /** Whether doing it twice is harmless. */
@@ -58,13 +69,14 @@ const INSTEAD_OF_CALL = new Set<ErrorCode>([
  * @throws HooklineError `invalid_input` for a key that is not valid; `idempotency_conflict` when the key belongs to another
  *   request, is at work, or was interrupted by a crash at work that must not be repeated; and what the work throws
  */
-export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "log">): Once {
+export function createOnce({ db, vault, clock, log }: Pick<Context, "db" | "vault" | "clock" | "log">): Once {
   return async (keyed, work) => {
     if (keyed.idempotencyKey === undefined) return work();
     const { repeatable, onReplay } = keyed;
     const request = {
       scope: callerOf(keyed.scope),
       key: checkedKey(keyed.idempotencyKey),
+      ...keyed.of,
       requestHash: createHash("sha256").update(canonicalJson(keyed.request)).digest("hex"),
     };
     const now = clock.now();
@@ -72,7 +84,9 @@ export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "l
     if (claim.state === "done") {
       onReplay?.();
       // The request was the same, so the answer has the type of its work.
-      return replay(claim) as Awaited<ReturnType<typeof work>>;
+      return replay(claim, openText(vault, placeOf(request, claim.user), claim.answer)) as Awaited<
+        ReturnType<typeof work>
+      >;
     }
     if (claim.state !== "claimed") throw refused(claim, now);
 
@@ -82,7 +96,12 @@ export function createOnce({ db, clock, log }: Pick<Context, "db" | "clock" | "l
       });
     }, LEASE_MS / 3).unref();
     const keep = (status: number, answer: unknown) =>
-      finishKey(db, request, { status, answer: JSON.stringify(answer) }, clock.now());
+      finishKey(
+        db,
+        request,
+        { status, answer: sealText(vault, placeOf(request, request.user), JSON.stringify(answer) ?? "null") },
+        clock.now(),
+      );
     try {
       const answer = await work().catch(async (error: unknown) => {
         if (repeatable || didNothing(error, keyed.calls)) await releaseKey(db, request);
@@ -106,7 +125,10 @@ export function callerOf({ user }: Scope): string {
   return user === undefined ? "admin" : `user:${user}`;
 }
 
-function replay({ status, answer }: Claim & { state: "done" }): unknown {
+const placeOf = ({ scope, key }: Pick<KeyedRequest, "scope" | "key">, user: string | null) =>
+  idempotencyKeys.placeOf("answer", [scope, key], user);
+
+function replay({ status }: Claim & { state: "done" }, answer: string): unknown {
   const stored: unknown = JSON.parse(answer);
   if (status >= 400) throw errorOf(stored as Problem);
   return stored;

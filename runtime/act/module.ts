@@ -2,14 +2,15 @@ import type { Variables } from "../accounts/variables.ts";
 import type { Context } from "../engine/context.ts";
 import type { Module } from "../engine/module.ts";
 import { createActions, type ActAccounts } from "./act.ts";
+import { createActEraser } from "./erase.ts";
 import { createBatches, followConnection } from "./batches.ts";
 import { workBatches } from "./batch-work.ts";
 import { createCatalog } from "./function-catalog.ts";
 import { createFunctions } from "./functions.ts";
 import { createMcp } from "./mcp.ts";
 import { actionSchemas } from "./model/actions.ts";
-import { batchSchemas } from "./model/batches.ts";
-import { purgeIdempotency } from "./model/idempotency.ts";
+import { batchItems, batchSchemas } from "./model/batches.ts";
+import { idempotencyKeys, purgeIdempotency } from "./model/idempotency.ts";
 import { actionRoutes } from "./routes/actions.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { functionRoutes } from "./routes/functions.ts";
@@ -32,6 +33,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 export const actModule: Module<ActCore, ActServices> = {
   name: "act",
   tables,
+  sealed: [batchItems as never, idempotencyKeys as never],
   nouns: { ...actionSchemas, ...batchSchemas },
   tags: {
     functions: "Actions as tools of AI agents.",
@@ -53,6 +55,7 @@ export const actModule: Module<ActCore, ActServices> = {
         mcp: createMcp({ catalog, actions, log }),
       },
       connectionChanged: (tx, change) => followConnection(tx, clock, change),
+      erase: createActEraser(core),
       upkeep: [
         {
           name: "act",

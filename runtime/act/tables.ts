@@ -35,4 +35,10 @@ export const tables: readonly ((d: Dialect) => string[])[] = [
     `create index if not exists batch_items_by_status on batch_items (batch, status, position)`,
   ],
   (d) => [`alter table batches add column moves ${d.bigint}`],
+  () => [
+    `alter table idempotency add column user_id text`,
+    `alter table idempotency add column connection text`,
+    `create index idempotency_by_user on idempotency (user_id)`,
+    `create index idempotency_by_connection on idempotency (connection)`,
+  ],
 ];

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { HooklineError } from "../core/errors.ts";
 import { addAudit } from "./commands/audit.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addKeys } from "./commands/keys.ts";
 import { addListen } from "./commands/listen.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addMove } from "./commands/move.ts";
@@ -29,7 +30,18 @@ const program = new Command("hookline")
   .version(packageVersion())
   .showHelpAfterError("Run with --help to see what is possible.")
   .exitOverride();
-for (const add of [addStart, addDemo, addSandbox, addValidate, addTest, addListen, addMigrate, addMove, addAudit])
+for (const add of [
+  addStart,
+  addDemo,
+  addSandbox,
+  addValidate,
+  addTest,
+  addListen,
+  addMigrate,
+  addMove,
+  addAudit,
+  addKeys,
+])
   add(program);
 
 // The reader of a pipe may leave early (`| head`): that is no failure.

@@ -6,6 +6,8 @@ export interface SealContext {
   table: string;
   row: string;
   field: string;
+  /** Whose it is, null for the workspace; left out for what belongs to nobody. It opens for nobody else. */
+  user?: string | null;
 }
 
 /** A small durable map of text, such as the table `meta`. */
@@ -25,7 +27,11 @@ export interface Vault {
    * @throws HooklineError `decryption_failed` when the value was changed, was sealed for another place, or needs another key
    */
   open(sealed: Uint8Array, context: SealContext): string;
-  /** The value with its data key wrapped by the first key, or null when it is so already. @throws HooklineError as `open` */
+  /**
+   * The value with its data key wrapped by the first key, or sealed anew where it was not bound to its user; null when it is so
+   * already.
+   * @throws HooklineError as `open`
+   */
   rewrap(sealed: Uint8Array, context: SealContext): Uint8Array | null;
   /**
    * Compares the keys with those a store was written with, and notes the first one there.
@@ -38,6 +44,8 @@ export interface Vault {
 
 /** Layout: version, key id, nonce and tag of the wrapped data key, the wrapped data key, nonce and tag of the value, the value. */
 const VERSION = 1;
+/** The same layout, bound to a user as well. */
+const OF_USER = 2;
 const ID = 8;
 const NONCE = 12;
 const TAG = 16;
@@ -65,30 +73,33 @@ export function createVault(keys: readonly string[]): Vault {
   const byId = new Map(named.map((key) => [key.id, key]));
 
   const unwrap = (sealed: Buffer, context: SealContext): Buffer => {
-    if (sealed.length < HEAD + NONCE + TAG || sealed[0] !== VERSION) throw failed(context, "is not in a known format");
+    const isKnown = sealed[0] === VERSION || sealed[0] === OF_USER;
+    if (sealed.length < HEAD + NONCE + TAG || !isKnown) throw failed(context, "is not in a known format");
     const key = byId.get(sealed.toString("hex", 1, 1 + ID));
     if (!key) throw failed(context, "was sealed with a key that is not among the given ones");
-    return decrypt(key.key, sealed.subarray(1 + ID, HEAD), associated("key", context), context);
+    return decrypt(key.key, sealed.subarray(1 + ID, HEAD), associated(sealed[0]!, "key", context), context);
   };
   const wrap = (dataKey: Buffer, context: SealContext): Buffer =>
     Buffer.concat([
-      Buffer.of(VERSION),
+      Buffer.of(versionFor(context)),
       Buffer.from(first.id, "hex"),
-      encrypt(first.key, dataKey, associated("key", context)),
+      encrypt(first.key, dataKey, associated(versionFor(context), "key", context)),
     ]);
 
   const vault: Vault = {
     seal: (plaintext, context) => {
       const dataKey = randomBytes(KEY);
-      const value = encrypt(dataKey, Buffer.from(plaintext), associated("value", context));
+      const value = encrypt(dataKey, Buffer.from(plaintext), associated(versionFor(context), "value", context));
       return Buffer.concat([wrap(dataKey, context), value]);
     },
     open: (sealed, context) => {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
-      return decrypt(unwrap(bytes, context), bytes.subarray(HEAD), associated("value", context), context).toString();
+      const additional = associated(bytes[0]!, "value", context);
+      return decrypt(unwrap(bytes, context), bytes.subarray(HEAD), additional, context).toString();
     },
     rewrap: (sealed, context) => {
       const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.byteLength);
+      if (bytes[0] !== versionFor(context)) return vault.seal(vault.open(sealed, context), context);
       if (bytes.toString("hex", 1, 1 + ID) === first.id) return null;
       return Buffer.concat([wrap(unwrap(bytes, context), context), bytes.subarray(HEAD)]);
     },
@@ -129,8 +140,14 @@ function parseKey(text: string, index: number): NamedKey {
   };
 }
 
-function associated(part: "key" | "value", { table, row, field }: SealContext): Buffer {
-  return Buffer.from(JSON.stringify([VERSION, part, table, row, field]));
+function versionFor({ user }: SealContext): number {
+  return user === undefined ? VERSION : OF_USER;
+}
+
+function associated(version: number, part: "key" | "value", { table, row, field, user }: SealContext): Buffer {
+  return Buffer.from(
+    JSON.stringify([version, part, table, row, field, ...(version === OF_USER ? [user ?? null] : [])]),
+  );
 }
 
 function encrypt(key: Buffer, plain: Buffer, additional: Buffer): Buffer {

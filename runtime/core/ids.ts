@@ -15,7 +15,9 @@ export type IdPrefix =
   | "key"
   | "bat"
   | "lnk"
-  | "cfl";
+  | "cfl"
+  | "era"
+  | "rev";
 
 const pool = Buffer.alloc(4096);
 let used = pool.length;

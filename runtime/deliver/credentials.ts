@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { SealContext, Vault } from "../core/crypto.ts";
 import { OpenedCache } from "../core/opened.ts";
 import { rememberSecret } from "../core/secrets.ts";
-import type { EndpointRecord } from "../model/endpoints.ts";
+import { endpoints, type EndpointRecord } from "../model/endpoints.ts";
 import { signingKey } from "./sign.ts";
 
 /** What is sealed of an endpoint. */
@@ -19,30 +19,34 @@ export interface Credentials {
   keys(now: number): KeyObject[];
 }
 
-type Sealed = Pick<EndpointRecord, "id" | "sealed">;
+type Owned = Pick<EndpointRecord, "id" | "user">;
+type Sealed = Owned & Pick<EndpointRecord, "sealed">;
 
 /** Seals an endpoint's secrets and headers for its row. */
-export function sealSecrets(vault: Vault, id: string, secrets: EndpointSecrets): Uint8Array {
-  return vault.seal(JSON.stringify(secrets), context(id));
+export function sealSecrets(vault: Vault, endpoint: Owned, secrets: EndpointSecrets): Uint8Array {
+  return vault.seal(JSON.stringify(secrets), placeOf(endpoint));
 }
 
 /**
  * Opens what is sealed of an endpoint.
  * @throws HooklineError `decryption_failed`
  */
-export function openSecrets(vault: Vault, { id, sealed }: Sealed): EndpointSecrets {
-  return JSON.parse(vault.open(sealed!, context(id))) as EndpointSecrets;
+export function openSecrets(vault: Vault, { sealed, ...of }: Sealed): EndpointSecrets {
+  return JSON.parse(vault.open(sealed!, placeOf(of))) as EndpointSecrets;
 }
 
-const context = (row: string): SealContext => ({ table: "endpoints", row, field: "sealed" });
+const placeOf = ({ id, user }: Owned): SealContext => endpoints.placeOf("sealed", [id], user);
 
 /**
  * A function that opens an endpoint's secrets, once as long as they stay the same.
  * @throws HooklineError `decryption_failed`, when it is called
  */
 export function credentialsOpener(vault: Vault): (endpoint: Sealed) => Credentials {
-  const cache = new OpenedCache((id, sealed) => toCredentials(openSecrets(vault, { id, sealed })));
-  return ({ id, sealed }) => cache.get(id, sealed!);
+  const cache = new OpenedCache((of, sealed) => {
+    const { id, user } = JSON.parse(of) as Owned;
+    return toCredentials(openSecrets(vault, { id, user, sealed }));
+  });
+  return ({ id, user, sealed }) => cache.get(JSON.stringify({ id, user }), sealed!);
 }
 
 function toCredentials({ secrets, headers }: EndpointSecrets): Credentials {

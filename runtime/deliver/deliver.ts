@@ -190,7 +190,6 @@ function postpone(delivery: Deliverable, until: number): Outcome {
 
 function commit({ id }: Deliverable, progress: DeliveryProgress, also?: (tx: Tx) => Promise<void>) {
   return async (tx: Tx): Promise<void> => {
-    await recordProgress(tx, id, progress);
-    await also?.(tx);
+    if (await recordProgress(tx, id, progress)) await also?.(tx);
   };
 }

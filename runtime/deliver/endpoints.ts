@@ -1,4 +1,5 @@
 import { below, HooklineError, notFound, refuseFaults, type Fault } from "../core/errors.ts";
+import { orBroken } from "../core/broken.ts";
 import { newId } from "../core/ids.ts";
 import { joinPointer } from "../core/json.ts";
 import { DAY, isoTime } from "../core/time.ts";
@@ -17,9 +18,11 @@ import {
   type NewEndpoint,
   type Recovery,
 } from "../model/endpoints.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 import { dataText } from "./body.ts";
 import { credentialsOpener, openSecrets, sealSecrets } from "./credentials.ts";
@@ -90,8 +93,9 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
     throw notFound("endpoint", id);
   };
   const view = (endpoint: EndpointRecord): EndpointView => {
-    const { headers } = openSecrets(vault, endpoint);
-    return { ...endpoints.view(endpoint), headerNames: Object.keys(headers) };
+    const opened = orBroken(() => openSecrets(vault, endpoint));
+    const headerNames = Object.keys(opened.value?.headers ?? {});
+    return { ...endpoints.view(endpoint), headerNames, problem: opened.problem };
   };
 
   const patternFaults = (patterns: readonly string[] = []): Fault[] =>
@@ -111,6 +115,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
       const now = clock.now();
       const id = newId("ep");
       const secret = newSecret();
+      const owner = newOwner("endpoint", scope, user) ?? null;
       const endpoint: EndpointRecord = {
         format: "standard",
         ordered: false,
@@ -120,8 +125,8 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         where,
         id,
         kind: "webhook",
-        user: ownerIn(scope, user) ?? null,
-        sealed: sealSecrets(vault, id, { secrets: [{ secret, expiresAt: null }], headers }),
+        user: owner,
+        sealed: sealSecrets(vault, { id, user: owner }, { secrets: [{ secret, expiresAt: null }], headers }),
         status: "active",
         disabledReason: null,
         pausedUntil: null,
@@ -129,7 +134,10 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         createdAt: now,
         updatedAt: now,
       };
-      await endpoints.insert(db, endpoint);
+      await db.transaction(async (tx) => {
+        await assertNotErased(tx, endpoint.user);
+        await endpoints.insert(tx, endpoint);
+      });
       return { ...view(endpoint), secret };
     },
 
@@ -152,7 +160,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
         refuseFaults("endpoint", [...patternFaults(settings.events), ...faults]);
         const now = clock.now();
         const secrets = openSecrets(vault, before);
-        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, id, { ...secrets, headers });
+        const sealed = headers === undefined ? before.sealed : sealSecrets(vault, before, { ...secrets, headers });
         const endpoint = { ...before, ...settings, ...statusChange(status), sealed, updatedAt: now };
         await endpoints.save(tx, endpoint);
         if (status === "disabled") await cancelAll(tx, engine, endpoint, now);
@@ -178,7 +186,7 @@ export function createEndpoints(context: EndpointsContext): Endpoints {
           .filter(({ expiresAt }) => expiresAt === null || expiresAt > now)
           .map((one) => ({ ...one, expiresAt: one.expiresAt ?? now + OVERLAP_MS }));
         const rotated = { secrets: [{ secret, expiresAt: null }, ...previous].slice(0, MOST_SECRETS), headers };
-        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, id, rotated), updatedAt: now });
+        await endpoints.save(tx, { ...endpoint, sealed: sealSecrets(vault, endpoint, rotated), updatedAt: now });
       });
       return { secret, previousValidUntil: isoTime(now + OVERLAP_MS) };
     },

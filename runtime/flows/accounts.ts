@@ -1,4 +1,4 @@
-import { WORKSPACE_USER } from "../accounts/resolve.ts";
+import { WORKSPACE_USER } from "../model/user.ts";
 import { movesOf } from "../accounts/moved.ts";
 import { connections, connectionsByIds } from "../model/connections.ts";
 import type { EventRecord } from "../model/events.ts";

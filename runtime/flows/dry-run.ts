@@ -18,7 +18,7 @@ import { sampleOf } from "./sample.ts";
  */
 export type DryRunner = (flow: FlowRecord, given?: DryRunGiven) => Promise<DryRun>;
 
-type DryRunContext = Pick<Context, "db" | "connectors"> & {
+type DryRunContext = Pick<Context, "db" | "connectors" | "vault"> & {
   compiled: CompiledFlows;
   prepare: PrepareCall;
   variablesOf: VariablesOf;

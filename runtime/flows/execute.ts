@@ -97,7 +97,7 @@ class Execution {
     this.#given = given;
     this.#signal = signal;
     this.#asker = { owner: run.user, user: run.forUser, workspace: version.byAdmin };
-    this.#log = new StepLog(run.id, steps, options);
+    this.#log = new StepLog(run, steps, options);
     this.#progress = new Progress(run, job.transaction, options);
     this.#began = options.clock.now();
   }
@@ -157,7 +157,7 @@ class Execution {
   async #each(step: CompiledStep): Promise<Outcome | undefined> {
     let items: unknown[];
     const head = this.#log.of(step.id);
-    if (head) items = openState(this.#options.vault, head).items ?? [];
+    if (head) items = openState(this.#options.vault, head, this.#run).items ?? [];
     else {
       const found = attempt(() => itemsOf(step, this.#scope()));
       if ("error" in found) return this.#fail(step, 0, found.error);

@@ -7,7 +7,9 @@ import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { InputOf } from "../model/input.ts";
 import { pageOf, type Page } from "../model/page.ts";
+import { assertNotErased } from "../model/erasures.ts";
 import { ownerIn, visible, type Scope } from "../model/principal.ts";
+import { newOwner } from "../model/user.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { problemIn } from "./broken.ts";
 import { checkFlow } from "./check.ts";
@@ -103,9 +105,10 @@ export function createFlows(
 
   /** Stores a flow with all that hangs on it. */
   const put = async (tx: Tx, flow: FlowRecord, form?: object): Promise<ChangedFlow> => {
+    await assertNotErased(tx, flow.user);
     const connectionOf = await check(tx, flow, connectors, form);
     const hook = triggersOf(flow.definition, "hook").length > 0;
-    const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow.id) : undefined;
+    const made = hook && flow.hookSecret === null ? makeHookSecret(vault, flow) : undefined;
     const problem = flow.status === "paused" ? null : await problemIn(tx, flow, connectors, clock.now());
     const saved: FlowRecord = {
       ...flow,
@@ -140,7 +143,7 @@ export function createFlows(
   const service: Flows = {
     create: async (given, scope = {}) => {
       const { user: named, ...flow } = newFlow.check(given);
-      const made = { ...draft({ ...flow, user: ownerIn(scope, named) }), byAdmin: scope.user === undefined };
+      const made = { ...draft({ ...flow, user: newOwner("flow", scope, named) }), byAdmin: scope.user === undefined };
       return db.transaction((tx) => put(tx, made));
     },
 
@@ -186,7 +189,7 @@ export function createFlows(
         if (flow.hookSecret === null) {
           throw new HooklineError("conflict", `Flow ${id} has no hook; give it a hook trigger first`);
         }
-        const { secret, sealed } = makeHookSecret(vault, id);
+        const { secret, sealed } = makeHookSecret(vault, flow);
         const rotated = { ...flow, hookSecret: sealed, updatedAt: clock.now() };
         await saveFlow(tx, rotated);
         return { ...flowView(rotated), hookSecret: secret };

@@ -6,9 +6,10 @@ import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import { newSecret } from "../deliver/sign.ts";
 import type { Context } from "../engine/context.ts";
+import { openText, sealText } from "../model/sealing.ts";
 import type { Sql } from "../store/database.ts";
 import { verifySignature, WebhookVerificationError } from "../webhook.ts";
-import { flows, keepSample, type FlowRecord } from "./model/flows.ts";
+import { flows, heads, keepSample, type FlowRecord } from "./model/flows.ts";
 import type { StartRun } from "./start.ts";
 
 /** A POST to a hook. */
@@ -58,7 +59,7 @@ export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" |
         }
         const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => !NOT_KEPT.test(name)));
         const trigger = { body: parse(body, String(headers["content-type"] ?? "")), headers: kept, query };
-        await keepSample(tx, id, trigger);
+        if (flow.sample === null) await keepSample(tx, id, sealText(vault, samplePlace(flow), JSON.stringify(trigger)));
         const run = await start(tx, flow, { cause: "hook", forUser: flow.user, trigger });
         return { run: run?.id ?? null };
       });
@@ -67,20 +68,26 @@ export function createHooks({ db, vault, clock }: Pick<Context, "db" | "vault" |
 }
 
 /** A new secret, to be shown once, and its stored form. */
-export function makeHookSecret(vault: Vault, flow: string): { secret: string; sealed: Uint8Array } {
+export function makeHookSecret(vault: Vault, flow: Owned): { secret: string; sealed: Uint8Array } {
   const secret = newSecret();
   rememberSecret(secret);
   return { secret, sealed: vault.seal(secret, placeOf(flow)) };
 }
 
-function openHookSecret(vault: Vault, { id, hookSecret }: FlowRecord): string {
-  const secret = vault.open(hookSecret!, placeOf(id));
+function openHookSecret(vault: Vault, flow: FlowRecord): string {
+  const secret = vault.open(flow.hookSecret!, placeOf(flow));
   rememberSecret(secret);
   return secret;
 }
 
-function placeOf(row: string): SealContext {
-  return { table: "flows", row, field: "hook_secret" };
+type Owned = Pick<FlowRecord, "id" | "user">;
+
+const placeOf = ({ id, user }: Owned): SealContext => heads.placeOf("hookSecret", [id], user);
+const samplePlace = ({ id, user }: Owned): SealContext => heads.placeOf("sample", [id], user);
+
+/** What a hook was first called with; undefined without a call. @throws HooklineError `decryption_failed` */
+export function openSample(vault: Vault, flow: FlowRecord): unknown {
+  return flow.sample === null ? undefined : (JSON.parse(openText(vault, samplePlace(flow), flow.sample)) as unknown);
 }
 
 async function assertKnown(

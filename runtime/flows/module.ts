@@ -1,7 +1,7 @@
 import type { Module } from "../engine/module.ts";
 import { dryRunSchemas } from "./model/dry-runs.ts";
-import { flowSchemas } from "./model/flows.ts";
-import { runSchemas } from "./model/runs.ts";
+import { flowSchemas, heads } from "./model/flows.ts";
+import { runs, runSchemas, runSteps } from "./model/runs.ts";
 import { flowTables } from "./model/tables.ts";
 import { templateSchemas } from "./model/templates.ts";
 import { flowTemplateRoutes } from "./routes/flow-templates.ts";
@@ -14,6 +14,7 @@ import { openFlows, type FlowsCore, type FlowsServices } from "./services.ts";
 export const flowsModule: Module<FlowsCore, FlowsServices> = {
   name: "flows",
   tables: flowTables,
+  sealed: [heads as never, runs as never, runSteps as never],
   nouns: { ...flowSchemas, ...runSchemas, ...dryRunSchemas, ...templateSchemas },
   tags: { flows: "Triggers wired to steps, their runs, and templates of them." },
   routes: [...flowRoutes, ...runRoutes, ...flowTemplateRoutes, ...hookRoutes],

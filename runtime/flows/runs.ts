@@ -106,7 +106,7 @@ export function createRuns(
           status: "queued",
           cause: "replay",
           replayOf: old.id,
-          trigger: sealTrigger(vault, newRun, openTrigger(vault, old)),
+          trigger: sealTrigger(vault, { ...old, id: newRun }, openTrigger(vault, old)),
           keyRun: from !== undefined && headOf(steps, from)?.status !== "succeeded" ? old.keyRun : newRun,
           error: null,
           createdAt: now,
@@ -118,6 +118,7 @@ export function createRuns(
         await takeOver(
           tx,
           newRun,
+          old,
           steps.filter(({ step }) => earlier.includes(step)),
         );
         await engine.enqueue(tx, [runJob(run)]);
@@ -139,10 +140,15 @@ export function createRuns(
   };
 
   /** Sealed values open only in their own place, so they are sealed again. */
-  async function takeOver(tx: Tx, run: string, steps: readonly RunStepRecord[]): Promise<void> {
+  async function takeOver(
+    tx: Tx,
+    run: string,
+    owner: Pick<RunRecord, "user">,
+    steps: readonly RunStepRecord[],
+  ): Promise<void> {
     const copies = steps.map((step): RunStepRecord => {
       const copy = { ...step, run };
-      return { ...copy, state: step.state && sealState(vault, copy, openState(vault, step)) };
+      return { ...copy, state: step.state && sealState(vault, copy, owner, openState(vault, step, owner)) };
     });
     await runSteps.insert(tx, ...copies);
   }

@@ -2,14 +2,16 @@ import { resolveConnection } from "../accounts/resolve.ts";
 import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { findConnection, type ConnectionRow } from "../model/connections.ts";
+import { openSample } from "./hooks.ts";
 import { triggersOf, type FlowRecord } from "./model/flows.ts";
 
 /** A sample of what starts a flow: what its hook was first called with, or the manifest's sample of a trigger; else nothing. */
 export async function sampleOf(
-  { sample, definition, user }: FlowRecord,
-  { db, connectors }: Pick<Context, "db" | "connectors">,
+  flow: FlowRecord,
+  { db, connectors, vault }: Pick<Context, "db" | "connectors" | "vault">,
 ): Promise<unknown> {
-  if (sample !== null) return sample;
+  const { definition, user } = flow;
+  if (flow.sample !== null) return openSample(vault, flow);
   for (const { trigger } of triggersOf(definition, "connection")) {
     const row =
       typeof trigger.connection === "string"

@@ -9,6 +9,7 @@ import { createFollowConnection, scopesInUse } from "./broken.ts";
 import { createPrepareCall, createRefusalOf } from "./calls.ts";
 import { CompiledFlows } from "./definition.ts";
 import { createDryRunner } from "./dry-run.ts";
+import { createFlowsEraser } from "./erase.ts";
 import { createFlows, type Flows } from "./flows.ts";
 import { createHooks, type Hooks } from "./hooks.ts";
 import { createRuns, purgeRuns, type Runs } from "./runs.ts";
@@ -74,6 +75,7 @@ export function openFlows(core: FlowsCore): OpenModule<FlowsServices> {
         job: (flow, _event, event) => ({ queue: "flow", data: { flow, event }, group: flow }),
       },
     ],
+    erase: createFlowsEraser(core, triggers),
     scopesInUse: (row) => scopesInUse(core, row),
     connectionChanged: createFollowConnection(core, triggers, start),
     upkeep: [

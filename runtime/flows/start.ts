@@ -51,7 +51,7 @@ export function createStart(
       user: flow.user,
       accounts: await accountsOf(tx, flow, cause),
       status: error ? "failed" : "queued",
-      trigger: sealTrigger(vault, id, trigger),
+      trigger: sealTrigger(vault, { id, user: flow.user }, trigger),
       keyRun: id,
       replayOf: null,
       error,

@@ -3,7 +3,7 @@ import { formatFault, HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { scrub } from "../core/secrets.ts";
 import type { Context } from "../engine/context.ts";
-import type { RunError, RunStepRecord } from "./model/runs.ts";
+import type { RunError, RunRecord, RunStepRecord } from "./model/runs.ts";
 import type { CompiledStep } from "./definition.ts";
 import { openState, sealState, type StepState } from "./records.ts";
 
@@ -11,11 +11,15 @@ type Changes = Partial<Omit<RunStepRecord, "run" | "step" | "iteration" | "state
 
 /** How far the steps of one run are. */
 export class StepLog {
-  readonly #run: string;
+  readonly #run: Pick<RunRecord, "id" | "user">;
   readonly #context: Pick<Context, "vault" | "clock">;
   readonly #records = new Map<string, RunStepRecord>();
 
-  constructor(run: string, records: readonly RunStepRecord[], context: Pick<Context, "vault" | "clock">) {
+  constructor(
+    run: Pick<RunRecord, "id" | "user">,
+    records: readonly RunStepRecord[],
+    context: Pick<Context, "vault" | "clock">,
+  ) {
     this.#run = run;
     this.#context = context;
     for (const record of records) this.#records.set(keyOf(record.step, record.iteration), record);
@@ -32,13 +36,13 @@ export class StepLog {
   next(step: CompiledStep, iteration: number, changes: Changes, state?: StepState): RunStepRecord {
     const now = this.#context.clock.now();
     const before = this.of(step.id, iteration);
-    const place = { run: this.#run, step: step.id, iteration };
+    const place = { run: this.#run.id, step: step.id, iteration };
     const record: RunStepRecord = {
       ...(before ?? { ...place, input: null, output: null, state: null, attempts: 0, startedAt: now }),
       error: null,
       finishedAt: changes.status === "started" || changes.status === "waiting" ? null : now,
       ...changes,
-      ...(state && { state: sealState(this.#context.vault, place, state) }),
+      ...(state && { state: sealState(this.#context.vault, place, this.#run, state) }),
     };
     this.#records.set(keyOf(step.id, iteration), record);
     return record;
@@ -49,14 +53,14 @@ export class StepLog {
     const head = this.of(step.id)!;
     const { status, error } = head;
     if (!step.forEach || status !== "succeeded") {
-      const { input, output } = openState(this.#context.vault, head);
+      const { input, output } = openState(this.#context.vault, head, this.#run);
       return { status, input, output, ...(error && { error }) };
     }
     const ofItems: StepState[] = [];
     for (let i = 1; ; i++) {
       const record = this.of(step.id, i);
       if (!record) break;
-      ofItems.push(openState(this.#context.vault, record));
+      ofItems.push(openState(this.#context.vault, record, this.#run));
     }
     return {
       status,

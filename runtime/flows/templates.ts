@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { resolveConnection, WORKSPACE_USER } from "../accounts/resolve.ts";
+import { resolveConnection } from "../accounts/resolve.ts";
 import type { Actions } from "../act/act.ts";
 import type { Option } from "../act/options.ts";
 import { HooklineError, refuseFaults, unknownName, type Fault } from "../core/errors.ts";
@@ -7,7 +7,8 @@ import { isObject, joinPointer, ownValue } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
 import { findConnection } from "../model/connections.ts";
 import type { Page } from "../model/page.ts";
-import { assertAdmin, ownerIn, type Scope } from "../model/principal.ts";
+import { assertAdmin, type Scope } from "../model/principal.ts";
+import { newOwner, WORKSPACE_USER } from "../model/user.ts";
 import type { NewSync, SyncView } from "../sync/model/syncs.ts";
 import type { Syncs } from "../sync/syncs.ts";
 import { attemptAsync, faultsIn } from "./attempt.ts";
@@ -203,7 +204,7 @@ export function createTemplates(
         const unused = Object.keys(ofFlow).map((name) => ({ pointer: joinPointer("", name), message }));
         refuseFaults(`template ${id}`, unused);
       }
-      const { connections, user } = await choose(template, chosen, ownerIn(scope, named));
+      const { connections, user } = await choose(template, chosen, newOwner(`template ${id}`, scope, named));
       const setup = readSetup(template, answers);
       if ("sync" in template) {
         if (syncs) return syncs.create(syncOf(template, connections, setup), scope);

@@ -63,6 +63,8 @@ async function takeEvent({ db, start }: WorkFlowsOptions, { data }: Job): Promis
     commit: async (tx) => {
       const flow = await flows.find(tx, String(data["flow"]));
       if (!flow || flow.status === "paused") return;
+      // What was erased meanwhile is not brought back.
+      if (!(await eventById(tx, id))) return;
       const cause = { cause: "event", forUser: user, event: id, trigger } as const;
       const hindrance = await movedSinceEvent(tx, event);
       await start(tx, flow, { ...cause, ...(connection !== null && { connection }), ...(hindrance && { hindrance }) });

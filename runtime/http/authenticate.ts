@@ -4,6 +4,7 @@ import { HooklineError } from "../core/errors.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import { isSameSecret } from "../accounts/api-keys.ts";
 import { assertPrincipal, type Principal } from "../model/principal.ts";
+import { maySignIn } from "../model/user.ts";
 import type { Services } from "./services.ts";
 
 /** The host's own login: who sends this request, or null. */
@@ -44,7 +45,10 @@ export function createAuthenticate({ apiKey, hostLogin }: AuthenticateOptions): 
     const login = await hostLogin?.(request);
     if (login) {
       assertOwnPage(request);
-      return assertPrincipal(login);
+      const principal = assertPrincipal(login);
+      if (principal.role === "user" && !(await maySignIn(services.db, principal.user)))
+        throw new TypeError(`authenticate: ${JSON.stringify(principal.user)} is not an id that a user can have`);
+      return principal;
     }
     if (request.headers.authorization !== undefined) await countFailure(request, response);
     throw new HooklineError(

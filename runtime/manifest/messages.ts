@@ -141,13 +141,16 @@ function describe(error: ErrorObject): Fault {
         pointer,
         message: `must be ${article(FORMATS[params["format"]] ?? params["format"])}${exampleOf(error)}`,
       };
-    case "pattern":
+    case "pattern": {
+      const said: unknown = error.parentSchema?.["x-patternMessage"];
+      if (typeof said === "string") return { pointer, message: said };
       return propertyName === undefined
         ? { pointer, message: `must match ${schema}${exampleOf(error)}` }
         : {
             pointer: joinPointer(pointer, propertyName),
             message: `the name "${propertyName}" must match ${schema}${exampleOf(error)}`,
           };
+    }
     case "not":
       return propertyName === undefined
         ? { pointer, message: "is not allowed here" }

@@ -15,7 +15,7 @@ const MAX_DEPTH = 100;
 /** A value of more parts is checked up to its first fault: the time that all of them take grows with the square of their number. */
 const MOST_PARTS = 20_000;
 /** Hookline's own annotations in schemas. */
-const ANNOTATIONS = ["x-antiExamples", "dynamicValues"];
+const ANNOTATIONS = ["x-antiExamples", "x-patternMessage", "dynamicValues"];
 
 /** A pattern as ajv calls it, in RE2's linear time; a pattern RE2 does not know (lookaround, back-references) is an error. */
 const regExp = Object.assign(

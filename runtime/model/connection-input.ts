@@ -2,8 +2,9 @@ import { connections } from "./connections.ts";
 import { flag, name, oneOf, text, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
+import { ownerId } from "./user.ts";
 
-const { connector, user, inputs, status } = connections.fields;
+const { connector, inputs, status } = connections.fields;
 const answers = {
   ...inputs,
   schema: { ...inputs.schema, description: "Answers to the manifest's `connectionInput`." },
@@ -41,7 +42,7 @@ export const newConnection = input(
   "An account to connect.",
   { connector },
   {
-    user: { ...user, schema: { ...user.schema, description: "Whose account it is; default the user of the token." } },
+    user: ownerId("Whose account it is; default the user of the token."),
     credentials: givenCredentials(
       "By type of authentication: `{token}`, `{apiKey}`, `{username, password}`, what the manifest's `credentials` declare, or OAuth tokens the host holds already.",
     ),
@@ -93,6 +94,19 @@ export const confirmation = input(
 );
 export type Confirmation = InputOf<typeof confirmation>;
 
+export const connectionRemoval = input(
+  "removal",
+  "What becomes of the data of the connection.",
+  {},
+  {
+    erase: oneOf(
+      ["now", "retention"],
+      "now: its events, deliveries, runs and batches are erased at once; retention: they are kept as long as any other. Default: they are erased within 72 hours.",
+    ),
+  },
+);
+export type RemovalOptions = InputOf<typeof connectionRemoval>;
+
 export const connectionQuery = listQuery("connections", {
   user: name("Only this user's."),
   connector: name("Only of this connector."),
@@ -126,13 +140,7 @@ export const derivation = input(
     all: flag(
       `Everything listed that the user has no connection for yet, at most ${MOST_DERIVED} at a time; \`remaining\` says how many are left.`,
     ),
-    user: {
-      ...user,
-      schema: {
-        ...user.schema,
-        description: "Whose they are; default the owner of the connection. Only an admin may name another.",
-      },
-    },
+    user: ownerId("Whose they are; default the owner of the connection. Only an admin may name another."),
   },
 );
 export type DerivationInput = InputOf<typeof derivation>;

@@ -42,19 +42,3 @@ export async function noteRefused(
   // Its credentials and status stay as they are, and so does the version.
   await connections.change(tx, { refused }, "id = ? and version = ?", [id, version]);
 }
-
-/** Connections with sealed values, in the order of ids, to rewrap them with a newer key. */
-export function sealedConnections(sql: Sql, page: { limit: number; after?: string }): Promise<ConnectionRow[]> {
-  return connections.page(sql, {}, { ...page, where: [["(credentials is not null or proofs is not null)"]] });
-}
-
-/** Puts a rewrapped value in place unless it changed meanwhile. */
-export async function replaceSealed(
-  sql: Sql,
-  id: string,
-  field: "credentials" | "proofs",
-  old: Uint8Array,
-  rewrapped: Uint8Array,
-): Promise<void> {
-  await connections.change(sql, { [field]: rewrapped }, `id = ? and ${field} = ?`, [id, old]);
-}

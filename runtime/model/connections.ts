@@ -1,7 +1,7 @@
 import type { Sql } from "../store/database.ts";
 import { failure, type Failure } from "./failure.ts";
 import { saveGrants, type GrantProof } from "./grants.ts";
-import { bytes, count, fixed, hidden, name, nullable, oneOf, text, time, value } from "./field.ts";
+import { count, fixed, hidden, name, nullable, oneOf, sealed, text, time, value } from "./field.ts";
 import { listOf, nullable as nullableSchema, object, ref, text as textSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
@@ -65,7 +65,9 @@ export const connections = new Table("connections", {
     ),
   ),
   moves: hidden(nullable(count("How often it was moved to another account; null for never."))),
-  proofs: nullable(bytes("Sealed proofs of the account and of the grant; null when none was looked for yet.")),
+  proofs: nullable(
+    sealed("personal", "Sealed proofs of the account and of the grant; null when none was looked for yet."),
+  ),
   inputs: anyObject("Answers to the manifest's `connectionInput`, without secrets."),
   captured: hidden(anyObject("Values captured from the vendor's responses.")),
   scopes: scopeList("Granted OAuth scopes; empty for authentication without scopes."),
@@ -84,7 +86,7 @@ export const connections = new Table("connections", {
     ),
   ),
   authType: oneOf(AUTH_TYPES, "How the connection proves itself to the vendor."),
-  credentials: nullable(bytes("Sealed credentials; null while pending.")),
+  credentials: nullable(sealed("secret", "Sealed credentials; null while pending.")),
   expiresAt: hidden(nullable(time("When the access token ends; null when unknown or never."))),
   version: hidden(count("Grows with every change of credentials or status: compare and swap.")),
   refreshOwner: hidden(nullable(text("Who renews the token now."))),

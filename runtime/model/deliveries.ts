@@ -116,11 +116,19 @@ export async function deliverables(sql: Sql, ids: readonly string[]): Promise<De
 /** What became of a delivery after an attempt. */
 export type DeliveryProgress = Pick<DeliveryRecord, "status" | "attempts" | "nextAttemptAt" | "finishedAt">;
 
-const changeProgress = deliveries.changer(["status", "attempts", "nextAttemptAt", "finishedAt"], "id = ?");
+const changeProgress = deliveries.changer(
+  ["status", "attempts", "nextAttemptAt", "finishedAt"],
+  "id = ? and (status = 'pending' or ? = 'delivered')",
+);
 
-/** Records an attempt and what follows from it. */
-export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<void> {
-  await changeProgress(tx, progress, [id]);
+/**
+ * Records an attempt and what follows from it. False when the delivery is gone, or was ended meanwhile: then the attempt is recorded, and
+ * nothing follows any more.
+ */
+export async function recordProgress(tx: Tx, id: string, progress: DeliveryProgress): Promise<boolean> {
+  if ((await changeProgress(tx, progress, [id, progress.status])) > 0) return true;
+  await deliveries.change(tx, { attempts: progress.attempts }, "id = ?", [id]);
+  return false;
 }
 
 /** Ends every waiting delivery of an endpoint, and returns them. */
@@ -204,4 +212,24 @@ export async function countDeliveries(sql: Sql, endpoint: string): Promise<Map<D
 export async function forgetDeliveries(tx: Tx, before: number, after: string, limit: number): Promise<string | null> {
   const slice = { table: "deliveries", order: "id", after, limit };
   return forgetSlice(tx, slice, before, "status <> 'pending' and finished_at < ?", [before]);
+}
+
+/** The deliveries of these events that wait. */
+export async function waitingDeliveries(
+  sql: Sql,
+  events: readonly string[],
+): Promise<(DeliveryToSend & { endpoint: string })[]> {
+  if (events.length === 0) return [];
+  return sql.all(
+    `select d.id, d.endpoint, e.stream, e.record_key as "recordKey" from deliveries d join events e on e.id = d.event
+     where ${sql.oneOf("d.event")} and d.status = 'pending' order by d.id`,
+    [JSON.stringify(events)],
+  );
+}
+
+/** Ends the deliveries of these events that wait. */
+export async function cancelWaiting(tx: Tx, events: readonly string[], now: number): Promise<void> {
+  if (events.length === 0) return;
+  const over = { status: "cancelled", nextAttemptAt: null, finishedAt: now } as const;
+  await deliveries.change(tx, over, `${tx.oneOf("event")} and status = 'pending'`, [JSON.stringify(events)]);
 }

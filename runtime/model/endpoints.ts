@@ -1,13 +1,15 @@
+import type { Broken } from "../core/broken.ts";
 import type { Fault } from "../core/errors.ts";
 import { eventPatternFault, isEventPattern } from "../core/event-patterns.ts";
 import { joinPointer } from "../core/json.ts";
 import { whereFaults } from "../manifest/where.ts";
 import type { Sql, Tx } from "../store/database.ts";
-import { bytes, checked, fixed, flag, hidden, name, nullable, number, oneOf, text, time, value } from "./field.ts";
+import { checked, fixed, flag, hidden, name, nullable, number, oneOf, sealed, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
 import { listQuery } from "./page.ts";
-import { count, listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
+import { brokenSchema, count, listOf, object, text as textSchema, time as timeSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
+import { ownerId } from "./user.ts";
 
 const FORMATS = ["standard", "cloudevents", "bare"] as const;
 const STATUSES = ["active", "disabled"] as const;
@@ -51,7 +53,7 @@ export const endpoints = new Table("endpoints", {
   ratePerSecond: nullable(
     number("Most attempts per second; null for no limit.", { schema: { minimum: 0.001, maximum: 1000 } }),
   ),
-  sealed: nullable(bytes("Its secrets and headers, encrypted; null for a function.")),
+  sealed: nullable(sealed("secret", "Its secrets and headers; null for a function.")),
   status: oneOf(STATUSES, "Whether events are sent to it."),
   disabledReason: nullable(text("Why it is disabled.")),
   pausedUntil: nullable(time("The receiver asked for no attempts before this time; may lie in the past.")),
@@ -65,6 +67,8 @@ export type EndpointRecord = RecordOf<typeof endpoints.fields>;
 /** An endpoint as it is shown: no secret, and of its headers only the names. */
 export interface EndpointView extends ViewOf<typeof endpoints.fields> {
   headerNames: string[];
+  /** Why its secrets cannot be read, and nothing is sent to it; null while they can. */
+  problem: Broken | null;
 }
 
 const headers = checked(
@@ -83,7 +87,7 @@ export const newEndpoint = input(
   "endpoint",
   "Where events are sent.",
   { url },
-  { ...settings, user: name("The user whose events are sent; everybody's when left out.") },
+  { ...settings, user: ownerId("The user whose events are sent; everybody's when left out.") },
 );
 export type NewEndpoint = InputOf<typeof newEndpoint>;
 
@@ -115,7 +119,10 @@ export type Recovery = InputOf<typeof recovery>;
 export const endpointQuery = listQuery("endpoints", { user: name("Only this user's.") });
 
 const secret = textSchema("Signs the webhooks; shown here and never again.");
-const shown = { headerNames: listOf(textSchema("Name."), "Names of the headers that are sent along.") };
+const shown = {
+  headerNames: listOf(textSchema("Name."), "Names of the headers that are sent along."),
+  problem: brokenSchema("Why its secrets cannot be read, and nothing is sent to it."),
+};
 
 export const endpointSchemas = {
   Endpoint: endpoints.schema("A consumer's URL.", shown),

@@ -21,10 +21,20 @@ export interface Field<Value = unknown, Json = unknown, Hidden extends boolean =
   readonly hidden: Hidden;
   /** Whether it keeps its first value when the record is saved again. */
   readonly fixed: boolean;
+  /** Set for what is encrypted, and bound to its row and user. */
+  readonly sealed?: SealMark;
   /** What JSON Schema cannot say of a given value. Called only for values of the right form. */
   check?(value: Json): Iterable<Fault>;
   /** From code to JSON. */
   readonly show: (value: Value) => Json;
+}
+
+/** Why a field is sealed. */
+export interface SealMark {
+  /** secret: who knows it can act with it. personal: it is data of a person. */
+  readonly kind: "secret" | "personal";
+  /** Under which name it is bound to its column; default the column's. */
+  readonly as?: string | undefined;
 }
 
 export type Fields = Record<string, Field<never>>;
@@ -68,6 +78,10 @@ function field<Value, Json>(
 }
 
 const same = <Value>(value: Value): Value => value;
+
+/** Text of a form that its JSON Schema says. */
+export const formed = (described: JsonSchema): Field<string, string, false> =>
+  field(plain, described, {}, same<string>);
 
 /** Text of any length. */
 export const text = (description: string, options: Options = {}): Field<string, string, false> =>
@@ -122,6 +136,23 @@ export const bytes = (description: string, options: Options = {}): Field<Uint8Ar
     throw new TypeError("Bytes are never shown.");
   }),
   hidden: true,
+});
+
+/** Sealed bytes of a kind; {@link Table.placeOf} says to what they are bound. Never shown. */
+export const sealed = (
+  kind: SealMark["kind"],
+  description: string,
+  as?: string,
+): Field<Uint8Array, never, true> & { sealed: SealMark } => ({ ...bytes(description), sealed: { kind, as } });
+
+/** The same in a column of text that an earlier version wrote as it is; see {@link sealText}. */
+export const sealedText = (
+  kind: SealMark["kind"],
+  description: string,
+  options: Options = {},
+): Field<string, never, true> & { sealed: SealMark } => ({
+  ...(hidden(text(description, options)) as unknown as Field<string, never, true>),
+  sealed: { kind },
 });
 
 /** The same field, which may be null. */

@@ -59,7 +59,7 @@ export function isReserved(user: string): boolean {
 }
 
 /**
- * Checks what a host's own login answers.
+ * Checks the form of what a host's own login answers.
  * @throws TypeError for anything else than an admin or a user with a name; a user without one would be every user
  */
 export function assertPrincipal(value: Principal): Principal {

@@ -221,18 +221,18 @@ export class Resource<Services> {
   }
 
   /** `answers`: with 200, what there is to be said of the removal; `remove` gives it, or undefined for 204. */
-  remove(
+  remove<Query = unknown>(
     { summary, problems, answers }: Verb,
-    remove: (call: Call<Services>, id: string) => Promise<object | undefined | void>,
+    remove: (call: Call<Services, unknown, Query>, id: string) => Promise<object | undefined | void>,
   ): Route {
-    const gone = async (call: Call<Services>, id: string): Promise<Reply> => {
+    const gone = async (call: Call<Services, unknown, Query>, id: string): Promise<Reply> => {
       const said = await remove(call, id);
       return said === undefined ? noContent : ok(said);
     };
     return {
-      ...this.#byId("delete", `delete${this.#one}`, { summary, problems }, gone),
+      ...this.#byId("delete", `delete${this.#one}`, { summary, problems }, gone as never),
       responses: { ...(answers && { 200: answers }), 204: { description: `The ${this.#noun.name} is gone.` } },
-      handler: async (call: Call<Services>) => gone(call, call.params["id"]!),
+      handler: async (call: Call<Services, unknown, Query>) => gone(call, call.params["id"]!),
     } as Route;
   }
 

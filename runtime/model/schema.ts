@@ -71,3 +71,9 @@ export function pageSchema(component: string): JsonSchema {
 function withExample(example: unknown): JsonSchema {
   return example === undefined ? {} : { examples: [example] };
 }
+
+/** What is wrong with something sealed that does not open; null while it does. */
+export function brokenSchema(description: string): JsonSchema {
+  const properties = { code: text("Stable code.", "decryption_failed"), message: text("The problem and its remedy.") };
+  return nullable(object(description, properties));
+}

@@ -1,9 +1,8 @@
 import { HooklineError } from "../core/errors.ts";
 import type { Sql, Tx } from "../store/database.ts";
 import { count, fixed, nullable, text, time, value } from "./field.ts";
-import { forgetAll } from "./known.ts";
-import { clearQuarantine, type Recovery } from "./quarantine.ts";
-import { clearTellings } from "./tellings.ts";
+import { leave } from "./leftovers.ts";
+import type { Recovery } from "./quarantine.ts";
 import { Table, type RecordOf } from "./table.ts";
 
 /**
@@ -263,10 +262,26 @@ export async function raiseSequence(tx: Tx, id: number, sequence: number): Promi
   await tx.run("update streams set sequence = ? where id = ? and sequence < ?", [sequence, id, sequence]);
 }
 
-/** Forgets a stream, everything known of its records, and how often they were told of. */
-export async function deleteStream(tx: Tx, id: number): Promise<void> {
-  await forgetAll(tx, id);
-  await clearQuarantine(tx, id);
-  await clearTellings(tx, id);
+/** Rows of a stream that are deleted with it; what is more is left for later. */
+const WITH_STREAM = 1000;
+
+/**
+ * Forgets a stream, everything known of its records, and how often they were told of. Returns whether some of it is left: then the
+ * work that erases has to be called.
+ */
+export async function deleteStream(tx: Tx, id: number): Promise<boolean> {
   await streams.delete(tx, id);
+  const isLeft = await forgetSomeOfStream(tx, id, WITH_STREAM);
+  if (isLeft) await leave(tx, "stream", String(id));
+  return isLeft;
+}
+
+/** Deletes about `limit` rows of what is left of a stream that is gone; whether there may be more. */
+export async function forgetSomeOfStream(tx: Tx, id: number, limit: number): Promise<boolean> {
+  for (const table of ["known", "quarantine", "tellings"]) {
+    const some = `select key from ${table} where stream = ? order by key limit ?`;
+    const deleted = await tx.run(`delete from ${table} where stream = ? and key in (${some})`, [id, id, limit]);
+    if (deleted === limit) return true;
+  }
+  return false;
 }

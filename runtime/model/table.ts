@@ -1,6 +1,7 @@
 import { textFault, type JsonSchema } from "../core/json.ts";
 import type { Sql, SqlValue, Tx } from "../store/database.ts";
-import type { Field, Fields, JsonOf, ValueOf } from "./field.ts";
+import type { SealContext } from "../core/crypto.ts";
+import type { Field, Fields, JsonOf, SealMark, ValueOf } from "./field.ts";
 import { object } from "./schema.ts";
 
 /** What is stored of a noun, in code. */
@@ -26,6 +27,14 @@ export interface PageOptions {
 }
 
 type Row = Record<string, SqlValue>;
+
+/** To what the sealed fields of a table are bound. */
+export interface Sealing {
+  /** How a row is named, by its key; default the key itself. */
+  readonly row?: (key: readonly SqlValue[]) => string;
+  /** An expression in SQL for the user a row belongs to; default its column `user_id`. */
+  readonly user?: string;
+}
 
 /** A property and where it is stored. */
 interface Entry {
@@ -54,9 +63,20 @@ export class Table<F extends Fields> {
   readonly #insertNew: string;
   readonly #save: string;
 
-  /** `key`: columns of the primary key. `order`: the unique column that pages are ordered by. */
-  constructor(name: string, fields: F, key: readonly string[] = ["id"], order = "id") {
+  /** Columns of the primary key. */
+  readonly key: readonly string[];
+  /** Its sealed fields, with the properties and columns they have. */
+  readonly sealed: readonly { property: string; column: string; mark: SealMark }[];
+  readonly sealing: Sealing;
+
+  /**
+   * `key`: columns of the primary key. `order`: the unique column that pages are ordered by. `sealing`: to what sealed fields are
+   * bound; default the key and the column `user_id`.
+   */
+  constructor(name: string, fields: F, key: readonly string[] = ["id"], order = "id", sealing: Sealing = {}) {
     this.name = name;
+    this.key = key;
+    this.sealing = sealing;
     this.fields = fields;
     this.#entries = Object.entries(fields).map(([property, field]) => {
       return { property, column: field.column ?? snakeCase(property), field };
@@ -66,6 +86,9 @@ export class Table<F extends Fields> {
     this.shown = Object.fromEntries(
       this.#entries.filter(({ field }) => !field.hidden).map(({ property, field }) => [property, field.schema]),
     );
+    this.sealed = this.#entries.flatMap(({ property, column, field: { sealed: mark } }) =>
+      mark ? [{ property, column, mark }] : [],
+    );
     this.#key = key.map((column) => `${column} = ?`).join(" and ");
     this.#order = order;
     this.#insert = `insert into ${name} (${this.columns}) values (${columns.map(() => "?").join(", ")})`;
@@ -74,6 +97,17 @@ export class Table<F extends Fields> {
     const changing = this.#entries.filter(({ column, field }) => !field.fixed && !key.includes(column));
     const changes = changing.map(({ column }) => `${column} = excluded.${column}`).join(", ");
     this.#save = changes === "" ? this.#insertNew : `${this.#insert}${onConflict} update set ${changes}`;
+  }
+
+  /**
+   * To what a sealed field of a row is bound: table, row, column and user.
+   * @throws TypeError for a field that is not sealed
+   */
+  placeOf(property: keyof F & string, key: readonly SqlValue[], user: string | null): SealContext {
+    const found = this.sealed.find((one) => one.property === property);
+    if (!found) throw new TypeError(`${this.name}.${property} is not a sealed field`);
+    const row = this.sealing.row?.(key) ?? (key.length === 1 ? String(key[0]) : JSON.stringify(key));
+    return { table: this.name, row, field: found.mark.as ?? found.column, user };
   }
 
   /** The columns with a table's alias before each, for a join; with `prefix`, each is named so in the rows. */

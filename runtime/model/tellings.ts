@@ -32,11 +32,6 @@ export async function saveTellings(tx: Tx, stream: number, told: Iterable<Tellin
   await tellings.save(tx, ...[...told].map((telling) => ({ ...telling, stream })));
 }
 
-/** Forgets the count of every record of a stream. */
-export async function clearTellings(tx: Tx, stream: number): Promise<void> {
-  await tx.run("delete from tellings where stream = ?", [stream]);
-}
-
 /** Where a walk through the counts has come to. */
 export type TellingPlace = readonly [stream: number, key: string];
 

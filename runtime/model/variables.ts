@@ -1,8 +1,9 @@
+import type { Broken } from "../core/broken.ts";
 import type { Fault } from "../core/errors.ts";
 import type { Sql } from "../store/database.ts";
-import { bytes, checked, fixed, flag, hidden, name, nullable, text, time, value } from "./field.ts";
+import { checked, fixed, flag, hidden, name, nullable, sealed, text, time, value } from "./field.ts";
 import { input, type InputOf } from "./input.ts";
-import { listOf, nullable as nullableSchema, object, ref, text as textSchema } from "./schema.ts";
+import { brokenSchema, listOf, nullable as nullableSchema, object, ref, text as textSchema } from "./schema.ts";
 import { Table, type RecordOf, type ViewOf } from "./table.ts";
 
 /** Characters of JSON. */
@@ -20,16 +21,20 @@ export const variables = new Table(
     owner: hidden(text("Its owner: a user, or empty for the workspace.", { column: "user_id" })),
     name: text("Name.", { example: "region" }),
     secret: flag("Write-only: used, never shown again. Default false."),
-    sealed: bytes("The value as JSON text."),
+    sealed: sealed("secret", "The value as JSON text.", "value"),
     createdAt: fixed(time("When it was first set.")),
     updatedAt: time("When it was last set."),
   },
   ["user_id", "name"],
+  undefined,
+  { row: ([owner, name]) => JSON.stringify([owner === WORKSPACE ? null : owner, name]) },
 );
 
 export type VariableRecord = RecordOf<typeof variables.fields>;
 
 export interface VariableView extends ViewOf<typeof variables.fields> {
+  /** Why its value cannot be read; missing while it can. */
+  problem?: Broken;
   /** Missing when it is secret. */
   value?: unknown;
 }
@@ -70,8 +75,12 @@ export type NewVariable = InputOf<typeof newVariable>;
 export const variableSchemas = {
   Variable: object(
     "A named value that manifests and flows read.",
-    { ...variables.shown, value: { ...anyJson, description: "Missing when it is secret." } },
-    ["value"],
+    {
+      ...variables.shown,
+      value: { ...anyJson, description: "Missing when it is secret." },
+      problem: brokenSchema("Why its value cannot be read; missing while it can."),
+    },
+    ["value", "problem"],
   ),
   Variables: object("All variables of one owner.", {
     data: listOf(ref("Variable"), "By name."),
@@ -93,17 +102,4 @@ export function variablesOfOwner(sql: Sql, user: string | null): Promise<Variabl
 /** Those of the workspace and of a user, in one statement. */
 export function variablesInReach(sql: Sql, user: string): Promise<VariableRecord[]> {
   return variables.all(sql, "where user_id in (?, ?)", [WORKSPACE, user]);
-}
-
-/** Everybody's, in the order of owners and names, to rewrap them; `after` is the last of the page before. */
-export function allVariables(sql: Sql, { after, limit }: { after?: VariableRecord; limit: number }) {
-  const { owner, name } = after ?? { owner: WORKSPACE, name: "" };
-  const rest = "where user_id > ? or (user_id = ? and name > ?) order by user_id, name limit ?";
-  return variables.all(sql, rest, [owner, owner, name, limit]);
-}
-
-/** Puts a rewrapped value in place unless it changed meanwhile. */
-export async function replaceVariable(sql: Sql, row: VariableRecord, rewrapped: Uint8Array): Promise<void> {
-  const same = "user_id = ? and name = ? and sealed = ?";
-  await variables.change(sql, { sealed: rewrapped }, same, [row.owner, row.name, row.sealed]);
 }

@@ -1,4 +1,5 @@
 import type { Context } from "../engine/context.ts";
+import { erasureJob } from "../engine/eraser.ts";
 import type { StatusChange } from "../model/connections.ts";
 import { gapEvent } from "../model/operational.ts";
 import { beginAgain, continueSequence, deleteStream, expectReads, streamsOfConnection } from "../model/streams.ts";
@@ -21,12 +22,19 @@ export function createConnectionFollower({
   clock,
   emit,
 }: Pick<Context, "engine" | "clock" | "emit">): FollowConnection {
+  /** The job of its next poll comes now, and ends. */
+  const drop = async (tx: Tx, stream: number, connection: string): Promise<void> => {
+    const now = clock.now();
+    const isLeft = await deleteStream(tx, stream);
+    await engine.enqueue(tx, [pollJob(stream, connection, now), ...(isLeft ? [erasureJob(now)] : [])]);
+  };
+
   /** Under a new number, so that a poll of the first account that still runs writes nothing into it. */
   const restart = async (tx: Tx, connector: string, old: StreamRecord): Promise<void> => {
     const stream = await beginAgain(tx, old);
     const readers = await readFrom(tx, old.id, stream.id);
     for (const { id } of readers) await continueSequence(tx, stream.id, id);
-    await deleteStream(tx, old.id);
+    await drop(tx, old.id, old.connection);
     const now = clock.now();
     const gap = { from: old.lastSuccessAt, to: now, reason: "account_moved" } as const;
     const told = readers.filter(({ backfill }) => backfill === "done");
@@ -43,7 +51,7 @@ export function createConnectionFollower({
     if (status === "removed") {
       for (const stream of streams) {
         await deleteSubscriptionsOf(tx, stream);
-        await deleteStream(tx, stream);
+        await drop(tx, stream, id);
       }
       return;
     }

@@ -177,7 +177,7 @@ class Poll {
     const error: StreamError = { code: "interrupted", message, at: this.#context.clock.now() };
     const recipients = subscriptions.filter(isNotTold);
     await this.#job.transaction(async (tx) => {
-      await saveStream(tx, { ...stream, lastError: error });
+      if (!(await saveStream(tx, { ...stream, lastError: error }))) return;
       if (recipients.length === 0) return;
       await setDegraded(tx, stream.id, true);
       await this.#tell(tx, recipients, degradedBy(error));

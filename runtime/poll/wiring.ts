@@ -2,6 +2,7 @@ import { connectionValues } from "../accounts/credentials.ts";
 import { newId } from "../core/ids.ts";
 import { canonicalJson } from "../core/json.ts";
 import type { Context } from "../engine/context.ts";
+import { erasureJob } from "../engine/eraser.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
@@ -111,6 +112,15 @@ export function createWiring({
     return toldUntil(tx, subscription, stream!, connector?.streams.get(stream!.stream));
   };
 
+  /** A stream that nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
+  const dropIfUnused = async (tx: Tx, { stream, connection }: SubscriptionRecord): Promise<void> => {
+    if (await isStreamUsed(tx, stream)) return;
+    const now = clock.now();
+    const isLeft = await deleteStream(tx, stream);
+    // The job of its next poll comes now, and ends.
+    await engine.enqueue(tx, [pollJob(stream, connection, now), ...(isLeft ? [erasureJob(now)] : [])]);
+  };
+
   return {
     poll,
 
@@ -174,7 +184,7 @@ export function createWiring({
         after.pausedFrom = await pausedFromOf(tx, after);
       }
       await subscriptions.save(tx, after);
-      if (isMoved) await dropIfUnused(tx, before.stream);
+      if (isMoved) await dropIfUnused(tx, before);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
       return after;
     },
@@ -184,9 +194,9 @@ export function createWiring({
       await poll(tx, subscription);
     },
 
-    async remove(tx, { id, stream }) {
-      await subscriptions.delete(tx, id);
-      await dropIfUnused(tx, stream);
+    async remove(tx, subscription) {
+      await subscriptions.delete(tx, subscription.id);
+      await dropIfUnused(tx, subscription);
     },
 
     async setStatus(tx, before, status) {
@@ -228,9 +238,4 @@ async function ensureStreamOf(
     cursorVersion: stream.definition.cursorVersion ?? 1,
   });
   return id;
-}
-
-/** A stream that nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
-async function dropIfUnused(tx: Tx, stream: number): Promise<void> {
-  if (!(await isStreamUsed(tx, stream))) await deleteStream(tx, stream);
 }

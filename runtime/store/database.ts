@@ -38,6 +38,11 @@ export interface Database extends Sql {
    * had never happened, unless a durable one came after it. PostgreSQL makes each transaction durable.
    */
   relaxed<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Leaves nothing of what was deleted so far in the files that this process writes. False when another program reads them just
+   * now: then it is to be tried again. PostgreSQL sees to its own files.
+   */
+  shred(): Promise<boolean>;
   /** Finishes what is running and closes; later calls throw `stopped`. */
   close(): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { Database } from "./database.ts";
 import { parseLocation } from "./location.ts";
 import { openPostgres } from "./postgres-open.ts";
 import { SqliteConnection } from "./sqlite-connection.ts";
-import { APPLICATION_ID, canonicalPath, inspectFile } from "./sqlite-file.ts";
+import { APPLICATION_ID, canonicalPath, inspectFile, makeFile } from "./sqlite-file.ts";
 import { lockFile } from "./sqlite-lock.ts";
 import { SqliteDatabase } from "./sqlite.ts";
 
@@ -21,7 +21,8 @@ const MAX_LOG_BYTES = 64 * 1024 * 1024;
 /**
  * Opens the store at `sqlite:<path>` (made when it is not there; its folder is not), `sqlite::memory:`, or
  * `postgres://…` (see {@link openPostgres}), which any number of processes share.
- * A file has one holder at a time, beside it stand `<file>.lock` and, while it is open, SQLite's own `-wal` and `-shm`.
+ * A file has one holder at a time, beside it stand `<file>.lock` and, while it is open, SQLite's own `-wal` and `-shm`. A new file, and
+ * with it those, may be read by its owner only.
  * A commit is on the disk when its promise resolves.
  *
  * @throws HooklineError `invalid_config` for another kind of location, `store_locked` when the file is in use, and `store_unusable`
@@ -44,6 +45,7 @@ export async function openDatabase(location: string, options: OpenOptions = {}):
 
 function openFile(file: string): SqliteConnection {
   const isNew = inspectFile(file) === "new";
+  if (isNew) makeFile(file);
   const connection = new SqliteConnection(file);
   try {
     // Marked before the write-ahead log exists: the mark has to be in the file itself even after a crash.
@@ -63,6 +65,7 @@ function tune(connection: SqliteConnection): SqliteConnection {
     `busy_timeout = ${BUSY_MILLISECONDS}`,
     `cache_size = -${CACHE_KIBIBYTES}`,
     "temp_store = memory",
+    "secure_delete = on",
     `journal_size_limit = ${MAX_LOG_BYTES}`,
   ]) {
     connection.get(`pragma ${pragma}`);

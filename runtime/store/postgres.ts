@@ -95,6 +95,10 @@ export class PostgresDatabase implements Database {
     });
   }
 
+  async shred(): Promise<boolean> {
+    return true;
+  }
+
   /** Has something closed just before the connections are. */
   beforeClose(closer: () => Promise<void>): void {
     this.#closers.add(closer);

@@ -307,6 +307,35 @@ export const migrations: readonly Migration[] = [
     `create index connections_derived on connections (status, id) where parent is not null`,
     `create unique index connections_by_derived on connections (derived, user_id) where derived is not null`,
   ],
+  (d) => [
+    `create table user_generations (
+       user_hash text primary key,
+       generation text not null,
+       changed_at ${d.bigint} not null
+     )`,
+    `create index user_generations_by_change on user_generations (changed_at)`,
+  ],
+  (d) => [
+    `create table erasures (
+       id text primary key,
+       user_id text,
+       connection text,
+       stage text not null,
+       due_at ${d.bigint} not null,
+       created_at ${d.bigint} not null
+     )`,
+    `create index erasures_by_time on erasures (due_at)`,
+    `create index erasures_by_user on erasures (user_id)`,
+    `create table leftovers (kind text not null, id text not null, primary key (kind, id))`,
+    `create table revocations (
+       id text primary key,
+       connector text not null,
+       sealed ${d.blob} not null,
+       created_at ${d.bigint} not null
+     )`,
+    `create index revocations_by_time on revocations (created_at)`,
+    `create index events_by_user on events (user_id, connection)`,
+  ],
 ];
 
 /** The account of a connection stood among its captured values, where no index finds it. */

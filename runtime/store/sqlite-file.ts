@@ -50,6 +50,15 @@ export function inspectFile(file: string): "new" | "existing" {
   return "existing";
 }
 
+/** Makes an empty file that only its owner may read: SQLite gives its log the same mode. One that is there keeps its own. */
+export function makeFile(file: string): void {
+  try {
+    closeSync(openSync(file, "a", 0o600));
+  } catch (cause) {
+    throw unusable(file, "it cannot be made; give the process access to its folder", cause);
+  }
+}
+
 function readHeader(file: string): Buffer {
   try {
     const handle = openSync(file, "r");

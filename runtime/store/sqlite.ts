@@ -80,6 +80,14 @@ export class SqliteDatabase implements Database {
     return result;
   }
 
+  /** Deleted content is overwritten in the file itself; the log still has the pages as they were. */
+  shred(): Promise<boolean> {
+    return this.#alone(() => {
+      const { busy } = this.#connection.get("pragma wal_checkpoint(truncate)") as { busy: number };
+      return busy === 0;
+    });
+  }
+
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
   }

@@ -1,9 +1,9 @@
-import { WORKSPACE_USER } from "../accounts/resolve.ts";
 import { scopeRefusal } from "../accounts/scopes.ts";
 import { notFound, unknownName, type Fault } from "../core/errors.ts";
 import type { CompiledAction, CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
 import { isVisible, type Scope } from "../model/principal.ts";
+import { WORKSPACE_USER } from "../model/user.ts";
 import type { Sql } from "../store/database.ts";
 import type { SyncRecord } from "./model/syncs.ts";
 import { bySide, SIDES, writesTo, type Side } from "./sides.ts";

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { Engine, NewJob } from "../engine/engine.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { Sql, Tx } from "../store/database.ts";
@@ -22,15 +23,19 @@ export const linkJob = (sync: string, link: string, listed = false): NewJob => (
   data: { sync, link, listed },
 });
 
-/** Looks at a record that changed, once for all of its changes that were not looked at yet. */
+/**
+ * Looks at a record that changed, once for all of its changes that were not looked at yet. Which record that is only the event says:
+ * a job keeps nothing of anybody.
+ */
 export const changeJob = (
   sync: string,
   { connection, recordKey }: Pick<NewEvent, "connection" | "recordKey">,
+  event: string,
 ): NewJob => ({
   queue: "sync",
   group: sync,
-  unique: `${sync}:${connection}:${recordKey}`,
-  data: { sync, connection, record: recordKey },
+  unique: `${sync}:${connection}:${hash("sha256", recordKey ?? "", "base64url")}`,
+  data: { sync, connection, event },
 });
 
 /** Enqueues links that have an error or, with `failedOrDirty`, changed while their sync was paused. */

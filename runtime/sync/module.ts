@@ -1,6 +1,7 @@
 import type { Module } from "../engine/module.ts";
 import type { SyncCore } from "./core.ts";
 import { writesOf } from "./check.ts";
+import { createSyncEraser } from "./erase.ts";
 import { changeJob } from "./jobs.ts";
 import { conflictSchemas } from "./model/conflicts.ts";
 import { linkSchemas } from "./model/links.ts";
@@ -28,6 +29,7 @@ export const syncModule: Module<SyncCore, SyncServices> = {
           const side = sync.left === row.id ? "left" : "right";
           return writesOf(sync, side, core.connectors.get(row.connector)!).flatMap(({ scopes }) => scopes);
         }),
+      erase: createSyncEraser(core),
       connectionChanged: (tx, change) => followConnection(tx, core, change),
     };
   },

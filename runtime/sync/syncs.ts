@@ -1,5 +1,6 @@
 import { HooklineError, refuseFaults } from "../core/errors.ts";
 import { newId } from "../core/ids.ts";
+import { erasureJob } from "../engine/eraser.ts";
 import { connectionsByIds, type StatusChange } from "../model/connections.ts";
 import { checkBeside, type InputOf } from "../model/input.ts";
 import { pageOf, type Page } from "../model/page.ts";
@@ -177,7 +178,7 @@ export function createSyncs(core: SyncCore): Syncs {
       const sync = await find(db, id, scope);
       await db.transaction(async (tx) => {
         for (const subscription of await subscriptionsOfSync(tx, sync.id)) await wiring.remove(tx, subscription);
-        await deleteSync(tx, sync.id);
+        if (await deleteSync(tx, sync.id)) await engine.enqueue(tx, [erasureJob(clock.now())]);
       });
     },
 

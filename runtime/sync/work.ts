@@ -2,6 +2,7 @@ import { HooklineError, type ErrorCode } from "../core/errors.ts";
 import type { Job, Outcome } from "../engine/engine.ts";
 import { retryDelay } from "../engine/retry.ts";
 import { assertAccounts, openSides, type Snapshot } from "./access.ts";
+import { eventById } from "../model/events.ts";
 import { changesBetween } from "./changes.ts";
 import { DONE, finish, type Step, type Work } from "./context.ts";
 import type { SyncCore } from "./core.ts";
@@ -17,7 +18,7 @@ import {
   withSide,
   type LinkRecord,
 } from "./model/links.ts";
-import { syncs } from "./model/syncs.ts";
+import { assertSync, syncs } from "./model/syncs.ts";
 import { linksBefore, reconcilePair } from "./pair.ts";
 import type { Side } from "./sides.ts";
 import { reconcileUnpaired } from "./unpaired.ts";
@@ -69,11 +70,12 @@ async function takeJob(core: SyncCore, job: Job, signal: AbortSignal): Promise<O
     // What was found out about one account is not written down for another.
     transaction: (write, kind) =>
       job.transaction(async (tx) => {
+        await assertSync(tx, sync.id);
         await assertAccounts(tx, sync, sides);
         return write(tx);
       }, kind),
   };
-  if ("record" in job.data) return takeChange(work, job);
+  if ("event" in job.data || "record" in job.data) return takeChange(work, job);
   if ("link" in job.data) return takeLink(work, job);
   return sync.status === "paused" || sync.phase === "syncing" ? DONE : matchAll(work, job.attempt);
 }
@@ -86,7 +88,8 @@ async function takeChange(work: Work, job: Job): Promise<Outcome> {
     return { runAgainAt: clock.now() + (isPaused ? PAUSED_WAIT : MATCHING_WAIT), attempt: "keep" };
   }
   const side: Side = job.data["connection"] === sync.left ? "left" : "right";
-  const id = String(job.data["record"]);
+  const id = await recordOf(work, job);
+  if (id === undefined) return DONE;
   const event = await sides[side].lastEvent(id);
   const snapshot = event?.snapshot;
   const [linked] = await linksOf(db, sync.id, side, [id]);
@@ -105,6 +108,12 @@ async function takeChange(work: Work, job: Job): Promise<Outcome> {
     await work.transaction((tx) => changeLink(tx, link.id, { dirty: true, updatedAt: clock.now() }));
   }
   return isPaused ? DONE : reconcile(work, link, unpaired, job);
+}
+
+/** The record of a change; undefined when its event is gone. Jobs of the first version name it themselves. */
+async function recordOf({ db }: Work, { data }: Job): Promise<string | undefined> {
+  if ("record" in data) return String(data["record"]);
+  return (await eventById(db, String(data["event"])))?.recordKey ?? undefined;
 }
 
 async function takeLink(work: Work, job: Job): Promise<Outcome> {

@@ -183,7 +183,7 @@ export class Bench implements AsyncDisposable {
       retryBaseMs: 1,
     });
     const variablesOf = async () => ({ workspace: {}, user: {} });
-    this.actions = createActions({ db, clock, log }, { accounts: this.accounts, variablesOf });
+    this.actions = createActions(context, { accounts: this.accounts, variablesOf });
     const { client: openClient } = this.accounts;
     const clientOf: typeof openClient = async (connection) => {
       const client = await openClient(connection);

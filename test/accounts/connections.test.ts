@@ -225,7 +225,7 @@ describe("connections", () => {
     for (const attempt of [
       () => accounts.get(id, { user: "b" }),
       () => accounts.update(id, { label: "x" }, { user: "b" }),
-      () => accounts.remove(id, { user: "b" }),
+      () => accounts.remove(id, {}, { user: "b" }),
       () => accounts.test(id, { user: "b" }),
       () => accounts.reconnect(id, {}, { user: "b" }),
     ]) {

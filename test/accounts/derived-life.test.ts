@@ -33,7 +33,7 @@ describe("the token of a derived connection", () => {
     }
     expect(h.minted).toHaveLength(3);
     const row = await findConnection(h.db, h.child);
-    expect(openCredentials(h.vault, h.child, row!.credentials!)).not.toHaveProperty("refreshToken");
+    expect(openCredentials(h.vault, row!, row!.credentials!)).not.toHaveProperty("refreshToken");
   });
 
   it("stays where the vendor says nothing of its end, and is asked for when it is not accepted any more", async () => {
@@ -45,7 +45,7 @@ describe("the token of a derived connection", () => {
     h.say.call = ({ headers }) => (headers.authorization === "Bearer endless-2" ? { status: 401 } : undefined);
     expect(await h.by(h.child)).toBe("Bearer endless-3");
     const row = await findConnection(h.db, h.child);
-    expect(JSON.stringify(openCredentials(h.vault, h.child, row!.credentials!))).not.toContain("not-for-us");
+    expect(JSON.stringify(openCredentials(h.vault, row!, row!.credentials!))).not.toContain("not-for-us");
   });
 
   it("needs a parent's token that is good, which is renewed once for all", async () => {
@@ -286,7 +286,7 @@ describe("a parent that is removed", () => {
     const parent = await h.connect();
     const [north] = await h.derive(parent, ["north"]);
     const [theirs] = await h.derive(parent, ["south"], "u_2");
-    expect(await h.accounts.remove(parent, { user: "u_1" })).toEqual({ revoked: true });
+    expect(await h.accounts.remove(parent, {}, { user: "u_1" })).toEqual({ revoked: true });
     for (const id of [north!, theirs!]) {
       expect(await errorOf(h, id)).toEqual({ status: "reauth_required", reason: "parent_removed" });
       expect((await connections.find(h.db, id))!.credentials).toBeNull();
@@ -326,7 +326,7 @@ describe("a derived connection that is removed", () => {
 
   it("of a parent that stays is told as gone to what uses it", async () => {
     const h = await derived("u_2");
-    await h.accounts.remove(h.child, { user: "u_2" });
+    await h.accounts.remove(h.child, {}, { user: "u_2" });
     expect(h.statuses.at(-1)).toEqual({ id: h.child, connector: "acme", user: "u_2", status: "removed" });
   });
 });

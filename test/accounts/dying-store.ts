@@ -37,6 +37,7 @@ export function dyingStore(store: Database) {
     oneOf: (column) => store.oneOf(column),
     transaction: commits((work) => store.transaction(work)) as Database["transaction"],
     relaxed: commits((work) => store.relaxed(work)) as Database["relaxed"],
+    shred: () => store.shred(),
     close: () => store.close(),
   };
   return {

@@ -184,6 +184,6 @@ export async function harness(
   if (!options.db) later(() => db.close());
   const accounts = another();
   const { variablesOf = async () => ({ workspace: {}, user: {} }) } = options;
-  const actions = createActions({ db, clock, log }, { accounts, variablesOf });
+  const actions = createActions({ db, vault, clock, log }, { accounts, variablesOf });
   return { accounts, actions, db, clock, vault, events, statuses, logged, another };
 }

@@ -1,4 +1,7 @@
 /** Which account a connection leads to, as its vendor proves it: what reconnecting takes, and what it refuses. */
+import { connections } from "../../runtime/model/connections.ts";
+import { GRANT_KEY } from "../../runtime/accounts/grants.ts";
+import { resealTable, rewrapMeta } from "../../runtime/model/sealing.ts";
 import { describe, expect, it } from "vitest";
 import type { Grants } from "../../runtime/accounts/grants.ts";
 import { createLearn } from "../../runtime/accounts/learn.ts";
@@ -521,7 +524,8 @@ describe("proofs in the store", () => {
       url: h.vendor.url,
       vault: createVault([next, old]),
     });
-    expect(await rotating.accounts.rewrapCredentials()).toBe(1);
+    await rewrapMeta(h.db, rotating.vault, GRANT_KEY);
+    expect(await resealTable(h.db, rotating.vault, connections)).toEqual({ changed: 2, broken: 0 });
     const after = await harness([acme({ authentication })], {
       db: h.db,
       url: h.vendor.url,

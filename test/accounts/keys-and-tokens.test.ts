@@ -1,6 +1,7 @@
 import { SignJWT } from "jose";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createApiKeys } from "../../runtime/accounts/api-keys.ts";
+import { createTokenSecret } from "../../runtime/accounts/token-secret.ts";
 import { createUserTokens } from "../../runtime/accounts/user-tokens.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
@@ -20,7 +21,10 @@ async function makeStore() {
 
 async function makeTokens() {
   const context = await makeStore();
-  return { ...context, tokens: createUserTokens(context, { secret: undefined, audience: "https://app.example" }) };
+  return {
+    ...context,
+    tokens: createUserTokens(context, { secret: createTokenSecret(context), audience: "https://app.example" }),
+  };
 }
 
 describe("an API key", () => {
@@ -116,7 +120,10 @@ describe("a user token", () => {
   it("that an earlier version made for the workspace is worth nothing", async () => {
     const { clock, ...context } = await makeTokens();
     const secret = Buffer.alloc(32, 5);
-    const tokens = createUserTokens({ ...context, clock }, { secret, audience: "https://app.example" });
+    const tokens = createUserTokens(
+      { ...context, clock },
+      { secret: createTokenSecret(context, secret), audience: "https://app.example" },
+    );
     const now = clock.now() / 1000;
     const sign = (user: string) =>
       new SignJWT({ role: "user" })
@@ -130,16 +137,96 @@ describe("a user token", () => {
     expect(await tokens.userOf(await sign("@workspace"))).toBeUndefined();
   });
 
+  it.each([
+    " ",
+    "..",
+    ".",
+    "a\r\nb",
+    "%00",
+    "a b",
+    "a/b",
+    "a?b",
+    "a#b",
+    "a\\b",
+    "@workspace",
+    "a\u2028b",
+    "a\u200bb",
+    "u".repeat(256),
+  ])("is not created for %j, which is no id", async (user) => {
+    const { tokens } = await makeTokens();
+    await expect(tokens.create(user)).rejects.toMatchObject({ code: "invalid_input", faults: [{ pointer: "/user" }] });
+  });
+
+  it.each([
+    "ada.lovelace+home@example.com",
+    "auth0|5f7c8ec7c33c6c004bbafe82",
+    "019a1f2e-4c7b-7d1a",
+    "a:b",
+    "…",
+    "Zoë",
+    "...",
+    "..a",
+    ".a",
+    "🦊",
+    "u".repeat(255),
+  ])("is created for %j", async (user) => {
+    const { tokens } = await makeTokens();
+    expect(await tokens.userOf((await tokens.create(user)).token)).toBe(user);
+  });
+
+  it("is created for a user whom an earlier version has stored under another id", async () => {
+    const { tokens, db } = await makeTokens();
+    await db.run("insert into variables values ('a b', 'region', 0, x'00', 0, 0)");
+    expect(await tokens.userOf((await tokens.create("a b")).token)).toBe("a b");
+    await db.run("delete from variables");
+    await expect(tokens.create("a b")).rejects.toMatchObject({ code: "invalid_input" });
+  });
+
+  it("is worth nothing once its user's tokens are revoked, in every process and after a restart; later ones are", async () => {
+    const { tokens, clock, ...context } = await makeTokens();
+    const elsewhere = createUserTokens(
+      { ...context, clock },
+      { secret: createTokenSecret(context), audience: "https://app.example" },
+    );
+    const [hers, first] = [
+      (await tokens.create("u_2")).token,
+      (await elsewhere.create("u_1", { expiresInSeconds: 86_400 })).token,
+    ];
+    await tokens.revoke("u_1", { user: "u_1" });
+    const second = (await tokens.create("u_1", { expiresInSeconds: 86_400 })).token;
+    for (const one of [tokens, elsewhere])
+      expect([await one.userOf(first), await one.userOf(second), await one.userOf(hers)]).toEqual([
+        undefined,
+        "u_1",
+        "u_2",
+      ]);
+    await elsewhere.revoke("u_1");
+    expect([await tokens.userOf(first), await tokens.userOf(second)]).toEqual([undefined, undefined]);
+    // Forgotten when every token that was revoked has expired by itself, and not before.
+    clock.advance(2 * 86_400_000);
+    expect(await tokens.purge()).toBe(0);
+    const third = (await tokens.create("u_1")).token;
+    clock.advance(1);
+    expect(await tokens.purge()).toBe(1);
+    expect(await tokens.userOf(third)).toBe("u_1");
+    expect(JSON.stringify(await context.db.all("select * from user_generations"))).not.toContain("u_1");
+    await expect(tokens.revoke("u_1", { user: "u_2" })).rejects.toMatchObject({ code: "forbidden" });
+    await expect(tokens.revoke("")).rejects.toMatchObject({ code: "invalid_input" });
+  });
+
   it("of another deployment is worth nothing", async () => {
     const { tokens, ...context } = await makeTokens();
-    const elsewhere = createUserTokens(context, { secret: undefined, audience: "https://other.example" });
+    const elsewhere = createUserTokens(context, {
+      secret: createTokenSecret(context),
+      audience: "https://other.example",
+    });
     const { token } = await tokens.create("u_1");
     expect([await tokens.userOf(token), await elsewhere.userOf(token)]).toEqual(["u_1", undefined]);
   });
 
   it("needs a secret of at least 32 bytes", async () => {
     const context = await makeStore();
-    const make = (bytes: number) => () => createUserTokens(context, { secret: new Uint8Array(bytes), audience: "a" });
+    const make = (bytes: number) => () => createTokenSecret(context, new Uint8Array(bytes));
     expect(make(31)).toThrow(new TypeError("tokenSecret: must be at least 32 bytes"));
     expect(make(32)).not.toThrow();
   });

@@ -52,7 +52,7 @@ async function play(kind: "sqlite" | "postgres", rounds: number, how: "ours" | "
     if (new Set(tokens).size !== 1 || tokens[0] !== `access-${round}`) strange.push({ round, tokens });
   }
   const row = (await findConnection(w.db, w.id))!;
-  return { strange, family: w.family, row, stored: openCredentials(w.vault, w.id, row.credentials!) };
+  return { strange, family: w.family, row, stored: openCredentials(w.vault, row, row.credentials!) };
 }
 
 describe("sixteen processes, one token, and a token endpoint that takes a minute", () => {

@@ -60,14 +60,14 @@ function naiveTokens(
     open: async (id) => {
       for (;;) {
         const row = (await findConnection(db, id))!;
-        const credentials = openCredentials(vault, id, row.credentials!);
+        const credentials = openCredentials(vault, row, row.credentials!);
         if (row.expiresAt! > clock.now()) return { row, credentials };
         if (lock.until <= clock.now()) {
           lock.until = clock.now() + 30_000;
           const { refreshToken } = credentials as { refreshToken: string };
           const answer = await family.refresh(refreshToken);
           const next = { type: "oauth2" as const, accessToken: answer.accessToken, refreshAt: null };
-          const sealed = sealCredentials(vault, id, { ...next, refreshToken: answer.refreshToken! });
+          const sealed = sealCredentials(vault, row, { ...next, refreshToken: answer.refreshToken! });
           const ends = clock.now() + answer.expiresIn! * 1000;
           await db.run("update connections set credentials = ?, expires_at = ? where id = ?", [sealed, ends, id]);
           lock.until = 0;
@@ -101,6 +101,7 @@ function watched(store: Database) {
     oneOf: (column) => store.oneOf(column),
     transaction: counted((work) => store.transaction(work)) as Database["transaction"],
     relaxed: counted((work) => store.relaxed(work)) as Database["relaxed"],
+    shred: () => store.shred(),
     close: () => store.close(),
   };
   return { db, seen };
@@ -140,12 +141,16 @@ export async function world(store: Database, takesMs: number) {
     minted,
     /** Has the token asked for by what the connection is derived for, and not refreshed. */
     derive: async (): Promise<void> => {
-      const sealed = sealCredentials(vault, id, {
-        type: "oauth2",
-        accessToken: "minted-0",
-        refreshAt: clock.now() + 3_300_000,
-        derived: "north",
-      });
+      const sealed = sealCredentials(
+        vault,
+        { id, user: "u_1" },
+        {
+          type: "oauth2",
+          accessToken: "minted-0",
+          refreshAt: clock.now() + 3_300_000,
+          derived: "north",
+        },
+      );
       const parent = { parent: "con_the_parent", parentMoves: 0, derived: "drv_north" };
       await connections.change(store, { credentials: sealed, ...parent }, "id = ?", [id]);
     },

@@ -1,7 +1,9 @@
+import { connections } from "../../runtime/model/connections.ts";
+import { resealTable } from "../../runtime/model/sealing.ts";
 import { describe, expect, it } from "vitest";
 import { createVault } from "../../runtime/core/crypto.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
-import { acme, acmeOAuth, harness, type Reply } from "./harness.ts";
+import { acmeOAuth, type Reply } from "./harness.ts";
 import { connected, get, HOUR, READ, renewed } from "./renewing.ts";
 
 describe("an access token", () => {
@@ -316,15 +318,13 @@ describe("stored credentials", () => {
   it("are rewrapped with the newest key, and open without the old one", async () => {
     const [old, young] = [Buffer.alloc(32, 7).toString("base64"), Buffer.alloc(32, 8).toString("base64")];
     const h = await connected((_r, n) => renewed(n));
-    expect(await h.accounts.rewrapCredentials()).toBe(0);
-    const rotated = await harness([acme({ authentication: acmeOAuth })], {
-      url: h.vendor.url,
-      db: h.db,
-      vault: createVault([young, old]),
-    });
-    expect(await rotated.accounts.rewrapCredentials()).toBe(1);
-    const { credentials } = (await findConnection(h.db, h.id))!;
-    const opened = createVault([young]).open(credentials!, { table: "connections", row: h.id, field: "credentials" });
+    const { changed: none } = await resealTable(h.db, h.vault, connections);
+    expect(none).toBe(0);
+    // Credentials and proofs.
+    expect(await resealTable(h.db, createVault([young, old]), connections)).toEqual({ changed: 2, broken: 0 });
+    const { credentials, user } = (await findConnection(h.db, h.id))!;
+    const place = { table: "connections", row: h.id, field: "credentials", user };
+    const opened = createVault([young]).open(credentials!, place);
     expect(JSON.parse(opened)).toMatchObject({ refreshToken: "refresh-token-0" });
   });
 });

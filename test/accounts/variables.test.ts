@@ -1,3 +1,5 @@
+import { resealTable } from "../../runtime/model/sealing.ts";
+import { variables as table } from "../../runtime/model/variables.ts";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createVariables, type Variables } from "../../runtime/accounts/variables.ts";
 import { ManualClock } from "../../runtime/core/clock.ts";
@@ -45,14 +47,15 @@ describe("variables", () => {
   });
 
   it("are wrapped with the newest key, every one, and then need no other", async () => {
-    const { variablesWith } = await makeStore();
+    const { db, variablesWith } = await makeStore();
     const before = variablesWith([oldKey]);
     await before.set(null, "a", { value: 1 });
     for (let i = 0; i < 10; i++) await before.set(`u_${i}`, "a", { value: i });
     const between = variablesWith([newKey, oldKey]);
     await between.set("u_0", "b", { value: "new" });
-    expect(await between.rewrap()).toBe(11);
-    expect(await between.rewrap()).toBe(0);
+    const vault = createVault([newKey, oldKey]);
+    expect(await resealTable(db, vault, table)).toEqual({ changed: 11, broken: 0 });
+    expect(await resealTable(db, vault, table)).toEqual({ changed: 0, broken: 0 });
     const values = await variablesWith([newKey]).valuesOf("u_0");
     expect(structuredClone(values)).toEqual({ workspace: { a: 1 }, user: { a: 0, b: "new" } });
     const withOldKey = await variablesWith([oldKey]).valuesOf("u_0");

@@ -3,6 +3,8 @@ import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../runtime/core/clock.ts";
 import { HooklineError } from "../../runtime/core/errors.ts";
+import { createVault } from "../../runtime/core/crypto.ts";
+import { ENCRYPTION_KEY } from "../fixtures/compose.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import { problemOf } from "../../runtime/core/problem.ts";
 import { createOnce } from "../../runtime/act/idempotency.ts";
@@ -120,6 +122,8 @@ describe("an action with an Idempotency-Key", () => {
   });
 });
 
+const OF = { user: "u_1", connection: "con_1" };
+
 /** Work of an admin under one key, on a store and clock of its own. */
 async function makeOnce() {
   const db = await openDatabase(await storeOfTest());
@@ -128,9 +132,12 @@ async function makeOnce() {
   await migrate(db, log);
   await migrateModule(db, log, actModule);
   const clock = new ManualClock();
-  const once = createOnce({ db, clock, log });
+  const once = createOnce({ db, vault: createVault([ENCRYPTION_KEY]), clock, log });
   const ask = <T>(idempotencyKey: string, kind: { repeatable?: boolean; calls?: number }, work: () => Promise<T>) =>
-    once({ scope: {}, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind }, work);
+    once(
+      { scope: {}, of: OF, idempotencyKey, request: { id: 1 }, repeatable: false, calls: 1, status: 200, ...kind },
+      work,
+    );
   return { db, clock, ask };
 }
 
@@ -217,7 +224,7 @@ describe("a key whose process died at work", () => {
     expect(await purgeIdempotency(db, clock.now() + DAY + 60_000)).toBe(1);
     const claim = await claimKey(
       db,
-      { scope: "admin", key: "k1", requestHash: "another" },
+      { scope: "admin", key: "k1", requestHash: "another", ...OF },
       { repeatable: false, leaseMs: 1, now: clock.now() },
     );
     expect(claim).toEqual({ state: "claimed" });

@@ -399,8 +399,8 @@ describe("what only a program can give", () => {
     ],
     [
       "a scope that is misspelt",
-      (h) => h.connections.remove("con_1", { usr: "u_1" } as never),
-      'connections.remove: argument 2 is the scope, which has no "usr"; it may have "user"',
+      (h) => h.connections.remove("con_1", {}, { usr: "u_1" } as never),
+      'connections.remove: argument 3 is the scope, which has no "usr"; it may have "user"',
     ],
     [
       "a scope of an unknown user",

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { compilePatterns } from "../../runtime/core/event-patterns.ts";
 import { changeJob } from "../../runtime/sync/jobs.ts";
 import { derivedId } from "../../runtime/core/ids.ts";
+import { eventById } from "../../runtime/model/events.ts";
 import { dispatchParked } from "../../runtime/deliver/parked.ts";
 import type { NewJob } from "../../runtime/engine/engine.ts";
 import type { Target } from "../../runtime/engine/module.ts";
@@ -65,14 +66,19 @@ describe("an event", () => {
   it("of a subscription with a sync tells it once of a record, however often that changed", async () => {
     const harness = await makeHarness();
     const target = { flow: "sync_1" };
-    await harness.emit({ target, recordKey: "a" }, { target, recordKey: "a" }, { target, recordKey: "b" });
-    expect(await harness.database.all("select queue, grp, data from jobs order by id")).toEqual(
-      ["a", "b"].map((record) => ({
-        queue: "sync",
-        grp: "sync_1",
-        data: JSON.stringify({ sync: "sync_1", connection: "con_1", record }),
-      })),
+    await harness.emit({ target, recordKey: "ada@a" }, { target, recordKey: "ada@a" }, { target, recordKey: "b" });
+    const jobs = await harness.database.all<{ queue: string; grp: string; data: string; unique_name: string }>(
+      "select queue, grp, data, unique_name from jobs order by id",
     );
+    const told = [];
+    for (const { data } of jobs) {
+      const { event, ...rest } = JSON.parse(data) as { event: string };
+      expect(rest).toEqual({ sync: "sync_1", connection: "con_1" });
+      told.push((await eventById(harness.database, event))!.recordKey);
+    }
+    expect(told).toEqual(["ada@a", "b"]);
+    // A job outlives what it is about: nothing of anybody stands in it.
+    expect(JSON.stringify(jobs)).not.toContain("ada@a");
   });
 
   it("for a target whose module is left out is stored and starts nothing; each target is logged once", async () => {

@@ -145,8 +145,8 @@ describe("limits of what is kept of a run", () => {
     const place = { run: "run_1", step: "find", iteration: 0 };
     const output = "x".repeat(1_048_576 - JSON.stringify({ output: "" }).length);
     expect(MAX_STATE).toBe(1_048_576);
-    expect(sealState(vault, place, { output })).toBeInstanceOf(Uint8Array);
-    expect(() => sealState(vault, place, { output: `${output}x` })).toThrow(
+    expect(sealState(vault, place, { user: null }, { output })).toBeInstanceOf(Uint8Array);
+    expect(() => sealState(vault, place, { user: null }, { output: `${output}x` })).toThrow(
       "Step find: input and output have 1048577 characters; at most 1048576 are kept, so ask for less",
     );
   });

@@ -119,10 +119,7 @@ describe("authentication", () => {
     await connect("@workspace");
     expect((await ask("GET", "/v1/connections", { token: null })).status).toBe(500);
     const { status, body } = await ask("POST", "/v1/users/@workspace/tokens");
-    expect([status, body.errors]).toEqual([
-      400,
-      [{ pointer: "/user", message: 'must not begin with "@", which is reserved for the workspace' }],
-    ]);
+    expect([status, body.errors]).toEqual([400, [{ pointer: "/user", message: expect.stringContaining('"@"') }]]);
   });
 
   it("turns wrong keys away after thirty in a minute, and still takes right ones", async () => {

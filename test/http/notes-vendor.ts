@@ -72,6 +72,8 @@ export class NotesVendor {
   readonly requests: string[] = [];
   /** Answers the next requests that write instead of the vendor; `undefined` lets them pass. */
   write: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  /** Asked before each request is answered; one that answers true has taken the request over. */
+  before: (request: IncomingMessage, response: ServerResponse) => boolean = () => false;
   url = "";
   /** What an account has besides its four notes. */
   readonly further: { id: string; title: string }[] = [];
@@ -94,6 +96,7 @@ export class NotesVendor {
     const json = (status: number, body: object) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     if (token === "wrong") return void json(401, { message: "No such token" });
+    if (this.before(request, response)) return;
     if (method !== "GET" && this.write) return this.write(request, response);
     if (url === "/me") return void json(200, { name: token });
     if (url === "/folders") return void json(200, { folders: [{ id: "f1", title: "Work" }] });

@@ -1,7 +1,9 @@
-import { count, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import type { SealContext, Vault } from "../../core/crypto.ts";
+import { count, hidden, name, nullable, oneOf, sealedText, text, time, value } from "../../model/field.ts";
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
+import { openText, sealText } from "../../model/sealing.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import type { Sql, Tx } from "../../store/database.ts";
 
@@ -36,10 +38,12 @@ export const batchItems = new Table(
     batch: hidden(text("Id of the batch.")),
     position: count("Position in the list of inputs, from 0."),
     status: oneOf(ITEM_STATUSES, "State of the item."),
-    input: hidden(value<Record<string, unknown>>({ type: "object" })),
-    result: hidden(nullable(value<Record<string, unknown>>({ type: "object" }))),
+    input: sealedText("personal", "Input of the action, as JSON."),
+    result: nullable(sealedText("personal", "Output or error, as JSON; an error of the whole batch stands as it is.")),
   },
   ["batch", "position"],
+  undefined,
+  { user: "(select user_id from batches where batches.id = batch_items.batch)" },
 );
 export type BatchItem = RecordOf<typeof batchItems.fields>;
 
@@ -112,6 +116,22 @@ export const batchSchemas = {
   ),
 };
 
+type ItemKey = Pick<BatchItem, "batch" | "position">;
+
+const placeOf = ({ batch, position }: ItemKey, user: string, field: "input" | "result"): SealContext =>
+  batchItems.placeOf(field, [batch, position], user);
+
+/** What an item takes or gave, sealed for it and the batch's user. */
+export function sealItem(vault: Vault, item: ItemKey, user: string, field: "input" | "result", given: unknown): string {
+  return sealText(vault, placeOf(item, user, field), JSON.stringify(given));
+}
+
+/** What {@link sealItem} sealed; null for a result that is still to come. @throws HooklineError `decryption_failed` */
+export function openItem(vault: Vault, item: BatchItem, user: string, field: "input" | "result"): unknown {
+  const stored = item[field];
+  return stored === null ? null : (JSON.parse(openText(vault, placeOf(item, user, field), stored)) as unknown);
+}
+
 /** How many items of each of these batches are in each state. */
 export async function countItems(sql: Sql, ids: readonly string[]): Promise<(batch: string) => ItemCounts> {
   const rows = await sql.all<{ batch: string; status: ItemStatus; n: number }>(
@@ -149,7 +169,7 @@ export async function settleItems(
 ): Promise<void> {
   await sql.many(
     "update batch_items set status = ?, result = ? where batch = ? and position = ?",
-    items.map(({ position, status, result }) => [status, textOf(result), batch, position]),
+    items.map(({ position, status, result }) => [status, result, batch, position]),
   );
 }
 
@@ -192,4 +212,17 @@ export async function deleteBatches(tx: Tx, before: number, limit: number): Prom
   const ids = JSON.stringify(found.map(({ id }) => id));
   await tx.run(`delete from batch_items where ${tx.oneOf("batch")}`, [ids]);
   return tx.run(`delete from batches where ${tx.oneOf("id")}`, [ids]);
+}
+
+/** Ends every batch of a user that runs, and gives them. Nothing more of them is begun. */
+export async function endBatchesOf(tx: Tx, user: string, now: number): Promise<BatchRecord[]> {
+  const running = await batches.all(tx, "where user_id = ? and status = 'running'", [user]);
+  await batches.change(tx, { status: "cancelled", finishedAt: now }, "user_id = ? and status = 'running'", [user]);
+  return running;
+}
+
+/** Deletes up to `limit` items of a batch; returns how many. */
+export function deleteItems(tx: Tx, batch: string, limit: number): Promise<number> {
+  const some = "select position from batch_items where batch = ? order by position limit ?";
+  return tx.run(`delete from batch_items where batch = ? and position in (${some})`, [batch, batch, limit]);
 }

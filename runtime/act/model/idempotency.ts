@@ -1,4 +1,4 @@
-import { hidden, nullable, text, time, count } from "../../model/field.ts";
+import { count, nullable, sealedText, text, time } from "../../model/field.ts";
 import { Table } from "../../model/table.ts";
 import type { Database, Sql } from "../../store/database.ts";
 
@@ -9,8 +9,10 @@ export const idempotencyKeys = new Table(
     scope: text("Who uses the key: equal keys of two callers are different keys."),
     key: text("The key as it was given."),
     requestHash: text("SHA-256 of everything the request asks for."),
+    user: nullable(text("Whose connection it is for; null for a key of an earlier version.", { column: "user_id" })),
+    connection: nullable(text("Id of the connection; null for a key of an earlier version.")),
     status: nullable(count("Status of the answer; null while the request is running.")),
-    answer: hidden(nullable(text("JSON text of the answer."))),
+    answer: nullable(sealedText("personal", "JSON text of the answer.")),
     expiresAt: time("End of the lease while the request is running, then of the answer."),
   },
   ["scope", "key"],
@@ -21,13 +23,15 @@ export interface KeyedRequest {
   scope: string;
   key: string;
   requestHash: string;
+  user: string;
+  connection: string;
 }
 
 /** What is known of a key when a request comes with it. */
 export type Claim =
   | { state: "claimed" }
-  /** Answered before: the status and the JSON text of the answer. */
-  | { state: "done"; status: number; answer: string }
+  /** Answered before: the status and the sealed JSON text of the answer, and whose it is. */
+  | { state: "done"; status: number; answer: string; user: string | null }
   /** Used with another request. */
   | { state: "other" }
   /** At work until this time at least, milliseconds since the epoch. */
@@ -55,7 +59,8 @@ export async function claimKey(
     await tx.run(`delete from idempotency where ${OF_KEY} and ${EXPIRED}`, [scope, key, now, now - KEEP_MS]);
     const known = await idempotencyKeys.find(tx, scope, key);
     if (known && known.requestHash !== requestHash) return { state: "other" };
-    if (known && known.status !== null) return { state: "done", status: known.status, answer: known.answer! };
+    if (known && known.status !== null)
+      return { state: "done", status: known.status, answer: known.answer!, user: known.user };
     if (known && known.expiresAt > now) return { state: "running", until: known.expiresAt };
     if (known && !repeatable) return { state: "interrupted" };
     await idempotencyKeys.save(tx, { ...request, status: null, answer: null, expiresAt: now + leaseMs });
@@ -90,4 +95,16 @@ const EXPIRED = "((status is not null and expires_at <= ?) or expires_at <= ?)";
 /** Deletes answers that are kept no longer, and interrupted work after the same time. Returns how many. */
 export function purgeIdempotency(sql: Sql, now: number): Promise<number> {
   return sql.run(`delete from idempotency where ${EXPIRED}`, [now, now - KEEP_MS]);
+}
+
+/** Deletes up to `limit` keys with the answers that hold data of a user, or of one of their connections; returns how many. */
+export async function eraseAnswers(
+  sql: Sql,
+  { user, connection }: { user: string; connection: string | null },
+  limit: number,
+): Promise<number> {
+  const [whose, params] =
+    connection === null ? ["user_id = ? or scope = ?", [user, `user:${user}`]] : ["connection = ?", [connection]];
+  const some = `select scope, key from idempotency where ${whose} limit ?`;
+  return sql.run(`delete from idempotency where (scope, key) in (${some})`, [...params, limit]);
 }

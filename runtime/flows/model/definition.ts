@@ -4,6 +4,7 @@ import type { Flow } from "../../../schemas/flow.ts";
 import { atPointer, isObject, type JsonSchema } from "../../core/json.ts";
 import { checkedInput } from "../../model/input.ts";
 import * as schema from "../../model/schema.ts";
+import { ownerSchema } from "../../model/user.ts";
 
 /** An example of a flow's id. */
 export const FLOW_ID = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
@@ -11,7 +12,7 @@ export const FLOW_ID = "flow_019a1f2e4c7b7d1a8b1c2d3e4f506172";
 /** JSON Schemas of what is written of a flow, by property. */
 export const flowProperties = standalone(flowSchema).properties;
 /** Whose flow it becomes. */
-export const owner = schema.name("The user it belongs to; the workspace when left out.", "u_1");
+export const owner = ownerSchema("The user it belongs to; the workspace when left out.");
 /** Whether it is active. */
 export const enabled = { type: "boolean", description: "Whether its triggers start it.", default: true };
 /** What is chosen for the slots of a template. */

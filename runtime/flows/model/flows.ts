@@ -1,7 +1,20 @@
 import type { Flow, Trigger } from "../../../schemas/flow.ts";
 import type { ConnectionRef } from "../../accounts/resolve.ts";
 import { failure, type Failure } from "../../model/failure.ts";
-import { bytes, count, fixed, flag, hidden, name, nullable, oneOf, text, time, value } from "../../model/field.ts";
+import {
+  count,
+  fixed,
+  flag,
+  hidden,
+  name,
+  nullable,
+  oneOf,
+  sealed,
+  sealedText,
+  text,
+  time,
+  value,
+} from "../../model/field.ts";
 import { checkedInput } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
@@ -38,8 +51,8 @@ const stored = {
   ),
   problem,
   origin: hidden(nullable(value<FlowOrigin>({ description: "The template it was made from." }))),
-  hookSecret: nullable(bytes("The secret of its hook, encrypted; null without a hook trigger.")),
-  sample: hidden(value<unknown>({ description: "The first call of its hook." })),
+  hookSecret: nullable(sealed("secret", "The secret of its hook; null without a hook trigger.")),
+  sample: nullable(sealedText("personal", "The first call of its hook, as JSON.")),
   createdAt: fixed(time("When it was created.")),
   updatedAt: time("When it was last changed."),
 };
@@ -52,7 +65,8 @@ const content = {
   byAdmin: fixed(hidden(flag("Whether an admin wrote this version: it may then use the workspace's own connections."))),
 };
 
-const heads = new Table("flows", stored);
+/** Flows as they are stored, without their content. */
+export const heads = new Table("flows", stored);
 
 /** What a flow was in each version. A version never changes. */
 export const flowVersions = new Table(
@@ -126,12 +140,17 @@ export function flowsInReach(sql: Sql, user: string): Promise<FlowRecord[]> {
 export async function deleteFlow(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from run_steps where run in (select id from runs where flow = ?)", [id]);
   await tx.run("delete from runs where flow = ?", [id]);
+  await deleteHead(tx, id);
+}
+
+/** Deletes a flow with its versions, and leaves its runs. */
+export async function deleteHead(tx: Tx, id: string): Promise<void> {
   await tx.run("delete from flow_versions where flow = ?", [id]);
   await heads.delete(tx, id);
 }
 
 /** Keeps what a hook was called with, unless something is kept already. */
-export async function keepSample(tx: Tx, flow: string, sample: unknown): Promise<void> {
+export async function keepSample(tx: Tx, flow: string, sample: string): Promise<void> {
   await heads.change(tx, { sample }, "id = ? and sample is null", [flow]);
 }
 

@@ -1,11 +1,11 @@
 import {
-  bytes,
   count,
   fixed,
   hidden,
   name,
   nullable,
   oneOf,
+  sealed,
   text,
   time,
   value,
@@ -16,7 +16,7 @@ import { listQuery } from "../../model/page.ts";
 import * as schema from "../../model/schema.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
 import { scrub } from "../../core/secrets.ts";
-import type { Sql, Tx } from "../../store/database.ts";
+import type { Sql, SqlValue, Tx } from "../../store/database.ts";
 import { FLOW_ID } from "./definition.ts";
 
 /** Why a run failed. */
@@ -60,7 +60,7 @@ export const runs = new Table("runs", {
       }),
     ),
   ),
-  trigger: bytes("Sealed JSON of what mappings read as `trigger`.", { column: "trigger_data" }),
+  trigger: { ...sealed("personal", "JSON of what mappings read as `trigger`."), column: "trigger_data" },
   keyRun: hidden(text("The run that idempotency keys are made of: itself, or the failed run that it takes up.")),
   replayOf: nullable(text("Id of the run that it repeats.")),
   error: nullable(value<RunError>(runError)),
@@ -116,13 +116,17 @@ export const runSteps = new Table(
     ),
     input: shownValue("What the step took, without secrets, shortened where it is long."),
     output: shownValue("What the step gave, without secrets, shortened where it is long."),
-    state: nullable(bytes("Sealed JSON of both as they are, for later steps; of a forEach as a whole, its items.")),
+    state: nullable(
+      sealed("personal", "JSON of both as they are, for later steps; of a forEach as a whole, its items."),
+    ),
     error: nullable(value<Omit<RunError, "step">>(schema.object("Why the step failed.", errorProperties))),
     attempts: count("Failed tries that count towards a limit."),
     startedAt: time("When it began."),
     finishedAt: nullable(time("When it ended.")),
   },
   ["run", "step", "iteration"],
+  undefined,
+  { row: (key) => key.join(":"), user: "(select user_id from runs where runs.id = run_steps.run)" },
 );
 
 /** A step of a run as it is stored. */
@@ -223,3 +227,15 @@ export const runSchemas = {
     steps: schema.listOf(runStepSchema, "In the order of the flow."),
   }),
 };
+
+/** Ends runs that have not ended. Nothing is told of it. */
+export async function cancelRunsOf(tx: Tx, where: string, params: readonly SqlValue[], now: number): Promise<void> {
+  const isOpen = `${where} and status in ('queued', 'running', 'waiting')`;
+  await runs.change(tx, { status: "cancelled", wakeAt: null, finishedAt: now }, isOpen, params);
+}
+
+/** Deletes up to `limit` steps of runs; returns how many. */
+export function deleteSteps(tx: Tx, ids: readonly string[], limit: number): Promise<number> {
+  const some = `select run, step, iteration from run_steps where ${tx.oneOf("run")} limit ?`;
+  return tx.run(`delete from run_steps where (run, step, iteration) in (${some})`, [JSON.stringify(ids), limit]);
+}

@@ -71,4 +71,6 @@ export const flowTables: readonly ((d: Dialect) => string[])[] = [
    )`,
   ],
   () => [`alter table runs add column accounts text`],
+  // Runs of the workspace's flows are found by the user they are about.
+  () => [`create index runs_by_for_user on runs (for_user)`],
 ];

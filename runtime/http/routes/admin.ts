@@ -60,6 +60,37 @@ export const adminRoutes: Route[] = [
       body: await services.userTokens.create(params["user"]!, body),
     }),
   }),
+  userRoute({
+    method: "delete",
+    path: "/v1/users/{user}",
+    operationId: "eraseUser",
+    summary: "Erases a user at once, with all that is stored of them; for an admin, and users themselves",
+    tag,
+    params: { user: "Id of the user" },
+    responses: {
+      202: {
+        description: "All work of the user has ended; large amounts are deleted within minutes.",
+        schema: ref("Erasure"),
+      },
+    },
+    handler: async ({ services, params, scope }) => ({
+      status: 202,
+      body: await services.accounts.erase(params["user"]!, scope),
+    }),
+  }),
+  userRoute({
+    method: "delete",
+    path: "/v1/users/{user}/tokens",
+    operationId: "revokeUserTokens",
+    summary: "Revokes all tokens of a user at once; later ones are valid. Users may revoke their own",
+    tag,
+    params: { user: "Id of the user" },
+    responses: { 204: { description: "No token made so far is valid." } },
+    handler: async ({ services, params, scope }) => {
+      await services.userTokens.revoke(params["user"]!, scope);
+      return noContent;
+    },
+  }),
   userRoute<unknown, InputOf<typeof statsQuery>>({
     method: "get",
     path: "/v1/stats",

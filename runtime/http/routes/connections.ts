@@ -4,8 +4,10 @@ import {
   connectionQuery,
   derivation,
   derivedQuery,
+  connectionRemoval,
   newConnection,
   reconnection,
+  type RemovalOptions,
 } from "../../model/connection-input.ts";
 import { routesOf, type Route } from "../../model/route.ts";
 import { ref } from "../../model/schema.ts";
@@ -22,7 +24,7 @@ export const connectionRoutes: Route[] = [
     {
       summary: "Connects an account: by OAuth, or at once with credentials that are tested",
       answers: { description: "Pending with `authorizeUrl`, or active.", schema: ref("NewConnection") },
-      problems: [404, 422, 424, 502, 504],
+      problems: [404, 409, 422, 424, 502, 504],
     },
     newConnection,
     ({ services, body, scope }) => services.accounts.create(body, scope),
@@ -45,17 +47,20 @@ export const connectionRoutes: Route[] = [
     connectionChanges,
     ({ services, body, scope }, id) => services.accounts.update(id, body, scope),
   ),
-  connection.remove(
-    {
-      summary:
-        "Deletes the connection and its subscriptions, ends what was derived from it, and revokes its grant unless another connection lives on it",
-      answers: { description: "The connection is gone; its grant stays at the vendor.", schema: ref("Removal") },
-    },
-    async ({ services, scope }, id) => {
-      const removal = await services.accounts.remove(id, scope);
-      return removal.revoked === false ? removal : undefined;
-    },
-  ),
+  {
+    ...connection.remove<RemovalOptions>(
+      {
+        summary:
+          "Deletes the connection and its subscriptions, ends what waits of it and what was derived from it, and revokes its grant unless another connection lives on it; its data is erased within 72 hours",
+        answers: { description: "The connection is gone; its grant stays at the vendor.", schema: ref("Removal") },
+      },
+      async ({ services, query, scope }, id) => {
+        const removal = await services.accounts.remove(id, query, scope);
+        return removal.revoked === false ? removal : undefined;
+      },
+    ),
+    query: connectionRemoval,
+  },
   connection.post(
     "test",
     "testConnection",

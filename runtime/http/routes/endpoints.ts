@@ -10,6 +10,7 @@ export const endpointRoutes: Route[] = [
     {
       summary: "Creates an endpoint for webhooks; its secret is shown here and never again",
       answers: { description: "The endpoint with its secret.", schema: ref("NewEndpoint") },
+      problems: [409],
     },
     newEndpoint,
     ({ services, body, scope }) => services.endpoints.create(body, scope),

@@ -7,6 +7,7 @@ import { apiKeySchemas } from "../../model/api-keys.ts";
 import { connectionSchemas } from "../../model/connections.ts";
 import { deliverySchemas } from "../../model/deliveries.ts";
 import { endpointSchemas } from "../../model/endpoints.ts";
+import { erasureSchemas } from "../../model/erasures.ts";
 import { eventSchemas } from "../../model/events.ts";
 import { subscriptionSchemas } from "../../model/subscriptions.ts";
 import { variableSchemas } from "../../model/variables.ts";
@@ -31,5 +32,6 @@ export const components: Record<string, JsonSchema> = {
   ...variableSchemas,
   ...apiKeySchemas,
   ...userTokenSchemas,
+  ...erasureSchemas,
   ...systemSchemas,
 };

@@ -1,7 +1,9 @@
+import { HooklineError } from "../../core/errors.ts";
 import type { JsonSchema } from "../../core/json.ts";
 import { count, fixed, flag, hidden, name, nullable, oneOf, schemasOf, text, time, value } from "../../model/field.ts";
 import { input, type InputOf } from "../../model/input.ts";
 import { listQuery } from "../../model/page.ts";
+import { leave } from "../../model/leftovers.ts";
 import * as schema from "../../model/schema.ts";
 import { EVERY_SECONDS, subscriptions, type SubscriptionRecord } from "../../model/subscriptions.ts";
 import { Table, type RecordOf, type ViewOf } from "../../model/table.ts";
@@ -202,16 +204,48 @@ export function syncsOfConnection(sql: Sql, connection: string): Promise<SyncRec
   return syncs.all(sql, "where left_connection = ? or right_connection = ? order by id", [connection, connection]);
 }
 
+/**
+ * Refuses to write about a sync that is gone, or has lost one of its connections: nobody would ever forget it.
+ * @throws HooklineError `conflict`
+ */
+export async function assertSync(tx: Tx, id: string): Promise<void> {
+  const found = await tx.get(
+    `select s.id from syncs s join connections l on l.id = s.left_connection join connections r on r.id = s.right_connection
+     where s.id = ?`,
+    [id],
+  );
+  if (found !== undefined) return;
+  throw new HooklineError(
+    "conflict",
+    `Sync ${id} or one of its connections was removed meanwhile; nothing is kept of it`,
+  );
+}
+
 /** Forgets what is paired in a sync. */
 export async function forgetLinks(tx: Tx, id: string): Promise<void> {
   for (const table of ["sync_keys", "sync_links"]) await tx.run(`delete from ${table} where sync = ?`, [id]);
 }
 
-/** Forgets a sync with its links, keys and conflicts. */
-export async function deleteSync(tx: Tx, id: string): Promise<void> {
-  await forgetLinks(tx, id);
-  await tx.run("delete from sync_conflicts where sync = ?", [id]);
+/** Rows of a sync that are deleted with it; what is more is left for later. */
+const WITH_SYNC = 1000;
+
+/** Forgets a sync with its links, keys and conflicts. Returns whether some are left: then the work that erases has to be called. */
+export async function deleteSync(tx: Tx, id: string): Promise<boolean> {
   await syncs.delete(tx, id);
+  const isLeft = await forgetSomeOfSync(tx, id, WITH_SYNC);
+  if (isLeft) await leave(tx, "sync", id);
+  return isLeft;
+}
+
+/** Deletes about `limit` links, keys or conflicts of a sync; whether there may be more. */
+export async function forgetSomeOfSync(tx: Tx, id: string, limit: number): Promise<boolean> {
+  const parts = { sync_keys: "side, key, link", sync_links: "id", sync_conflicts: "id" };
+  for (const [table, key] of Object.entries(parts)) {
+    const some = `select ${key} from ${table} where sync = ? limit ?`;
+    const deleted = await tx.run(`delete from ${table} where sync = ? and (${key}) in (${some})`, [id, id, limit]);
+    if (deleted === limit) return true;
+  }
+  return false;
 }
 
 /** The subscriptions by which a sync learns of changes. */

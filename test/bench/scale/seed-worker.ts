@@ -75,7 +75,11 @@ async function addSubscriptions(runtime: Composed, { connections, everySeconds, 
       one.map(({ connection: id, user_id }) => ({
         id,
         user_id,
-        credentials: sealCredentials(vault, id, { type: "oauth2", accessToken: `bench ${id}`, refreshAt: null }),
+        credentials: sealCredentials(
+          vault,
+          { id, user: user_id },
+          { type: "oauth2", accessToken: `bench ${id}`, refreshAt: null },
+        ),
       })),
     );
     await copies(
