@@ -274,6 +274,8 @@ class Life {
     const context = { db: this.#db, engine, connectors, clock: this.#clock, log, random: () => 0.5, emit };
     const client = {
       id: CONNECTION,
+      // Each stream is read by the connection itself.
+      as: async () => client,
       send: (request: TransportRequest) => this.#hostile.send(request),
     } as unknown as VendorClient;
     workPolls(context, {
