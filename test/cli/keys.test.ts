@@ -36,7 +36,7 @@ describe("hookline keys rotate", () => {
   it("seals everything with the newest key, after which the old one is not needed", async () => {
     const { store, connection, endpoint, token } = await furnished();
     await expect(rotateKeys(store, [YOUNG])).rejects.toMatchObject({ code: "encryption_key" });
-    expect(await rotateKeys(store, [YOUNG, OLD])).toMatchObject({ changed: 4, broken: 0 });
+    expect(await rotateKeys(store, [YOUNG, OLD])).toMatchObject({ changed: 3, broken: 0 });
     expect(await rotateKeys(store, [YOUNG])).toEqual({ changed: 0, broken: 0 });
     const { must } = await makeApi({ store, encryptionKeys: [YOUNG], baseUrl: BASE });
     expect((await must("POST", `/v1/connections/${connection}/test`)).status).toBe("active");
@@ -48,7 +48,7 @@ describe("hookline keys rotate", () => {
   it("says what does not open, keeps it, and still needs the old key then", async () => {
     const { store, change } = await furnished();
     change("update variables set sealed = x'00'");
-    expect(await rotateKeys(store, [YOUNG, OLD])).toMatchObject({ changed: 3, broken: 1 });
+    expect(await rotateKeys(store, [YOUNG, OLD])).toMatchObject({ changed: 2, broken: 1 });
     await expect(rotateKeys(store, [YOUNG])).rejects.toMatchObject({ code: "encryption_key" });
   });
 });

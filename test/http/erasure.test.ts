@@ -207,6 +207,11 @@ async function furnish(
   );
   await store.run(`insert into sync_keys (sync, side, key, link) select id, 'left', '${CANARY}', 'lnk_1' from syncs`);
   await store.run(`insert into connection_grants (connection, name, hash, place) values (?, 'id', 'x', 0)`, connection);
+  // Tokens that wait to be confirmed and do not open any more.
+  await store.run("update oauth_states set tries = 0, sealed = substr(sealed, 2)");
+  await store.run(
+    `insert into held_grants (state, name, hash, place) select state_hash, '${CANARY}', 'x', 0 from oauth_states`,
+  );
   return { connection, token };
 }
 
