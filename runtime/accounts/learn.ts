@@ -17,7 +17,7 @@ export interface Learn {
    * failure is logged, and it is tried again with the next renewal.
    */
   renewed(renewed: OpenConnection, answer: TokenResponse): Promise<void>;
-  /** With an answer of the vendor, in the same way and in the background, at most once an hour for a connection. */
+  /** With an answer of the vendor, in the same way and in the background, at most once an hour for a connection, and not in its first. */
   answered(opened: OpenConnection): void;
   /** From what a test has proved beyond what is known. */
   tested(row: ConnectionRow, found: Identity): Promise<void>;

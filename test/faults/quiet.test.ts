@@ -108,7 +108,8 @@ describe("quiet and busy subscriptions", () => {
       };
       const clientOf = async (row: string | ConnectionRow): Promise<VendorClient> => {
         const { id } = row as ConnectionRow;
-        return { id, send: () => send(id) } as unknown as VendorClient;
+        const client = { id, send: () => send(id), as: async () => client } as unknown as VendorClient;
+        return client;
       };
       const variablesOf = async () => ({ workspace: {}, user: {} });
       const onPoll = ({ outcome }: { outcome: "ok" | "failed" }) => void polls[outcome]++;
