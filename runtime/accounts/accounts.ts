@@ -203,7 +203,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const clientOf: ClientOf = (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves);
   const minting = createMinting(context, { vendorOf, clientOf, readAll: needs.readAll });
   const showing = createShowing(context, { vendorOf, carrierOf });
-  const derivations = createDerivations(context, { vendorOf, minting, grants, status, fence, view: showing.view });
+  const derivations = createDerivations(context, { vendorOf, minting, grants, status, fence, views: showing.views });
   const offspring = createOffspring(context, { status, derivations });
   const connect = createConnect(context, {
     grants,

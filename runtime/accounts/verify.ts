@@ -83,7 +83,7 @@ export async function verifyStored(
 const LONGEST_NAME = 255;
 
 function nameFrom(text = ""): string | null {
-  const name = storableText(text).slice(0, LONGEST_NAME);
+  const name = storableText(text).trim().slice(0, LONGEST_NAME);
   // A half character is left out with its other half.
   return name.replace(/[\ud800-\udbff]$/, "") || null;
 }

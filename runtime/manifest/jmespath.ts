@@ -114,7 +114,8 @@ function findFault(
     const near = nearest(part.name!, functions);
     return `there is no function ${part.name}()${near ? `; did you mean ${near}()?` : ""}`;
   }
-  if (part.type === "Field" && atRoot && roots && !roots.includes(part.name!)) return unknownRoot(part.name!, roots);
+  if (part.type === "Field" && atRoot && roots && !roots.includes(part.name!))
+    return misreadWord(part.name!) ?? unknownRoot(part.name!, roots);
   for (const [key, child] of children(part)) {
     const fault = findFault(child, roots, atRoot && staysAtRoot(part, key, child), left - 1);
     if (fault) return fault;
@@ -137,11 +138,17 @@ export function staysAtRoot(part: Part, key: string, child: Part): boolean {
   }
 }
 
+/** The words for `true`, `false` or `null` without backticks, which are names then; undefined for any other name. */
+export function misreadWord(name: string): string | undefined {
+  const isWord = ["true", "false", "null"].includes(name);
+  return isWord ? `"${name}" is read as a name; write \`${name}\` in backticks` : undefined;
+}
+
 /** The words for a root that is not there, with the nearest and all that are. */
 export function unknownRoot(name: string, roots: readonly string[], prefix = ""): string {
   const near = nearest(name, roots);
   const allowed = roots.map((root) => prefix + root).join(", ") || "none";
-  return `unknown root "${prefix}${name}"${near ? `; did you mean "${prefix}${near}"?` : ";"} Allowed here: ${allowed}`;
+  return `unknown root "${prefix}${name}"${near ? `; did you mean "${prefix}${near}"?` : "."} Allowed here: ${allowed}`;
 }
 
 /** The parts of a part, by property. */

@@ -1,5 +1,5 @@
 import { nearest } from "../core/errors.ts";
-import type { Part } from "./jmespath.ts";
+import { misreadWord, type Part } from "./jmespath.ts";
 import { print } from "./print-expression.ts";
 
 type Types = ReadonlySet<string>;
@@ -68,6 +68,5 @@ export function retyped(literal: Part, types: Types): string {
 
 /** A name where a fixed value must be meant: `open`, `"open"`, `true`. */
 export function misreadName(name: string): string {
-  const isWord = ["true", "false", "null"].includes(name);
-  return `${JSON.stringify(name)} is read as a name; write ${isWord ? `\`${name}\` in backticks` : `the text as '${name}'`}`;
+  return misreadWord(name) ?? `${JSON.stringify(name)} is read as a name; write the text as '${name}'`;
 }

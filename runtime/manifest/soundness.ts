@@ -114,9 +114,12 @@ class Inspection {
       case "AndExpression":
         this.#together(part);
         return oneOf([this.infer(left, sight), this.infer(right, sight)]);
-      case "Binding":
-        this.#report(`${part["variable"] as string} = sets a variable, which only let does; write == to compare`);
+      case "Binding": {
+        // Behind a path it has no name.
+        const name = typeof part["variable"] === "string" ? `${part["variable"]} ` : "";
+        this.#report(`${name}= sets a variable, which only let does; write == to compare`);
         return anything;
+      }
       case "OrExpression":
         return oneOf([this.infer(left, sight), this.infer(right, sight)]);
       case "NotExpression":

@@ -92,7 +92,9 @@ const fields = {
   lagSeconds: count(
     "Seconds that the stream is behind its schedule: the time since the last success, or since it was to be read first, less one interval; of several lists, that of the one which has failed for longest; 0 while it is on time or paused.",
   ),
-  consecutiveErrors: count("Failed polls since the last success."),
+  consecutiveErrors: count(
+    "Failed polls since the last success, or since a read last made progress; those that ended at a limit do not count.",
+  ),
   lastError: nullable(value<Failure>(failureSchema("The latest failure."))),
   cause: nullable(
     value<Failure>(

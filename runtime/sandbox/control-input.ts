@@ -1,4 +1,4 @@
-import type { Request } from "express";
+import type { Request, RequestHandler } from "express";
 import { HooklineError } from "../core/errors.ts";
 import type { Account, Google } from "./google/google.ts";
 
@@ -52,6 +52,12 @@ export function wholeNumber(body: Body, name: string, fallback: number): number 
 export function invalid(message: string): HooklineError {
   return new HooklineError("invalid_input", message);
 }
+
+/** Answers a request for which a control API has no route. */
+export const unknownRoute: RequestHandler = ({ method, originalUrl, baseUrl }, _response, next) => {
+  const message = `control: there is no ${method} ${originalUrl}; GET ${baseUrl} lists what there is.`;
+  next(new HooklineError("not_found", message));
+};
 
 /** The named properties that a body has. */
 export function pick(body: Body, names: readonly string[]): Body {

@@ -2,13 +2,25 @@ import express from "express";
 import type { ErrorRequestHandler, Router } from "express";
 import { ERROR_CODES, HooklineError } from "../core/errors.ts";
 import { isObject } from "../core/json.ts";
-import { accountOf, bareId, found, idOf, invalid, list, optionalText, text, wholeNumber } from "./control-input.ts";
+import {
+  accountOf,
+  bareId,
+  found,
+  idOf,
+  invalid,
+  list,
+  optionalText,
+  text,
+  unknownRoute,
+  wholeNumber,
+} from "./control-input.ts";
 import type { Body, Handler } from "./control-input.ts";
 import { calendarControl } from "./google/calendar/control.ts";
 import { gmailControl } from "./google/gmail/control.ts";
 import { tasksControl } from "./google/tasks/control.ts";
 import { makeEdits, readSubjects } from "./edits.ts";
 import type { Simulation } from "./edits.ts";
+import { FAULT_KINDS } from "./faults.ts";
 import type { FaultBoard, FaultSpec } from "./faults.ts";
 import { GoogleApiError } from "./google/errors.ts";
 import type { Account, Google } from "./google/google.ts";
@@ -48,9 +60,13 @@ export function controlRouter(controlled: Controlled): Router {
       response.json(handler({ ...request.query, ...body }, request) ?? {});
     });
   }
-  router.use((request, _response, next) => {
-    next(new HooklineError("not_found", `control: there is no ${request.method} ${request.originalUrl}.`));
+  router.get("/", ({ baseUrl }, response) => {
+    const routes = Object.keys(handlers).map((route) =>
+      route.replace(/^(\w+) /, (_, method: string) => `${method.toUpperCase()} ${baseUrl}`),
+    );
+    response.json({ routes: [...routes, `GET ${baseUrl}/highlevel`], faults: FAULT_KINDS });
   });
+  router.use(unknownRoute);
   router.use(answerError);
   return router;
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Request, Response } from "express";
-import { HooklineError } from "../core/errors.ts";
+import { HooklineError, nearest } from "../core/errors.ts";
 import { send } from "./route.ts";
 import type { Answer, Route } from "./route.ts";
 
@@ -36,6 +36,18 @@ export interface FaultSpec {
   latencyMs?: number;
 }
 
+/** The least of each number; text where there is none. */
+const PROPERTIES: Readonly<Record<keyof FaultSpec, number | undefined>> = {
+  kind: undefined,
+  match: undefined,
+  method: undefined,
+  times: 0,
+  every: 1,
+  status: 0,
+  retryAfter: 0,
+  latencyMs: 0,
+};
+
 interface Fault {
   spec: Required<Omit<FaultSpec, "retryAfter">> & { retryAfter: number | undefined };
   pattern: RegExp;
@@ -48,8 +60,9 @@ export class FaultBoard {
   /** Replaced, never changed: a request under way keeps the list it began with. */
   #faults: readonly Fault[] = [];
 
-  /** Throws `invalid_input` for a kind that does not exist. */
+  /** Throws `invalid_input` for a kind or a property that does not exist, and for a value of another type. */
   add(spec: FaultSpec): void {
+    checkProperties(spec);
     if (!Object.hasOwn(FAULT_KINDS, spec.kind)) {
       throw new HooklineError(
         "invalid_input",
@@ -92,6 +105,26 @@ export class FaultBoard {
     if (++fault.struck === spec.times) this.#faults = this.#faults.filter((other) => other !== fault);
     return true;
   }
+}
+
+function checkProperties(spec: FaultSpec): void {
+  for (const [name, value] of Object.entries(spec)) {
+    const fault = propertyFault(name, value);
+    if (fault !== undefined) throw new HooklineError("invalid_input", `faults: ${fault}`);
+  }
+}
+
+function propertyFault(name: string, value: unknown): string | undefined {
+  const names = Object.keys(PROPERTIES);
+  if (!names.includes(name)) {
+    const near = nearest(name, names);
+    return `there is no "${name}"; ${near ? `did you mean "${near}"?` : `use ${names.join(", ")}`}`;
+  }
+  if (value === undefined) return undefined;
+  const least = PROPERTIES[name as keyof FaultSpec];
+  if (least === undefined) return typeof value === "string" ? undefined : `"${name}" must be text`;
+  const isFit = Number.isInteger(value) && (value as number) >= least;
+  return isFit ? undefined : `"${name}" must be a whole number, ${least} or more`;
 }
 
 function apply(spec: Fault["spec"], route: Route, request: Request, response: Response): boolean {

@@ -193,6 +193,15 @@ describe("a derived connection", () => {
     await expect(h.accounts.get(parent, { user: "u_2" })).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("is answered with its parent where the caller is shown that one too, as a read has it", async () => {
+    const h = await agency();
+    const parent = await h.connect();
+    const { data } = await h.accounts.derive(parent, { ids: ["north"] }, { user: "u_1" });
+    const made = data[0]!.connection!;
+    expect(made).toMatchObject({ parent });
+    expect(await h.accounts.get(made.id, { user: "u_1" })).toMatchObject(made);
+  });
+
   it("cannot be reconnected by itself", async () => {
     const h = await agency();
     const [north] = await h.derive(await h.connect(), ["north"]);

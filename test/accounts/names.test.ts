@@ -26,6 +26,11 @@ describe("the name of an account", () => {
     expect(finished.connection.label).toBe("x".repeat(kept));
   });
 
+  it("has no space around it, as where a part of a label is missing", async () => {
+    const { finished } = await connected({ json: { email: " Company 1 " } });
+    expect(finished.connection.label).toBe("Company 1");
+  });
+
   it("is not cut within a character", async () => {
     const { finished } = await connected({ json: { email: `${"x".repeat(254)}😀😀` } });
     expect(finished.connection.label).toBe("x".repeat(254));

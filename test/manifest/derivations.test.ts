@@ -35,7 +35,7 @@ describe("a manifest that derives connections", () => {
     [
       "an unknown root in the list",
       (derive) => (derive.list = { method: "GET", path: "/x", query: { id: "$derived.id" } }),
-      `${AT}/list/query/id: expression "$derived.id": unknown root "$derived"; Allowed here: $connection, $client`,
+      `${AT}/list/query/id: expression "$derived.id": unknown root "$derived". Allowed here: $connection, $client`,
     ],
     [
       "a root that is nearly right",

@@ -112,6 +112,12 @@ describe("JMESPath", () => {
     }
   });
 
+  it.each(["null", "true", "false"])("says that %s without backticks is a name", (word) => {
+    expect(thrownBy(() => compileJmespath(`input.a != ${word}`, ["input"]))).toEqual(
+      refused(new RegExp(`"${word}" is read as a name; write \`${word}\` in backticks`)),
+    );
+  });
+
   it("does not see what an object inherits", () => {
     expect(compileJmespath("constructor.constructor")({})).toBeNull();
     expect(compileJmespath("toString")({})).toBeNull();

@@ -64,6 +64,7 @@ describe("an expression that is not sound", () => {
     ["sort_by(emails, &valeu)", '@ has no "valeu"; did you mean "value"?'],
     ["name[0]", "name is a string, which has no [0]; remove it"],
     ["name = 'x'", "name = sets a variable, which only let does; write == to compare"],
+    ["company.name = 'x'", "= sets a variable, which only let does; write == to compare"],
     ["rating > `5`", "rating > `5` can never hold: rating is a whole number, at least 1 and at most 5"],
     ["`0` >= rating", "`0` >= rating can never hold: rating is a whole number, at least 1 and at most 5"],
     ["rating != `6`", "rating != `6` always holds: rating is a whole number, at least 1 and at most 5"],

@@ -14,6 +14,20 @@ const book = () => sandbox.google.account().people;
 const call = (method: string, path: string, body?: object) => control(sandbox, method, path, body);
 
 describe("the control API", () => {
+  it("lists what can be told to it, with the kinds of fault", async () => {
+    const { body } = await call("GET", "");
+    expect(body.routes).toEqual(expect.arrayContaining(["POST /control/edits", "POST /control/contacts/:id/rename"]));
+    expect(body.routes).toContain("GET /control/highlevel");
+    expect(body.faults.hang).toBe("never answers");
+    const { body: highLevel } = await call("GET", "/highlevel");
+    expect(highLevel.routes).toContain("POST /control/highlevel/locations/:id/uninstall");
+    const { status, body: wrong } = await call("GET", "/highlevel/weather");
+    expect([status, wrong.message]).toEqual([
+      404,
+      "control: there is no GET /control/highlevel/weather; GET /control/highlevel lists what there is.",
+    ]);
+  });
+
   it("creates, changes, renames and deletes a contact as a person would", async () => {
     const created = await call("POST", "/contacts", { givenName: "Ada", familyName: "King", email: "ada@example.com" });
     expect(created.body).toMatchObject({
@@ -142,7 +156,10 @@ describe("the control API", () => {
 
   it("answers 404 for what it does not have", async () => {
     const { status, body } = await call("GET", "/weather");
-    expect([status, body.message]).toEqual([404, "control: there is no GET /control/weather."]);
+    expect([status, body.message]).toEqual([
+      404,
+      "control: there is no GET /control/weather; GET /control lists what there is.",
+    ]);
   });
 });
 

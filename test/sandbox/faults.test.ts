@@ -53,6 +53,20 @@ describe("a fault", () => {
     expect([status, body.code]).toEqual([400, "invalid_input"]);
     expect(body.message).toMatch(/^faults: there is no kind "gremlin"; use one of rate-limit, status, /);
   });
+
+  it.each([
+    [{ sttus: 503 }, /^faults: there is no "sttus"; did you mean "status"\?$/],
+    [{ gremlins: 3 }, /^faults: there is no "gremlins"; use kind, match, method, times, every, status, /],
+    [{ status: "503" }, /^faults: "status" must be a whole number, 0 or more$/],
+    [{ times: -1 }, /^faults: "times" must be a whole number, 0 or more$/],
+    [{ every: 0 }, /^faults: "every" must be a whole number, 1 or more$/],
+    [{ match: 1 }, /^faults: "match" must be text$/],
+  ])("is refused with %j, and strikes nothing", async (wrong, message) => {
+    const { status, body } = await control(sandbox, "POST", "/faults", { kind: "status", ...wrong });
+    expect([status, body.code]).toEqual([400, "invalid_input"]);
+    expect(body.message).toMatch(message);
+    expect((await list()).status).toBe(200);
+  });
 });
 
 describe("the kinds of fault", () => {

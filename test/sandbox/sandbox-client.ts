@@ -99,6 +99,8 @@ export interface ControlBody {
   code: string;
   message: string;
   edits: { kind: string; resourceName: string }[];
+  routes: string[];
+  faults: Record<string, string>;
 }
 
 export async function control(sandbox: Sandbox, method: string, path: string, body?: object) {

@@ -297,7 +297,7 @@ describe("the fields of a sync", () => {
         { pointer: "/right", message: "is the left connection too; choose another" },
         {
           pointer: "/fields/map/left/notes",
-          message: 'expression "$nope.x": unknown root "$nope"; Allowed here: $resource, $record',
+          message: 'expression "$nope.x": unknown root "$nope". Allowed here: $resource, $record',
         },
         { pointer: "/fields/exclude", message: "choose include or exclude, not both" },
       ],

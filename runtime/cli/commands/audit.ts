@@ -10,7 +10,8 @@ knows: nothing missing, extra or stale proves that every change is reported, or 
 changed: no cursor moves, and no event is made. A minus stands for what could not be looked at. The exit code is 1 when anything is
 missing, extra or stale, or when an audit failed. What may be a change of the last minutes makes an audit wait for ten.
 
-A service on a SQLite file is its only user: stop it first, or ask it by POST /v1/subscriptions/{id}/audit.
+It opens the store of the service, so it needs the configuration and the environment that hookline start has, with
+HOOKLINE_ENCRYPTION_KEY, HOOKLINE_API_KEY and DATABASE_URL. A service on a SQLite file is its only user: stop it first, or ask it by POST /v1/subscriptions/{id}/audit.
 
 Examples:
   hookline audit --connection con_019a1f2e4c7b7d1a8b1c2d3e4f506172

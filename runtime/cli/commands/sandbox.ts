@@ -3,12 +3,16 @@ import { parseCount, parsePort } from "../options.ts";
 
 const HELP = `
 It prints what to put under "servers" and "clients" of a configuration. What people do there, and what goes wrong,
-is told to <url>/control: POST /control/edits edits contacts, POST /control/faults makes requests fail,
-POST /control/expire-sync-tokens and /control/revoke end tokens and grants, GET /control/state shows everything.
+is told to <url>/control: GET /control lists all routes and the kinds of fault, GET /control/state shows everything,
+POST /control/edits edits contacts, POST /control/faults makes requests fail and DELETE ends that,
+POST /control/accounts adds an account, POST /control/expire-sync-tokens and /control/revoke end tokens and grants.
+HighLevel has /control/highlevel.
 
-Example:
+Examples:
   hookline sandbox --port 9000
-  curl -X POST http://127.0.0.1:9000/control/edits -H 'content-type: application/json' -d '{"count": 3}'`;
+  curl -X POST http://127.0.0.1:9000/control/edits -H 'content-type: application/json' -d '{"count": 3}'
+  curl -X POST http://127.0.0.1:9000/control/faults -H 'content-type: application/json' \\
+    -d '{"kind": "status", "status": 503, "match": "people.people.connections.list", "times": 0}'`;
 
 export function addSandbox(program: Command): void {
   program

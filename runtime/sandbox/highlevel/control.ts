@@ -2,6 +2,7 @@ import express from "express";
 import type { ErrorRequestHandler, Router } from "express";
 import { HooklineError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
+import { unknownRoute } from "../control-input.ts";
 import { addMessage } from "./conversations.ts";
 import { HighLevelError } from "./errors.ts";
 import { OPERATIONS } from "./operations.ts";
@@ -13,11 +14,14 @@ import { sentence, type Collection, type HighLevel, type Row } from "./state.ts"
  */
 export function highLevelControl(highLevel: HighLevel): Router {
   const router = express.Router();
-  const on = (method: "get" | "post" | "patch" | "delete", path: string, act: (body: Row, id: string) => unknown) =>
+  const routes: [method: string, path: string][] = [];
+  const on: On = (method, path, act) => {
+    routes.push([method.toUpperCase(), path]);
     router[method](path, (request, response) => {
       const body = isObject(request.body) ? request.body : {};
       response.json(act(body, String(request.params["id"] ?? "")) ?? {});
     });
+  };
   on("post", "/settings", (body) => Object.assign(highLevel.settings, numbers(body, Object.keys(highLevel.settings))));
   on("post", "/expire-access-tokens", () => highLevel.oauth.expireAccessTokens());
   on("post", "/uninstall", () => highLevel.oauth.uninstall());
@@ -37,18 +41,15 @@ export function highLevelControl(highLevel: HighLevel): Router {
   });
   for (const [name, collection] of Object.entries(highLevel.collections))
     records(on, `/${name}`, collection, highLevel);
-  router.use((request, _response, next) => {
-    next(new HooklineError("not_found", `control: there is no ${request.method} ${request.originalUrl}.`));
+  router.get("/", ({ baseUrl }, response) => {
+    response.json({ routes: routes.map(([method, path]) => `${method} ${baseUrl}${path}`) });
   });
+  router.use(unknownRoute);
   router.use(answerError);
   return router;
 }
 
-type On = (
-  method: "get" | "post" | "patch" | "delete",
-  path: string,
-  act: (body: Row, id: string) => unknown,
-) => unknown;
+type On = (method: "get" | "post" | "patch" | "delete", path: string, act: (body: Row, id: string) => unknown) => void;
 
 /** Records of one kind, changed behind the API's back. */
 function records(on: On, path: string, collection: Collection, highLevel: HighLevel): void {
