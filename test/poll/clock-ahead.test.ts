@@ -41,7 +41,7 @@ describe("a stored time that lies ahead", () => {
     expect(atLatest(withTime(NOW - 1), NOW)).toEqual(withTime(NOW - 1));
   });
 
-  it.each(["since", "cursorAt", "whole.at"])("counts as now of a list that cannot be had: %s", (path) => {
+  it.each(["since", "cursorAt", "whole.at", "error.at", "vanishedAt", "toldSince.sub_1"])("counts as now of a list that cannot be had: %s", (path) => {
     const [name, inner] = path.split(".") as [string, string?];
     const withTime = (at: number): StreamRecord => {
       const list = {
