@@ -16,11 +16,13 @@ export async function toldUntil(
   compiled: CompiledStream | undefined,
 ): Promise<number> {
   if (backfill === "pending") return 0;
+  const beginsWith = ({ joining }: { joining: readonly string[] }): boolean =>
+    firstPoll !== "baseline" && joining.includes(id);
+  // A list that its first read could not have may be had while it is paused: all that is there is then told to nobody.
+  if (stream.missed?.some(beginsWith)) return 0;
   // What was listed and could not be had yet may be told while it is paused.
   const listed = stream.quarantined === 0 ? [] : await readsOfQuarantined(tx, stream.id);
-  const times = listed.map(({ after, joining }) =>
-    firstPoll !== "baseline" && joining.includes(id) ? 0 : (after ?? 0),
-  );
+  const times = listed.map((read) => (beginsWith(read) ? 0 : (read.after ?? 0)));
   return Math.min(comparedUntil(stream, compiled?.definition) ?? 0, ...times);
 }
 

@@ -51,8 +51,8 @@ export function requestHashOf(compiled: CompiledStream): string {
 
 /**
  * A stream that was read by another version of the manifest, made ready for this one. With a declared `keep`, the next read goes
- * on at the cursor, with `resync` it compares everything with what is known; without, it takes a silent baseline, and
- * `stream.gap` reports the time in between.
+ * on at the cursor, with `resync` it compares everything with what is known; with `rebaseline`, or where nothing is declared, all
+ * that was known or in doubt is forgotten, the next read takes a silent baseline, and `stream.gap` reports the time in between.
  */
 export async function upgraded({
   stream,
@@ -72,7 +72,7 @@ export async function upgraded({
   const checkpoint = isKnown && stream.checkpoint !== null ? begunAgain(stream.checkpoint) : null;
   const fresh: StreamRecord = { ...stream, checkpoint, requestHash, cursorVersion };
   if (declared !== "keep") Object.assign(fresh, { cursor: null, missed: withoutCursors(stream.missed) });
-  if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null });
+  if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null, doubt: null });
   await transaction(async (tx) => {
     if (!isKnown) {
       await forgetAll(tx, stream.id);

@@ -5,6 +5,7 @@ import type { Context } from "../engine/context.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
+import { dropLeftOut } from "../model/known.ts";
 import type { Scope } from "../model/principal.ts";
 import {
   acceptDeletions,
@@ -174,7 +175,7 @@ export function createWiring({
         after.pausedFrom = await pausedFromOf(tx, after);
       }
       await subscriptions.save(tx, after);
-      if (isMoved) await dropIfUnused(tx, before.stream);
+      if (isMoved) await leave(tx, before);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
       return after;
     },
@@ -184,9 +185,9 @@ export function createWiring({
       await poll(tx, subscription);
     },
 
-    async remove(tx, { id, stream }) {
-      await subscriptions.delete(tx, id);
-      await dropIfUnused(tx, stream);
+    async remove(tx, subscription) {
+      await subscriptions.delete(tx, subscription.id);
+      await leave(tx, subscription);
     },
 
     async setStatus(tx, before, status) {
@@ -230,7 +231,11 @@ async function ensureStreamOf(
   return id;
 }
 
-/** A stream that nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
-async function dropIfUnused(tx: Tx, stream: number): Promise<void> {
+/**
+ * What a subscription leaves of a stream that it reads no more: nothing waits for it. A stream that nobody reads any more is
+ * forgotten, so that a later subscription starts from a baseline of its own.
+ */
+async function leave(tx: Tx, { id, stream, firstPoll }: SubscriptionRecord): Promise<void> {
   if (!(await isStreamUsed(tx, stream))) await deleteStream(tx, stream);
+  else if (firstPoll !== "baseline") await dropLeftOut(tx, stream, id);
 }
