@@ -1,4 +1,5 @@
 import type { Cursor } from "../../schemas/manifest.ts";
+import { DAY, MINUTE } from "../core/time.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { countKnown, countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
@@ -11,9 +12,9 @@ export const DOUBTED_SHARE = 0.2;
 /** Above this share, they are held for a person even when the second read agrees; together with more than {@link FEW}. */
 export const HELD_SHARE = 0.5;
 /** Milliseconds until the second read, at least. */
-export const SECOND_READ_MS = 60_000;
+export const SECOND_READ_MS = MINUTE;
 /** Milliseconds after which held deletions are believed, when all reads in between agreed. */
-export const RELEASE_MS = 24 * 3_600_000;
+export const RELEASE_MS = DAY;
 
 /** What is done about records that a complete read does not list. */
 export type Verdict = { kind: "believed" } | Doubted;

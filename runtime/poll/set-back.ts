@@ -1,10 +1,11 @@
+import { MINUTE } from "../core/time.ts";
 import { setBackSeen } from "../model/known.ts";
 import { setBackQuarantine } from "../model/quarantine.ts";
 import { streams, type Checkpoint, type MissedList, type StreamRecord } from "../model/streams.ts";
 import type { Tx } from "../store/database.ts";
 
 /** A stored time may be ahead of the clock by so many milliseconds: processes never agree completely. */
-export const AHEAD_MS = 60_000;
+export const AHEAD_MS = MINUTE;
 
 /** A stored time, or now where it was written while the clock was ahead. */
 export const notAhead = <Time extends number | null>(at: Time, now: number): Time =>
