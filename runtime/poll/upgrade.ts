@@ -4,10 +4,10 @@ import { forgetAll } from "../model/known.ts";
 import { clearQuarantine } from "../model/quarantine.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
-import { gapEvent } from "../model/operational.ts";
 import { withoutCursors } from "./lists.ts";
 import { keptOf } from "./read.ts";
 import type { Reading } from "./reading.ts";
+import { forgottenGaps } from "./told-until.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
@@ -75,15 +75,11 @@ export async function upgraded({
   if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null, doubt: null });
   await transaction(async (tx) => {
     if (!isKnown) {
+      const readers = subscribers.map(({ subscription }) => subscription);
+      const subject = { connector, stream, compiled };
+      await emit(tx, await forgottenGaps(tx, subject, readers, "request_changed", now()));
       await forgetAll(tx, stream.id);
       await clearQuarantine(tx, stream.id);
-      const at = now();
-      const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
-      const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");
-      await emit(
-        tx,
-        recipients.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, at)),
-      );
     }
     await saveStream(tx, fresh);
   });

@@ -33,7 +33,8 @@ import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
 import { notAhead } from "./set-back.ts";
-import { assertTrigger, toldUntil } from "./triggers.ts";
+import { toldUntil } from "./told-until.ts";
+import { assertTrigger } from "./triggers.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {

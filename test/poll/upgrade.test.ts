@@ -78,3 +78,24 @@ describe("deletions that are held back when the manifest changes", () => {
     expect(await health(bench, subscription)).toMatchObject({ missing: null, state: "active", lastError: null });
   });
 });
+
+describe("a new version of the manifest that forgets what is known", () => {
+  it("leaves a gap since everything was compared last, not since increments were read", async () => {
+    await using bench = await createBench({
+      store: `sqlite:${temporaryFolder()}/hookline.db`,
+      before: (vendor) => ["a", "b"].forEach((id) => vendor.put(id)),
+    });
+    const subscription = await bench.subscribe("since_any");
+    const { verifiedAt } = await bench.streamOf(subscription);
+    bench.vendor.remove("a");
+    bench.clock.advance(60_000);
+    await bench.poll(subscription);
+    expect((await bench.streamOf(subscription)).cursorAt).toBeGreaterThan(verifiedAt!);
+    const manifest = vendorManifest() as { streams: { since: object } };
+    Object.assign(manifest.streams.since, { cursorVersion: 2, migrate: "rebaseline" });
+    await bench.restart(manifest);
+    await bench.poll(subscription);
+    const gaps = (await bench.events()).filter(({ type }) => type === "stream.gap").map(({ data }) => data);
+    expect(gaps).toMatchObject([{ reason: "request_changed", from: new Date(verifiedAt!).toISOString() }]);
+  });
+});
