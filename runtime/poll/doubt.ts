@@ -56,7 +56,7 @@ export function judge(facts: Missing): Verdict {
   const isDoubtful = (count: number): boolean => count > 0 && (kept === 0 || isMuch(count, DOUBTED_SHARE));
   if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
   const doubted: Verdict = { kind: "doubted", doubt: { since: startedAt, missing, known: all, isHeld: false } };
-  if (doubt === null || isAhead(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
+  if (doubt === null || isOfFuture(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
@@ -71,12 +71,12 @@ export function judge(facts: Missing): Verdict {
 }
 
 /** Whether a doubt is of a time that has not come yet, since the clock was ahead then: its day would not end. */
-const isAhead = ({ since }: Doubt, now: number): boolean => since > now;
+const isOfFuture = ({ since }: Doubt, now: number): boolean => since > now;
 
 /** Whether a stream has to be read completely now, to settle a doubt. */
 export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now: number, releases: boolean): boolean {
   if (doubt === null) return false;
-  if (!doubt.isHeld || isAhead(doubt, now)) return true;
+  if (!doubt.isHeld || isOfFuture(doubt, now)) return true;
   return (deletionsAcceptedAt ?? 0) >= doubt.since || (releases && now - doubt.since >= RELEASE_MS);
 }
 

@@ -23,7 +23,7 @@ export const listsEverything = ({ cursor: { baseline, recover } }: CompiledStrea
   baseline === undefined || recover !== undefined;
 
 /**
- * The pages of everything that a stream lists, if it {@link listsEverything}: for who looks at it once. Nothing is remembered, and a
+ * The pages of everything that a stream lists, if it {@link listsEverything}: for those who look at it once. Nothing is remembered, and a
  * list of several that cannot be had leaves a page that says why. Iterating throws what {@link pages} throws.
  */
 export function everythingOf({
