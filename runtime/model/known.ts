@@ -60,15 +60,31 @@ export async function remember(tx: Tx, stream: number, records: readonly Known[]
 /** Notes that a first read that tells a subscription what is there has left out all records not seen since `since`. */
 export async function noteLeftOut(tx: Tx, stream: number, subscription: string, since: number): Promise<void> {
   const unseen = "stream = ? and seen < ?";
-  const before = await tx.all<{ ids: string }>(
-    `select distinct left_out as ids from known where ${unseen} and left_out is not null`,
-    [stream, since],
-  );
-  for (const { ids } of before) {
-    const leftOut = [...new Set([...(JSON.parse(ids) as string[]), subscription])];
-    await knownRecords.change(tx, { leftOut }, `${unseen} and left_out = ?`, [stream, since, ids]);
+  for (const { text, ids } of await leftOutOf(tx, `${unseen} and left_out is not null`, [stream, since])) {
+    const leftOut = [...new Set([...ids, subscription])];
+    await knownRecords.change(tx, { leftOut }, `${unseen} and left_out = ?`, [stream, since, text]);
   }
   await knownRecords.change(tx, { leftOut: [subscription] }, `${unseen} and left_out is null`, [stream, since]);
+}
+
+/** Notes that a subscription is not to be told of any record any more that its first read has left out. */
+export async function dropLeftOut(tx: Tx, stream: number, subscription: string): Promise<void> {
+  for (const { text, ids } of await leftOutOf(tx, "stream = ? and left_out is not null", [stream])) {
+    if (!ids.includes(subscription)) continue;
+    const others = ids.filter((id) => id !== subscription);
+    const leftOut = others.length === 0 ? null : others;
+    await knownRecords.change(tx, { leftOut }, "stream = ? and left_out = ?", [stream, text]);
+  }
+}
+
+/** Who is still to be told of records for which a condition holds: as it is stored, each once. */
+async function leftOutOf(
+  tx: Tx,
+  condition: string,
+  params: readonly SqlValue[],
+): Promise<{ text: string; ids: string[] }[]> {
+  const rows = await tx.all<{ text: string }>(`select distinct left_out as text from known where ${condition}`, params);
+  return rows.map(({ text }) => ({ text, ids: JSON.parse(text) as string[] }));
 }
 
 /** Marks records as seen by the read that began at `seen`, where nothing else about them changed. */

@@ -50,21 +50,25 @@ export function connectionEvent(
   return operational({ type: `connection.${status}`, connection: id, user, at, facts });
 }
 
+/** Why changes may have been missed; docs/operations.md says what each means. */
+export const GAP_REASONS = [
+  "paused",
+  "request_changed",
+  "cursor_expired",
+  "gone_unread",
+  "same_time",
+  "without_key",
+  "list_unread",
+  "stalled",
+  "account_moved",
+] as const;
+
 /** A span of time in which changes may have been missed, in milliseconds since the epoch. */
 export interface Gap {
   /** Null when nothing was read before. */
   from: number | null;
   to: number;
-  reason:
-    | "paused"
-    | "request_changed"
-    | "cursor_expired"
-    | "gone_unread"
-    | "same_time"
-    | "without_key"
-    | "list_unread"
-    | "stalled"
-    | "account_moved";
+  reason: (typeof GAP_REASONS)[number];
 }
 
 /** `stream.gap`: changes between two times may have been missed. A read that is repeated after a crash reports the same gap. */

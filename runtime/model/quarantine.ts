@@ -80,9 +80,12 @@ export async function newestQuarantined(sql: Sql, stream: number, limit: number)
   return quarantine.all(sql, "where stream = ? order by failed_at desc, key limit ?", [stream, limit]);
 }
 
-/** Those of the records of a stream that were listed and could not be had: by which reads. */
+/** The reads that listed the quarantined records of a stream, each once. */
 export async function readsOfQuarantined(sql: Sql, stream: number): Promise<ListedBy[]> {
-  return (await quarantine.all(sql, "where stream = ?", [stream])).map(({ listedBy }) => listedBy);
+  const reads = await sql.all<{ by: string }>(`select distinct listed_by as "by" from quarantine where stream = ?`, [
+    stream,
+  ]);
+  return reads.map(({ by }) => JSON.parse(by) as ListedBy);
 }
 
 /** Replaces, adds and removes quarantined records of a stream, and counts those that are left. */

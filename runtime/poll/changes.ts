@@ -14,7 +14,7 @@ import { settleLeftOut } from "./left-out.ts";
 import { tellingsOf, type EventMaker, type MadeEvent } from "./event-maker.ts";
 import { mayBeGone, withoutCopies, withoutMoves } from "./moves.ts";
 import { Quarantine, type Settled } from "./quarantine.ts";
-import type { Reading } from "./reading.ts";
+import type { Reading, ReadOf } from "./reading.ts";
 import { comparedUntil, isForgotten } from "./verify.ts";
 import { itemOf, type PolledRecord } from "../read/records.ts";
 import { isUnanswered, keyed, type Failed, type Had } from "./records.ts";
@@ -59,9 +59,6 @@ export function isAnything({ difference, events, quarantine: { held, released } 
   const { remembered, forgotten } = difference;
   return remembered.length + forgotten.length + events.length + held.length + released.length > 0;
 }
-
-/** The read that records are of, as far as it is known. */
-type ReadOf = ListedBy & Partial<Pick<Checkpoint, "holds" | "lostUnread" | "recovering" | "each" | "complete">>;
 
 /** A window lists the same records at every poll; their marks are renewed now and then, well before they are forgotten. */
 export const MARKED_EVERY_MS = DAY / 2;

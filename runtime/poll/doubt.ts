@@ -1,4 +1,5 @@
 import type { Cursor } from "../../schemas/manifest.ts";
+import { DAY, MINUTE } from "../core/time.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import { countKnown, countLists, countUnseen, SEEN_ALWAYS } from "../model/known.ts";
 import type { Checkpoint, Doubt, StreamError, StreamRecord } from "../model/streams.ts";
@@ -11,9 +12,9 @@ export const DOUBTED_SHARE = 0.2;
 /** Above this share, they are held for a person even when the second read agrees; together with more than {@link FEW}. */
 export const HELD_SHARE = 0.5;
 /** Milliseconds until the second read, at least. */
-export const SECOND_READ_MS = 60_000;
+export const SECOND_READ_MS = MINUTE;
 /** Milliseconds after which held deletions are believed, when all reads in between agreed. */
-export const RELEASE_MS = 24 * 3_600_000;
+export const RELEASE_MS = DAY;
 
 /** What is done about records that a complete read does not list. */
 export type Verdict = { kind: "believed" } | Doubted;
@@ -55,7 +56,7 @@ export function judge(facts: Missing): Verdict {
   const isDoubtful = (count: number): boolean => count > 0 && (kept === 0 || isMuch(count, DOUBTED_SHARE));
   if (!isDoubtful(missing) && emptied === 0) return { kind: "believed" };
   const doubted: Verdict = { kind: "doubted", doubt: { since: startedAt, missing, known: all, isHeld: false } };
-  if (doubt === null || isAhead(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
+  if (doubt === null || isOfFuture(doubt, startedAt)) return { ...doubted, again: now + SECOND_READ_MS };
   if (startedAt < doubt.since + SECOND_READ_MS) return { kind: "doubted", doubt, again: doubt.since + SECOND_READ_MS };
   // Only what neither read has listed is proved; if more is missing now, that was read once. Of what is held, some may have been
   // settled by the increments meanwhile.
@@ -70,12 +71,12 @@ export function judge(facts: Missing): Verdict {
 }
 
 /** Whether a doubt is of a time that has not come yet, since the clock was ahead then: its day would not end. */
-const isAhead = ({ since }: Doubt, now: number): boolean => since > now;
+const isOfFuture = ({ since }: Doubt, now: number): boolean => since > now;
 
 /** Whether a stream has to be read completely now, to settle a doubt. */
 export function isToBeSettled({ doubt, deletionsAcceptedAt }: StreamRecord, now: number, releases: boolean): boolean {
   if (doubt === null) return false;
-  if (!doubt.isHeld || isAhead(doubt, now)) return true;
+  if (!doubt.isHeld || isOfFuture(doubt, now)) return true;
   return (deletionsAcceptedAt ?? 0) >= doubt.since || (releases && now - doubt.since >= RELEASE_MS);
 }
 

@@ -2,7 +2,6 @@ import { derivedId } from "../core/ids.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { NewEvent } from "../model/events.ts";
 import type { ListedBy } from "../model/quarantine.ts";
-import type { Checkpoint } from "../model/streams.ts";
 import { tellingsByKeys, type Telling } from "../model/tellings.ts";
 import { timeMs } from "../core/vendor-time.ts";
 import type { PolledRecord } from "../read/records.ts";
@@ -11,12 +10,8 @@ import { showsGone, WITHOUT_KEY } from "./doubt.ts";
 import { eventsOf, type Draft } from "./match.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { NOBODY, type LeftOut } from "./left-out.ts";
-import { backfilling, type Reading } from "./reading.ts";
+import { backfilling, type Reading, type ReadOf } from "./reading.ts";
 import type { Subscriber } from "./subscriber.ts";
-
-/** Of a read, what its events depend on. */
-type ReadFacts = ListedBy &
-  Partial<Pick<Checkpoint, "recovering" | "lostUnread" | "hasUnkeyed" | "hasPassedOver" | "complete" | "toldSince">>;
 
 /** An event; `told`: of a change, how many changes of its record had events, this one included. */
 export interface MadeEvent extends NewEvent {
@@ -52,11 +47,7 @@ export class EventMaker {
    * read is silent otherwise. A list that stands in for an expired cursor reaches back behind the first read: what was there before it
    * is remembered, and makes no event. `leftOut`: who is told of a record as one that was there, by its key.
    */
-  async changes(
-    changes: readonly Change[],
-    at: ReadFacts,
-    leftOut: LeftOut["recipients"] = NOBODY,
-  ): Promise<MadeEvent[]> {
+  async changes(changes: readonly Change[], at: ReadOf, leftOut: LeftOut["recipients"] = NOBODY): Promise<MadeEvent[]> {
     const recipients = at.mode === "baseline" ? [] : this.#before(at);
     const joining = backfilling(this.#reading.subscribers, at.joining);
     if (recipients.length + joining.length === 0) return [];
@@ -99,7 +90,7 @@ export class EventMaker {
   backfill(
     polled: readonly Pick<PolledRecord, "key" | "version" | "raw" | "deleted">[],
     seen: ReadonlyMap<string, number | undefined>,
-    at: ReadFacts,
+    at: ReadOf,
     leftOut: LeftOut["recipients"] = NOBODY,
   ): MadeEvent[] {
     const joining = backfilling(this.#reading.subscribers, at.joining);
@@ -125,7 +116,7 @@ export class EventMaker {
    * are told what is there, a list in place of a cursor that had to begin again does not show what has gone since; a record without
    * a key is not told, and hides what has gone.
    */
-  gaps(at: ReadFacts, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
+  gaps(at: ReadOf, reason: Gap["reason"] | undefined = this.#gapOf(at)): NewEvent[] {
     if (reason === undefined) return [];
     const { connector, compiled, stream, now, subscribers } = this.#reading;
     // What is not seen may have changed until the end of the read; of a record that was quarantined, until it was listed.
@@ -145,7 +136,7 @@ export class EventMaker {
   }
 
   /** A complete read that could not look for what is gone leaves one gap, and no other while that stays so. */
-  #gapOf({ recovering, lostUnread, hasUnkeyed, hasPassedOver, complete }: ReadFacts): Gap["reason"] | undefined {
+  #gapOf({ recovering, lostUnread, hasUnkeyed, hasPassedOver, complete }: ReadOf): Gap["reason"] | undefined {
     if (recovering && !recovering.isBackfill) return "cursor_expired";
     if (lostUnread) return "gone_unread";
     // The overlap shows the same records again: without news, nothing new was passed over with them.
@@ -199,6 +190,6 @@ export class EventMaker {
 }
 
 /** Whether a read has told a subscriber who joins of a record, which was seen at a time. */
-function isTold({ subscription }: Subscriber, seen: number | undefined, { startedAt, toldSince }: ReadFacts): boolean {
+function isTold({ subscription }: Subscriber, seen: number | undefined, { startedAt, toldSince }: ReadOf): boolean {
   return seen !== undefined && seen >= (toldSince?.[subscription.id] ?? startedAt);
 }

@@ -1,5 +1,6 @@
 import { backoff, spreadApart } from "../core/backoff.ts";
 import { HooklineError } from "../core/errors.ts";
+import { HOUR, MINUTE } from "../core/time.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
 import type { Pace } from "./pace.ts";
@@ -7,9 +8,9 @@ import type { Pace } from "./pace.ts";
 /** Milliseconds before the second try at least, spread apart; the schedule is what counts where it asks later. */
 export const SHORTEST_RETRY = 15_000;
 /** Milliseconds that no pause exceeds, spread apart, unless the schedule's own interval is longer. */
-export const LONGEST_RETRY = 3_600_000;
+export const LONGEST_RETRY = HOUR;
 /** Milliseconds to wait at least for a vendor that limits us without saying for how long. */
-export const LIMITED_WAIT = 60_000;
+export const LIMITED_WAIT = MINUTE;
 /** The part of a pause by which it varies. */
 const SPREAD = 0.2;
 

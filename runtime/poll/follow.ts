@@ -1,13 +1,13 @@
 import type { Context } from "../engine/context.ts";
 import { erasureJob } from "../engine/eraser.ts";
 import type { StatusChange } from "../model/connections.ts";
-import { gapEvent } from "../model/operational.ts";
 import { beginAgain, continueSequence, deleteStream, expectReads, streamsOfConnection } from "../model/streams.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions, deleteSubscriptionsOf, readFrom } from "../model/subscriptions.ts";
 import type { Tx } from "../store/database.ts";
 import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
+import { forgottenGaps } from "./told-until.ts";
 
 /** Follows a change of a connection, in the transaction that makes it. */
 export type FollowConnection = (tx: Tx, change: StatusChange) => Promise<void>;
@@ -21,7 +21,8 @@ export function createConnectionFollower({
   engine,
   clock,
   emit,
-}: Pick<Context, "engine" | "clock" | "emit">): FollowConnection {
+  connectors,
+}: Pick<Context, "engine" | "clock" | "emit" | "connectors">): FollowConnection {
   /** The job of its next poll comes now, and ends. */
   const drop = async (tx: Tx, stream: number, connection: string): Promise<void> => {
     const now = clock.now();
@@ -34,14 +35,11 @@ export function createConnectionFollower({
     const stream = await beginAgain(tx, old);
     const readers = await readFrom(tx, old.id, stream.id);
     for (const { id } of readers) await continueSequence(tx, stream.id, id);
+    const compiled = connectors.get(connector)?.streams.get(old.stream);
+    const subject = { connector, stream: old, compiled };
+    const gaps = await forgottenGaps(tx, subject, readers, "account_moved", clock.now());
     await drop(tx, old.id, old.connection);
-    const now = clock.now();
-    const gap = { from: old.lastSuccessAt, to: now, reason: "account_moved" } as const;
-    const told = readers.filter(({ backfill }) => backfill === "done");
-    await emit(
-      tx,
-      told.map((subscription) => gapEvent(connector, old.stream, subscription, gap, now)),
-    );
+    await emit(tx, gaps);
   };
 
   return async (tx, { id, connector, status, moved }) => {

@@ -87,7 +87,11 @@ const fields = {
     "waiting: the first poll has not ended yet; degraded: no read has succeeded for three intervals, and at least 15 minutes, or one of several lists has failed for so long, reads were interrupted, or deletions are held back.",
   ),
   lastPollAt: nullable(time("When a poll last ended.")),
-  lastSuccessAt: nullable(time("When a complete list or all changes were last read; null before the first time.")),
+  lastSuccessAt: nullable(
+    time(
+      "When a complete list or all changes were last read; null before the first time. A complete list that is to be read again before it is believed does not count.",
+    ),
+  ),
   nextPollAt: nullable(time("When the next poll is due; null when no poll is scheduled.")),
   lagSeconds: count(
     "Seconds that the stream is behind its schedule: the time since the last success, or since it was to be read first, less one interval; of several lists, that of the one which has failed for longest; 0 while it is on time or paused.",
@@ -99,7 +103,7 @@ const fields = {
   cause: nullable(
     value<Failure>(
       failureSchema(
-        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals, or one of several lists has failed for so long; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `doubted_list`, `interrupted`, `unusual_deletions`, `store_unusable`.",
+        "Why the stream is behind, whatever it is: named once no read has succeeded for two intervals, or one of several lists has failed for so long; null before. Beside the codes of errors: `poll_overdue`, `poll_postponed`, `long_read`, `endless_read`, `doubted_list`, `interrupted`, `unusual_deletions`, `without_key`, `store_unusable`.",
       ),
     ),
   ),

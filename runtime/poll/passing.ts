@@ -1,18 +1,16 @@
 import type { Checkpoint, StreamRecord } from "../model/streams.ts";
 import type { CursorStrategy } from "../read/cursors.ts";
 import { isOfList } from "../read/lists.ts";
+import { OutageCount } from "../read/outage.ts";
 import type { FailedRequest } from "../read/pages.ts";
 import { errorClass } from "../vendor/errors.ts";
 import { itemAt, missedNow } from "./lists.ts";
 import type { Reading } from "./reading.ts";
 import { STALE } from "./refusal.ts";
 
-/** Lists in a row that fail with an error that passes, after which it is the vendor that is down, and no further one is asked for. */
-export const OUTAGE_AFTER = 10;
 /** Polls in a row that are believed to meet an outage; after them, all lists are asked for, whatever that costs. */
 export const OUTAGE_POLLS = 3;
-/** Errors that pass. */
-const PASSING = new Set(["serverError", "network", "timeout"]);
+
 /** Passes over lists that one read cannot have, so that the others go on. */
 export class Passing {
   readonly #reading: Reading;
@@ -56,7 +54,7 @@ export class Passing {
 class Outage {
   readonly #isBelieved: boolean;
   readonly #failing: ReadonlySet<string>;
-  #inRow = 0;
+  readonly #count = new OutageCount();
 
   constructor({ missed, consecutiveErrors }: StreamRecord) {
     this.#isBelieved = consecutiveErrors < OUTAGE_POLLS;
@@ -64,13 +62,12 @@ class Outage {
   }
 
   answered(): void {
-    this.#inRow = 0;
+    this.#count.answered();
   }
 
   /** Takes note of an error of a list, and tells whether it is one of an outage. */
   failed(list: string, error: unknown): boolean {
     if (this.#failing.has(list)) return false;
-    this.#inRow = PASSING.has(errorClass(error)) ? this.#inRow + 1 : 0;
-    return this.#isBelieved && this.#inRow >= OUTAGE_AFTER;
+    return this.#count.failed(error) && this.#isBelieved;
   }
 }

@@ -1,4 +1,5 @@
 import type { PollMeasure } from "../core/metrics.ts";
+import { HOUR } from "../core/time.ts";
 import type { Context } from "../engine/context.ts";
 import { SUSPECT_AFTER, type Job, type JobFacts, type Outcome } from "../engine/engine.ts";
 import type { CompiledStream, Connector } from "../manifest/connector.ts";
@@ -42,7 +43,7 @@ export interface PollerNeeds extends SourceNeeds {
 /** Polls of one connection at once. */
 const PER_CONNECTION = 2;
 /** Time limit of one poll; a longer one continues at its checkpoint. */
-const DEADLINE_MS = 3_600_000;
+const DEADLINE_MS = HOUR;
 
 /** Has the engine poll: streams are read when their time comes, and the transaction of each read plans the next. */
 export function workPolls(context: PollerContext, needs: PollerNeeds): void {

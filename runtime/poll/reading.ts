@@ -1,7 +1,8 @@
 import type { Log } from "../core/log.ts";
 import type { CompiledStream } from "../manifest/connector.ts";
 import type { Emit } from "../model/events.ts";
-import type { StreamRecord } from "../model/streams.ts";
+import type { ListedBy } from "../model/quarantine.ts";
+import type { Checkpoint, StreamRecord } from "../model/streams.ts";
 import type { Source } from "../read/fetch.ts";
 import type { Database, Tx } from "../store/database.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -32,6 +33,15 @@ export interface Reading extends ReadOnlyReading {
   transaction: Transaction;
   emit: Emit;
 }
+
+/** The read that records are of, as far as it is known: of one that is over, only what the quarantine keeps. */
+export type ReadOf = ListedBy &
+  Partial<
+    Pick<
+      Checkpoint,
+      "complete" | "each" | "holds" | "recovering" | "toldSince" | "lostUnread" | "hasUnkeyed" | "hasPassedOver"
+    >
+  >;
 
 /** The subscribers of a read that ask for records that were there before them. */
 export function backfilling(subscribers: readonly Subscriber[], joining: readonly string[]): Subscriber[] {

@@ -1,11 +1,12 @@
 import { HooklineError } from "../core/errors.ts";
+import { DAY } from "../core/time.ts";
 import type { StreamRecord } from "../model/streams.ts";
 import { VendorError } from "../vendor/errors.ts";
 
 /** After so many refusals in a row of the list with its cursor, everything is read without it. */
 export const REFUSALS = 3;
 /** Milliseconds without a success after which server errors count as refusals. */
-export const SERVER_ERRORS_MS = 24 * 3_600_000;
+export const SERVER_ERRORS_MS = DAY;
 
 /** Refusals of the caller, or of the moment, whatever the request asks for. */
 const ELSEWHERE = new Set(["authExpired", "authRevoked", "scopeMissing", "rateLimited", "quotaExceeded", "timeout"]);

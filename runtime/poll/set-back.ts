@@ -1,10 +1,11 @@
+import { MINUTE } from "../core/time.ts";
 import { setBackSeen } from "../model/known.ts";
 import { setBackQuarantine } from "../model/quarantine.ts";
 import { streams, type Checkpoint, type MissedList, type StreamRecord } from "../model/streams.ts";
 import type { Tx } from "../store/database.ts";
 
 /** A stored time may be ahead of the clock by so many milliseconds: processes never agree completely. */
-export const AHEAD_MS = 60_000;
+export const AHEAD_MS = MINUTE;
 
 /** A stored time, or now where it was written while the clock was ahead. */
 export const notAhead = <Time extends number | null>(at: Time, now: number): Time =>
@@ -25,7 +26,9 @@ const HAPPENED = [
 /** Whether what is stored of a stream was written while the clock was ahead: it would hide a stall until that time comes. */
 export function isAhead(stream: StreamRecord, now: number): boolean {
   const { checkpoint, doubt, lastError, missed } = stream;
-  const ofLists = (missed ?? []).flatMap(({ since, cursorAt, whole }) => [since, cursorAt, whole?.at]);
+  const ofLists = (missed ?? []).flatMap(({ since, cursorAt, whole, vanishedAt, error, toldSince = {} }) => {
+    return [since, cursorAt, whole?.at, vanishedAt, error?.at, ...Object.values(toldSince)];
+  });
   const times = [checkpoint?.startedAt, checkpoint?.progressAt, doubt?.since, lastError?.at, ...ofLists];
   return [...HAPPENED.map((name) => stream[name]), ...times].some((at) => (at ?? 0) > now + AHEAD_MS);
 }
@@ -59,23 +62,29 @@ export async function setBack(tx: Tx, stream: StreamRecord, now: number): Promis
 }
 
 function missedUntil(missed: MissedList, now: number): MissedList {
-  const { since, cursorAt, error, whole } = missed;
+  const { since, cursorAt, error, whole, vanishedAt, toldSince } = missed;
   return {
     ...missed,
     since: notAhead(since, now),
     cursorAt: notAhead(cursorAt, now),
     error: error && { ...error, at: notAhead(error.at, now) },
     ...(whole && { whole: { ...whole, at: notAhead(whole.at, now) } }),
+    ...(vanishedAt !== undefined && { vanishedAt: notAhead(vanishedAt, now) }),
+    ...(toldSince && { toldSince: toldUntil(toldSince, now) }),
   };
+}
+
+/** Since when subscriptions were told, by their ids. */
+function toldUntil(toldSince: Record<string, number>, now: number): Record<string, number> {
+  return Object.fromEntries(Object.entries(toldSince).map(([id, at]) => [id, notAhead(at, now)]));
 }
 
 function readUntil(checkpoint: Checkpoint, now: number): Checkpoint {
   const { startedAt, progressAt, toldSince } = checkpoint;
-  const told = toldSince && Object.entries(toldSince).map(([id, at]) => [id, notAhead(at, now)]);
   return {
     ...checkpoint,
     startedAt: notAhead(startedAt, now),
     ...(progressAt !== undefined && { progressAt: notAhead(progressAt, now) }),
-    ...(told && { toldSince: Object.fromEntries(told) }),
+    ...(toldSince && { toldSince: toldUntil(toldSince, now) }),
   };
 }

@@ -1,28 +1,11 @@
 import { HooklineError } from "../core/errors.ts";
-import type { CompiledStream, Connector } from "../manifest/connector.ts";
+import type { Connector } from "../manifest/connector.ts";
 import type { Emit } from "../model/events.ts";
-import { readsOfQuarantined } from "../model/quarantine.ts";
 import type { StreamError, StreamRecord } from "../model/streams.ts";
 import { subscriptions, type SubscriptionRecord } from "../model/subscriptions.ts";
 import type { Tx } from "../store/database.ts";
 import { degradedBy, tell } from "./report.ts";
-import { comparedUntil } from "./verify.ts";
-
-/** Until when all that changed has been told to a subscription; 0 when its first read has not ended. */
-export async function toldUntil(
-  tx: Tx,
-  { id, backfill, firstPoll }: SubscriptionRecord,
-  stream: StreamRecord,
-  compiled: CompiledStream | undefined,
-): Promise<number> {
-  if (backfill === "pending") return 0;
-  // What was listed and could not be had yet may be told while it is paused.
-  const listed = stream.quarantined === 0 ? [] : await readsOfQuarantined(tx, stream.id);
-  const times = listed.map(({ after, joining }) =>
-    firstPoll !== "baseline" && joining.includes(id) ? 0 : (after ?? 0),
-  );
-  return Math.min(comparedUntil(stream, compiled?.definition) ?? 0, ...times);
-}
+import { toldUntil } from "./told-until.ts";
 
 /** @throws HooklineError `conflict` when the connector, as far as it is loaded, has no such trigger any more */
 export function assertTrigger(connector: Connector | undefined, { id, trigger }: SubscriptionRecord): void {

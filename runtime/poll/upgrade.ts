@@ -4,10 +4,10 @@ import { forgetAll } from "../model/known.ts";
 import { clearQuarantine } from "../model/quarantine.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { shortHash } from "../read/records.ts";
-import { gapEvent } from "../model/operational.ts";
 import { withoutCursors } from "./lists.ts";
 import { keptOf } from "./read.ts";
 import type { Reading } from "./reading.ts";
+import { forgottenGaps } from "./told-until.ts";
 
 const hashes = new WeakMap<CompiledStream, string>();
 
@@ -51,8 +51,8 @@ export function requestHashOf(compiled: CompiledStream): string {
 
 /**
  * A stream that was read by another version of the manifest, made ready for this one. With a declared `keep`, the next read goes
- * on at the cursor, with `resync` it compares everything with what is known; without, it takes a silent baseline, and
- * `stream.gap` reports the time in between.
+ * on at the cursor, with `resync` it compares everything with what is known; with `rebaseline`, or where nothing is declared, all
+ * that was known or in doubt is forgotten, the next read takes a silent baseline, and `stream.gap` reports the time in between.
  */
 export async function upgraded({
   stream,
@@ -72,18 +72,14 @@ export async function upgraded({
   const checkpoint = isKnown && stream.checkpoint !== null ? begunAgain(stream.checkpoint) : null;
   const fresh: StreamRecord = { ...stream, checkpoint, requestHash, cursorVersion };
   if (declared !== "keep") Object.assign(fresh, { cursor: null, missed: withoutCursors(stream.missed) });
-  if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null });
+  if (!isKnown) Object.assign(fresh, { baselinedAt: null, missed: null, doubt: null });
   await transaction(async (tx) => {
     if (!isKnown) {
+      const readers = subscribers.map(({ subscription }) => subscription);
+      const subject = { connector, stream, compiled };
+      await emit(tx, await forgottenGaps(tx, subject, readers, "request_changed", now()));
       await forgetAll(tx, stream.id);
       await clearQuarantine(tx, stream.id);
-      const at = now();
-      const gap = { from: stream.lastSuccessAt, to: at, reason: "request_changed" } as const;
-      const recipients = subscribers.filter(({ subscription }) => subscription.backfill === "done");
-      await emit(
-        tx,
-        recipients.map(({ subscription }) => gapEvent(connector, compiled.name, subscription, gap, at)),
-      );
     }
     await saveStream(tx, fresh);
   });

@@ -1,5 +1,5 @@
 import { durationMs } from "../core/duration.ts";
-import { HooklineError } from "../core/errors.ts";
+import { DAY } from "../core/time.ts";
 import { forgetUnseenSince, markSeen, noteLeftOut } from "../model/known.ts";
 import type { Gap } from "../model/operational.ts";
 import { saveStream, type Checkpoint, type StreamRecord } from "../model/streams.ts";
@@ -16,6 +16,7 @@ import { releaseHeld } from "./held.ts";
 import { listGaps } from "./list-gaps.ts";
 import { streamAfter } from "./finish.ts";
 import { hadAgain, hasNone, missedLists, readOf } from "./lists.ts";
+import { endlessPages, MOST_PAGES } from "./page-limit.ts";
 import { Passing } from "./passing.ts";
 import { backfilling, type Reading } from "./reading.ts";
 import { partsOf, type Had } from "./records.ts";
@@ -32,9 +33,6 @@ export interface ReadResult {
   /** When to read again instead of when the schedule says, to settle a doubt; milliseconds since the epoch. */
   again?: number | undefined;
 }
-
-/** Pages of one poll, unless the manifest says otherwise. */
-export const MOST_PAGES = 1000;
 
 /**
  * The walk of one read through the pages of a list, to its end or to its most pages. Each page but the last is committed with a
@@ -288,13 +286,5 @@ function isOnly({ at, next }: ReadPage): boolean {
 /** Whether a record that a read did not list may be there all the same. */
 const isBlind = ({ hasUnkeyed, isPastTies }: Checkpoint): boolean => hasUnkeyed === true || isPastTies === true;
 
-/** Pages without records may come between others, but not for ever. */
-export function endlessPages(count: number): HooklineError {
-  return new HooklineError(
-    "pagination_loop",
-    `The vendor gave ${count} pages in a row without a record, and names a further one; correct the pagination in the manifest, or its stop`,
-  );
-}
-
 /** Days since the epoch, in UTC. */
-const dayOf = (time: number): number => Math.floor(time / 86_400_000);
+const dayOf = (time: number): number => Math.floor(time / DAY);

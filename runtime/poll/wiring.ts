@@ -6,6 +6,7 @@ import { erasureJob } from "../engine/eraser.ts";
 import type { Connector } from "../manifest/connector.ts";
 import { findConnection } from "../model/connections.ts";
 import { checkBeside } from "../model/input.ts";
+import { dropLeftOut } from "../model/known.ts";
 import type { Scope } from "../model/principal.ts";
 import {
   acceptDeletions,
@@ -33,7 +34,8 @@ import { pollJob } from "./jobs.ts";
 import { LEAST_MS } from "./pace.ts";
 import { gapEvent } from "../model/operational.ts";
 import { notAhead } from "./set-back.ts";
-import { assertTrigger, toldUntil } from "./triggers.ts";
+import { toldUntil } from "./told-until.ts";
+import { assertTrigger } from "./triggers.ts";
 
 /** Who asks for a new subscription, and the flow or sync that is to get its events. */
 export interface CreateOptions extends Scope {
@@ -112,9 +114,15 @@ export function createWiring({
     return toldUntil(tx, subscription, stream!, connector?.streams.get(stream!.stream));
   };
 
-  /** A stream that nobody reads any more is forgotten, so that a later subscription starts from a baseline of its own. */
-  const dropIfUnused = async (tx: Tx, { stream, connection }: SubscriptionRecord): Promise<void> => {
-    if (await isStreamUsed(tx, stream)) return;
+  /**
+   * What a subscription leaves of a stream that it reads no more: nothing waits for it. A stream that nobody reads any more is
+   * forgotten, so that a later subscription starts from a baseline of its own.
+   */
+  const leave = async (tx: Tx, { id, stream, connection, firstPoll }: SubscriptionRecord): Promise<void> => {
+    if (await isStreamUsed(tx, stream)) {
+      if (firstPoll !== "baseline") await dropLeftOut(tx, stream, id);
+      return;
+    }
     const now = clock.now();
     const isLeft = await deleteStream(tx, stream);
     // The job of its next poll comes now, and ends.
@@ -184,7 +192,7 @@ export function createWiring({
         after.pausedFrom = await pausedFromOf(tx, after);
       }
       await subscriptions.save(tx, after);
-      if (isMoved) await dropIfUnused(tx, before);
+      if (isMoved) await leave(tx, before);
       if (after.status === "active") await (isMoved ? begin(tx, after) : poll(tx, after));
       return after;
     },
@@ -196,7 +204,7 @@ export function createWiring({
 
     async remove(tx, subscription) {
       await subscriptions.delete(tx, subscription.id);
-      await dropIfUnused(tx, subscription);
+      await leave(tx, subscription);
     },
 
     async setStatus(tx, before, status) {

@@ -6,6 +6,7 @@ import { unexpectedAnswer } from "../manifest/select.ts";
 import type { ErrorClass } from "../../schemas/manifest.ts";
 import { errorClass } from "../vendor/errors.ts";
 import type { Source } from "./fetch.ts";
+import { OutageCount } from "./outage.ts";
 
 /** What came of one more request for a record. */
 export type Enriched =
@@ -30,12 +31,8 @@ const CONCERNS_ALL: ReadonlySet<ErrorClass> = new Set([
   "authRevoked",
   "scopeMissing",
 ]);
-/** Errors that pass; so many in a row are an outage of the vendor's, and no longer asked on about. */
-const PASSING: ReadonlySet<ErrorClass> = new Set(["serverError", "network", "timeout"]);
 /** Errors without any answer: nothing is known yet of the record, nor of the vendor. */
 const UNANSWERED: ReadonlySet<ErrorClass> = new Set(["network", "timeout"]);
-/** Records in a row that fail with an error that passes, after which the others are left for the next poll. */
-export const OUTAGE_AFTER = 10;
 
 /** Whether an error is no record's fault. */
 export const concernsAll = (error: Error): boolean => CONCERNS_ALL.has(errorClass(error));
@@ -44,7 +41,7 @@ export const concernsAll = (error: Error): boolean => CONCERNS_ALL.has(errorClas
 export class Enricher {
   readonly #source: Source;
   readonly #enrich: CompiledEnrich;
-  #failuresInRow = 0;
+  readonly #outage = new OutageCount();
   #hasAnswer = false;
 
   constructor(source: Source, enrich: CompiledEnrich) {
@@ -57,7 +54,7 @@ export class Enricher {
     return this.#hasAnswer;
   }
 
-  /** Asks for records, several at once, until an error concerns them all. Never rejects. */
+  /** Asks for records, several at once, until an error concerns them all, or the vendor is down. Never rejects. */
   async all(records: readonly unknown[]): Promise<EnrichedRecords> {
     const outcomes = Array.from<Enriched | undefined>({ length: records.length });
     let stopped: Error | undefined;
@@ -75,8 +72,7 @@ export class Enricher {
           }
           if (!UNANSWERED.has(kind)) this.#hasAnswer = true;
           outcomes[i] = kind === "notFound" ? { kind: "gone" } : { kind: "failed", error };
-          this.#failuresInRow = PASSING.has(kind) ? this.#failuresInRow + 1 : 0;
-          if (this.#failuresInRow >= OUTAGE_AFTER) stopped ??= error;
+          if (this.#outage.failed(error)) stopped ??= error;
         }
       }
     };
@@ -95,7 +91,7 @@ export class Enricher {
       signal,
     });
     this.#hasAnswer = true;
-    this.#failuresInRow = 0;
+    this.#outage.answered();
     const found = select(response);
     const { body } = response;
     const isError = isObject(body) && isObject(body["error"]);

@@ -1,25 +1,10 @@
-import type { VendorClient } from "../accounts/client.ts";
 import { assertRequirement } from "../accounts/requirement.ts";
-import type { VariablesOf } from "../accounts/variables.ts";
-import type { CompiledStream } from "../manifest/connector.ts";
-import { cursorStrategy } from "./cursors.ts";
 import { enrichAll, type LeftOut } from "./enrich.ts";
-import type { Source } from "./fetch.ts";
-import { passesOver } from "./lists.ts";
-import { listingOf, pages } from "./pages.ts";
+import { everythingOf, listsEverything, type EverythingOptions } from "./everything.ts";
 
-export interface SampleOptions {
-  client: VendorClient;
-  stream: CompiledStream;
-  /** The stream's input. */
-  input: Record<string, unknown>;
-  /** What the stream reads as `$workspace.vars` and `$user.vars`. */
-  variables: Awaited<ReturnType<VariablesOf>>;
+export interface SampleOptions extends EverythingOptions {
   /** Most records. */
   limit: number;
-  /** Milliseconds since the epoch. */
-  now: number;
-  signal: AbortSignal;
 }
 
 /** A few records of a stream, and what of it cannot be had. */
@@ -35,20 +20,14 @@ export interface ReadSample {
  * @throws HooklineError `conflict` before any call when the connection is of the wrong kind, and what a request throws
  */
 export async function takeSample(options: SampleOptions): Promise<ReadSample | undefined> {
-  const { stream, input, variables, limit, now, signal } = options;
-  const { baseline, recover } = stream.cursor;
-  if (baseline && !recover) return undefined;
+  const { stream, limit } = options;
+  if (!listsEverything(stream)) return undefined;
   const what = `${options.client.connector.name}.${stream.name}`;
   const client = await options.client.as(stream.as, what);
   assertRequirement(what, stream.requires, client.values);
-  const { workspace, user } = variables;
-  const cursor = recover && { cursor: { value: null, sinceSeconds: 0 } };
-  const scope = { input, connection: client.values, workspace: { vars: workspace }, user: { vars: user }, ...cursor };
-  const source: Source = { client, scope, operation: stream, signal };
-  const plan = cursorStrategy(stream.cursor, scope).everything(now);
+  const everything = everythingOf({ ...options, client });
   const leftOut: LeftOut[] = [];
-  const read = pages(source, listingOf(stream, recover !== undefined), plan, undefined, passesOver(signal));
-  for await (const { records, at, next, failed } of read) {
+  for await (const { records, at, next, failed } of everything.pages) {
     if (failed) {
       if (next === null) throw failed;
       leftOut.push({ listed: at.each?.items[at.each.at], error: failed });
@@ -56,7 +35,7 @@ export async function takeSample(options: SampleOptions): Promise<ReadSample | u
     }
     const found = records.filter((record) => !stream.deleted?.(record)).slice(0, limit);
     if (!stream.enrich) return { records: found, leftOut };
-    const enriched = await enrichAll(source, stream.enrich, found);
+    const enriched = await enrichAll(everything.source, stream.enrich, found);
     return { records: enriched.records, leftOut: [...leftOut, ...enriched.leftOut] };
   }
   return { records: [], leftOut };

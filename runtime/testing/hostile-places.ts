@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { REFUSALS } from "../poll/refusal.ts";
 import { Finding, Skip } from "./outcome.ts";
 import { readTarget } from "./server.ts";
 import { many, PAGES, severalPages, VERSION } from "./situations.ts";
@@ -6,8 +7,6 @@ import type { StreamBench } from "./stream-bench.ts";
 
 /** Pages of one poll before a vendor that repeats itself is found out. */
 const MOST_PAGES = 4;
-/** Polls in which a cursor is refused before everything is read without it. */
-const REFUSALS = 3;
 
 /** The first page, whatever is asked for, is found out after few requests. */
 export async function ignoredPage(s: StreamBench): Promise<void> {

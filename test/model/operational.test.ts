@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import eventSchema from "../../schemas/event.schema.json" with { type: "json" };
 import { compileSchema } from "../../runtime/manifest/validate.ts";
 import * as operational from "../../runtime/model/operational.ts";
 import type { NewEvent } from "../../runtime/model/events.ts";
+import { operations } from "../readme-tables.ts";
 
 const at = Date.parse("2026-11-21T22:00:00Z");
 const connection = { id: "con_1", connector: "acme", user: "u_1" };
@@ -55,6 +57,10 @@ describe("an operational event", () => {
     const body = { type, timestamp: new Date(event.at).toISOString(), data: event.data };
     expect(faultsOf(JSON.parse(JSON.stringify(body)))).toEqual([]);
     expect(event).toMatchObject({ at, stream: null, recordKey: null, sequence: null, data: { user: event.user } });
+  });
+
+  it.each(operational.GAP_REASONS)("gives for a gap a reason that the manual explains: %s", (reason) => {
+    expect(readFileSync(operations, "utf8")).toMatch(new RegExp(`^\\| \`${reason}\` +\\|`, "m"));
   });
 
   it("has the same id when it tells the same of a gap, a delivery or a run, and another one otherwise", () => {

@@ -41,21 +41,27 @@ describe("a stored time that lies ahead", () => {
     expect(atLatest(withTime(NOW - 1), NOW)).toEqual(withTime(NOW - 1));
   });
 
-  it.each(["since", "cursorAt", "whole.at"])("counts as now of a list that cannot be had: %s", (path) => {
-    const [name, inner] = path.split(".") as [string, string?];
-    const withTime = (at: number): StreamRecord => {
-      const list = {
-        since: NOW - DAY,
-        cursorAt: NOW - DAY,
-        error: null,
-        [name]: inner ? { count: 1, [inner]: at } : at,
+  it.each(["since", "cursorAt", "whole.at", "error.at", "vanishedAt", "toldSince.sub_1"])(
+    "counts as now of a list that cannot be had: %s",
+    (path) => {
+      const [name, inner] = path.split(".") as [string, string?];
+      const withTime = (at: number): StreamRecord => {
+        const list = {
+          since: NOW - DAY,
+          cursorAt: NOW - DAY,
+          error: null,
+          [name]: inner ? { count: 1, [inner]: at } : at,
+        };
+        return { ...stream, missed: [list] } as unknown as StreamRecord;
       };
-      return { ...stream, missed: [list] } as unknown as StreamRecord;
-    };
-    expect([isAhead(withTime(NOW + AHEAD_MS), NOW), isAhead(withTime(NOW + AHEAD_MS + 1), NOW)]).toEqual([false, true]);
-    expect(atLatest(withTime(NOW + DAY), NOW)).toEqual(withTime(NOW));
-    expect(atLatest(withTime(NOW - 1), NOW)).toEqual(withTime(NOW - 1));
-  });
+      expect([isAhead(withTime(NOW + AHEAD_MS), NOW), isAhead(withTime(NOW + AHEAD_MS + 1), NOW)]).toEqual([
+        false,
+        true,
+      ]);
+      expect(atLatest(withTime(NOW + DAY), NOW)).toEqual(withTime(NOW));
+      expect(atLatest(withTime(NOW - 1), NOW)).toEqual(withTime(NOW - 1));
+    },
+  );
 });
 
 describe.each([

@@ -59,4 +59,20 @@ describe("a record that is in two lists", () => {
       expect(await told()).toEqual(["deleted r"]);
     },
   );
+
+  it.each(["whole", "tokens", "times"].flatMap((stream) => ORDERS.map((order) => ({ stream, order }))))(
+    "is no difference to an audit: read by $stream in the order $order",
+    async ({ stream, order }) => {
+      const { bench, lists, subscription, poll } = await withLists(stream, {
+        before: (lists) => {
+          lists.put("x", "r");
+          lists.put("y", "r");
+        },
+      });
+      lists.names = order;
+      await poll();
+      const audit = await bench.runtime.audits.audit(subscription);
+      expect(audit).toMatchObject({ verdict: "proved", stale: { count: 0 }, pending: { count: 0 }, read: 4 });
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { MOST_PAGES } from "../../runtime/poll/walk.ts";
+import { MOST_PAGES } from "../../runtime/poll/page-limit.ts";
 import { createBench, type Bench } from "./harness.ts";
 import { vendorManifest } from "./vendor.ts";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { onPostgres } from "../postgres.ts";
 import { soon } from "../fixtures/wait.ts";
-import { OUTAGE_AFTER } from "../../runtime/read/enrich.ts";
+import { OUTAGE_AFTER } from "../../runtime/read/outage.ts";
 import { UNANSWERED_MS } from "../../runtime/poll/quarantine.ts";
 import { PART } from "../../runtime/poll/records.ts";
 import { createBench, type Bench } from "./harness.ts";

@@ -8,7 +8,7 @@ import { loadManifest } from "../../runtime/manifest/load.ts";
 import { ensureStream, streamsByIds, type Checkpoint } from "../../runtime/model/streams.ts";
 import { MIN_SECONDS } from "../../runtime/poll/check.ts";
 import { readStream } from "../../runtime/poll/read.ts";
-import { MOST_PAGES } from "../../runtime/poll/walk.ts";
+import { MOST_PAGES } from "../../runtime/poll/page-limit.ts";
 import { migrate } from "../../runtime/store/migrate.ts";
 import { openDatabase } from "../../runtime/store/open.ts";
 import { createBench } from "./harness.ts";

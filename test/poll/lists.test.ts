@@ -100,6 +100,41 @@ describe.each(STREAMS)("one of several lists that fails, read by %s", (stream) =
     ]);
   });
 
+  it("while a subscription that begins with what is there is paused leaves it a gap of all there was", async () => {
+    const { bench, subscription, lists, told, poll } = await withLists(stream);
+    lists.fail("y", BROKEN);
+    const joining = await bench.subscribe(`${stream}_any`, { everySeconds: 300, firstPoll: "emitAll" });
+    expect(await told()).toEqual(["backfill x1", "backfill z1"]);
+    await bench.runtime.subscriptions.pause(joining);
+    lists.wrong.clear();
+    await poll();
+    expect(await told()).toEqual([]);
+    await bench.runtime.subscriptions.resume(joining);
+    const gaps = (await bench.events()).filter(({ type }) => type === "stream.gap").map(({ data }) => data);
+    expect(gaps).toMatchObject([{ subscription: joining, reason: "paused", from: null }]);
+    expect(await bench.runtime.subscriptions.get(subscription)).toMatchObject({ status: "active" });
+  });
+
+  it("is not waited with for a subscription that is removed", async () => {
+    const { bench, lists, told, poll } = await withLists(stream);
+    lists.fail("y", BROKEN);
+    const left = await bench.subscribe(`${stream}_any`, { everySeconds: 300, firstPoll: "emitAll" });
+    const stays = await bench.subscribe(`${stream}_any`, { everySeconds: 300, firstPoll: "emitAll" });
+    const leftOut = async (): Promise<string[]> =>
+      (
+        await bench.runtime.db.all<{ ids: string }>("select left_out as ids from known where left_out is not null")
+      ).flatMap(({ ids }) => JSON.parse(ids) as string[]);
+    expect((await leftOut()).toSorted()).toEqual([left, stays].toSorted());
+    await bench.runtime.subscriptions.remove(left);
+    expect(await leftOut()).toEqual([stays]);
+    await bench.runtime.subscriptions.remove(stays);
+    expect(await leftOut()).toEqual([]);
+    await told();
+    lists.wrong.clear();
+    await poll();
+    expect(await told()).toEqual([]);
+  });
+
   it("loses nothing in complete reads, however many there are, and is compared once it answers", async () => {
     const on = await withLists(stream);
     const { bench, lists, told, poll } = on;

@@ -6,7 +6,7 @@ import { quarantinedByKeys } from "../../model/quarantine.ts";
 import type { Checkpoint } from "../../model/streams.ts";
 import { timeMs } from "../../core/vendor-time.ts";
 import { cursorStrategy, type CursorStrategy, type ReadPlan } from "../../read/cursors.ts";
-import { toPolledRecord } from "../../read/records.ts";
+import { toPolledRecord, type PolledRecord } from "../../read/records.ts";
 import { keysOf, type Change } from "../diff.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { SWEEP_BATCH } from "../sweep.ts";
@@ -61,8 +61,8 @@ const CLOCKS = HOUR;
 
 /**
  * Reads everything once and compares it with what is known. A list whose pages the vendor gives up is begun again, once.
- * Memory: one page, 128 bytes for each record at most, and some 300 bytes for each difference, of which there are
- * {@link MOST_DIFFERENCES} at most; 100,000 records that are all known take 8 MB.
+ * Memory: one page, 128 bytes for each record at most (192 where a stream has several lists), and some 300 bytes for each
+ * difference, of which there are {@link MOST_DIFFERENCES} at most; 100,000 records of one list that are all known take 8 MB.
  * @throws HooklineError `conflict` when there are more; else as a poll
  */
 export async function compareAll(reading: ReadOnlyReading, patience: Patience, seen: Seen): Promise<Comparison> {
@@ -92,6 +92,8 @@ class WholeRead {
   /** Keys that records had before, and of records that were listed as deleted. */
   readonly #former = new KeySet();
   readonly #differences: Differences = new Map();
+  /** Keys of records that the list has shown in which they are known, where there are several lists. */
+  readonly #atHome = new KeySet();
   /** Keys of records that were listed and not to be read. */
   readonly #failed = new KeySet();
   readonly #unread = new Tally();
@@ -144,9 +146,11 @@ class WholeRead {
     return { complete: true, startedAt, mode: "diff", page: null, notes: null, joining: [], recovering: null };
   }
 
-  async #take({ records, changes, known, unread, unkeyed, isPastTies, missed }: Listed): Promise<void> {
+  async #take({ records: all, changes, known, unread, unkeyed, isPastTies, missed }: Listed): Promise<void> {
     if (missed !== undefined) this.#missed.add(missed);
     const { db, stream } = this.#reading;
+    const copies = new Set(all.filter((record) => this.#isCopy(record, known.get(record.key))).map(({ key }) => key));
+    const records = all.filter(({ key }) => !copies.has(key));
     for (const record of records) {
       if (!record.deleted) this.#add(record.key);
       for (const key of keysOf(record)) if (!this.#living.has(key)) this.#former.add(key);
@@ -155,6 +159,7 @@ class WholeRead {
     }
     const keys = new Map(records.map((record) => [record.key, keysOf(record)]));
     for (const change of changes) {
+      if (copies.has(change.key)) continue;
       const knownAs = [change.key, ...(keys.get(change.key) ?? [])].find((key) => known.has(key));
       this.#note(change, known.get(knownAs ?? change.key));
     }
@@ -166,6 +171,14 @@ class WholeRead {
     }
     this.#unkeyed += unkeyed;
     this.#isPastTies ||= isPastTies;
+  }
+
+  /** Whether the list where a record is known has shown it: how another one has it is told by no poll. */
+  #isCopy({ key, item, deleted }: PolledRecord, before: Known | undefined): boolean {
+    if ((before?.item ?? null) === null || item === null) return false;
+    if (before!.item !== item) return this.#atHome.has(key);
+    if (!deleted) this.#atHome.add(key);
+    return false;
   }
 
   #note(change: Change, before: Known | undefined): void {

@@ -9,10 +9,10 @@ import { listingOf, pages, type PassOver } from "../../read/pages.ts";
 import type { PolledRecord } from "../../read/records.ts";
 import { VendorError } from "../../vendor/errors.ts";
 import { itemAt } from "../lists.ts";
+import { endlessPages, MOST_PAGES } from "../page-limit.ts";
 import { STALE } from "../refusal.ts";
 import type { ReadOnlyReading } from "../reading.ts";
 import { keyed, partsOf } from "../records.ts";
-import { endlessPages, MOST_PAGES } from "../walk.ts";
 import { waitOut, type Patience } from "./patience.ts";
 
 /** Some of the records that a list shows, and what a poll would find changed about them. */

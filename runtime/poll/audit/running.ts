@@ -1,4 +1,5 @@
 import { HooklineError } from "../../core/errors.ts";
+import { MINUTE } from "../../core/time.ts";
 import type { SubscriptionRecord } from "../../model/subscriptions.ts";
 
 /** Audits that a process runs at once: each reads a whole account. */
@@ -6,7 +7,7 @@ export const MOST_AUDITS = 4;
 /** Audits of one user that a process runs at once, so that one user leaves room for the others. */
 export const MOST_OF_USER = 2;
 /** When to ask again for an audit that finds no room, milliseconds. */
-export const BUSY_WAIT = 60_000;
+export const BUSY_WAIT = MINUTE;
 
 type Audited = Pick<SubscriptionRecord, "id" | "stream" | "user">;
 
