@@ -6,7 +6,7 @@ import type { CompiledDerivation } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { unexpectedAnswer } from "../manifest/select.ts";
 import { findConnection, type ConnectionRow, type LostReason } from "../model/connections.ts";
-import { VendorError } from "../vendor/errors.ts";
+import { errorOfToken, VendorError } from "../vendor/errors.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
@@ -55,7 +55,8 @@ export interface Minting {
   mint(parent: Parent, id: string): Promise<TokenResponse>;
   /**
    * Another token for a derived connection.
-   * @throws HooklineError `reauth_required` with the reason why there is none any more; what {@link mint} throws
+   * @throws HooklineError `reauth_required` with the reason why there is none any more; what {@link mint} throws, never as a
+   *   {@link VendorError}
    */
   renew(child: OpenConnection): Promise<TokenResponse>;
 }
@@ -129,9 +130,9 @@ export function createMinting(
     try {
       response = await ask(parent, id);
     } catch (error) {
-      if (!(error instanceof VendorError)) throw error;
-      if (isRefusal(error) && !(await list(parent)).has(id)) throw new NotInstalled(parent.row.connector, id, error);
-      throw ofToken(error);
+      const isRefused = error instanceof VendorError && isRefusal(error);
+      if (isRefused && !(await list(parent)).has(id)) throw new NotInstalled(parent.row.connector, id, error);
+      throw error;
     }
     return tokenOf(response, parent.derivation, id);
   };
@@ -151,7 +152,7 @@ export function createMinting(
         if (error instanceof NotInstalled) throw gone(row.id, "uninstalled", error);
         if (error instanceof HooklineError && error.code === "reauth_required")
           throw gone(row.id, "parent_lost", error);
-        throw error;
+        throw error instanceof VendorError ? errorOfToken(error) : error;
       }
     },
   };
@@ -166,11 +167,6 @@ const NOT_ABOUT_IT = new Set<VendorError["class"]>(["authRevoked", "scopeMissing
 /** Whether the vendor says that it gives no token. */
 function isRefusal({ status, class: errorClass }: VendorError): boolean {
   return status >= 400 && status < 500 && !NOT_ABOUT_IT.has(errorClass);
-}
-
-/** What is said of a token is not said of what it was to be used for: that may be there although no token is. */
-function ofToken({ code, message, data, retry, cause }: VendorError): HooklineError {
-  return new HooklineError(code, message, { data, retry, cause });
 }
 
 /** @throws HooklineError `unexpected_answer` unless a token is there, for what was asked */

@@ -158,6 +158,15 @@ describe("what is no longer installed", () => {
     expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
   });
 
+  it("is not concluded, nor that a thing is deleted, where the list is not found either", async () => {
+    const h = await derived();
+    h.say.mint = () => ({ status: 404, json: {} });
+    h.say.list = () => ({ status: 404, json: {} });
+    h.say.call = () => ({ status: 401, json: {} });
+    await expect(h.actions.run(h.child, "delete_thing", {})).rejects.toMatchObject({ code: "vendor_error" });
+    expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
+  });
+
   it("works again, with its id, once it is installed and derived again", async () => {
     const h = await derived();
     h.say.branches[0]!.installed = false;

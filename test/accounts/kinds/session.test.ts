@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { getSetCookies, Headers } from "undici";
 import { describe, expect, it } from "vitest";
+import type { Action } from "../../../schemas/manifest.ts";
 import { findConnection } from "../../../runtime/model/connections.ts";
 import { cookiesOf } from "../../../runtime/vendor/cookies.ts";
 import { harness, later, type Reply, type Seen } from "../harness.ts";
@@ -199,6 +200,29 @@ describe("a session", () => {
     ]);
     for (const secret of [credentials.password, "session-token-1"]) expect(shown).not.toContain(secret);
     expect(shown).toContain("500");
+  });
+
+  it("whose login is not found says nothing of what it was to be used for: a thing is not deleted by that", async () => {
+    const manifest = await fixture("session");
+    const remove: Action = {
+      title: "Delete",
+      kind: "delete",
+      input: {},
+      request: { method: "DELETE", path: "/things" },
+      accept: ["notFound"],
+    };
+    const h = await reissuing(
+      await playing({
+        manifest: { ...manifest, actions: { ...manifest.actions, delete_thing: remove } },
+        issue: (request, n) => (isLogin(request) ? (n === 1 ? session(1) : { status: 404, json: {} }) : undefined),
+      }),
+    );
+    h.state.isAccepting = false;
+    await expect(h.actions.run(h.id, "delete_thing", {})).rejects.toMatchObject({
+      code: "vendor_error",
+      message: expect.stringContaining("the login: the vendor answered 404") as string,
+    });
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active" });
   });
 
   it.each<[string, object, RegExp]>([
