@@ -14,6 +14,7 @@ import { saveGrants } from "../model/grants.ts";
 import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, ownerIn, visible, type Scope } from "../model/principal.ts";
+import type { Tx } from "../store/database.ts";
 import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
@@ -57,7 +58,10 @@ export interface Derivations {
    * @throws HooklineError `forbidden` for another user's, unless an admin asks; and as {@link Derivations.derived}
    */
   derive(id: string, given: DerivationInput, scope?: Scope): Promise<DerivationResults>;
-  /** The same once more for one that was derived from this parent. @throws NotInstalled, and what minting throws */
+  /**
+   * The same once more for one that was derived from this parent and lost it, unless it is gone or works again meanwhile.
+   * @throws HooklineError {@link NotInstalled}, `conflict`, and what minting throws
+   */
   again(parent: ConnectionRow, child: ConnectionRow): Promise<void>;
 }
 
@@ -124,13 +128,18 @@ export function createDerivations(
     };
   };
 
+  /** Inside the transaction that stores a token: the parent stays as it was when it asked for it. @throws HooklineError `conflict` */
+  const holdParent = async (tx: Tx, { row }: Parent): Promise<void> => {
+    const isHeld = await holdConnection(tx, row);
+    const now = isHeld ? await findConnection(tx, row.id) : undefined;
+    if (now?.status === "active" && now.moves === row.moves) return;
+    throw new HooklineError("conflict", `${row.id} changed meanwhile; read it and try again`);
+  };
+
   /** False when somebody else made one meanwhile. */
   const insert = (parent: Parent, row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
     db.transaction(async (tx) => {
-      const isHeld = await holdConnection(tx, parent.row);
-      const now = isHeld ? await findConnection(tx, parent.row.id) : undefined;
-      if (now?.status !== "active" || now.moves !== parent.row.moves)
-        throw new HooklineError("conflict", `${parent.row.id} changed meanwhile; read it and try again`);
+      await holdParent(tx, parent);
       if ((await derivedConnections(tx, [changes.derived!], row.user)).length > 0) return false;
       const { grants: hashes = [], ...own } = changes;
       await connections.insert(tx, { ...row, ...own, status: "active" });
@@ -141,10 +150,13 @@ export function createDerivations(
     });
 
   /** False when it changed meanwhile. */
-  const change = (row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
+  const change = (parent: Parent, row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
     row.status === "active"
-      ? db.transaction((tx) => changeConnection(tx, row.id, row, changes, clock.now()))
-      : status.activate(row, changes);
+      ? db.transaction(async (tx) => {
+          await holdParent(tx, parent);
+          return changeConnection(tx, row.id, row, changes, clock.now());
+        })
+      : status.activate(row, changes, { within: (tx) => holdParent(tx, parent) });
 
   const store = async (parent: Parent, offer: Offer, user: string, answer: TokenResponse): Promise<string> => {
     const key = await keyOf(parent.row, offer.id);
@@ -153,9 +165,9 @@ export function createDerivations(
       const [known] = await derivedConnections(db, [key], user);
       const row = known ?? draftOf({ connector, user }, "oauth2", clock.now());
       const changes = await arrived(parent, row, offer, answer);
-      if (await (known ? change(known, changes) : insert(parent, row, changes))) return row.id;
+      if (await (known ? change(parent, known, changes) : insert(parent, row, changes))) return row.id;
     }
-    throw new HooklineError("conflict", `${offer.id} changed while it was being derived; try again`);
+    throw changedMeanwhile(offer);
   };
 
   const make = async (parent: Parent, offer: Offer, user: string): Promise<ConnectionRow> => {
@@ -234,7 +246,20 @@ export function createDerivations(
       const id = credentials?.type === "oauth2" ? credentials.derived : undefined;
       if (id === undefined) return;
       const parent = await minting.open(parentRow);
-      await store(parent, { id, label: child.accountName }, child.user, await minting.mint(parent, id));
+      const answer = await minting.mint(parent, id);
+      const offer = { id, label: child.accountName };
+      let row: ConnectionRow | undefined = child;
+      for (let race = 0; row && race < MOST_RACES; race++) {
+        if (await change(parent, row, await arrived(parent, row, offer, answer))) return;
+        // It may be gone, or work again by another parent.
+        const now = await findConnection(db, child.id);
+        row = now?.error?.reason === "parent_lost" && now.parent === parentRow.id ? now : undefined;
+      }
+      if (row) throw changedMeanwhile(offer);
     },
   };
+}
+
+function changedMeanwhile({ id }: Offer): HooklineError {
+  return new HooklineError("conflict", `${id} changed while it was being derived; try again`);
 }

@@ -226,6 +226,50 @@ describe("a parent that has lost its grant", () => {
     expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
   });
 
+  const reconnect = async (h: World, parent: string): Promise<void> => {
+    h.say.token = undefined;
+    const { authorizeUrl } = await h.accounts.reconnect(parent, {}, {}, h.session);
+    await h.authorize(authorizeUrl);
+  };
+
+  it("has nothing back that a person removes while a token is asked for", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    h.say.mint = async () => void (await h.accounts.remove(h.child));
+    await h.accounts.followParents();
+    expect((await h.accounts.list({})).data.map(({ id }) => id)).toEqual([h.parent]);
+  });
+
+  it("has nothing back that works by another parent meanwhile", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    const other = await h.connect();
+    let isFirst = true;
+    h.say.mint = async () => {
+      if (isFirst) {
+        isFirst = false;
+        expect(await h.derive(other, ["north"])).toEqual([h.child]);
+      }
+      return undefined;
+    };
+    await h.accounts.followParents();
+    expect(await h.accounts.get(h.child)).toMatchObject({ status: "active", parent: other });
+  });
+
+  it("has back what was changed otherwise meanwhile", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    h.say.mint = async () => void (await h.accounts.update(h.child, { label: "Mine" }));
+    expect(await h.accounts.followParents()).toBeUndefined();
+    expect(await h.accounts.get(h.child)).toMatchObject({ status: "active", label: "Mine" });
+  });
+
   it("is noticed by who asks for a token, too", async () => {
     const h = await derived();
     h.say.token = () => ({ status: 400, json: { error: "invalid_grant" } });
@@ -310,6 +354,15 @@ describe("a parent that is removed", () => {
     await h.connect();
     expect(await h.accounts.remove(h.parent)).toEqual({ revoked: false });
     expect(h.vendor.calls("/revoke")).toEqual([]);
+  });
+
+  it("while a connection is derived from it that had another parent leaves that one as it was", async () => {
+    const h = await derived();
+    await h.accounts.remove(h.parent);
+    const next = await h.connect();
+    h.say.mint = async () => void (await h.accounts.remove(next));
+    await expect(h.derive(next, ["north"])).rejects.toThrow("changed meanwhile");
+    expect(await errorOf(h, h.child)).toEqual({ status: "reauth_required", reason: "parent_removed" });
   });
 
   it("is followed by another of the same agency: what is derived from that one keeps its id and history", async () => {
