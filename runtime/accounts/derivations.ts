@@ -18,8 +18,7 @@ import type { Tx } from "../store/database.ts";
 import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
-import { NotInstalled, type Minting, type Offer, type Parent } from "./minting.ts";
-import type { TokenResponse } from "./token-endpoint.ts";
+import { NotInstalled, type Minted, type Minting, type Offer, type Parent } from "./minting.ts";
 import { identityOf, openProofs, sealProofs } from "./proofs.ts";
 import type { Status } from "./status.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -97,7 +96,7 @@ export function createDerivations(
     { row: parent, client, derivation: { values } }: Parent,
     row: ConnectionRow,
     { id, label }: Offer,
-    answer: TokenResponse,
+    answer: Minted,
   ): Promise<ConnectionChanges> => {
     const { connector } = vendorOf(parent.connector);
     const method = methodOf(connector.manifest.authentication, parent);
@@ -111,7 +110,7 @@ export function createDerivations(
     const captured = values({ derived: { id }, connection: client.values });
     const token = { body: answer.response.body, claims: {} };
     const { account } = identityOf(connector.authentication.get("oauth2"), { token, connection: captured });
-    const scopes = answer.scopes ?? [...parent.scopes];
+    const { scopes } = answer;
     return {
       credentials: sealCredentials(vault, row.id, { ...credentials, refreshToken: undefined, derived: id }),
       expiresAt,
@@ -158,7 +157,7 @@ export function createDerivations(
         })
       : status.activate(row, changes, { within: (tx) => holdParent(tx, parent) });
 
-  const store = async (parent: Parent, offer: Offer, user: string, answer: TokenResponse): Promise<string> => {
+  const store = async (parent: Parent, offer: Offer, user: string, answer: Minted): Promise<string> => {
     const key = await keyOf(parent.row, offer.id);
     const { connector } = parent.row;
     for (let race = 0; race < MOST_RACES; race++) {

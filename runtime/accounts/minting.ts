@@ -38,6 +38,9 @@ export interface Parent {
   clientId: string;
 }
 
+/** A token for a derived connection. */
+export type Minted = TokenResponse & Required<Pick<TokenResponse, "scopes">>;
+
 /** The tokens of derived connections: asked for with their parent's, whenever one is needed. */
 export interface Minting {
   /**
@@ -48,17 +51,17 @@ export interface Minting {
   /** All that the vendor lists, by id. @throws HooklineError when the list cannot be had whole, in its declared shape */
   list(parent: Parent): Promise<ReadonlyMap<string, Offer>>;
   /**
-   * A token for what is named.
+   * A token for what is named; it has the scopes of the parent unless the vendor says which it has.
    * @throws NotInstalled when the vendor refuses one and lists it no longer; `unexpected_answer` for an answer without a token, or
    *   whose token is for something else; what the request throws
    */
-  mint(parent: Parent, id: string): Promise<TokenResponse>;
+  mint(parent: Parent, id: string): Promise<Minted>;
   /**
    * Another token for a derived connection.
    * @throws HooklineError `reauth_required` with the reason why there is none any more; what {@link mint} throws, never as a
    *   {@link VendorError}
    */
-  renew(child: OpenConnection): Promise<TokenResponse>;
+  renew(child: OpenConnection): Promise<Minted>;
 }
 
 /** What the vendor gives no token for, and lists no longer. */
@@ -125,7 +128,7 @@ export function createMinting(
     return client.send(request, { scope: "action", kind: "write", operation, idempotency: "natural" });
   };
 
-  const mint = async (parent: Parent, id: string): Promise<TokenResponse> => {
+  const mint = async (parent: Parent, id: string): Promise<Minted> => {
     let response: VendorResponse;
     try {
       response = await ask(parent, id);
@@ -134,7 +137,8 @@ export function createMinting(
       if (isRefused && !(await list(parent)).has(id)) throw new NotInstalled(parent.row.connector, id, error);
       throw error;
     }
-    return tokenOf(response, parent.derivation, id);
+    const token = tokenOf(response, parent.derivation, id);
+    return { ...token, scopes: token.scopes ?? [...parent.row.scopes] };
   };
 
   return {

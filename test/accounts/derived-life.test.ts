@@ -279,6 +279,32 @@ describe("a parent that has lost its grant", () => {
 });
 
 describe("a parent that is reconnected", () => {
+  it("with more scopes has given them to what was derived from it, once that has its next token", async () => {
+    const h = await agency();
+    const answer = { access_token: "a", refresh_token: "r", expires_in: 86_400, agency: "acme-1", kind: "agency" };
+    h.say.token = () => ({ json: { ...answer, scope: "read derive" } });
+    // The vendor does not say what a branch's token allows.
+    h.say.mint = (branch, n) => ({ json: { access_token: `branch-${n}`, branch, expires_in: 86_400 } });
+    const parent = await h.connect();
+    const [child] = await h.derive(parent, ["north"]);
+    h.say.call = () => ({
+      status: 403,
+      headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
+      json: {},
+    });
+    const data = { reconnect: `POST /v1/connections/${parent}/reconnect` };
+    await expect(h.by(child!)).rejects.toMatchObject({ code: "scope_missing", data });
+    h.say.call = undefined;
+    h.say.token = () => ({ json: { ...answer, scope: "read write derive" } });
+    await h.authorize((await h.accounts.reconnect(parent, { scopes: ["write"] }, {}, h.session)).authorizeUrl);
+    expect((await h.accounts.get(child!)).operations.actions.missing).toHaveLength(1);
+    h.clock.advance(24 * HOUR);
+    await h.accounts.client(child!);
+    const { scopes, operations } = await h.accounts.get(child!);
+    expect([scopes, operations.actions.missing]).toEqual([["read", "write", "derive"], []]);
+    expect(await h.by(child!)).toBe("Bearer branch-2");
+  });
+
   it("with another agency stays what it was, and so does what was derived from it", async () => {
     const h = await derived();
     h.say.token = () => ({
