@@ -191,7 +191,7 @@ export function createAccounts(context: AccountsContext, needs: AccountsNeeds): 
   const clientOf: ClientOf = (connection, moves) => openClient(connection, context, { ...clientNeeds, tokens }, moves);
   const minting = createMinting(context, { vendorOf, clientOf, readAll: needs.readAll });
   const showing = createShowing(context, { vendorOf, carrierOf });
-  const derivations = createDerivations(context, { vendorOf, minting, grants, status, view: showing.view });
+  const derivations = createDerivations(context, { vendorOf, minting, grants, status, views: showing.views });
   const offspring = createOffspring(context, { status, derivations });
   const connect = createConnect(context, {
     grants,

@@ -20,6 +20,7 @@ import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import { NotInstalled, type Minted, type Minting, type Offer, type Parent } from "./minting.ts";
 import { identityOf, openProofs, sealProofs } from "./proofs.ts";
+import type { Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
 import type { VendorOf } from "./vendors.ts";
 import { renamed } from "./verify.ts";
@@ -69,7 +70,7 @@ export interface DerivationsNeeds {
   minting: Minting;
   grants: Grants;
   status: Status;
-  view: (row: ConnectionRow) => ConnectionView;
+  views: Showing["views"];
 }
 
 /** How many tokens are asked for at a time. */
@@ -80,7 +81,7 @@ const MOST_RACES = 5;
 /** Makes the service of derived connections. */
 export function createDerivations(
   { db, vault, clock, random }: Pick<Context, "db" | "vault" | "clock" | "random">,
-  { vendorOf, minting, grants, status, view }: DerivationsNeeds,
+  { vendorOf, minting, grants, status, views }: DerivationsNeeds,
 ): Derivations {
   const find = async (id: string, scope: Scope) => visible("connection", id, await findConnection(db, id), scope);
 
@@ -183,10 +184,12 @@ export function createDerivations(
     id: string,
     offer: Offer | undefined,
     user: string,
+    scope: Scope,
   ): Promise<DerivationResult> => {
     try {
       if (!offer) throw new NotInstalled(parent.row.connector, id);
-      return { ...offer, connection: view(await make(parent, offer, user)), error: null };
+      const [connection] = await views([await make(parent, offer, user)], scope);
+      return { ...offer, connection: connection!, error: null };
     } catch (error) {
       if (!(error instanceof HooklineError)) throw error;
       const { code, message } = error;
@@ -234,7 +237,7 @@ export function createDerivations(
       const data: DerivationResult[] = [];
       for (let from = 0; from < wanted.length; from += AT_A_TIME) {
         const some = wanted.slice(from, from + AT_A_TIME);
-        data.push(...(await Promise.all(some.map((one) => attempt(parent, one, byId.get(one), user)))));
+        data.push(...(await Promise.all(some.map((one) => attempt(parent, one, byId.get(one), user, scope)))));
       }
       const done = new Set(data.filter(({ error }) => error === null).map((one) => one.id));
       return { data, remaining: free.filter((one) => !done.has(one)).length };

@@ -368,7 +368,9 @@ describe("a parent that is removed", () => {
     for (const id of [north!, theirs!]) {
       expect(await errorOf(h, id)).toEqual({ status: "reauth_required", reason: "parent_removed" });
       expect((await connections.find(h.db, id))!.credentials).toBeNull();
-      await expect(h.by(id)).rejects.toMatchObject({ code: "reauth_required", data: { reason: "parent_removed" } });
+      const ended = { code: "reauth_required", data: { reason: "parent_removed" } };
+      await expect(h.by(id)).rejects.toMatchObject(ended);
+      await expect(h.accounts.test(id)).rejects.toMatchObject(ended);
     }
     expect(h.vendor.calls("/revoke")).toHaveLength(1);
     expect(await h.accounts.get(north!, { user: "u_1" })).toMatchObject({ parent: null });
