@@ -125,7 +125,12 @@ describe("a waiting connection", () => {
     await expect(h.accounts.test(h.id)).rejects.toMatchObject({ code: "connection_rejected" });
     expect(await findConnection(h.db, h.id)).toMatchObject({
       status: "pending",
-      ...{ credentials: null, proofs: null, captured: {}, scopes: [], label: null, accountName: null },
+      credentials: null,
+      proofs: null,
+      captured: {},
+      scopes: [],
+      label: null,
+      accountName: null,
       asked: ["read", "write"],
     });
   });
