@@ -15,6 +15,7 @@ import {
 import type { Accept } from "./connect.ts";
 import { openCredentials, refreshTokenOf, sealCredentials, type OAuthCredentials } from "./credentials.ts";
 import type { Grants } from "./grants.ts";
+import { movesOf } from "./moved.ts";
 import { createSteps, sameText, sha256, VALID_MS, type Held, type Step } from "./oauth-steps.ts";
 import { isEmpty, openProofs, relate } from "./proofs.ts";
 import { renamed } from "./verify.ts";
@@ -110,7 +111,8 @@ export function createConfirmations(
     // What works is not replaced by tokens that the vendor has not accepted.
     if (held.waits) return false;
     // Without a proof, the account was recognised by its records when the tokens came; before a first connection there were none.
-    return isSame(row, held) || (!held.isFirst && isEmpty(openProofs(vault, row).account));
+    const wasRecognised = !held.isFirst && movesOf(row) === (held.movesBefore ?? 0);
+    return isSame(row, held) || (wasRecognised && isEmpty(openProofs(vault, row).account));
   };
 
   const credentialsFor = (row: ConnectionRow, { credentials, keepsRefreshToken }: Held): Uint8Array => {
@@ -133,6 +135,7 @@ export function createConfirmations(
         credentials: _sealed,
         keepsRefreshToken: _kept,
         isFirst: _first,
+        movesBefore: _before,
         proofs,
         ...rest
       } = held;
@@ -163,6 +166,7 @@ export function createConfirmations(
           proofs: changes.proofs ? Buffer.from(changes.proofs).toString("base64") : null,
           ...(moved && { moved }),
           ...(row.status === "pending" && { isFirst: true }),
+          ...(movesOf(row) > 0 && { movesBefore: movesOf(row) }),
           ...(keepsRefreshToken && { keepsRefreshToken }),
           ...(failure && { waits: { code: failure.code, message: failure.message } }),
         };

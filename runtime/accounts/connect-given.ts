@@ -163,6 +163,7 @@ export function createGivenConnections(
         row,
         {
           ...changes,
+          refused: null,
           inputs: answers,
           label: label ?? called,
           accountName,

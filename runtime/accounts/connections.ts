@@ -205,7 +205,7 @@ export function createConnections(
         inputs && !sameAddress(vendorOf(row.connector).addressInputs, row.inputs, { ...row.inputs, ...inputs });
       if (edit.credentials !== undefined || account !== undefined || isElsewhere) {
         await given.replace(row, edit);
-        return view(await find(id));
+        return shown(id, scope);
       }
       const merged = inputs && { ...row.inputs, ...inputs };
       if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged, vendorOf(row.connector));
@@ -227,12 +227,9 @@ export function createConnections(
         await proving.test(found);
         return shown(id, scope);
       }
-      if (found.credentials === null)
-        throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
-      const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
-      const opened = isLost
-        ? await given.reopen(found, found.credentials)
-        : { ...(await tokens.open(found)), changes: {} };
+      const { credentials: sealed } = found;
+      const isLost = found.status === "reauth_required" && found.authType !== "oauth2" && sealed !== null;
+      const opened = isLost ? await given.reopen(found, sealed) : { ...(await tokens.open(found)), changes: {} };
       const renew = isLost ? undefined : (rejected: number) => tokens.open(id, rejected);
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       const { row, name, captured, identity, failure } = verified;

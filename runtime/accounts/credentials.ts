@@ -101,8 +101,8 @@ export function openCredentials(vault: Vault, connection: Owned, sealed: Uint8Ar
 
 const place = ({ id, user }: Owned): SealContext => connections.placeOf("credentials", [id], user);
 
-/** A user name is a secret where it stands alone. */
-function rememberCredentials(credentials: Credentials): void {
+/** Keeps the texts of credentials out of every log. A user name is a secret where it stands alone. */
+export function rememberCredentials(credentials: Credentials | Unissued): void {
   const isName = (name: string): boolean => name === "username" && "password" in credentials;
   const { given = {}, ...texts } = credentials as { given?: Record<string, string> } & Record<string, unknown>;
   for (const [name, value] of Object.entries({ ...texts, ...given })) {

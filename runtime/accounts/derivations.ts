@@ -15,12 +15,12 @@ import type { InputOf } from "../model/input.ts";
 import { readPage, toPage, type Page } from "../model/page.ts";
 import { isVisible, visible, type Scope } from "../model/principal.ts";
 import { newOwner } from "../model/user.ts";
+import type { Tx } from "../store/database.ts";
 import { credentialsFrom, methodOf, openCredentials, sealCredentials } from "./credentials.ts";
 import { draftOf } from "./draft.ts";
 import type { Fence } from "./fence.ts";
 import type { Grants } from "./grants.ts";
-import { NotInstalled, type Minting, type Offer, type Parent } from "./minting.ts";
-import type { TokenResponse } from "./token-endpoint.ts";
+import { NotInstalled, type Minted, type Minting, type Offer, type Parent } from "./minting.ts";
 import { identityOf, openProofs, sealProofs } from "./proofs.ts";
 import type { Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
@@ -60,7 +60,10 @@ export interface Derivations {
    * @throws HooklineError `forbidden` for another user's, unless an admin asks; and as {@link Derivations.derived}
    */
   derive(id: string, given: DerivationInput, scope?: Scope): Promise<DerivationResults>;
-  /** The same once more for one that was derived from this parent. @throws NotInstalled, and what minting throws */
+  /**
+   * The same once more for one that was derived from this parent and lost it, unless it is gone or works again meanwhile.
+   * @throws HooklineError {@link NotInstalled}, `conflict`, and what minting throws
+   */
   again(parent: ConnectionRow, child: ConnectionRow): Promise<void>;
 }
 
@@ -100,7 +103,7 @@ export function createDerivations(
     { row: parent, client, derivation: { values } }: Parent,
     row: ConnectionRow,
     { id, label }: Offer,
-    answer: TokenResponse,
+    answer: Minted,
   ): Promise<ConnectionChanges> => {
     const { connector } = vendorOf(parent.connector);
     const method = methodOf(connector.manifest.authentication, parent);
@@ -114,7 +117,7 @@ export function createDerivations(
     const captured = values({ derived: { id }, connection: client.values });
     const token = { body: answer.response.body, claims: {} };
     const { account } = identityOf(connector.authentication.get("oauth2"), { token, connection: captured });
-    const scopes = answer.scopes ?? [...parent.scopes];
+    const { scopes } = answer;
     return {
       credentials: sealCredentials(vault, row, { ...credentials, refreshToken: undefined, derived: id }),
       expiresAt,
@@ -131,6 +134,14 @@ export function createDerivations(
     };
   };
 
+  /** Inside the transaction that stores a token: the parent stays as it was when it asked for it. @throws HooklineError `conflict` */
+  const holdParent = async (tx: Tx, { row }: Parent): Promise<void> => {
+    const isHeld = await holdConnection(tx, row);
+    const now = isHeld ? await findConnection(tx, row.id) : undefined;
+    if (now?.status === "active" && now.moves === row.moves) return;
+    throw new HooklineError("conflict", `${row.id} changed meanwhile; read it and try again`);
+  };
+
   /** False when somebody else made one meanwhile. */
   const insert = (
     parent: Parent,
@@ -140,10 +151,7 @@ export function createDerivations(
   ): Promise<boolean> =>
     db.transaction(async (tx) => {
       await assertStill(tx);
-      const isHeld = await holdConnection(tx, parent.row);
-      const now = isHeld ? await findConnection(tx, parent.row.id) : undefined;
-      if (now?.status !== "active" || now.moves !== parent.row.moves)
-        throw new HooklineError("conflict", `${parent.row.id} changed meanwhile; read it and try again`);
+      await holdParent(tx, parent);
       if ((await derivedConnections(tx, [changes.derived!], row.user)).length > 0) return false;
       const { grants: hashes = [], ...own } = changes;
       await connections.insert(tx, { ...row, ...own, status: "active" });
@@ -154,10 +162,13 @@ export function createDerivations(
     });
 
   /** False when it changed meanwhile. */
-  const change = (row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
+  const change = (parent: Parent, row: ConnectionRow, changes: ConnectionChanges): Promise<boolean> =>
     row.status === "active"
-      ? db.transaction((tx) => changeConnection(tx, row.id, row, changes, clock.now()))
-      : status.activate(row, changes);
+      ? db.transaction(async (tx) => {
+          await holdParent(tx, parent);
+          return changeConnection(tx, row.id, row, changes, clock.now());
+        })
+      : status.activate(row, changes, { within: (tx) => holdParent(tx, parent) });
 
   /** Asks for a token and stores it; gives the connection's id. */
   const mint = async (parent: Parent, offer: Offer, user: string): Promise<string> => {
@@ -169,9 +180,9 @@ export function createDerivations(
       const [known] = await derivedConnections(db, [key], user);
       const row = known ?? draftOf({ connector, user }, "oauth2", clock.now());
       const changes = await arrived(parent, row, offer, answer);
-      if (await (known ? change(known, changes) : insert(parent, row, changes, assertStill))) return row.id;
+      if (await (known ? change(parent, known, changes) : insert(parent, row, changes, assertStill))) return row.id;
     }
-    throw new HooklineError("conflict", `${offer.id} changed while it was being derived; try again`);
+    throw changedMeanwhile(offer);
   };
 
   const make = async (parent: Parent, offer: Offer, user: string): Promise<ConnectionRow> => {
@@ -251,7 +262,20 @@ export function createDerivations(
       const id = credentials?.type === "oauth2" ? credentials.derived : undefined;
       if (id === undefined) return;
       const parent = await minting.open(parentRow);
-      await mint(parent, { id, label: child.accountName }, child.user);
+      const answer = await minting.mint(parent, id);
+      const offer = { id, label: child.accountName };
+      let row: ConnectionRow | undefined = child;
+      for (let race = 0; row && race < MOST_RACES; race++) {
+        if (await change(parent, row, await arrived(parent, row, offer, answer))) return;
+        // It may be gone, or work again by another parent.
+        const now = await findConnection(db, child.id);
+        row = now?.error?.reason === "parent_lost" && now.parent === parentRow.id ? now : undefined;
+      }
+      if (row) throw changedMeanwhile(offer);
     },
   };
+}
+
+function changedMeanwhile({ id }: Offer): HooklineError {
+  return new HooklineError("conflict", `${id} changed while it was being derived; try again`);
 }

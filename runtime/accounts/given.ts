@@ -2,7 +2,7 @@ import type { Authentication, AuthenticationMethod } from "../../schemas/manifes
 import { HooklineError, refuseFaults, type Fault } from "../core/errors.ts";
 import { isObject, joinPointer, parseJson } from "../core/json.ts";
 import { compileSchema } from "../manifest/validate.ts";
-import { isIssuedType, methodsOf, type Credentials, type Unissued } from "./credentials.ts";
+import { isIssuedType, methodsOf, rememberCredentials, type Credentials, type Unissued } from "./credentials.ts";
 import { credentialsForm } from "./form.ts";
 
 /** Credentials that were handed in, and the way of authentication that they are meant for. */
@@ -25,7 +25,10 @@ export function readCredentials(authentication: Authentication, given: Record<st
   refuseFaults("connection", faultsOf(method, values, expiresAt));
   const { expiresAt: _, ...texts } = values as Record<string, string>;
   const kept = Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ""));
-  return { method, credentials: credentialsOf(method.type, kept, expiresAt), expiresAt };
+  const credentials = credentialsOf(method.type, kept, expiresAt);
+  // A vendor may quote what it refuses.
+  rememberCredentials(credentials);
+  return { method, credentials, expiresAt };
 }
 
 function credentialsOf(

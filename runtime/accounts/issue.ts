@@ -10,7 +10,7 @@ import { TokenError } from "./token-error.ts";
 
 /**
  * Has the vendor issue a token for what a connection was given.
- * @throws HooklineError {@link TokenError}, {@link VendorError}, `network`, `timeout`, or `invalid_config` without the operator's client
+ * @throws HooklineError {@link TokenError}, what the vendor's error is, `network`, `timeout`, or `invalid_config` without the operator's client
  */
 export type Issue = (row: ConnectionRow, unissued: Unissued) => Promise<TokenResponse>;
 

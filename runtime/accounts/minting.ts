@@ -6,7 +6,7 @@ import type { CompiledDerivation } from "../manifest/connector.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import { unexpectedAnswer } from "../manifest/select.ts";
 import { findConnection, type ConnectionRow, type LostReason } from "../model/connections.ts";
-import { VendorError } from "../vendor/errors.ts";
+import { errorOfToken, VendorError } from "../vendor/errors.ts";
 import type { VendorResponse } from "../vendor/response.ts";
 import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
@@ -38,6 +38,9 @@ export interface Parent {
   clientId: string;
 }
 
+/** A token for a derived connection. */
+export type Minted = TokenResponse & Required<Pick<TokenResponse, "scopes">>;
+
 /** The tokens of derived connections: asked for with their parent's, whenever one is needed. */
 export interface Minting {
   /**
@@ -48,16 +51,17 @@ export interface Minting {
   /** All that the vendor lists, by id. @throws HooklineError when the list cannot be had whole, in its declared shape */
   list(parent: Parent): Promise<ReadonlyMap<string, Offer>>;
   /**
-   * A token for what is named.
+   * A token for what is named; it has the scopes of the parent unless the vendor says which it has.
    * @throws NotInstalled when the vendor refuses one and lists it no longer; `unexpected_answer` for an answer without a token, or
    *   whose token is for something else; what the request throws
    */
-  mint(parent: Parent, id: string): Promise<TokenResponse>;
+  mint(parent: Parent, id: string): Promise<Minted>;
   /**
    * Another token for a derived connection.
-   * @throws HooklineError `reauth_required` with the reason why there is none any more; what {@link mint} throws
+   * @throws HooklineError `reauth_required` with the reason why there is none any more; what {@link mint} throws, never as a
+   *   {@link VendorError}
    */
-  renew(child: OpenConnection): Promise<TokenResponse>;
+  renew(child: OpenConnection): Promise<Minted>;
 }
 
 /** What the vendor gives no token for, and lists no longer. */
@@ -124,16 +128,17 @@ export function createMinting(
     return client.send(request, { scope: "action", kind: "write", operation, idempotency: "natural" });
   };
 
-  const mint = async (parent: Parent, id: string): Promise<TokenResponse> => {
+  const mint = async (parent: Parent, id: string): Promise<Minted> => {
     let response: VendorResponse;
     try {
       response = await ask(parent, id);
     } catch (error) {
-      if (!(error instanceof VendorError)) throw error;
-      if (isRefusal(error) && !(await list(parent)).has(id)) throw new NotInstalled(parent.row.connector, id, error);
-      throw ofToken(error);
+      const isRefused = error instanceof VendorError && isRefusal(error);
+      if (isRefused && !(await list(parent)).has(id)) throw new NotInstalled(parent.row.connector, id, error);
+      throw error;
     }
-    return tokenOf(response, parent.derivation, id);
+    const token = tokenOf(response, parent.derivation, id);
+    return { ...token, scopes: token.scopes ?? [...parent.row.scopes] };
   };
 
   return {
@@ -151,7 +156,7 @@ export function createMinting(
         if (error instanceof NotInstalled) throw gone(row.id, "uninstalled", error);
         if (error instanceof HooklineError && error.code === "reauth_required")
           throw gone(row.id, "parent_lost", error);
-        throw error;
+        throw error instanceof VendorError ? errorOfToken(error) : error;
       }
     },
   };
@@ -166,11 +171,6 @@ const NOT_ABOUT_IT = new Set<VendorError["class"]>(["authRevoked", "scopeMissing
 /** Whether the vendor says that it gives no token. */
 function isRefusal({ status, class: errorClass }: VendorError): boolean {
   return status >= 400 && status < 500 && !NOT_ABOUT_IT.has(errorClass);
-}
-
-/** What is said of a token is not said of what it was to be used for: that may be there although no token is. */
-function ofToken({ code, message, data, retry, cause }: VendorError): HooklineError {
-  return new HooklineError(code, message, { data, retry, cause });
 }
 
 /** @throws HooklineError `unexpected_answer` unless a token is there, for what was asked */

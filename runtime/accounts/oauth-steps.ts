@@ -31,6 +31,8 @@ export interface Held extends Omit<ConnectionChanges, "credentials" | "proofs"> 
   moved?: true;
   /** The connection had never been connected. */
   isFirst?: true;
+  /** How often the connection had been moved to another account when they came; undefined for never. */
+  movesBefore?: number;
   /** Their refresh token is the connection's own, which may be another by the time they are confirmed. */
   keepsRefreshToken?: true;
   /** Why the vendor has not accepted the tokens yet. */

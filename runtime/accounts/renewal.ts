@@ -166,6 +166,8 @@ export function createRenewal(
       credentials: sealCredentials(vault, row, next.credentials),
       expiresAt: next.expiresAt,
       scopes,
+      // What a derived connection may do is what its parent may do when the token is asked for.
+      ...(row.parent !== null && { refused: null }),
     });
     if (!kept) {
       await giveBack(row, next.credentials);

@@ -83,6 +83,18 @@ export function scopeRefusal(what: string, operation: Operation, holder: Holder)
   });
 }
 
+/**
+ * The same before an operation begins, of what a connection does by itself: what its parent does for it is looked at when that is
+ * opened.
+ */
+export function ownScopeRefusal(
+  what: string,
+  operation: Operation & { as: As | undefined },
+  holder: Holder,
+): HooklineError | undefined {
+  return operation.as === undefined || holder.parent === null ? scopeRefusal(what, operation, holder) : undefined;
+}
+
 /** The scopes to ask for before an operation can be done; undefined when nothing that is known speaks against it. */
 export function scopesLacking(operation: Operation, { scopes, refused }: Known): string[] | undefined {
   const missing = scopes.length === 0 ? [] : ungranted(operation.scopes, scopes);

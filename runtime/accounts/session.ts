@@ -2,7 +2,7 @@ import type { SessionAuthentication } from "../../schemas/manifest.ts";
 import { rememberSecret } from "../core/secrets.ts";
 import type { ConnectionRow } from "../model/connections.ts";
 import { cookiesOf } from "../vendor/cookies.ts";
-import { classify, VendorError } from "../vendor/errors.ts";
+import { classify, errorOfToken, VendorError } from "../vendor/errors.ts";
 import { connectionValues, readable } from "./credentials.ts";
 import type { IssueNeeds } from "./issuing.ts";
 import { lifetimeOf } from "./lifetime.ts";
@@ -14,7 +14,7 @@ const LOGIN_DEADLINE_MS = 60_000;
 
 /**
  * A session at the vendor, for what a connection was given.
- * @throws HooklineError {@link TokenError} for a refusal or an answer without a token; {@link VendorError}, `network`, `timeout`
+ * @throws HooklineError {@link TokenError} for a refusal or an answer without a token; what the vendor's error is, `network`, `timeout`
  */
 export async function logIn(
   { connector, http, now }: IssueNeeds,
@@ -36,7 +36,7 @@ export async function logIn(
     const message = `${what} was refused with ${response.status}; the credentials are not accepted; a person has to reconnect with others`;
     throw new TokenError(message, true, vendor, undefined);
   }
-  if (fault) throw new VendorError(what, response, fault);
+  if (fault) throw errorOfToken(new VendorError(what, response, fault));
   const answer = { response, cookie: cookiesOf(response.headers["set-cookie"], now()) };
   const token = session!.token(answer);
   const accessToken = Number.isSafeInteger(token) ? String(token) : token;

@@ -12,6 +12,7 @@ import {
 import { connectionEvent } from "../model/operational.ts";
 import { movesOf } from "./moved.ts";
 import type { Tx } from "../store/database.ts";
+import { renamed } from "./verify.ts";
 
 /** Follows every change of status inside the transaction that makes it: where polling is paused, resumed and ended. */
 export type OnStatus = (tx: Tx, change: StatusChange) => Promise<void>;
@@ -100,7 +101,8 @@ export function createStatus(
 
   const drop = (row: ConnectionRow, expected: Partial<Expected>, error: HooklineError) =>
     keepPending(row, expected, {
-      ...NO_TOKENS,
+      ...NOTHING_LEFT,
+      ...renamed(row, null, true),
       error: { code: error.code, message: error.message, at: clock.now() },
     });
 
@@ -146,6 +148,15 @@ function lostError({ data, message }: HooklineError, at: number): ConnectionErro
 }
 
 const NO_TEST = { testAt: null, testUntil: null } as const;
-const NO_TOKENS = { ...NO_TEST, refused: null, credentials: null, expiresAt: null, proofs: null, grants: [] } as const;
+const NOTHING_LEFT: ConnectionChanges = {
+  ...NO_TEST,
+  credentials: null,
+  expiresAt: null,
+  captured: {},
+  scopes: [],
+  refused: null,
+  proofs: null,
+  grants: [],
+};
 const MOVED = "The connection leads to another account now; its streams begin anew.";
 const READY = "The connection is ready; its streams are read again.";

@@ -55,9 +55,9 @@ export function isAnswerLost(error: unknown): boolean {
 /** Who has to put it right that the client, or what stands for it, is refused: whoever gave the connection its credentials, or the operator. */
 export type Owner = "connection" | "operator";
 
-/** Only named fields of the answer: its errors, as libraries make them, carry the request's secrets. */
+/** Only named fields of the answer: its errors, as libraries make them, carry the request's secrets. `now`: milliseconds since the epoch. */
 export function tokenError(
-  { connector, classify, owner }: { connector: string; classify: Classify; owner: Owner },
+  { connector, classify, owner, now }: { connector: string; classify: Classify; owner: Owner; now: () => number },
   raw: NetworkResponse | undefined,
   error: unknown,
 ): HooklineError {
@@ -94,7 +94,7 @@ export function tokenError(
       ...(reason === undefined ? {} : { error: reason }),
       ...(detail === undefined ? {} : { message: detail }),
     },
-    parseRetryAfter(headers["retry-after"], Date.now()),
+    parseRetryAfter(headers["retry-after"], now()),
     readDate(headers["date"]),
   );
 }

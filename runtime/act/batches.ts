@@ -81,8 +81,9 @@ export function createBatches(
   };
 
   const take = async (connection: string, name: string, inputs: NewBatch["inputs"]): Promise<BatchView> => {
-    const client = await accounts.client(connection);
-    const action = findAction(client.connector, name);
+    const own = await accounts.client(connection);
+    const action = findAction(own.connector, name);
+    const client = await own.as(action.as, `${own.connector.name}.${name}`);
     assertUsable(client, action);
     const now = clock.now();
     const id = newId("bat", now);

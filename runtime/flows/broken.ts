@@ -1,7 +1,7 @@
 import type { Context } from "../engine/context.ts";
 import type { OpenModule } from "../engine/module.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { scopeRefusal, type NeededScope } from "../accounts/scopes.ts";
+import { ownScopeRefusal, type NeededScope } from "../accounts/scopes.ts";
 import { connections, connectionsByIds, type ConnectionRow, type StatusChange } from "../model/connections.ts";
 import type { Tx } from "../store/database.ts";
 import { flowsInReach, refsOf, saveFlow, triggersOf, type FlowProblem, type FlowRecord } from "./model/flows.ts";
@@ -90,7 +90,7 @@ function lackOf(
       "trigger" in part
         ? [`Trigger ${part.trigger}`, connector.streams.get(connector.triggers.get(part.trigger)?.stream ?? "")]
         : [`Action ${part.action}`, connector.actions.get(part.action ?? "")];
-    const refusal = operation && scopeRefusal(what, operation, meant[0]!);
+    const refusal = operation && ownScopeRefusal(what, operation, meant[0]!);
     if (refusal) return { code: refusal.code, message: refusal.message, connection: meant[0]!.id, at };
   }
   return null;

@@ -1,7 +1,7 @@
 import { connectionValues } from "../accounts/credentials.ts";
 import { resolveConnection, type Asker } from "../accounts/resolve.ts";
 import { movesOf } from "../accounts/moved.ts";
-import { scopeRefusal } from "../accounts/scopes.ts";
+import { ownScopeRefusal } from "../accounts/scopes.ts";
 import { findAction, type RunAction } from "../act/actions.ts";
 import { HooklineError, type Fault } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
@@ -52,7 +52,7 @@ export function createRefusalOf({ db, connectors }: Pick<CallContext, "db" | "co
     // What else is wrong is said when it is the step's turn.
     if ("error" in found) return undefined;
     const action = connectors.get(found.value.connector)?.actions.get(work.action);
-    return action && scopeRefusal(`Action ${action.name}`, action, found.value);
+    return action && ownScopeRefusal(`Action ${action.name}`, action, found.value);
   };
 }
 

@@ -1,6 +1,6 @@
 import type { As } from "../../schemas/manifest.ts";
 import type { ConnectionRef } from "../accounts/resolve.ts";
-import { scopeRefusal, type Operation } from "../accounts/scopes.ts";
+import { ownScopeRefusal, type Operation } from "../accounts/scopes.ts";
 import type { Fault } from "../core/errors.ts";
 import type { Connector } from "../manifest/connector.ts";
 import type { ConnectionRow } from "../model/connections.ts";
@@ -42,8 +42,6 @@ export function scopeFaults(
   operation: Operation & { as: As | undefined },
   connection: ConnectionRow | undefined,
 ): Fault[] {
-  // What its parent was granted is looked at when it runs.
-  const isOwn = operation.as === undefined || connection?.parent === null;
-  const refusal = connection && isOwn ? scopeRefusal(what, operation, connection) : undefined;
+  const refusal = connection && ownScopeRefusal(what, operation, connection);
   return refusal ? [{ pointer: "/connection", message: refusal.message }] : [];
 }

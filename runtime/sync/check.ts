@@ -1,4 +1,4 @@
-import { scopeRefusal } from "../accounts/scopes.ts";
+import { ownScopeRefusal } from "../accounts/scopes.ts";
 import { notFound, unknownName, type Fault } from "../core/errors.ts";
 import type { CompiledAction, CompiledTrigger, Connector } from "../manifest/connector.ts";
 import { connectionsByIds, type ConnectionRow } from "../model/connections.ts";
@@ -89,7 +89,7 @@ export function assertScopes(given: Given & Pick<SyncRecord, "deletes">, { rows,
   for (const side of SIDES) {
     for (const action of writesOf(given, side, connectors[side])) {
       const what = `Action ${action.name}, by which the sync writes to the ${side},`;
-      const refusal = scopeRefusal(what, action, rows[side]);
+      const refusal = ownScopeRefusal(what, action, rows[side]);
       if (refusal) throw refusal;
     }
   }

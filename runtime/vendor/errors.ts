@@ -76,6 +76,11 @@ export class VendorError extends HooklineError {
   }
 }
 
+/** What a vendor says of a token is not said of what the token was to be used for: that may be there although no token is. */
+export function errorOfToken({ code, message, data, retry, cause }: VendorError): HooklineError {
+  return new HooklineError(code, message, { data, retry, cause });
+}
+
 /** The class of anything that can go wrong in a request. */
 export function errorClass(error: unknown): ErrorClass {
   if (error instanceof VendorError) return error.class;

@@ -75,7 +75,7 @@ export interface Say {
   /** In place of the list. */
   list?: (request: Seen) => Reply | Promise<Reply> | undefined;
   /** In place of a branch's token, which is for what is asked for. */
-  mint?: (branch: string, count: number) => Reply | Promise<Reply> | undefined;
+  mint?: (branch: string, count: number) => Reply | undefined | Promise<Reply | undefined>;
   token?: (request: Seen) => Reply | undefined;
   /** Of the calls to anything else. */
   call?: (request: Seen) => Reply | undefined;

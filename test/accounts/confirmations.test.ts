@@ -1,21 +1,26 @@
 import { describe, expect, it } from "vitest";
-import { findConnection } from "../../runtime/model/connections.ts";
+import { connections, findConnection } from "../../runtime/model/connections.ts";
 import { oauthStates, purgeStates } from "../../runtime/model/oauth-states.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer } from "./harness.ts";
 
 const TEN_MINUTES = 10 * 60_000;
 
+const key = { key: "$response.body#/key" };
+const authentication = { ...acmeOAuth, account: key, grant: key };
+
 /** A vendor that gives another token each time, to the account whose turn it is. */
-async function started() {
-  const vendor = { email: "ada@x.example", tokens: 0, isDown: false };
+async function started(options: Parameters<typeof harness>[1] = {}) {
+  const vendor = { email: "ada@x.example", tokens: 0, isDown: false, proves: true };
   const server = await vendorServer(({ url }) => {
     if (url === "/revoke") return { json: {} };
-    if (url !== "/token") return vendor.isDown ? { status: 503, json: {} } : { json: { email: vendor.email } };
+    const { email, proves } = vendor;
+    const me = { email, key: proves ? email : undefined };
+    if (url !== "/token") return vendor.isDown ? { status: 503, json: {} } : { json: me };
     const token = `token-number-${++vendor.tokens}`;
     return { json: { access_token: token, refresh_token: `refresh-${token}`, token_type: "Bearer" } };
   });
-  const h = await harness([acme({ authentication: acmeOAuth })], { url: server.url });
+  const h = await harness([acme({ authentication })], { url: server.url, ...options });
   const finish = async (authorizeUrl: string) => {
     const state = new URL(authorizeUrl).searchParams.get("state")!;
     return (await h.accounts.finishOAuth({ state, code: "c" }, SESSION)).confirmation!;
@@ -129,6 +134,31 @@ describe("tokens that wait to be confirmed", () => {
     await h.accounts.finishOAuth({ state: new URL(other).searchParams.get("state")!, code: "e" }, SESSION);
     await expect(h.accounts.confirm(h.id, { code: first.confirmation! })).rejects.toMatchObject({ code: "conflict" });
     expect((await h.accounts.client(h.id)).values).toMatchObject({ account: "ada@x.example" });
+  });
+
+  it("do not take the place of another account that the connection was moved to meanwhile, proved or not", async () => {
+    const h = await started({ knowsRecords: async () => true });
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    // As connections of the first version are: their account is known by its name and records.
+    await connections.change(h.db, { proofs: null }, "id = ?", [h.id]);
+    h.vendor.proves = false;
+    const code = await h.reconnect();
+    h.vendor.email = "eve@x.example";
+    const { authorizeUrl } = await h.accounts.reconnect(h.id, { account: "move" }, {}, SESSION);
+    await h.accounts.finishOAuth({ state: new URL(authorizeUrl).searchParams.get("state")!, code: "d" }, SESSION);
+    const moved = await findConnection(h.db, h.id);
+    expect(moved).toMatchObject({ moves: 1, proofs: null, label: "eve@x.example" });
+    await expect(h.accounts.confirm(h.id, { code })).rejects.toMatchObject({ code: "conflict" });
+    expect(await findConnection(h.db, h.id)).toEqual(moved);
+  });
+
+  it("take the place of others of an account that is known by its records alone, while it stays", async () => {
+    const h = await started({ knowsRecords: async () => true });
+    await h.accounts.confirm(h.id, { code: await h.finish() });
+    await connections.change(h.db, { proofs: null }, "id = ?", [h.id]);
+    h.vendor.proves = false;
+    expect(await h.accounts.confirm(h.id, { code: await h.reconnect() })).toMatchObject({ status: "active" });
+    expect((await findConnection(h.db, h.id))!.moves).toBeNull();
   });
 
   it("of a connection that is to be moved take the place of the first account once they are confirmed, not before", async () => {

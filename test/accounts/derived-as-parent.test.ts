@@ -1,6 +1,15 @@
 /** What only a parent may do is sent as the parent, and stays about what the derived connection is. */
 import { describe, expect, it } from "vitest";
-import { agency } from "./agency.ts";
+import { createBatches } from "../../runtime/act/batches.ts";
+import type { Context } from "../../runtime/engine/context.ts";
+import { actModule } from "../../runtime/act/module.ts";
+import { createLog } from "../../runtime/core/log.ts";
+import { createRefusalOf } from "../../runtime/flows/calls.ts";
+import { compileConnector } from "../../runtime/manifest/connector.ts";
+import { loadManifest } from "../../runtime/manifest/load.ts";
+import { connections } from "../../runtime/model/connections.ts";
+import { migrateModule } from "../../runtime/store/migrate.ts";
+import { agency, agencyManifest } from "./agency.ts";
 
 const run = async (h: Awaited<ReturnType<typeof agency>>, id: string, action: string, input = {}) =>
   (await h.actions.run(id, action, input)).output as { by: string; url: string };
@@ -25,6 +34,36 @@ describe('an operation that is declared "as": "parent"', () => {
       code: "invalid_input",
     });
     expect((await run(h, north!, "agency_only")).url).toContain("branch=north");
+  });
+
+  it("is taken on for many inputs too, and refused at once where the parent is not to be had", async () => {
+    const h = await agency();
+    const parent = await h.connect();
+    const [north] = await h.derive(parent, ["north"]);
+    const [theirs] = await h.derive(parent, ["south"], "u_2");
+    const engine = { enqueue: async () => {} } as unknown as Context["engine"];
+    await migrateModule(h.db, createLog({ level: "silent" }), actModule);
+    const batches = createBatches({ ...h, engine, log: createLog({ level: "silent" }) }, h.accounts);
+    const inputs = [{ word: "x" }];
+    const taken = await batches.create(north!, "agency_only", { inputs });
+    expect(taken).toMatchObject({ connection: north, status: "running" });
+    await expect(batches.create(theirs!, "agency_only", { inputs })).rejects.toMatchObject({ code: "forbidden" });
+  });
+
+  it("needs scopes of the parent, and none of the derived connection, before a run begins", async () => {
+    const h = await agency();
+    const [north] = await h.derive(await h.connect(), ["north"]);
+    await connections.change(h.db, { scopes: ["derive"] }, "id = ?", [north!]);
+    const { actions, ...manifest } = agencyManifest();
+    const agencyOnly = { ...actions!["agency_only"]!, scopes: ["write"] };
+    const loaded = await loadManifest({ ...manifest, actions: { ...actions, agency_only: agencyOnly } });
+    const connector = compileConnector(loaded);
+    const refusalOf = createRefusalOf({ db: h.db, connectors: new Map([["acme", connector]]) });
+    const asker = { owner: "u_1", user: "u_1", workspace: false };
+    const refusal = (action: string) =>
+      refusalOf({ work: { kind: "action", action, connection: north! } } as never, asker);
+    expect(await refusal("agency_only")).toBeUndefined();
+    expect(await refusal("get_things")).toMatchObject({ code: "scope_missing" });
   });
 
   it("leaves everything else with the derived connection's own token", async () => {

@@ -158,6 +158,15 @@ describe("what is no longer installed", () => {
     expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
   });
 
+  it("is not concluded, nor that a thing is deleted, where the list is not found either", async () => {
+    const h = await derived();
+    h.say.mint = () => ({ status: 404, json: {} });
+    h.say.list = () => ({ status: 404, json: {} });
+    h.say.call = () => ({ status: 401, json: {} });
+    await expect(h.actions.run(h.child, "delete_thing", {})).rejects.toMatchObject({ code: "vendor_error" });
+    expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
+  });
+
   it("works again, with its id, once it is installed and derived again", async () => {
     const h = await derived();
     h.say.branches[0]!.installed = false;
@@ -217,6 +226,49 @@ describe("a parent that has lost its grant", () => {
     expect(await errorOf(h, h.child)).toEqual({ status: "active", reason: undefined });
   });
 
+  const reconnect = async (h: World, parent: string): Promise<void> => {
+    h.say.token = undefined;
+    const { authorizeUrl } = await h.accounts.reconnect(parent, {}, {}, h.session);
+    await h.authorize(authorizeUrl);
+  };
+
+  it("has nothing back that a person removes while a token is asked for", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    h.say.mint = async () => void (await h.accounts.remove(h.child));
+    await h.accounts.followParents();
+    expect((await h.accounts.list({})).data.map(({ id }) => id)).toEqual([h.parent]);
+  });
+
+  it("has nothing back that works by another parent meanwhile", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    const other = await h.connect();
+    const rederived: string[][] = [];
+    h.say.mint = async () => {
+      h.say.mint = undefined;
+      rederived.push(await h.derive(other, ["north"]));
+      return undefined;
+    };
+    await h.accounts.followParents();
+    expect(rederived).toEqual([[h.child]]);
+    expect(await h.accounts.get(h.child)).toMatchObject({ status: "active", parent: other });
+  });
+
+  it("has back what was changed otherwise meanwhile", async () => {
+    const h = await derived();
+    await lose(h, h.parent);
+    await h.accounts.followParents();
+    await reconnect(h, h.parent);
+    h.say.mint = async () => void (await h.accounts.update(h.child, { label: "Mine" }));
+    expect(await h.accounts.followParents()).toBeUndefined();
+    expect(await h.accounts.get(h.child)).toMatchObject({ status: "active", label: "Mine" });
+  });
+
   it("is noticed by who asks for a token, too", async () => {
     const h = await derived();
     h.say.token = () => ({ status: 400, json: { error: "invalid_grant" } });
@@ -227,6 +279,32 @@ describe("a parent that has lost its grant", () => {
 });
 
 describe("a parent that is reconnected", () => {
+  it("with more scopes has given them to what was derived from it, once that has its next token", async () => {
+    const h = await agency();
+    const answer = { access_token: "a", refresh_token: "r", expires_in: 86_400, agency: "acme-1", kind: "agency" };
+    h.say.token = () => ({ json: { ...answer, scope: "read derive" } });
+    // The vendor does not say what a branch's token allows.
+    h.say.mint = (branch, n) => ({ json: { access_token: `branch-${n}`, branch, expires_in: 86_400 } });
+    const parent = await h.connect();
+    const [child] = await h.derive(parent, ["north"]);
+    h.say.call = () => ({
+      status: 403,
+      headers: { "www-authenticate": 'Bearer error="insufficient_scope"' },
+      json: {},
+    });
+    const data = { reconnect: `POST /v1/connections/${parent}/reconnect` };
+    await expect(h.by(child!)).rejects.toMatchObject({ code: "scope_missing", data });
+    h.say.call = undefined;
+    h.say.token = () => ({ json: { ...answer, scope: "read write derive" } });
+    await h.authorize((await h.accounts.reconnect(parent, { scopes: ["write"] }, {}, h.session)).authorizeUrl);
+    expect((await h.accounts.get(child!)).operations.actions.missing).toHaveLength(1);
+    h.clock.advance(24 * HOUR);
+    await h.accounts.client(child!);
+    const { scopes, operations } = await h.accounts.get(child!);
+    expect([scopes, operations.actions.missing]).toEqual([["read", "write", "derive"], []]);
+    expect(await h.by(child!)).toBe("Bearer branch-2");
+  });
+
   it("with another agency stays what it was, and so does what was derived from it", async () => {
     const h = await derived();
     h.say.token = () => ({
@@ -290,7 +368,9 @@ describe("a parent that is removed", () => {
     for (const id of [north!, theirs!]) {
       expect(await errorOf(h, id)).toEqual({ status: "reauth_required", reason: "parent_removed" });
       expect((await connections.find(h.db, id))!.credentials).toBeNull();
-      await expect(h.by(id)).rejects.toMatchObject({ code: "reauth_required", data: { reason: "parent_removed" } });
+      const ended = { code: "reauth_required", data: { reason: "parent_removed" } };
+      await expect(h.by(id)).rejects.toMatchObject(ended);
+      await expect(h.accounts.test(id)).rejects.toMatchObject(ended);
     }
     expect(h.vendor.calls("/revoke")).toHaveLength(1);
     expect(await h.accounts.get(north!, { user: "u_1" })).toMatchObject({ parent: null });
@@ -301,6 +381,15 @@ describe("a parent that is removed", () => {
     await h.connect();
     expect(await h.accounts.remove(h.parent)).toEqual({ revoked: false });
     expect(h.vendor.calls("/revoke")).toEqual([]);
+  });
+
+  it("while a connection is derived from it that had another parent leaves that one as it was", async () => {
+    const h = await derived();
+    await h.accounts.remove(h.parent);
+    const next = await h.connect();
+    h.say.mint = async () => void (await h.accounts.remove(next));
+    await expect(h.derive(next, ["north"])).rejects.toThrow("changed meanwhile");
+    expect(await errorOf(h, h.child)).toEqual({ status: "reauth_required", reason: "parent_removed" });
   });
 
   it("is followed by another of the same agency: what is derived from that one keeps its id and history", async () => {

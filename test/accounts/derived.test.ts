@@ -118,6 +118,14 @@ describe("a derived connection", () => {
     expect(data.map((one) => one.parent)).toEqual([null, parent]);
   });
 
+  it("is answered as it is shown: with its parent to those who see that one", async () => {
+    const h = await agency();
+    const parent = await h.connect();
+    const { data } = await h.accounts.derive(parent, { ids: ["north"] }, { user: "u_1" });
+    const { warnings: _warnings, operations: _operations, ...shown } = await h.accounts.get(data[0]!.connection!.id);
+    expect(data[0]!.connection).toEqual({ ...shown, parent });
+  });
+
   it("exists once for a user, is given another token when it is derived again, and keeps its id", async () => {
     const h = await agency();
     const parent = await h.connect();
@@ -296,7 +304,7 @@ describe("an answer that is no token for what was asked", () => {
     const h = await agency();
     const [north] = await h.derive(await h.connect(), ["north"]);
     h.say.mint = () => ({ status: 404, json: { error: "what?" } });
-    h.clock.advance(25 * HOUR);
+    h.say.call = () => ({ status: 401, json: {} });
     // To delete what is not there is done; what no token is given for is not.
     await expect(h.actions.run(north!, "delete_thing", {})).rejects.toMatchObject({ code: "vendor_error" });
   });

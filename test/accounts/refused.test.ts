@@ -4,7 +4,7 @@ import { createCatalog } from "../../runtime/act/function-catalog.ts";
 import { createFunctions } from "../../runtime/act/functions.ts";
 import { compileConnector } from "../../runtime/manifest/connector.ts";
 import { loadManifest } from "../../runtime/manifest/load.ts";
-import type { Manifest } from "../../schemas/manifest.ts";
+import type { BearerAuthentication, Manifest } from "../../schemas/manifest.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
@@ -184,6 +184,31 @@ describe("a private token whose vendor refuses an operation for want of a scope"
     expect((await h.accounts.get(id)).operations.actions).toMatchObject({ missing: [], unknown: ["make_thing"] });
     await make();
     expect(vendor.calls("/v1/things")).toHaveLength(2);
+  });
+});
+
+describe("what another private token was refused", () => {
+  it.each<[string, object, string]>([
+    ["the same account", {}, "ada@x.example"],
+    ["another account", { account: "move" }, "eve@x.example"],
+  ])("is not held against the one that takes its place, of %s", async (_whose, more, second) => {
+    const vendor = await vendorServer(({ url, headers }) => {
+      const isFirst = headers.authorization === "Bearer first-token";
+      if (url.startsWith("/v1/things")) return isFirst ? INSUFFICIENT : { json: {} };
+      return { json: { email: isFirst ? "ada@x.example" : second } };
+    });
+    const authentication: Manifest["authentication"] = {
+      ...(base.authentication as BearerAuthentication),
+      account: { email: "$response.body#/email" },
+    };
+    const h = await harness([acme({ actions, authentication })], { url: vendor.url });
+    const credentials = { token: "first-token" };
+    const { id } = await h.accounts.create({ connector: "acme", user: "u_1", credentials });
+    const make = () => h.actions.run(id, "make_thing", { name: "a" });
+    await expect(make()).rejects.toMatchObject({ code: "scope_missing" });
+    await h.accounts.update(id, { credentials: { token: "second-token" }, ...more });
+    expect((await h.accounts.get(id)).operations.actions.missing).toEqual([]);
+    await make();
   });
 });
 

@@ -1,6 +1,7 @@
 import { connections } from "../../runtime/model/connections.ts";
 import { resealTable } from "../../runtime/model/sealing.ts";
 import { describe, expect, it } from "vitest";
+import { tokenError } from "../../runtime/accounts/token-error.ts";
 import { createVault } from "../../runtime/core/crypto.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { acmeOAuth, type Reply } from "./harness.ts";
@@ -188,6 +189,16 @@ describe("what token endpoints answer", () => {
     expect(await h.send()).toEqual({ sent: "Bearer access-token-1" });
     expect(await h.send()).toEqual({ sent: "Bearer access-token-1" });
     expect(h.tokenCalls()).toHaveLength(2);
+  });
+});
+
+describe("an error of a token endpoint", () => {
+  it("says how long to wait by the clock of the runtime", () => {
+    const now = Date.parse("2030-01-01T00:00:00Z");
+    const headers = { "retry-after": "Tue, 01 Jan 2030 00:01:00 GMT" };
+    const options = { connector: "acme", classify: () => undefined, owner: "operator", now: () => now } as const;
+    const error = tokenError(options, { status: 503, headers, body: Buffer.from("{}") }, undefined);
+    expect(error.retry).toEqual({ after: 60_000 });
   });
 });
 

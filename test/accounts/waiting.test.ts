@@ -1,6 +1,6 @@
 /** New connections whose vendor gives no answer to the first test: they keep their tokens, and are not used until it does. */
 import { describe, expect, it } from "vitest";
-import { findConnection } from "../../runtime/model/connections.ts";
+import { connections, findConnection } from "../../runtime/model/connections.ts";
 import { SESSION } from "../fixtures/browser.ts";
 import { acme, acmeOAuth, harness, vendorServer, type Reply } from "./harness.ts";
 
@@ -113,6 +113,34 @@ describe("a waiting connection", () => {
     expect(await h.accounts.testWaiting()).toBeUndefined();
     expect(await h.accounts.get(h.id)).toMatchObject({ status: "pending", error: { code: "connection_rejected" } });
     expect((await findConnection(h.db, h.id))!.credentials).toBeNull();
+  });
+
+  it("leaves nothing of its account when it ends, and is not said to be granted anything", async () => {
+    const h = await arrived(DOWN);
+    await connections.change(h.db, { captured: { locationId: "loc-1" }, label: "Ada", accountName: "Ada" }, "id = ?", [
+      h.id,
+    ]);
+    expect((await h.accounts.get(h.id)).scopes).toEqual(["read", "write"]);
+    h.say.me = { status: 401, json: {} };
+    await expect(h.accounts.test(h.id)).rejects.toMatchObject({ code: "connection_rejected" });
+    expect(await findConnection(h.db, h.id)).toMatchObject({
+      status: "pending",
+      credentials: null,
+      proofs: null,
+      captured: {},
+      scopes: [],
+      label: null,
+      accountName: null,
+      asked: ["read", "write"],
+    });
+  });
+
+  it("keeps the label that a person gave when it ends", async () => {
+    const h = await arrived(DOWN);
+    await h.accounts.update(h.id, { label: "Work" });
+    h.say.me = { status: 401, json: {} };
+    await expect(h.accounts.test(h.id)).rejects.toMatchObject({ code: "connection_rejected" });
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "pending", label: "Work" });
   });
 
   it("ends without an event when its grant is taken back meanwhile", async () => {

@@ -2,10 +2,12 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { getSetCookies, Headers } from "undici";
 import { describe, expect, it } from "vitest";
+import type { HooklineError } from "../../../runtime/core/errors.ts";
+import type { Action } from "../../../schemas/manifest.ts";
 import { findConnection } from "../../../runtime/model/connections.ts";
 import { cookiesOf } from "../../../runtime/vendor/cookies.ts";
 import { harness, later, type Reply, type Seen } from "../harness.ts";
-import { faultsOf, fixture, fixtureWith } from "./kind.ts";
+import { faultsOf, fixture, fixtureWith, kindWith } from "./kind.ts";
 import { GET, HOUR, issuesByRound, ONCE_EACH, reissuing, SEND, storeOf, STORES, type Reissued } from "./reissued.ts";
 
 const NAME = "session-kind";
@@ -199,6 +201,50 @@ describe("a session", () => {
     ]);
     for (const secret of [credentials.password, "session-token-1"]) expect(shown).not.toContain(secret);
     expect(shown).toContain("500");
+  });
+
+  it("never shows its password where the first login fails, before there is a connection", async () => {
+    const password = "first-pässword-canary-9876";
+    let status = 401;
+    const h = await kindWith(await fixture("session"), () => ({ status, json: { message: `not ${password}` } }));
+    const given = { connector: NAME, user: "u_1", credentials: { ...credentials, password } };
+    const refused = (await h.accounts.create(given).catch((thrown: unknown) => thrown)) as HooklineError;
+    status = 500;
+    const failed = (await h.accounts.create(given).catch((thrown: unknown) => thrown)) as HooklineError;
+    const shown = JSON.stringify([
+      refused,
+      refused.message,
+      refused.data,
+      failed,
+      failed.message,
+      failed.data,
+      h.logged,
+    ]);
+    expect([refused.code, failed.code]).toEqual(["connection_rejected", "vendor_error"]);
+    expect(shown).not.toContain(password);
+  });
+
+  it("whose login is not found says nothing of what it was to be used for: a thing is not deleted by that", async () => {
+    const manifest = await fixture("session");
+    const remove: Action = {
+      title: "Delete",
+      kind: "delete",
+      input: {},
+      request: { method: "DELETE", path: "/things" },
+      accept: ["notFound"],
+    };
+    const h = await reissuing(
+      await playing({
+        manifest: { ...manifest, actions: { ...manifest.actions, delete_thing: remove } },
+        issue: (request, n) => (isLogin(request) ? (n === 1 ? session(1) : { status: 404, json: {} }) : undefined),
+      }),
+    );
+    h.state.isAccepting = false;
+    await expect(h.actions.run(h.id, "delete_thing", {})).rejects.toMatchObject({
+      code: "vendor_error",
+      message: expect.stringContaining("the login: the vendor answered 404") as string,
+    });
+    expect(await h.accounts.get(h.id)).toMatchObject({ status: "active" });
   });
 
   it.each<[string, object, RegExp]>([
