@@ -237,8 +237,9 @@ describe("a service account", () => {
   });
 
   it("that the vendor does not know connects nothing", async () => {
-    const issue = (request: Seen) => (isToken(request) ? refusal(Date.now()) : undefined);
-    await expect(reissuing(await playing({ issue }))).rejects.toMatchObject({
+    const clock = new ManualClock("2026-01-01T00:00:00Z");
+    const issue = (request: Seen) => (isToken(request) ? refusal(clock.now()) : undefined);
+    await expect(reissuing(await playing({ issue, options: { clock } }))).rejects.toMatchObject({
       code: "connection_rejected",
       data: { vendor: { error: "invalid_grant" } },
     });
