@@ -11,6 +11,7 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
+import { secondsIn } from "./lifetime.ts";
 import type { Operation } from "./scopes.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -181,16 +182,15 @@ function tokenOf(response: VendorResponse, { isFor, proof }: CompiledDerivation,
     throw unexpectedAnswer(response, "no token", ["$response.body#/access_token"]);
   rememberSecret(accessToken);
   if (!isFor(response, id)) throw unexpectedAnswer(response, `a token that is not for ${id}`, [proof]);
-  const seconds = Number(lifetime);
   return {
     accessToken,
-    expiresIn: seconds > 0 && Number.isFinite(seconds) ? seconds : null,
+    expiresIn: secondsIn(lifetime),
     scopes: scopesOf(scope),
     response: { status, headers, body },
   };
 }
 
 function scopesOf(scope: unknown): string[] | undefined {
-  if (Array.isArray(scope)) return scope.map(String);
+  if (Array.isArray(scope)) return scope.filter((one) => typeof one === "string");
   return typeof scope === "string" ? scope.split(/[\s,]+/).filter(Boolean) : undefined;
 }

@@ -41,6 +41,9 @@ describe("the list of what connections can be derived for", () => {
     ["nothing", {}],
     ["a word instead", { branches: null }],
     ["an item without an id", { branches: [{ id: "north" }, { name: "South" }] }],
+    ["an item whose id is an object", { branches: [{ id: {} }] }],
+    ["an item whose id is a list", { branches: [{ id: ["north"] }] }],
+    ["an item whose id is true", { branches: [{ id: true }] }],
     ["an error", { error: { message: "maintenance" }, branches: [] }],
   ])("is an error where the vendor answers 200 with %s", async (_what, json) => {
     const h = await agency();
@@ -268,6 +271,28 @@ describe("an answer that is no token for what was asked", () => {
       { id: "north", connection: null, error: { code: "unexpected_answer", message: expect.stringMatching(message) } },
     ]);
     expect((await h.accounts.list({})).data).toHaveLength(1);
+  });
+
+  it.each([9e15, 1e300])(
+    "that lives for %d seconds is used until it is refused, and hides no connection",
+    async (life) => {
+      const h = await agency();
+      const parent = await h.connect();
+      h.say.mint = () => ({ json: { access_token: "t-secret-4", branch: "north", expires_in: life } });
+      const [north] = await h.derive(parent, ["north"]);
+      expect((await findConnection(h.db, north!))!.expiresAt).toBeNull();
+      expect((await h.accounts.list()).data).toHaveLength(2);
+    },
+  );
+
+  it("names scopes as texts only", async () => {
+    const h = await agency();
+    const parent = await h.connect();
+    h.say.mint = () => ({
+      json: { access_token: "t-secret-5", branch: "north", scope: ["read", { name: "write" }, null, 5] },
+    });
+    const [north] = await h.derive(parent, ["north"]);
+    expect((await h.accounts.get(north!)).scopes).toEqual(["read"]);
   });
 
   it("leaves a connection with what it has, and is asked for again", async () => {
