@@ -152,10 +152,18 @@ export function createMinting(
         if (error instanceof NotInstalled) throw gone(row.id, "uninstalled", error);
         if (error instanceof HooklineError && error.code === "reauth_required")
           throw gone(row.id, "parent_lost", error);
-        throw error;
+        throw parent.user === row.user ? error : withoutId(error, parent.id);
       }
     },
   };
+}
+
+/** What went wrong with a parent, for somebody who is not shown it. */
+function withoutId(error: unknown, parent: string): unknown {
+  if (!(error instanceof HooklineError) || !JSON.stringify([error.message, error.data]).includes(parent)) return error;
+  const { code, message, retry, data } = error;
+  const { reconnect: _, ...rest } = data;
+  return new HooklineError(code, message.replaceAll(parent, "{parent}"), { cause: error, retry, data: rest });
 }
 
 /** Deriving, as far as its scopes are concerned. */

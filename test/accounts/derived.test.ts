@@ -1,5 +1,6 @@
 /** One install of an agency serves each of its branches. */
 import { describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { MOST_DERIVED } from "../../runtime/model/connection-input.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { agency, HOUR } from "./agency.ts";
@@ -194,6 +195,33 @@ describe("a derived connection", () => {
     const { data } = await h.accounts.derived(parent, {}, { user: "u_1" });
     expect(data.flatMap(({ connections }) => connections)).toEqual([]);
     await expect(h.accounts.get(parent, { user: "u_2" })).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it.each(["lacks a scope", "cannot be renewed"])("of another user says nothing of a parent that %s", async (what) => {
+    const h = await agency();
+    const parent = await h.connect();
+    const [north] = await h.derive(parent, ["north"], "u_2");
+    if (what === "lacks a scope") {
+      h.say.token = () => ({
+        json: {
+          access_token: "a",
+          refresh_token: "r",
+          expires_in: 86_400,
+          agency: "acme-1",
+          kind: "agency",
+          scope: "read",
+        },
+      });
+      await h.authorize((await h.accounts.reconnect(parent, {}, {}, h.session)).authorizeUrl);
+    } else h.say.token = () => ({ status: 500, json: {} });
+    h.clock.advance(25 * HOUR);
+    for (let round = 0; round < 2; round++) {
+      const error = await h.by(north!).catch((thrown: unknown) => thrown as HooklineError);
+      expect(error).toBeInstanceOf(HooklineError);
+      const { message, data } = error as HooklineError;
+      expect(JSON.stringify([message, data])).not.toContain(parent);
+      h.clock.advance(31_000);
+    }
   });
 
   it("cannot be reconnected by itself", async () => {
