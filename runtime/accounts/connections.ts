@@ -1,6 +1,5 @@
 import { HooklineError, notFound } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { sameAddress } from "../manifest/address.ts";
 import { changeConnection, connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import {
   confirmation,
@@ -27,7 +26,9 @@ import { draftOf } from "./draft.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import type { Proving } from "./proving.ts";
+import { openProofs, relate } from "./proofs.ts";
 import type { Removal } from "./removal.ts";
+import { anotherAccount } from "./same-account.ts";
 import type { Granted } from "./scopes.ts";
 import { orUnknown, type Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
@@ -63,8 +64,9 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /**
-   * New credentials are tested first, and are taken for the same account only, unless `account` is "move".
-   * @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile; with credentials what `create` throws,
+   * New credentials, and inputs that the vendor is asked with, are tested first, and are taken for the same account only, unless
+   * `account` is "move".
+   * @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile; where they are tested what `create` throws,
    *   `account_mismatch` and `account_unproved`
    */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
@@ -72,7 +74,8 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   remove(id: string, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
-   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
+   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, `account_mismatch` when they lead to another
+   *   account by now, or what the request threw
    */
   test(id: string, scope?: Scope): Promise<ConnectionView>;
   /**
@@ -186,13 +189,11 @@ export function createConnections(
       const edit = connectionChanges.check(changes);
       const { label, inputs, account } = edit;
       const row = await find(id, scope);
-      const isElsewhere =
-        inputs && !sameAddress(vendorOf(row.connector).addressInputs, row.inputs, { ...row.inputs, ...inputs });
-      if (edit.credentials !== undefined || account !== undefined || isElsewhere) {
+      const merged = inputs && { ...row.inputs, ...inputs };
+      if (edit.credentials !== undefined || account !== undefined || (merged && given.mayLeadElsewhere(row, merged))) {
         await given.replace(row, edit);
         return view(await find(id));
       }
-      const merged = inputs && { ...row.inputs, ...inputs };
       if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged, vendorOf(row.connector));
       await change(row, { label, inputs: merged });
       return shown(id, scope);
@@ -209,15 +210,14 @@ export function createConnections(
         await proving.test(found);
         return shown(id, scope);
       }
-      if (found.credentials === null)
-        throw new HooklineError("conflict", `${id} is not authorized yet; open its authorizeUrl first`);
-      const isLost = found.status === "reauth_required" && found.authType !== "oauth2";
-      const opened = isLost
-        ? await given.reopen(found, found.credentials)
-        : { ...(await tokens.open(found)), changes: {} };
+      const { credentials: sealed } = found;
+      const isLost = found.status === "reauth_required" && found.authType !== "oauth2" && sealed !== null;
+      const opened = isLost ? await given.reopen(found, sealed) : { ...(await tokens.open(found)), changes: {} };
       const renew = isLost ? undefined : (rejected: number) => tokens.open(id, rejected);
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       const { row, name, captured, identity, failure } = verified;
+      // What was given may lead to another account by now, as a name that somebody else has.
+      if (relate(openProofs(vault, row).account, identity.account) === "other") throw anotherAccount(row);
       if (failure) throw failure;
       // What keys and private tokens allow is changed at the vendor, and nobody is asked anew.
       const isAllowedAnew = row.refused !== null && row.authType !== "oauth2";

@@ -290,7 +290,8 @@ describe("a parent that is removed", () => {
     for (const id of [north!, theirs!]) {
       expect(await errorOf(h, id)).toEqual({ status: "reauth_required", reason: "parent_removed" });
       expect((await connections.find(h.db, id))!.credentials).toBeNull();
-      await expect(h.by(id)).rejects.toMatchObject({ code: "reauth_required", data: { reason: "parent_removed" } });
+      for (const use of [() => h.by(id), () => h.accounts.test(id)])
+        await expect(use()).rejects.toMatchObject({ code: "reauth_required", data: { reason: "parent_removed" } });
     }
     expect(h.vendor.calls("/revoke")).toHaveLength(1);
     expect(await h.accounts.get(north!, { user: "u_1" })).toMatchObject({ parent: null });
