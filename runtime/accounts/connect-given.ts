@@ -22,6 +22,7 @@ import { readCredentials } from "./given.ts";
 import type { Grants } from "./grants.ts";
 import { asRejection } from "./issue.ts";
 import { openProofs, sealProofs, together } from "./proofs.ts";
+import { asksTheSame } from "./questions.ts";
 import type { SameAccount } from "./same-account.ts";
 import type { Status } from "./status.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
@@ -41,6 +42,12 @@ export interface GivenNeeds {
 export interface GivenConnections {
   /** @throws HooklineError `invalid_input`, `connection_rejected`, or what the vendor's answer to the test is */
   create(given: NewConnection & { user: string }): Promise<ConnectionRow>;
+  /**
+   * Whether a connection with other inputs may be one of another account: at another address of the vendor, or where it is asked
+   * otherwise who that is.
+   * @throws HooklineError `invalid_input`, `host_not_allowed`
+   */
+  mayLeadElsewhere(row: ConnectionRow, inputs: ConnectionRow["inputs"]): boolean;
   /**
    * Puts new credentials or inputs in the place of those that a connection has, once they are proved to lead to the same account.
    * @throws HooklineError as `create`; `account_mismatch`, `account_unproved`, `conflict` when it changed meanwhile
@@ -140,6 +147,16 @@ export function createGivenConnections(
       return row;
     },
 
+    mayLeadElsewhere(row, inputs) {
+      const vendor = vendorOf(row.connector);
+      if (!sameAddress(vendor.addressInputs, row.inputs, inputs)) return true;
+      // What an authorization brought is proved by what the vendor told then, not by inputs.
+      if (row.authType === "oauth2" || row.credentials === null) return false;
+      const { connector } = vendor;
+      checkInputs(methodOf(connector.manifest.authentication, row), inputs, vendor);
+      return !asksTheSame(connector, row, openCredentials(vault, row.id, row.credentials), inputs);
+    },
+
     async replace(row, { credentials: given, inputs, label, account }) {
       const vendor = vendorOf(row.connector);
       const { authentication } = vendor.connector.manifest;
@@ -155,6 +172,8 @@ export function createGivenConnections(
       const isElsewhere = !sameAddress(vendor.addressInputs, row.inputs, answers);
       const next = { ...row, inputs: answers };
       const { credentials, changes, verified } = await proved(next, held, read ? read.expiresAt : row.expiresAt);
+      // What cannot be sent proves nothing at any time.
+      if (verified.failure?.code === "invalid_input") throw verified.failure;
       const known = openProofs(vault, row);
       const isSame = await sameAccount(row, { known, verified, credentials, moves, isElsewhere });
       const identity = isSame ? together(known, verified.identity) : verified.identity;

@@ -1,6 +1,5 @@
 import { HooklineError, notFound } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import { sameAddress } from "../manifest/address.ts";
 import { changeConnection, connections, type ConnectionRow, type ConnectionView } from "../model/connections.ts";
 import {
   confirmation,
@@ -32,7 +31,9 @@ import type { Fence } from "./fence.ts";
 import type { Grants } from "./grants.ts";
 import type { Learn } from "./learn.ts";
 import type { Proving } from "./proving.ts";
+import { openProofs, relate } from "./proofs.ts";
 import type { Removal } from "./removal.ts";
+import { anotherAccount } from "./same-account.ts";
 import type { Granted } from "./scopes.ts";
 import { orUnknown, type Showing } from "./showing.ts";
 import type { Status } from "./status.ts";
@@ -68,8 +69,9 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   /** In the order they were created. @throws HooklineError `invalid_input`, `forbidden` */
   list(query?: InputOf<typeof connectionQuery>, scope?: Scope): Promise<Page<ConnectionView>>;
   /**
-   * New credentials are tested first, and are taken for the same account only, unless `account` is "move".
-   * @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile; with credentials what `create` throws,
+   * New credentials, and inputs that the vendor is asked with, are tested first, and are taken for the same account only, unless
+   * `account` is "move".
+   * @throws HooklineError `invalid_input`, `conflict` when it changed meanwhile; where they are tested what `create` throws,
    *   `account_mismatch` and `account_unproved`
    */
   update(id: string, changes: ConnectionEdit, scope?: Scope): Promise<ConnectionView>;
@@ -81,7 +83,8 @@ export interface Connections extends Pick<Derivations, "derived" | "derive"> {
   remove(id: string, options?: RemovalOptions, scope?: Scope): Promise<Removal>;
   /**
    * Tests the credentials with a real request; a connection that was lost and works again becomes active.
-   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, or what the request threw
+   * @throws HooklineError `conflict`, `connection_rejected`, `reauth_required`, `account_mismatch` when they lead to another
+   *   account by now, or what the request threw
    */
   test(id: string, scope?: Scope): Promise<ConnectionView>;
   /**
@@ -201,13 +204,11 @@ export function createConnections(
       const edit = connectionChanges.check(changes);
       const { label, inputs, account } = edit;
       const row = await find(id, scope);
-      const isElsewhere =
-        inputs && !sameAddress(vendorOf(row.connector).addressInputs, row.inputs, { ...row.inputs, ...inputs });
-      if (edit.credentials !== undefined || account !== undefined || isElsewhere) {
+      const merged = inputs && { ...row.inputs, ...inputs };
+      if (edit.credentials !== undefined || account !== undefined || (merged && given.mayLeadElsewhere(row, merged))) {
         await given.replace(row, edit);
         return shown(id, scope);
       }
-      const merged = inputs && { ...row.inputs, ...inputs };
       if (merged) checkInputs(methodOf(authenticationOf(row.connector), row), merged, vendorOf(row.connector));
       await change(row, { label, inputs: merged });
       return shown(id, scope);
@@ -233,6 +234,8 @@ export function createConnections(
       const renew = isLost ? undefined : (rejected: number) => tokens.open(id, rejected);
       const verified = await verifyStored(vendorOf(found.connector), opened, renew, clock);
       const { row, name, captured, identity, failure } = verified;
+      // What was given may lead to another account by now, as a name that somebody else has.
+      if (relate(openProofs(vault, row).account, identity.account) === "other") throw anotherAccount(row);
       if (failure) throw failure;
       // What keys and private tokens allow is changed at the vendor, and nobody is asked anew.
       const isAllowedAnew = row.refused !== null && row.authType !== "oauth2";

@@ -55,7 +55,8 @@ export function createConsent({ consent, scopesInUse }: ConsentNeeds): Consent {
       const connecting = connectScopes ?? (named.length > 0 ? [] : Object.keys(scopes));
       const used = isConnected ? await scopesInUse(row) : [];
       const mayAsk = (scope: string): boolean => registered.includes(scope);
-      const before = (isConnected ? row.scopes : (row.asked ?? [])).filter(mayAsk);
+      // Where the vendor did not say what it granted, it may be all that was asked for.
+      const before = (isConnected && !isUnknown ? row.scopes : (row.asked ?? [])).filter(mayAsk);
       const asked = new Set([...before, ...scopesToAsk([...named, ...used, ...connecting], before, mayAsk)]);
       return registered.filter((scope) => asked.has(scope));
     },

@@ -94,23 +94,40 @@ const KEY_TYPES: Record<JwtBearerAuthentication["algorithm"], string> = {
   EdDSA: "ed25519",
 };
 
-/** A key as people paste it: PEM, also with its line breaks written as `\n`, or a JWK. */
+/** RFC 7518 §3.3 and §3.5 allow none below. */
+const SHORTEST_RSA_BITS = 2048;
+
+/** The key in a PEM text as people paste it: indented, on one line, with its line breaks written as `\n`, or among certificates. */
+function pemOf(given: string): string {
+  const text = given.replaceAll("\\n", "\n");
+  const [, label, base64] = /-----BEGIN ((?:[A-Z]+ )*PRIVATE KEY)-----([\w+/=\s]+)-----END \1-----/.exec(text) ?? [];
+  const lines = base64?.replaceAll(/\s/g, "").match(/.{1,64}/g);
+  return lines ? [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n") : text;
+}
+
+/** A key as people paste it: PEM or a JWK. */
 function privateKey(connector: string, { algorithm, key: place }: JwtBearerAuthentication, given: unknown): KeyObject {
   let key: KeyObject | undefined;
   try {
     const jwk = isObject(given)
       ? given
-      : typeof given === "string" && given.startsWith("{")
+      : typeof given === "string" && given.trimStart().startsWith("{")
         ? JSON.parse(given)
         : undefined;
     if (jwk !== undefined) key = createPrivateKey({ key: jwk as JsonWebKey, format: "jwk" });
-    else if (typeof given === "string" && given !== "") key = createPrivateKey(given.replaceAll("\\n", "\n"));
+    else if (typeof given === "string" && given !== "") key = createPrivateKey(pemOf(given));
   } catch {
     // What cannot be read is said below, without what it is.
   }
   const kind = key?.asymmetricKeyDetails?.namedCurve ?? key?.asymmetricKeyType;
-  if (key && kind === KEY_TYPES[algorithm]) return key;
-  const what = key ? `is a key of another kind (${kind})` : "is not a private key in PEM or JWK without a passphrase";
+  const bits = key?.asymmetricKeyDetails?.modulusLength ?? SHORTEST_RSA_BITS;
+  const isFit = kind === KEY_TYPES[algorithm];
+  if (key && isFit && bits >= SHORTEST_RSA_BITS) return key;
+  const what = isFit
+    ? `is a key of ${bits} bits, which is too short; make one of ${SHORTEST_RSA_BITS} or more`
+    : key
+      ? `is a key of another kind (${kind})`
+      : "is not a private key in PEM or JWK without a passphrase";
   throw new HooklineError(
     "invalid_input",
     `${connector}: ${place.slice(1)} ${what}; ${algorithm} needs a private key of ${KEY_TYPES[algorithm]}`,

@@ -11,6 +11,7 @@ import type { VendorResponse } from "../vendor/response.ts";
 import { hasMoved } from "./carriers.ts";
 import type { ClientOf, VendorClient } from "./client.ts";
 import { connectionValues, type OpenConnection } from "./credentials.ts";
+import { secondsIn } from "./lifetime.ts";
 import type { Operation } from "./scopes.ts";
 import type { TokenResponse } from "./token-endpoint.ts";
 import type { VendorOf } from "./vendors.ts";
@@ -156,10 +157,19 @@ export function createMinting(
         if (error instanceof NotInstalled) throw gone(row.id, "uninstalled", error);
         if (error instanceof HooklineError && error.code === "reauth_required")
           throw gone(row.id, "parent_lost", error);
-        throw error instanceof VendorError ? errorOfToken(error) : error;
+        const failure = error instanceof VendorError ? errorOfToken(error) : error;
+        throw parent.user === row.user ? failure : withoutId(failure, parent.id);
       }
     },
   };
+}
+
+/** What went wrong with a parent, for somebody who is not shown it. */
+function withoutId(error: unknown, parent: string): unknown {
+  if (!(error instanceof HooklineError) || !JSON.stringify([error.message, error.data]).includes(parent)) return error;
+  const { code, message, retry, data } = error;
+  const { reconnect: _, ...rest } = data;
+  return new HooklineError(code, message.replaceAll(parent, "{parent}"), { cause: error, retry, data: rest });
 }
 
 /** Deriving, as far as its scopes are concerned. */
@@ -181,16 +191,15 @@ function tokenOf(response: VendorResponse, { isFor, proof }: CompiledDerivation,
     throw unexpectedAnswer(response, "no token", ["$response.body#/access_token"]);
   rememberSecret(accessToken);
   if (!isFor(response, id)) throw unexpectedAnswer(response, `a token that is not for ${id}`, [proof]);
-  const seconds = Number(lifetime);
   return {
     accessToken,
-    expiresIn: seconds > 0 && Number.isFinite(seconds) ? seconds : null,
+    expiresIn: secondsIn(lifetime),
     scopes: scopesOf(scope),
     response: { status, headers, body },
   };
 }
 
 function scopesOf(scope: unknown): string[] | undefined {
-  if (Array.isArray(scope)) return scope.map(String);
+  if (Array.isArray(scope)) return scope.filter((one) => typeof one === "string");
   return typeof scope === "string" ? scope.split(/[\s,]+/).filter(Boolean) : undefined;
 }

@@ -158,7 +158,8 @@ export function createRenewal(
       throw error;
     }
     const next = credentialsFrom<Renewable>(answer, policy, { now: clock.now(), random }, credentials);
-    const scopes = answer.scopes ?? row.scopes;
+    // An answer that names none is silent: what is known to be granted stays known (RFC 6749 §5.1).
+    const scopes = answer.scopes?.length ? answer.scopes : row.scopes;
     if (scopes.length < row.scopes.length)
       log.warn({ connection: row.id, scopes }, "the vendor narrowed the granted scopes");
     // Committed before it is used: of rotating tokens only the newest is worth anything.

@@ -53,7 +53,8 @@ export function createSameAccount({ log }: Pick<Context, "log">, recognises: Rec
 
 const STAYS = "what it had stays as it was";
 
-function anotherAccount({ id, authType }: ConnectionRow): HooklineError {
+/** The error of what leads to another account than a connection's. */
+export function anotherAccount({ id, authType }: ConnectionRow): HooklineError {
   return new HooklineError(
     "account_mismatch",
     `${id} belongs to another account of the vendor, and ${STAYS}. Choose the right account at the vendor, connect this one ` +

@@ -1,6 +1,6 @@
 import * as oauth from "oauth4webapi";
 import { HooklineError } from "../core/errors.ts";
-import { isObject, parseJson } from "../core/json.ts";
+import { isObject, jsonText, parseJson } from "../core/json.ts";
 import type { Network } from "../core/network.ts";
 import type { NetworkResponse } from "../core/network-exchange.ts";
 import { rememberSecret } from "../core/secrets.ts";
@@ -8,7 +8,7 @@ import type { CompiledTokenAnswer } from "../manifest/compiled.ts";
 import type { Scope } from "../manifest/expressions.ts";
 import type { AssertHost } from "../vendor/hosts.ts";
 import { idTokenClaims, type ExpectedIdToken } from "./id-token.ts";
-import { lifetimeOf } from "./lifetime.ts";
+import { lifetimeOf, secondsIn } from "./lifetime.ts";
 import { tokenError, type Classify, type Owner } from "./token-error.ts";
 
 /** A token endpoint's answer, its variants levelled. */
@@ -137,7 +137,7 @@ function partsOf({ status, headers, body }: NetworkResponse): {
   headers: Record<string, string>;
   body: unknown;
 } {
-  const text = body.toString();
+  const text = jsonText(body);
   try {
     return { status, headers, body: parseJson(text) };
   } catch {
@@ -160,9 +160,9 @@ function level(raw: NetworkResponse, { variant, now }: Pick<TokenEndpointOptions
     delete body.id_token;
     if (variant.answer) place(body, variant.answer, parts, now());
     if (typeof body.token_type !== "string" || !PROVED_TYPES.test(body.token_type)) body.token_type = "Bearer";
-    const seconds = Number(body.expires_in);
-    if (seconds > 0 && Number.isFinite(seconds)) body.expires_in = seconds;
-    else delete body.expires_in;
+    const seconds = secondsIn(body.expires_in);
+    if (seconds === null) delete body.expires_in;
+    else body.expires_in = seconds;
     if (typeof body.refresh_token !== "string" || body.refresh_token === "") delete body.refresh_token;
     if (Array.isArray(body.scope)) {
       const separator = variant.scopeSeparator ?? " ";
@@ -218,7 +218,7 @@ function toTokenResponse(
             .replaceAll(scopeSeparator, " ")
             .split(/[\s,]+/)
             .filter(Boolean),
-    claims: idTokenClaims((parseJson(raw.body.toString()) as { id_token?: unknown }).id_token, expected),
+    claims: idTokenClaims((parseJson(jsonText(raw.body)) as { id_token?: unknown }).id_token, expected),
     response: { status: raw.status, headers: raw.headers, body },
   };
 }

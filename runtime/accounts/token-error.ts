@@ -1,6 +1,6 @@
 import type { ErrorClass } from "../../schemas/manifest.ts";
 import { HooklineError } from "../core/errors.ts";
-import { atPointer, isObject, parseJson } from "../core/json.ts";
+import { atPointer, isObject, jsonText, parseJson } from "../core/json.ts";
 import type { NetworkResponse } from "../core/network-exchange.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { scrub } from "../core/secrets.ts";
@@ -110,10 +110,11 @@ function isClientRefused(reason: string | undefined): boolean {
 }
 
 function readBody(raw: NetworkResponse): unknown {
+  const text = jsonText(raw.body);
   try {
-    return parseJson(raw.body.toString());
+    return parseJson(text);
   } catch {
-    return raw.body.toString();
+    return text;
   }
 }
 

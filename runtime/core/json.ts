@@ -59,6 +59,12 @@ export function parseJson(text: string, maxDepth = 128): unknown {
   return value;
 }
 
+/** The text of JSON that came over a network, without the byte order mark that some send; a reader may ignore it (RFC 8259 §8.1). */
+export function jsonText(body: Buffer): string {
+  const text = body.toString();
+  return text.startsWith("\uFEFF") ? text.slice(1) : text;
+}
+
 function clean(value: unknown, left: number): void {
   if (typeof value !== "object" || value === null) return;
   if (left === 0) throw new SyntaxError("JSON is nested too deeply");

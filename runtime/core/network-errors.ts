@@ -51,7 +51,12 @@ export function asHooklineError(error: unknown, url: URL, deadlineMs: number, ha
       retry: {},
     });
   }
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, message } = error as NodeJS.ErrnoException;
+  // It is as wrong the next time. The message names the header or the part, and no value.
+  if (code === "UND_ERR_INVALID_ARG") {
+    const what = `${url.host}: the request cannot be sent (${message}); check the inputs and credentials it is made of`;
+    return new HooklineError("invalid_input", what, { cause: error, data: { sent: false } });
+  }
   const reason = code ?? (error as Error).name;
   const sent = hasBegun !== false && !unconnected.has(error as Error);
   return new HooklineError(

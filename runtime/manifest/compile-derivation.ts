@@ -26,14 +26,14 @@ export function compileDerivation(derive: Derive, at: Site): CompiledDerivation 
       // One without an id could be any: nothing may be concluded from a list that has such.
       select: (response) => {
         const found = select(response);
-        if (found.every((item) => toText(atPointer(item, id)) !== "")) return found;
+        if (found.every((item) => textAt(item, id) !== "")) return found;
         throw unexpectedAnswer(response, "an item without an id", [id]);
       },
     },
     itemOf: (item) => {
       if (isOffered && !isOffered({ item })) return undefined;
-      const called = label === undefined ? "" : toText(atPointer(item, label));
-      return { id: toText(atPointer(item, id)), label: called === "" ? null : called };
+      const called = label === undefined ? "" : textAt(item, label);
+      return { id: textAt(item, id), label: called === "" ? null : called };
     },
     token: compileRequest(token, ROOTS.deriveToken, at.at("token")),
     isFor: (response, id) => toText(isFor({ response })) === id,
@@ -41,6 +41,12 @@ export function compileDerivation(derive: Derive, at: Site): CompiledDerivation 
     values: (scope) => fill({ ...scope }) as Record<string, unknown>,
     own: Object.keys(values).filter((name) => readsDerived(values[name])),
   };
+}
+
+/** Text or a whole number; anything else names nothing. */
+function textAt(item: unknown, pointer: string): string {
+  const value = atPointer(item, pointer);
+  return typeof value === "string" || Number.isSafeInteger(value) ? String(value) : "";
 }
 
 /** Whether a template reads what the derived connection is. */

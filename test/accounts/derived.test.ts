@@ -1,5 +1,6 @@
 /** One install of an agency serves each of its branches. */
 import { describe, expect, it } from "vitest";
+import { HooklineError } from "../../runtime/core/errors.ts";
 import { MOST_DERIVED } from "../../runtime/model/connection-input.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import { agency, HOUR } from "./agency.ts";
@@ -41,6 +42,9 @@ describe("the list of what connections can be derived for", () => {
     ["nothing", {}],
     ["a word instead", { branches: null }],
     ["an item without an id", { branches: [{ id: "north" }, { name: "South" }] }],
+    ["an item whose id is an object", { branches: [{ id: {} }] }],
+    ["an item whose id is a list", { branches: [{ id: ["north"] }] }],
+    ["an item whose id is true", { branches: [{ id: true }] }],
     ["an error", { error: { message: "maintenance" }, branches: [] }],
   ])("is an error where the vendor answers 200 with %s", async (_what, json) => {
     const h = await agency();
@@ -210,6 +214,33 @@ describe("a derived connection", () => {
     expect(await h.accounts.get(made.id, { user: "u_1" })).toMatchObject(made);
   });
 
+  it.each(["lacks a scope", "cannot be renewed"])("of another user says nothing of a parent that %s", async (what) => {
+    const h = await agency();
+    const parent = await h.connect();
+    const [north] = await h.derive(parent, ["north"], "u_2");
+    if (what === "lacks a scope") {
+      h.say.token = () => ({
+        json: {
+          access_token: "a",
+          refresh_token: "r",
+          expires_in: 86_400,
+          agency: "acme-1",
+          kind: "agency",
+          scope: "read",
+        },
+      });
+      await h.authorize((await h.accounts.reconnect(parent, {}, {}, h.session)).authorizeUrl);
+    } else h.say.token = () => ({ status: 500, json: {} });
+    h.clock.advance(25 * HOUR);
+    for (let round = 0; round < 2; round++) {
+      const error = await h.by(north!).catch((thrown: unknown) => thrown as HooklineError);
+      expect(error).toBeInstanceOf(HooklineError);
+      const { message, data } = error as HooklineError;
+      expect(JSON.stringify([message, data])).not.toContain(parent);
+      h.clock.advance(31_000);
+    }
+  });
+
   it("cannot be reconnected by itself", async () => {
     const h = await agency();
     const [north] = await h.derive(await h.connect(), ["north"]);
@@ -285,6 +316,28 @@ describe("an answer that is no token for what was asked", () => {
       { id: "north", connection: null, error: { code: "unexpected_answer", message: expect.stringMatching(message) } },
     ]);
     expect((await h.accounts.list({})).data).toHaveLength(1);
+  });
+
+  it.each([9e15, 1e300])(
+    "that lives for %d seconds is used until it is refused, and hides no connection",
+    async (life) => {
+      const h = await agency();
+      const parent = await h.connect();
+      h.say.mint = () => ({ json: { access_token: "t-secret-4", branch: "north", expires_in: life } });
+      const [north] = await h.derive(parent, ["north"]);
+      expect((await findConnection(h.db, north!))!.expiresAt).toBeNull();
+      expect((await h.accounts.list()).data).toHaveLength(2);
+    },
+  );
+
+  it("names scopes as texts only", async () => {
+    const h = await agency();
+    const parent = await h.connect();
+    h.say.mint = () => ({
+      json: { access_token: "t-secret-5", branch: "north", scope: ["read", { name: "write" }, null, 5] },
+    });
+    const [north] = await h.derive(parent, ["north"]);
+    expect((await h.accounts.get(north!)).scopes).toEqual(["read"]);
   });
 
   it("leaves a connection with what it has, and is asked for again", async () => {

@@ -70,6 +70,7 @@ describe("an answer to a renewal with", () => {
     ["0", 0],
     ["a second", 1],
     ["a hundred years", 3_153_600_000],
+    ["more than a store can read again", 9e12],
     ["more than a date can say", 1e18],
     ["more than a number can say", 1e308],
   ])("a lifetime of %s is stored, and the token is used", async (_what, expires_in) => {
@@ -77,6 +78,29 @@ describe("an answer to a renewal with", () => {
     h.clock.advance(2 * HOUR);
     expect(await h.send()).toEqual({ sent: "Bearer access-token-1" });
     expect(await h.accounts.get(h.id)).toMatchObject({ status: "active" });
+    expect((await h.accounts.list()).data).toHaveLength(1);
+    expect(used(h)).toEqual(["refresh-token-0"]);
+  });
+
+  it.each<[string, unknown, string[]]>([
+    ["an empty text", "", ["read", "write"]],
+    ["blanks", "  ", ["read", "write"]],
+    ["an empty list", [], ["read", "write"]],
+    ["fewer", "read", ["read"]],
+  ])("scopes that are %s leaves known what is", async (_what, scope, scopes) => {
+    const h = await connected((_r, n) => renewed(n, { scope: n === 1 ? "read write" : scope }), rotating);
+    for (const known of [["read", "write"], scopes]) {
+      h.clock.advance(2 * HOUR);
+      await h.send();
+      expect((await h.accounts.get(h.id)).scopes).toEqual(known);
+    }
+  });
+
+  it("a byte order mark before it brings its tokens", async () => {
+    const text = (n: number) => `\uFEFF${JSON.stringify((renewed(n) as { json: unknown }).json)}`;
+    const h = await connected((_r, n) => ({ text: text(n) }), rotating);
+    h.clock.advance(2 * HOUR);
+    expect(await h.send()).toEqual({ sent: "Bearer access-token-1" });
     expect(used(h)).toEqual(["refresh-token-0"]);
   });
 

@@ -209,6 +209,12 @@ describe("a reconnect", () => {
     expect((await accounts.get(id)).missingScopes).toEqual([]);
   });
 
+  it("asks again for what was asked for, beside what is named, where it is not known what was granted", async () => {
+    const { again, grant } = await connected({ actions: ["create_contact"] });
+    await grant([]);
+    expect((await again({ scopes: ["openid"] })).scopes).toEqual(sorted([...IDENTITY, `${G}contacts`]));
+  });
+
   it("asks for what subscriptions need", async () => {
     const { again, grant, id, subscriptions } = await connected(READ);
     await subscriptions.create({ connection: id, trigger: "contact_created" });

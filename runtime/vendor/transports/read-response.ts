@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { parseJson } from "../../core/json.ts";
+import { jsonText, parseJson } from "../../core/json.ts";
 import type { NetworkResponse } from "../../core/network-exchange.ts";
 import type { BinaryBody, VendorResponse } from "../response.ts";
 
@@ -18,7 +18,7 @@ export function readResponse(
   const succeeded = status >= 200 && status < 300;
   if (body.length === 0) return withBody(null);
   if (expected === "binary" && succeeded) return withBody(binaryBody(body, headers, path));
-  const text = body.toString();
+  const text = jsonText(body);
   if (expected === "text" && succeeded) return withBody(text);
   try {
     return withBody(parseBody(text));

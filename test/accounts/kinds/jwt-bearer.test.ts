@@ -1,4 +1,11 @@
-import { createPublicKey, generateKeyPairSync, verify, type JsonWebKey, type KeyObject } from "node:crypto";
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  verify,
+  type JsonWebKey,
+  type KeyObject,
+} from "node:crypto";
 import { auth } from "googleapis/build/src/apis/people/index.js";
 import { describe, expect, it } from "vitest";
 import { BACKDATED_SECONDS } from "../../../runtime/accounts/jwt-bearer.ts";
@@ -161,6 +168,20 @@ describe("a service account", () => {
   it.each([
     ["PKCS #1", "pkcs1", (text: string) => text],
     ["PKCS #8 with its line breaks written out", "pkcs8", (text: string) => text.replaceAll("\n", "\\n")],
+    ["PEM with blanks before it", "pkcs8", (text: string) => `\n  ${text}`],
+    ["PEM that is indented", "pkcs8", (text: string) => text.replaceAll("\n", "\r\n    ")],
+    ["PEM on one line", "pkcs8", (text: string) => text.trim().replaceAll("\n", " ")],
+    ["PEM in quotes", "pkcs8", (text: string) => JSON.stringify(text)],
+    [
+      "PEM after a certificate",
+      "pkcs1",
+      (text: string) => `-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n${text}`,
+    ],
+    [
+      "a JWK with blanks before it",
+      "pkcs8",
+      (text: string) => `\n  ${JSON.stringify(createPrivateKey(text).export({ format: "jwk" }))}`,
+    ],
   ] as const)("takes a key as %s", async (_form, type, written) => {
     const { privateKey } = pem(generateKeyPairSync("rsa", { modulusLength: 2048 }), type);
     const manifest = await fixtureWith("jwt-bearer", pasted("PS256"));
@@ -237,8 +258,9 @@ describe("a service account", () => {
   });
 
   it("that the vendor does not know connects nothing", async () => {
-    const issue = (request: Seen) => (isToken(request) ? refusal(Date.now()) : undefined);
-    await expect(reissuing(await playing({ issue }))).rejects.toMatchObject({
+    const clock = new ManualClock("2026-01-01T00:00:00Z");
+    const issue = (request: Seen) => (isToken(request) ? refusal(clock.now()) : undefined);
+    await expect(reissuing(await playing({ issue, options: { clock } }))).rejects.toMatchObject({
       code: "connection_rejected",
       data: { vendor: { error: "invalid_grant" } },
     });
@@ -262,6 +284,11 @@ describe("a service account", () => {
       "a public key",
       file(rsa.publicKey),
       { message: expect.stringMatching(/is not a private key in PEM or JWK without a passphrase/) },
+    ],
+    [
+      "a key that is too short",
+      file(pem(generateKeyPairSync("rsa", { modulusLength: 1024 })).privateKey),
+      { message: expect.stringMatching(/is a key of 1024 bits, which is too short; make one of 2048 or more/) },
     ],
     [
       "a key of another kind",

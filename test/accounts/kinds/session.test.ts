@@ -2,6 +2,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import { getSetCookies, Headers } from "undici";
 import { describe, expect, it } from "vitest";
+import { ManualClock } from "../../../runtime/core/clock.ts";
 import type { HooklineError } from "../../../runtime/core/errors.ts";
 import type { Action } from "../../../schemas/manifest.ts";
 import { findConnection } from "../../../runtime/model/connections.ts";
@@ -118,11 +119,11 @@ describe("a session", () => {
     ["no time", () => "tomorrow", null],
   ])("ends at a time given as %s", async (_form, end, ms) => {
     const manifest = await fixtureWith("session", { expiresIn: undefined, expiresAt: "$response.body#/session/end" });
-    const at = Math.floor(Date.now() / 1000) * 1000;
-    const issue = (request: Seen, n: number) => (isLogin(request) ? session(n, { end: end(at) }) : undefined);
-    const h = await reissuing(await playing({ manifest, issue }));
+    const clock = new ManualClock("2026-01-01T00:00:00Z");
+    const issue = (request: Seen, n: number) => (isLogin(request) ? session(n, { end: end(clock.now()) }) : undefined);
+    const h = await reissuing(await playing({ manifest, issue, options: { clock } }));
     const { expiresAt } = (await findConnection(h.db, h.id))!;
-    expect(expiresAt).toBe(ms === null ? null : at + ms);
+    expect(expiresAt).toBe(ms === null ? null : clock.now() + ms);
   });
 
   it.each<[string, Reply, string, RegExp]>([

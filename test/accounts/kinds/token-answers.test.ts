@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { LONGEST_SECONDS } from "../../../runtime/accounts/lifetime.ts";
 import { createOAuth } from "../../../runtime/accounts/oauth.ts";
 import { findConnection } from "../../../runtime/model/connections.ts";
 import type { Manifest } from "../../../schemas/manifest.ts";
@@ -107,17 +108,23 @@ describe("a token answer", () => {
     ["seconds as text", {}, () => ({ expires_in: "90" }), 90_000],
     ["no seconds", {}, () => ({ expires_in: undefined }), null],
     ["nought", {}, () => ({ expires_in: 0 }), null],
+    ["a hundred years", {}, () => ({ expires_in: LONGEST_SECONDS }), LONGEST_SECONDS * 1000],
+    ["more than anybody means", {}, () => ({ expires_in: LONGEST_SECONDS + 1 }), null],
+    ["more than a store can hold", {}, () => ({ expires_in: 9e15 }), null],
+    ["more than any number is", {}, () => ({ expires_in: 1e300 }), null],
+    ["no number of seconds", {}, () => ({ expires_in: true }), null],
+    ["a time that no calendar has", { expiresAt: "$response.body#/ends" }, () => ({ ends: 9e18 }), null],
     ["seconds elsewhere", { expiresIn: "$response.body#/ttl" }, () => ({ ttl: "90" }), 90_000],
   ])("ends by %s", async (_what, places, fields, ms) => {
-    const at = Math.floor(Date.now() / 1000) * 1000;
     const tokenAnswer = Object.keys(places).length > 0 ? places : undefined;
     const h = await authorized({ tokenAnswer }, () => ({
-      json: { ...standard, refresh_token: "r-1-canary", ...fields(at) },
+      json: { ...standard, refresh_token: "r-1-canary", ...fields(h.clock.now()) },
     }));
+    // Some of the forms have whole seconds only.
+    h.clock.set(Math.floor(h.clock.now() / 1000) * 1000);
     await h.finished();
     const { expiresAt } = (await findConnection(h.db, h.id))!;
-    const from = "expiresAt" in places && ms === 90_000 ? at : h.clock.now();
-    expect(expiresAt).toBe(ms === null ? null : from + ms);
+    expect(expiresAt).toBe(ms === null ? null : h.clock.now() + ms);
   });
 
   it.each<[string, Reply, object]>([
@@ -299,7 +306,7 @@ describe("client credentials at a vendor with ways of its own", () => {
     expect(await faultsOf(manifest)).toEqual([]);
     const h = await kindWith(manifest, ({ url }) =>
       url === "/token"
-        ? { json: { data: { token: 4711, until: new Date(Date.now() + 2 * HOUR).toISOString() } } }
+        ? { json: { data: { token: 4711, until: new Date(h.clock.now() + 2 * HOUR).toISOString() } } }
         : { json: { id: "a_1", name: "Ada" } },
     );
     const credentials = { clientId: "client-7", clientSecret: "client-secret-canary-0123456789" };

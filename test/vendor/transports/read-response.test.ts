@@ -20,3 +20,11 @@ describe("a file in a response", () => {
     });
   });
 });
+
+describe("JSON in a response", () => {
+  it("is read with a byte order mark before it", () => {
+    const response = { status: 200, headers: {}, body: Buffer.from('\uFEFF{"id":"a"}') };
+    expect(readResponse(response, "")).toMatchObject({ body: { id: "a" } });
+    expect(readResponse(response, "")).not.toHaveProperty("malformed");
+  });
+});
