@@ -1164,7 +1164,7 @@ export interface Stream {
    */
   deleted?: Jmespath;
   /**
-   * How often everything is read and compared, to find what increments do not show. P7D when not given, where increments show no deletions: updatedSince and keyset without deleted.
+   * How often everything is read and compared, to find what increments do not show. P7D when not given, where increments do not show all deletions: updatedSince and keyset without deleted, or with one cursor for several lists.
    */
   verifyEvery?: Duration;
   /**

@@ -154,7 +154,7 @@ export function createGivenConnections(
       if (row.authType === "oauth2" || row.credentials === null) return false;
       const { connector } = vendor;
       checkInputs(methodOf(connector.manifest.authentication, row), inputs, vendor);
-      return !asksTheSame(connector, row, openCredentials(vault, row.id, row.credentials), inputs);
+      return !asksTheSame(connector, row, openCredentials(vault, row, row.credentials), inputs);
     },
 
     async replace(row, { credentials: given, inputs, label, account }) {

@@ -57,7 +57,7 @@ export function compileRecords(records: Records, at: Site, isSingle = false): Co
     };
   };
   return {
-    select: compileSelect({ ...records, isSingle }, at),
+    select: compileSelect({ ...records, isSingle, isRecord: hasKeyPart(records.primaryKey) }, at),
     key: compileKey(records.primaryKey, at.at("primaryKey")),
     version: records.versionKey === undefined ? undefined : compilePointer(records.versionKey),
     fingerprint: records.fingerprint && at.at("fingerprint").jmespath(records.fingerprint.$expr),
@@ -85,6 +85,14 @@ function compileKey(primaryKey: Records["primaryKey"], at: Site): CompiledRecord
     const parts = getters.map((get) => keyPart(get(record)));
     return parts.includes(undefined) ? undefined : parts.map((part) => part!.replaceAll(/[\\|]/g, "\\$&")).join("|");
   };
+}
+
+/** Whether an object has some part of its key; the others may be of the item in whose list it is, or come with its enrichment. */
+function hasKeyPart(primaryKey: Records["primaryKey"]): (found: unknown) => boolean {
+  const pointers = [primaryKey].flat();
+  if (pointers.some((pointer) => pointer.startsWith("$"))) return () => true;
+  const getters = pointers.map(compilePointer);
+  return (found) => getters.some((get) => (get(found) ?? null) !== null);
 }
 
 function keyPart(value: unknown): string | undefined {

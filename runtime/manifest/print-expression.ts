@@ -15,22 +15,23 @@ export function print(part: Part): string {
     case "Variable":
       return `$${part.name}`;
     case "Subexpression":
-      return `${print(left)}.${print(right)}`;
+      return `${printOperand(left)}.${print(right)}`;
     case "Index":
       return `[${String(part["value"])}]`;
     case "IndexExpression":
-      return print(left) + print(right);
+      return printOperand(left) + print(right);
     case "Flatten":
-      return `${print(child)}[]`;
+      return `${printOperand(child)}[]`;
     case "Projection":
-      return (left.type === "Flatten" ? print(left) : `${print(left)}[*]`) + printAfter(right);
+      return (left.type === "Flatten" ? print(left) : `${printOperand(left)}[*]`) + printAfter(right);
     case "FilterProjection":
-      return `${print(left)}[?${print(part["condition"] as Part)}]${printAfter(right)}`;
+      return `${printOperand(left)}[?${print(part["condition"] as Part)}]${printAfter(right)}`;
     case "NotExpression":
       return child.type === "Field" ? `!${print(child)}` : `!(${print(child)})`;
     case "OrExpression":
+      return `${print(left)} || ${print(right)}`;
     case "AndExpression":
-      return `${print(left)} ${part.type === "OrExpression" ? "||" : "&&"} ${print(right)}`;
+      return `${printOfAnd(left)} && ${printOfAnd(right)}`;
     case "Comparator":
       return `${printOperand(left)} ${operatorOf(part)} ${printOperand(right)}`;
     case "MultiSelectList":
@@ -41,6 +42,9 @@ export function print(part: Part): string {
       return "…";
   }
 }
+
+/** Binds more closely than `||`, and less than `&&`. */
+const printOfAnd = (part: Part): string => (part.type === "OrExpression" ? `(${print(part)})` : print(part));
 
 function printOperand(part: Part): string {
   return part.type === "OrExpression" || part.type === "AndExpression" ? `(${print(part)})` : print(part);

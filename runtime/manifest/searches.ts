@@ -23,6 +23,8 @@ export function searchFault(
   if (!finds || !types || !wanted || ![...types].every((type) => type === "array" || type === "string"))
     return undefined;
   const among = call.name === "contains" ? fixedMembers(subject) : undefined;
+  // What is missing is found by a null among the members.
+  if (among?.includes(null)) return undefined;
   const possible: readonly unknown[] | undefined = among && knownValues(member)?.filter((one) => one !== null);
   if (among && possible) {
     if (among.some((one) => possible.includes(one))) return undefined;

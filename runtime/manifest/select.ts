@@ -9,6 +9,8 @@ import { compileSchema } from "./validate.ts";
 interface Declared extends Pick<Records, "select" | "optional" | "expect"> {
   /** One record, not a list. */
   isSingle?: boolean;
+  /** Whether an object that stands where a list is expected is a record. Default: it is. */
+  isRecord?: (found: Record<string, unknown>) => boolean;
 }
 
 /**
@@ -16,7 +18,7 @@ interface Declared extends Pick<Records, "select" | "optional" | "expect"> {
  * The function throws HooklineError `unexpected_answer` for an answer of another shape.
  */
 export function compileSelect(
-  { select, optional = false, expect, isSingle = false }: Declared,
+  { select, optional = false, expect, isSingle = false, isRecord = () => true }: Declared,
   at: Site,
 ): (response: ResponseParts) => readonly unknown[] {
   const declared = [select].flat();
@@ -38,7 +40,12 @@ export function compileSelect(
       const isNull = found === null && typeof declared[index] === "string";
       if (isNull && optional && !isSingle) throw unexpectedAnswer(response, "null in place of a list", declared);
       if (found === undefined || found === null) continue;
-      if (!Array.isArray(found)) return [found];
+      if (!Array.isArray(found)) {
+        if (!isObject(found)) throw unexpectedAnswer(response, `${String(found)} in place of records`, declared);
+        if (isRecord(found)) return [found];
+        if (failure !== undefined) throw failed();
+        throw unexpectedAnswer(response, "an object without a key in place of records", declared);
+      }
       if (isSingle) throw unexpectedAnswer(response, "a list instead of one record", declared);
       // Beside records, an error may be about one of them; beside none, it is why there are none.
       if (found.length === 0 && failure !== undefined) throw failed();
@@ -65,8 +72,10 @@ export function unexpectedAnswer(
 }
 
 /** What an answer that says 200 calls an error; undefined when it names none. */
-function failureOf({ error, errors }: Record<string, unknown>): unknown {
+function failureOf({ error, errors, message }: Record<string, unknown>): unknown {
   if (isObject(error) || (typeof error === "string" && error !== "")) return error;
+  if (error === true || (typeof error === "number" && error !== 0))
+    return typeof message === "string" ? message : error;
   return Array.isArray(errors) && errors.length > 0 ? (errors[0] as unknown) : undefined;
 }
 

@@ -6,15 +6,17 @@ import type { Reading } from "./reading.ts";
 
 /**
  * What may have been missed of lists that a read has had again: all that changed since the first read for a subscription that begins
- * in silence and could not have one; and, after a time for which the vendor does not keep changes, what has come and gone in it.
+ * in silence and could not have one; and, after a time for which the vendor does not keep changes, what has come and gone in it. Of
+ * lists that are gone and that the first read could not have, nothing was told, to nobody.
  */
 export function listGaps(
   { subscribers, compiled, connector, now }: Pick<Reading, "subscribers" | "compiled" | "connector" | "now">,
   { startedAt }: Pick<Checkpoint, "startedAt">,
-  answering: readonly MissedList[],
+  { answering, gone }: { answering: readonly MissedList[]; gone: readonly MissedList[] },
 ): NewEvent[] {
-  const had = answering.filter(({ error }) => error !== null);
-  if (had.length === 0) return [];
+  const failed = ({ error }: MissedList): boolean => error !== null;
+  const [had, lost] = [answering.filter(failed), gone.filter(failed)];
+  if (had.length + lost.length === 0) return [];
   return subscribers.flatMap(({ subscription }) => {
     const { id, backfill, firstPoll } = subscription;
     if (backfill !== "done") return [];
@@ -23,9 +25,10 @@ export function listGaps(
       const from = Math.min(...lists.map(({ cursorAt, since }) => cursorAt ?? since));
       return [gapEvent(connector, compiled.name, subscription, { from, to: now(), reason }, now())];
     };
-    const first = had.filter(({ joining }) => joining.includes(id));
-    const others = had.filter(({ joining }) => !joining.includes(id));
+    const isFirst = ({ joining }: MissedList): boolean => joining.includes(id);
+    const first = [...(firstPoll === "baseline" ? had.filter(isFirst) : []), ...lost.filter(isFirst)];
+    const others = [...had, ...lost].filter((one) => !isFirst(one));
     const stalled = others.filter(({ cursorAt, since }) => startedAt - (cursorAt ?? since) >= keptFor(compiled));
-    return [...(firstPoll === "baseline" ? gapOf(first, "list_unread") : []), ...gapOf(stalled, "stalled")];
+    return [...gapOf(first, "list_unread"), ...gapOf(stalled, "stalled")];
   });
 }

@@ -120,6 +120,14 @@ export function hadAgain(at: Checkpoint, each: CompiledEach | undefined, { misse
   return missed.filter(({ list }) => current.has(list) && !failed.has(list));
 }
 
+/** Of the lists that could not be had before, those that are no longer listed, and that a read which has ended forgets. */
+export function goneUnread(at: Checkpoint, each: CompiledEach | undefined, { missed }: StreamRecord): MissedList[] {
+  if (missed === null || !each || !at.each) return [];
+  const current = new Set(at.each.items.map((item) => each.key(item)));
+  const kept = new Set(vanished(missed, at, each).map(({ list }) => list));
+  return missed.filter(({ list }) => !current.has(list) && !kept.has(list));
+}
+
 /** The lists that are missed after a read has ended. */
 export function missedAfter(
   stream: StreamRecord,

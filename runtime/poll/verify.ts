@@ -68,10 +68,14 @@ export const isBehindTombstones = (since: number, { tombstones }: Pick<Stream, "
   tombstones !== undefined && now - since >= durationMs(tombstones);
 
 /** What is forgotten after a time cannot be compared: it would be reported as created. */
-function verifyEvery({ verifyEvery: declared, cursor, deleted, records }: Stream): string | undefined {
+function verifyEvery({ verifyEvery: declared, cursor, deleted, records, each }: Stream): string | undefined {
   if (declared !== undefined) return declared;
   const showsChanges = cursor.type === "updatedSince" || cursor.type === "keyset";
-  return showsChanges && deleted === undefined && records.remember === undefined ? VERIFY_EVERY : undefined;
+  // A list that vanishes takes along what tells of deletions; one cursor for all lists does not show that it has.
+  const mayLoseLists = each !== undefined && !("per" in cursor && cursor.per === "item");
+  return showsChanges && (deleted === undefined || mayLoseLists) && records.remember === undefined
+    ? VERIFY_EVERY
+    : undefined;
 }
 
 /**

@@ -15,7 +15,7 @@ import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
 import { listGaps } from "./list-gaps.ts";
 import { streamAfter } from "./finish.ts";
-import { hadAgain, hasNone, missedLists, readOf } from "./lists.ts";
+import { goneUnread, hadAgain, hasNone, missedLists, readOf } from "./lists.ts";
 import { endlessPages, MOST_PAGES } from "./page-limit.ts";
 import { Passing } from "./passing.ts";
 import { backfilling, type Reading } from "./reading.ts";
@@ -245,8 +245,9 @@ export class Walk {
     last: Changes,
     { doubted, gap }: { doubted?: Doubted; gap?: Gap["reason"] } = {},
   ): ReadResult {
-    const hadLists = hadAgain(at, this.#reading.compiled.each, this.stream);
-    const gaps = [...this.#maker.gaps(at, gap), ...listGaps(this.#reading, at, hadLists)];
+    const { each } = this.#reading.compiled;
+    const lists = { answering: hadAgain(at, each, this.stream), gone: goneUnread(at, each, this.stream) };
+    const gaps = [...this.#maker.gaps(at, gap), ...listGaps(this.#reading, at, lists)];
     const changes = { ...last, events: [...last.events, ...gaps] };
     const { startedAt, joining } = at;
     const { compiled } = this.#reading;

@@ -28,6 +28,12 @@ describe("a compiled stream", () => {
     ["an error without words", { error: { code: 500 } }, 'an error: {"code":500}'],
     ["an error in a word", { contacts: [], error: "maintenance" }, "an error: maintenance"],
     ["a list of errors", { contacts: [], errors: [{ message: "Backend Error" }] }, "an error: Backend Error"],
+    ["error true", { contacts: [], error: true, message: "down for maintenance" }, "an error: down for maintenance"],
+    ["an error by its number", { contacts: [], error: 500 }, "an error: 500"],
+    ["a number", { contacts: 0 }, "0 in place of records"],
+    ["false", { contacts: false }, "false in place of records"],
+    ["a text", { contacts: "none" }, "none in place of records"],
+    ["an object that is no record", { contacts: {} }, "an object without a key in place of records"],
     ["errors alone", { errors: ["overloaded"], next: "t2" }, "an error: overloaded"],
   ])("takes %s for no list at all", (_name, body, what) => {
     expect(() => stream.select(answer(body))).toThrow(
@@ -55,6 +61,8 @@ describe("a compiled stream", () => {
   it("takes records beside a word about some of them, and an empty one for none", () => {
     expect(stream.select(answer({ contacts: [1], errors: ["one contact is hidden"] }))).toEqual([1]);
     expect(stream.select(answer({ contacts: [], error: "", errors: [] }))).toEqual([]);
+    expect(stream.select(answer({ contacts: [], error: false }))).toEqual([]);
+    expect(stream.select(answer({ contacts: [], error: 0 }))).toEqual([]);
   });
 
   it("takes an error for no empty list, where a list may be missing", () => {

@@ -56,6 +56,10 @@ describe("an expression that is not sound", () => {
       "contains(tags || `[]`, 'c') can never hold: each of tags || `[]` is one of \"a\", \"b\"; did you mean 'a'?",
     ],
     ["contains(name, `5`)", "contains(name, `5`) can never hold: name is a string, and `5` is a number; write '5'"],
+    [
+      "(emails || tags)[] > `5`",
+      "(emails || tags)[] > `5` can never hold: > compares numbers, and (emails || tags)[] is an array; write the number as a number instead of `5`",
+    ],
     ["nmae", 'the record has no "nmae"; did you mean "name"?'],
     ["emails.value", "emails is a list; write emails[0].value or emails[].value"],
     ["emails[?self].valeu", 'emails[] has no "valeu"; did you mean "value"?'],
@@ -104,6 +108,8 @@ describe("an expression that is not sound", () => {
     "rating > `4` && rating <= `5` && count != `4`",
     "contains(status, 'ope') || starts_with(status, 'w') || contains(['won', 'lost'], status)",
     "emails[?self] && !(emails[?value == 'a'])",
+    "contains(['lost', `null`], status)",
+    "contains(`[null, 0]`, status) || contains(['', `null`], tags[0])",
   ])("is not seen in %s", (expression) => {
     expect(expressionFaults(expression, record)).toEqual([]);
   });

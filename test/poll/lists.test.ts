@@ -179,6 +179,21 @@ describe.each(STREAMS)("one of several lists that fails, read by %s", (stream) =
     for (let polls = 0; polls < 3; polls++) await poll();
     expect(await told()).toEqual(["deleted y1"]);
   });
+
+  it.each(["baseline", "emitAll"] as const)(
+    "in the first read and vanishes before it answers leaves a gap: %s",
+    async (firstPoll) => {
+      const { lists, told, poll } = await withLists(stream, {
+        more: { firstPoll },
+        before: (lists) => lists.fail("y", BROKEN),
+      });
+      await told();
+      await poll();
+      lists.names = ["x", "z"];
+      for (let polls = 0; polls < 4; polls++) await poll();
+      expect(await told()).toEqual(["gap list_unread"]);
+    },
+  );
 });
 
 describe("failures that are not of one list alone", () => {

@@ -9,6 +9,7 @@ const DAY = 86_400_000;
 const now = Date.parse("2026-11-21T12:00:00Z");
 
 const since: Stream["cursor"] = { type: "updatedSince", from: "$record#/updated", to: "query.since" };
+const each: Stream["each"] = { request: { method: "GET", path: "/lists" }, select: "$response.body", into: "list" };
 const definition = (more: Partial<Stream> = {}): Stream => ({
   title: "Items",
   request: { method: "GET", path: "/items" },
@@ -33,6 +34,12 @@ describe("a compared read of everything", () => {
     ["updatedSince", {}, 7],
     ["keyset", { cursor: { type: "keyset", values: ["$record#/t"], to: "body.after" } }, 7],
     ["updatedSince with deleted", { deleted: "deleted" }, Infinity],
+    ["updatedSince with deleted and one cursor for several lists", { deleted: "deleted", each }, 7],
+    [
+      "updatedSince with deleted and a cursor for each of several lists",
+      { deleted: "deleted", each, cursor: { ...since, per: "item" } as Stream["cursor"] },
+      Infinity,
+    ],
     ["updatedSince that forgets", { records: { ...definition().records, remember: "P7D" } }, Infinity],
     ["syncToken", { cursor: { type: "syncToken", from: "$response.body#/t", to: "query.t" } }, Infinity],
     ["snapshot", { cursor: { type: "snapshot" } }, Infinity],
