@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Tx } from "../../runtime/store/database.ts";
@@ -73,6 +73,20 @@ describe("a SQLite store", () => {
     expect(await db.relaxed(level).catch(() => "refused")).toBe("refused");
     fails = false;
     expect(await db.transaction(level)).toEqual({ synchronous: 2 });
+    await db.close();
+  });
+
+  it("has no statement parsed at each run for the number of its limit", async () => {
+    const prepared = vi.spyOn(DatabaseSync.prototype, "prepare");
+    onTestFinished(() => prepared.mockRestore());
+    const db = await open();
+    await db.run("create table things (n integer)");
+    await db.many("insert into things values (?)", [[1], [2], [3]]);
+    const first = "select n from things order by n limit ?";
+    expect(await db.all(first, [2])).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(await db.all(first, [1])).toEqual([{ n: 1 }]);
+    const texts = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("things order"));
+    expect(texts).toEqual(["select n from things order by n limit ? + 0"]);
     await db.close();
   });
 
