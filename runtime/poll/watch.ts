@@ -40,7 +40,14 @@ export function watchPolls(context: WatchContext): void {
     const ahead = clock.now() + LONGEST_MS + AHEAD_MS;
     await db.relaxed((tx) => tx.run("update streams set watch_at = 0 where watch_at > ?", [ahead]));
     while ((await lookOver({ ...context, startedAt })) === SLICE);
+    return nextLook(context);
   });
+}
+
+/** When the next stream is to be looked at: one that comes meanwhile is so after {@link LEAST_MS}. */
+async function nextLook({ db, clock }: WatchContext): Promise<number> {
+  const first = await db.get<{ at: number | null }>("select min(watch_at) as at from streams");
+  return Math.min(first?.at ?? Infinity, clock.now() + LEAST_MS);
 }
 
 /** Looks at the streams of one slice; returns how many there were. When to look next need not outlive a power failure. */

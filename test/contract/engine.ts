@@ -752,6 +752,25 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       expect(runs).toBe(4);
     });
 
+    it("passes over the times of upkeep before the one that it gave", async () => {
+      const ran: number[] = [];
+      const engine = await start((e) =>
+        e.cron("sweep", "* * * * * *", async () => {
+          ran.push(world.clock.now());
+          return ran.length === 1 ? world.clock.now() + 3_000 : undefined;
+        }),
+      );
+      await world.pass(1_000 - (world.clock.now() % 1_000));
+      await until(() => ran.length === 1);
+      for (let second = 1; second <= 4; second++) {
+        await world.pass(1_000);
+        await until(() => ran.length === Math.max(1, second - 1));
+        await world.pass(0);
+      }
+      expect(ran.map((at) => at - ran[0]!)).toEqual([0, 3_000, 4_000]);
+      await engine.stop();
+    });
+
     it("does upkeep on demand at the time that was asked for, and on while the task gives a next one", async () => {
       const times: number[] = [];
       const nexts: (number | undefined)[] = [5_000, undefined, undefined];
