@@ -29,12 +29,16 @@ export interface JobRow {
   data: string;
 }
 
-async function claimJobs(tx: Tx, owner: string, which: string, params: readonly SqlValue[]): Promise<Claim[]> {
-  const rows = await tx.all<JobRow>(
-    `update jobs set claimed_by = ? where id in (select id from jobs where ${which})
-     returning id, queue, grp, key, run_at, attempt, interrupted, interruptions, data`,
-    [owner, ...params],
-  );
+const dueGroups = `select distinct grp from jobs where queue = ? and run_at > ? and run_at <= ? and ${NOT_SUSPECT}`;
+
+/** The statement that claims certain jobs; its first parameter is the owner. */
+const claimStatement = (which: string): string =>
+  `update jobs set claimed_by = ? where id in (select id from jobs where ${which} order by run_at, id limit ?)
+   returning id, queue, grp, key, run_at, attempt, interrupted, interruptions, data`;
+const claimOfGroup = claimStatement(`queue = ? and grp = ? and run_at <= ? and claimed_by is null and ${NOT_SUSPECT}`);
+
+async function claimJobs(tx: Tx, statement: string, params: readonly SqlValue[]): Promise<Claim[]> {
+  const rows = await tx.all<JobRow>(statement, params);
   if (rows.length > 1) rows.sort((a, b) => a.run_at - b.run_at || a.id - b.id);
   return rows.map(({ id, queue, grp, key, attempt, interrupted, interruptions, data }) => ({
     job: {
@@ -122,10 +126,7 @@ export class SqliteSource implements Source, Asked {
   /** Offers the groups whose jobs have come due since the last look: one range of an index, however many jobs wait. */
   async look(now: number): Promise<void> {
     const { db, queue } = this.#o;
-    const groups = await db.all<{ grp: string }>(
-      `select distinct grp from jobs where queue = ? and run_at > ? and run_at <= ? and ${NOT_SUSPECT}`,
-      [queue, this.#seenUntil, now],
-    );
+    const groups = await db.all<{ grp: string }>(dueGroups, [queue, this.#seenUntil, now]);
     for (const { grp } of groups) this.#rotation.offer(grp);
     this.#seenUntil = now;
     await this.#ahead.ask();
@@ -165,12 +166,7 @@ export class SqliteSource implements Source, Asked {
       leftInRound--;
       asked.add(turn.group);
       const limit = Math.min(turn.free, share, free);
-      const claims = await claimJobs(
-        tx,
-        owner,
-        `queue = ? and grp = ? and run_at <= ? and claimed_by is null and ${NOT_SUSPECT} order by run_at, id limit ?`,
-        [queue, turn.group, now, limit],
-      );
+      const claims = await claimJobs(tx, claimOfGroup, [owner, queue, turn.group, now, limit]);
       for (const claim of claims) {
         batch.push(claim);
         this.#rotation.take(turn.group);
@@ -190,7 +186,7 @@ export class SuspectSource implements Source, Asked {
   readonly params = [];
   readonly #db: Database;
   readonly #owner: string;
-  readonly #which: string;
+  readonly #claim: string;
   readonly #ahead: LookAhead;
   ready = false;
   nextLook = -1;
@@ -198,8 +194,9 @@ export class SuspectSource implements Source, Asked {
   constructor(db: Database, owner: string, queues: readonly Queue[]) {
     this.#db = db;
     this.#owner = owner;
-    this.#which = `${SUSPECT} and claimed_by is null and queue in (${queues.map((queue) => `'${queue}'`).join(", ")})`;
-    this.question = `select min(run_at) from jobs where ${this.#which}`;
+    const which = `${SUSPECT} and claimed_by is null and queue in (${queues.map((queue) => `'${queue}'`).join(", ")})`;
+    this.#claim = claimStatement(`${which} and run_at <= ?`);
+    this.question = `select min(run_at) from jobs where ${which}`;
     this.#ahead = new LookAhead(db, [this]);
   }
 
@@ -214,9 +211,7 @@ export class SuspectSource implements Source, Asked {
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {
-    const claims = await this.#db.relaxed((tx) =>
-      claimJobs(tx, this.#owner, `${this.#which} and run_at <= ? order by run_at, id limit ?`, [now, free]),
-    );
+    const claims = await this.#db.relaxed((tx) => claimJobs(tx, this.#claim, [this.#owner, now, free]));
     this.ready = false;
     return claims;
   }

@@ -192,13 +192,13 @@ async function idsLeft(tx: Tx, ids: readonly number[]): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
+const moveStatement = `
+  update jobs set run_at = min(?, coalesce(again_at, ${HELD})), again_at = null, claimed_by = null,
+    interrupted = 0, interruptions = 0, attempt = ? where id = ? returning run_at`;
+
 /** A job enqueued anew while it ran keeps the earlier of both times. */
 async function moveJob(tx: Tx, { job }: Claim, runAt: number, attempt: number): Promise<Moved> {
-  const row = await tx.get<{ run_at: number }>(
-    `update jobs set run_at = min(?, coalesce(again_at, ${HELD})), again_at = null, claimed_by = null,
-       interrupted = 0, interruptions = 0, attempt = ? where id = ? returning run_at`,
-    [runAt, attempt, job.id],
-  );
+  const row = await tx.get<{ run_at: number }>(moveStatement, [runAt, attempt, job.id]);
   return { queue: job.queue, group: job.group, runAt: row?.run_at ?? Infinity };
 }
 
