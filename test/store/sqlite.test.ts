@@ -59,7 +59,7 @@ describe("a SQLite store", () => {
     await db.close();
   });
 
-  it("goes on when flushing could not be switched on again, and flushes the next transaction", async () => {
+  it("refuses a durable transaction while flushing cannot be switched on again, and flushes the next", async () => {
     const connection = new SqliteConnection(":memory:");
     const switching = connection.setDurable.bind(connection);
     let fails = true;
@@ -69,10 +69,37 @@ describe("a SQLite store", () => {
     };
     const db = new SqliteDatabase(connection, log, () => {});
     const level = (tx: Tx): Promise<unknown> => tx.get("pragma synchronous");
-    await expect(db.relaxed(level)).rejects.toThrow("no");
-    expect(await db.relaxed(level).catch(() => "refused")).toBe("refused");
+    expect(await db.relaxed(level)).toEqual({ synchronous: 1 });
+    await expect(db.transaction(level)).rejects.toThrow("no");
+    await expect(db.run("create table things (n integer)")).rejects.toThrow("no");
+    expect(await db.relaxed(level)).toEqual({ synchronous: 1 });
     fails = false;
     expect(await db.transaction(level)).toEqual({ synchronous: 2 });
+    await db.close();
+  });
+
+  it("flushes each statement outside a transaction that may write, whatever was relaxed before it", async () => {
+    const switched: boolean[] = [];
+    const connection = new SqliteConnection(":memory:");
+    const switching = connection.setDurable.bind(connection);
+    connection.setDurable = (durable) => {
+      switched.push(durable);
+      switching(durable);
+    };
+    const db = new SqliteDatabase(connection, log, () => {});
+    await db.run("create table things (n integer)");
+    for (const insert of [
+      () => db.run("insert into things values (1)"),
+      () => db.get("insert into things values (1) returning n"),
+      () => db.all("with one as (select 1) insert into things select * from one returning n"),
+    ]) {
+      await db.relaxed((tx) => tx.run("delete from things"));
+      switched.length = 0;
+      await db.all("select n from things");
+      expect(switched).toEqual([]);
+      await insert();
+      expect(switched).toEqual([true]);
+    }
     await db.close();
   });
 
