@@ -86,7 +86,7 @@ export interface WorkOptions<Loaded> {
 /** Does the work of a job. Everything it does can happen twice. A throw is retried later, with growing delay, and logged. */
 export type Handler<Loaded> = (job: Job, loaded: Loaded | undefined, signal: AbortSignal) => Promise<Outcome>;
 
-/** Upkeep at certain times. It may give a time, milliseconds since the epoch, before which it has nothing to do. */
+/** Upkeep at certain times. It may give its next time itself, milliseconds since the epoch. */
 export type CronTask = () => Promise<number | void>;
 
 /** When things happen. Jobs are durable from the transaction that enqueues them. */

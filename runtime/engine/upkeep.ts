@@ -35,8 +35,8 @@ export class Upkeep {
     this.#tasks.set(name, {
       expression,
       work: async () => {
-        const notBefore = await this.#attempt(name, work);
-        return nextCronTime(expression, "UTC", Math.max(now(), (notBefore ?? 0) - 1));
+        const next = await this.#attempt(name, work);
+        return next ?? nextCronTime(expression, "UTC", now());
       },
     });
   }
