@@ -86,13 +86,16 @@ export interface WorkOptions<Loaded> {
 /** Does the work of a job. Everything it does can happen twice. A throw is retried later, with growing delay, and logged. */
 export type Handler<Loaded> = (job: Job, loaded: Loaded | undefined, signal: AbortSignal) => Promise<Outcome>;
 
+/** Upkeep at certain times. It may give its next time itself, milliseconds since the epoch. */
+export type CronTask = () => Promise<number | void>;
+
 /** When things happen. Jobs are durable from the transaction that enqueues them. */
 export interface Engine {
   enqueue(tx: Tx, jobs: readonly NewJob[]): Promise<void>;
   /** Declares who works a queue; before `start`. */
   work<Loaded = undefined>(queue: Queue, options: WorkOptions<Loaded>, handler: Handler<Loaded>): void;
   /** Upkeep at the times of a cron expression in UTC, once over all processes and never overlapping; before `start`. */
-  cron(name: string, expression: string, task: () => Promise<void>): void;
+  cron(name: string, expression: string, task: CronTask): void;
   /**
    * Upkeep that runs when its job, {@link upkeepJob}, is due, and again at the time it gives, until it gives none; once over
    * all processes, before `start`.

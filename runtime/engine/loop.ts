@@ -5,7 +5,7 @@ import { HooklineError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Database, Tx } from "../store/database.ts";
 import { Alarms } from "./alarms.ts";
-import type { Engine, Handler, NewJob, Outcome, Queue, WorkOptions } from "./engine.ts";
+import type { CronTask, Engine, Handler, NewJob, Outcome, Queue, WorkOptions } from "./engine.ts";
 import { Outcomes } from "./outcomes.ts";
 import { retryDelay } from "./retry.ts";
 import type { Claim, JobTable } from "./table.ts";
@@ -109,7 +109,7 @@ export class JobEngine implements Engine {
     this.#works.set(queue, { ...options, handler: handler as Handler<unknown> });
   }
 
-  cron(name: string, expression: string, task: () => Promise<void>): void {
+  cron(name: string, expression: string, task: CronTask): void {
     this.#assertNew("cron");
     this.#upkeep.add(name, expression, task, () => this.#clock.now());
   }

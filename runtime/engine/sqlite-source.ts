@@ -29,12 +29,16 @@ export interface JobRow {
   data: string;
 }
 
-async function claimJobs(tx: Tx, owner: string, which: string, params: readonly SqlValue[]): Promise<Claim[]> {
-  const rows = await tx.all<JobRow>(
-    `update jobs set claimed_by = ? where id in (select id from jobs where ${which})
-     returning id, queue, grp, key, run_at, attempt, interrupted, interruptions, data`,
-    [owner, ...params],
-  );
+const dueGroups = `select distinct grp from jobs where queue = ? and run_at > ? and run_at <= ? and ${NOT_SUSPECT}`;
+
+/** The statement that claims certain jobs; its first parameter is the owner. */
+const claimStatement = (which: string): string =>
+  `update jobs set claimed_by = ? where id in (select id from jobs where ${which} order by run_at, id limit ?)
+   returning id, queue, grp, key, run_at, attempt, interrupted, interruptions, data`;
+const claimOfGroup = claimStatement(`queue = ? and grp = ? and run_at <= ? and claimed_by is null and ${NOT_SUSPECT}`);
+
+async function claimJobs(tx: Tx, statement: string, params: readonly SqlValue[]): Promise<Claim[]> {
+  const rows = await tx.all<JobRow>(statement, params);
   if (rows.length > 1) rows.sort((a, b) => a.run_at - b.run_at || a.id - b.id);
   return rows.map(({ id, queue, grp, key, attempt, interrupted, interruptions, data }) => ({
     job: {
@@ -51,21 +55,33 @@ async function claimJobs(tx: Tx, owner: string, which: string, params: readonly 
   }));
 }
 
-/** A statement that gives when to look again, and its parameters. */
-type Question = readonly [statement: string, ...params: SqlValue[]];
+/** Where a source has to look again, as a statement of one number, and its parameters of the moment. */
+interface Asked {
+  readonly question: string;
+  readonly params: readonly SqlValue[];
+  nextLook: number;
+}
 
-/** Finds when each of these sources has to look again: one statement for all. */
-export async function lookAhead(db: Database, sources: readonly (SqliteSource | SuspectSource)[]): Promise<void> {
-  const questions = sources.map((source) => source.next());
-  // Before the answer: an enqueue may lower it while that is on its way.
-  for (const source of sources) source.nextLook = Infinity;
-  const asked = questions.map(([statement], i) => `(${statement}) as s${i}`).join(", ");
-  const answers = await db.get<Record<string, number | null>>(
-    `select ${asked}`,
-    questions.flatMap(([, ...params]) => params),
-  );
-  for (const [i, source] of sources.entries()) {
-    source.nextLook = Math.min(source.nextLook, answers?.[`s${i}`] ?? Infinity);
+/** Finds when each of some sources has to look again: one statement for all. */
+export class LookAhead {
+  readonly #db: Database;
+  readonly #sources: readonly Asked[];
+  readonly #statement: string;
+
+  constructor(db: Database, sources: readonly Asked[]) {
+    this.#db = db;
+    this.#sources = sources;
+    this.#statement = `select ${sources.map(({ question }, i) => `(${question}) as s${i}`).join(", ")}`;
+  }
+
+  async ask(): Promise<void> {
+    const params = this.#sources.flatMap((source) => source.params);
+    // Before the answer: an enqueue may lower it while that is on its way.
+    for (const source of this.#sources) source.nextLook = Infinity;
+    const answers = await this.#db.get<Record<string, number | null>>(this.#statement, params);
+    for (const [i, source] of this.#sources.entries()) {
+      source.nextLook = Math.min(source.nextLook, answers?.[`s${i}`] ?? Infinity);
+    }
   }
 }
 
@@ -77,9 +93,11 @@ export interface SqliteSourceOptions {
 }
 
 /** The jobs of one queue, group by group in turn: only groups that may have due jobs are asked for them. */
-export class SqliteSource implements Source {
+export class SqliteSource implements Source, Asked {
+  readonly question = `select min(run_at) from jobs where queue = ? and run_at > ? and run_at < ${HELD} and ${NOT_SUSPECT}`;
   readonly #o: SqliteSourceOptions;
   readonly #rotation: Rotation;
+  readonly #ahead: LookAhead;
   /** Groups with a job due up to here have been offered. */
   #seenUntil = -1;
   nextLook = -1;
@@ -87,6 +105,7 @@ export class SqliteSource implements Source {
   constructor(options: SqliteSourceOptions) {
     this.#o = options;
     this.#rotation = new Rotation(options.perGroup);
+    this.#ahead = new LookAhead(options.db, [this]);
   }
 
   get ready(): boolean {
@@ -107,18 +126,14 @@ export class SqliteSource implements Source {
   /** Offers the groups whose jobs have come due since the last look: one range of an index, however many jobs wait. */
   async look(now: number): Promise<void> {
     const { db, queue } = this.#o;
-    const groups = await db.all<{ grp: string }>(
-      `select distinct grp from jobs where queue = ? and run_at > ? and run_at <= ? and ${NOT_SUSPECT}`,
-      [queue, this.#seenUntil, now],
-    );
+    const groups = await db.all<{ grp: string }>(dueGroups, [queue, this.#seenUntil, now]);
     for (const { grp } of groups) this.#rotation.offer(grp);
     this.#seenUntil = now;
-    await lookAhead(db, [this]);
+    await this.#ahead.ask();
   }
 
-  next(): Question {
-    const first = `select min(run_at) from jobs where queue = ? and run_at > ? and run_at < ${HELD} and ${NOT_SUSPECT}`;
-    return [first, this.#o.queue, this.#seenUntil];
+  get params(): SqlValue[] {
+    return [this.#o.queue, this.#seenUntil];
   }
 
   async claim(free: number, now: number): Promise<Claim[]> {
@@ -151,12 +166,7 @@ export class SqliteSource implements Source {
       leftInRound--;
       asked.add(turn.group);
       const limit = Math.min(turn.free, share, free);
-      const claims = await claimJobs(
-        tx,
-        owner,
-        `queue = ? and grp = ? and run_at <= ? and claimed_by is null and ${NOT_SUSPECT} order by run_at, id limit ?`,
-        [queue, turn.group, now, limit],
-      );
+      const claims = await claimJobs(tx, claimOfGroup, [owner, queue, turn.group, now, limit]);
       for (const claim of claims) {
         batch.push(claim);
         this.#rotation.take(turn.group);
@@ -171,17 +181,23 @@ export class SqliteSource implements Source {
 }
 
 /** Jobs that may be what ended processes; there are new ones only when a process begins. */
-export class SuspectSource implements Source {
+export class SuspectSource implements Source, Asked {
+  readonly question: string;
+  readonly params = [];
   readonly #db: Database;
   readonly #owner: string;
-  readonly #which: string;
+  readonly #claim: string;
+  readonly #ahead: LookAhead;
   ready = false;
   nextLook = -1;
 
   constructor(db: Database, owner: string, queues: readonly Queue[]) {
     this.#db = db;
     this.#owner = owner;
-    this.#which = `${SUSPECT} and claimed_by is null and queue in (${queues.map((queue) => `'${queue}'`).join(", ")})`;
+    const which = `${SUSPECT} and claimed_by is null and queue in (${queues.map((queue) => `'${queue}'`).join(", ")})`;
+    this.#claim = claimStatement(`${which} and run_at <= ?`);
+    this.question = `select min(run_at) from jobs where ${which}`;
+    this.#ahead = new LookAhead(db, [this]);
   }
 
   move(): void {
@@ -189,19 +205,13 @@ export class SuspectSource implements Source {
   }
 
   async look(now: number): Promise<void> {
-    await lookAhead(this.#db, [this]);
+    await this.#ahead.ask();
     this.ready = this.nextLook <= now;
     if (this.ready) this.nextLook = Infinity;
   }
 
-  next(): Question {
-    return [`select min(run_at) from jobs where ${this.#which}`];
-  }
-
   async claim(free: number, now: number): Promise<Claim[]> {
-    const claims = await this.#db.relaxed((tx) =>
-      claimJobs(tx, this.#owner, `${this.#which} and run_at <= ? order by run_at, id limit ?`, [now, free]),
-    );
+    const claims = await this.#db.relaxed((tx) => claimJobs(tx, this.#claim, [this.#owner, now, free]));
     this.ready = false;
     return claims;
   }

@@ -3,7 +3,7 @@ import type { JsonObject } from "../core/json.ts";
 import type { Database, SqlValue, Tx } from "../store/database.ts";
 import { SUSPECT_AFTER, type NewJob, type Outcome, type Queue } from "./engine.ts";
 import { pauseAfter } from "./retry.ts";
-import { HELD, lookAhead, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
+import { HELD, LookAhead, NOT_SUSPECT, SqliteSource, SuspectSource, type JobRow } from "./sqlite-source.ts";
 import type { Claim, Finished, JobTable, Source } from "./table.ts";
 
 /** A job that goes on: its group may have work at that time. */
@@ -40,6 +40,8 @@ export class SqliteJobTable implements JobTable {
   readonly #now: () => number;
   readonly #sources = new Map<Queue, SqliteSource>();
   #suspects: SuspectSource | undefined;
+  /** Of all sources, which are there before it is asked first. */
+  #ahead: LookAhead | undefined;
 
   /** `now`: milliseconds since the epoch. */
   constructor(db: Database, now: () => number) {
@@ -78,7 +80,8 @@ export class SqliteJobTable implements JobTable {
 
   lookAhead(): Promise<void> {
     const suspects = this.#suspects === undefined ? [] : [this.#suspects];
-    return lookAhead(this.#db, [...this.#sources.values(), ...suspects]);
+    this.#ahead ??= new LookAhead(this.#db, [...this.#sources.values(), ...suspects]);
+    return this.#ahead.ask();
   }
 
   async enqueue(tx: Tx, jobs: readonly NewJob[], now: number): Promise<void> {
@@ -189,13 +192,13 @@ async function idsLeft(tx: Tx, ids: readonly number[]): Promise<number[]> {
   return rows.map(({ id }) => id);
 }
 
+const moveStatement = `
+  update jobs set run_at = min(?, coalesce(again_at, ${HELD})), again_at = null, claimed_by = null,
+    interrupted = 0, interruptions = 0, attempt = ? where id = ? returning run_at`;
+
 /** A job enqueued anew while it ran keeps the earlier of both times. */
 async function moveJob(tx: Tx, { job }: Claim, runAt: number, attempt: number): Promise<Moved> {
-  const row = await tx.get<{ run_at: number }>(
-    `update jobs set run_at = min(?, coalesce(again_at, ${HELD})), again_at = null, claimed_by = null,
-       interrupted = 0, interruptions = 0, attempt = ? where id = ? returning run_at`,
-    [runAt, attempt, job.id],
-  );
+  const row = await tx.get<{ run_at: number }>(moveStatement, [runAt, attempt, job.id]);
   return { queue: job.queue, group: job.group, runAt: row?.run_at ?? Infinity };
 }
 

@@ -1,6 +1,6 @@
 import { assertCronExpression, nextCronTime } from "../core/cron.ts";
 import type { Log } from "../core/log.ts";
-import type { Handler, NewJob, WorkOptions } from "./engine.ts";
+import type { CronTask, Handler, NewJob, WorkOptions } from "./engine.ts";
 
 const RETRY_MS = 60_000;
 /**
@@ -30,13 +30,13 @@ export class Upkeep {
   }
 
   /** `expression`: five fields, or six with seconds first; times are UTC. @throws TypeError when it does not parse */
-  add(name: string, expression: string, work: () => Promise<void>, now: () => number): void {
+  add(name: string, expression: string, work: CronTask, now: () => number): void {
     assertCronExpression(`cron ${name}`, expression);
     this.#tasks.set(name, {
       expression,
       work: async () => {
-        await this.#attempt(name, work);
-        return nextCronTime(expression, "UTC", now());
+        const next = await this.#attempt(name, work);
+        return next ?? nextCronTime(expression, "UTC", now());
       },
     });
   }

@@ -223,12 +223,25 @@ export async function streamsOfConnection(sql: Sql, connection: string): Promise
   return streams.all(sql, "where connection = ? order by id", [connection]);
 }
 
-/** Writes back what a poll changes, but for what has statements of its own: counts, and what others change meanwhile. False for a stream that is gone, and stays gone. */
+/** What a poll leaves as it is: what has statements of its own, such as counts, and what others change meanwhile. */
+const NOT_POLLED: ReadonlySet<string> = new Set<keyof StreamRecord>([
+  "id",
+  "connection",
+  "stream",
+  "input",
+  "inputHash",
+  "sequence",
+  "deletionsAcceptedAt",
+  "quarantined",
+  "expectedSince",
+  "watchAt",
+]);
+const POLLED = Object.keys(streams.fields).filter((name) => !NOT_POLLED.has(name)) as (keyof StreamRecord)[];
+const savePolled = streams.changer(POLLED, "id = ?");
+
+/** Writes back what a poll changes. False for a stream that is gone, and stays gone. */
 export async function saveStream(tx: Tx, stream: StreamRecord): Promise<boolean> {
-  const { id, connection: _, stream: _name, input: _input, inputHash: _hash, sequence: _sequence, ...rest } = stream;
-  const { deletionsAcceptedAt: _accepted, quarantined: _quarantined, ...saved } = rest;
-  const { expectedSince: _since, watchAt: _watch, ...changes } = saved;
-  return (await streams.change(tx, changes, "id = ?", [id])) > 0;
+  return (await savePolled(tx, stream, [stream.id])) > 0;
 }
 
 /** Streams are read from now on; until `watchAt`, that is taken for granted. */

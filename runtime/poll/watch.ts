@@ -19,8 +19,10 @@ type WatchContext = Pick<Context, "db" | "engine" | "connectors" | "emit" | "clo
 /** What one look works with, and since when this process polls: what stood still before has its time to catch up. */
 type Look = WatchContext & { startedAt: number };
 
-/** When streams are looked over. */
+/** When streams are looked over after a start, and while that fails. */
 const WATCH = "3-59/5 * * * *";
+/** Between two rounds, at least; milliseconds. */
+const ROUND_MS = 5 * MINUTE;
 /** Streams per transaction, so that no other work waits long. */
 export const SLICE = 500;
 /** The longest time for which a stream is not looked at. */
@@ -40,7 +42,15 @@ export function watchPolls(context: WatchContext): void {
     const ahead = clock.now() + LONGEST_MS + AHEAD_MS;
     await db.relaxed((tx) => tx.run("update streams set watch_at = 0 where watch_at > ?", [ahead]));
     while ((await lookOver({ ...context, startedAt })) === SLICE);
+    return nextLook(context);
   });
+}
+
+/** When the next stream is to be looked at: one that comes meanwhile is so after {@link LEAST_MS}. */
+async function nextLook({ db, clock }: WatchContext): Promise<number> {
+  const first = await db.get<{ at: number | null }>("select min(watch_at) as at from streams");
+  const now = clock.now();
+  return Math.min(Math.max(first?.at ?? Infinity, now + ROUND_MS), now + LEAST_MS);
 }
 
 /** Looks at the streams of one slice; returns how many there were. When to look next need not outlive a power failure. */

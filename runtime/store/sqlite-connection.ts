@@ -5,6 +5,9 @@ import { fromSqlite } from "./sqlite-errors.ts";
 /** More than the runtime has statements; a bound for those built from parts. */
 const MAX_PREPARED = 256;
 
+/** SQLite parses a statement again at each run when its limit is a parameter alone: it would plan by the number. */
+const LIMIT = /\blimit \?/g;
+
 /** One open SQLite file: prepared statements, and errors as the rest of Hookline knows them. Every call is synchronous. */
 export class SqliteConnection {
   readonly #name: string;
@@ -82,7 +85,7 @@ export class SqliteConnection {
   #prepare(sql: string): StatementSync {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
-      statement = this.#sqlite.prepare(sql);
+      statement = this.#sqlite.prepare(sql.replaceAll(LIMIT, "limit ? + 0"));
       if (this.#prepared.size === MAX_PREPARED) this.#prepared.delete(this.#prepared.keys().next().value!);
       this.#prepared.set(sql, statement);
     }

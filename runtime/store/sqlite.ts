@@ -29,15 +29,15 @@ export class SqliteDatabase implements Database {
   }
 
   all<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row[]> {
-    return this.#alone(() => this.#connection.all(sql, params) as Row[]);
+    return this.#alone(sql, () => this.#connection.all(sql, params) as Row[]);
   }
 
   get<Row>(sql: string, params?: readonly SqlValue[]): Promise<Row | undefined> {
-    return this.#alone(() => this.#connection.get(sql, params) as Row | undefined);
+    return this.#alone(sql, () => this.#connection.get(sql, params) as Row | undefined);
   }
 
   run(sql: string, params?: readonly SqlValue[]): Promise<number> {
-    return this.#alone(() => this.#connection.run(sql, params));
+    return this.#alone(sql, () => this.#connection.run(sql, params));
   }
 
   many(sql: string, rows: readonly (readonly SqlValue[])[]): Promise<number> {
@@ -74,7 +74,6 @@ export class SqliteDatabase implements Database {
       throw error;
     } finally {
       this.#turns.release();
-      this.#connection.setDurable(true);
     }
     for (const callback of tx.committed) this.#call(callback);
     return result;
@@ -99,14 +98,15 @@ export class SqliteDatabase implements Database {
     this.#turns.release();
   }
 
-  async #alone<T>(work: () => T): Promise<T> {
+  async #alone<T>(sql: string, work: () => T): Promise<T> {
     this.#assertUsable();
-    if (!this.#turns.held) return work();
-    await this.#turns.acquire();
+    const isHeld = this.#turns.held;
+    if (isHeld) await this.#turns.acquire();
     try {
+      if (!sql.startsWith("select ")) this.#connection.setDurable(true);
       return work();
     } finally {
-      this.#turns.release();
+      if (isHeld) this.#turns.release();
     }
   }
 

@@ -752,6 +752,28 @@ export function describeEngine(name: string, make: () => Promise<EngineWorld>): 
       expect(runs).toBe(4);
     });
 
+    it("does upkeep at the time that it gave itself, and else at its times", async () => {
+      const ran: number[] = [];
+      const engine = await start((e) =>
+        e.cron("sweep", "* * * * * *", async () => {
+          ran.push(world.clock.now());
+          return ran.length === 1 ? world.clock.now() + 2_500 : undefined;
+        }),
+      );
+      await world.pass(1_000 - (world.clock.now() % 1_000));
+      await until(() => ran.length === 1);
+      await world.pass(0);
+      await world.pass(2_499);
+      expect(ran).toHaveLength(1);
+      await world.pass(1);
+      await until(() => ran.length === 2);
+      await world.pass(0);
+      await world.pass(500);
+      await until(() => ran.length === 3);
+      expect(ran.map((at) => at - ran[0]!)).toEqual([0, 2_500, 3_000]);
+      await engine.stop();
+    });
+
     it("does upkeep on demand at the time that was asked for, and on while the task gives a next one", async () => {
       const times: number[] = [];
       const nexts: (number | undefined)[] = [5_000, undefined, undefined];

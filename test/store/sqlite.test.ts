@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { HooklineError } from "../../runtime/core/errors.ts";
 import { createLog } from "../../runtime/core/log.ts";
 import type { Tx } from "../../runtime/store/database.ts";
@@ -59,7 +59,7 @@ describe("a SQLite store", () => {
     await db.close();
   });
 
-  it("goes on when flushing could not be switched on again, and flushes the next transaction", async () => {
+  it("refuses a durable transaction while flushing cannot be switched on again, and flushes the next", async () => {
     const connection = new SqliteConnection(":memory:");
     const switching = connection.setDurable.bind(connection);
     let fails = true;
@@ -69,10 +69,51 @@ describe("a SQLite store", () => {
     };
     const db = new SqliteDatabase(connection, log, () => {});
     const level = (tx: Tx): Promise<unknown> => tx.get("pragma synchronous");
-    await expect(db.relaxed(level)).rejects.toThrow("no");
-    expect(await db.relaxed(level).catch(() => "refused")).toBe("refused");
+    expect(await db.relaxed(level)).toEqual({ synchronous: 1 });
+    await expect(db.transaction(level)).rejects.toThrow("no");
+    await expect(db.run("create table things (n integer)")).rejects.toThrow("no");
+    expect(await db.relaxed(level)).toEqual({ synchronous: 1 });
     fails = false;
     expect(await db.transaction(level)).toEqual({ synchronous: 2 });
+    await db.close();
+  });
+
+  it("flushes each statement outside a transaction that may write, whatever was relaxed before it", async () => {
+    const switched: boolean[] = [];
+    const connection = new SqliteConnection(":memory:");
+    const switching = connection.setDurable.bind(connection);
+    connection.setDurable = (durable) => {
+      switched.push(durable);
+      switching(durable);
+    };
+    const db = new SqliteDatabase(connection, log, () => {});
+    await db.run("create table things (n integer)");
+    for (const insert of [
+      () => db.run("insert into things values (1)"),
+      () => db.get("insert into things values (1) returning n"),
+      () => db.all("with one as (select 1) insert into things select * from one returning n"),
+    ]) {
+      await db.relaxed((tx) => tx.run("delete from things"));
+      switched.length = 0;
+      await db.all("select n from things");
+      expect(switched).toEqual([]);
+      await insert();
+      expect(switched).toEqual([true]);
+    }
+    await db.close();
+  });
+
+  it("has no statement parsed at each run for the number of its limit", async () => {
+    const prepared = vi.spyOn(DatabaseSync.prototype, "prepare");
+    onTestFinished(() => prepared.mockRestore());
+    const db = await open();
+    await db.run("create table things (n integer)");
+    await db.many("insert into things values (?)", [[1], [2], [3]]);
+    const first = "select n from things order by n limit ?";
+    expect(await db.all(first, [2])).toEqual([{ n: 1 }, { n: 2 }]);
+    expect(await db.all(first, [1])).toEqual([{ n: 1 }]);
+    const texts = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("things order"));
+    expect(texts).toEqual(["select n from things order by n limit ? + 0"]);
     await db.close();
   });
 
