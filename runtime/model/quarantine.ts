@@ -23,6 +23,10 @@ export interface ListedBy {
   startedAt: number;
   /** Subscriptions whose first read it was. */
   joining: string[];
+  /** Of a read that began again: since when it has told these what is there, milliseconds since the epoch. */
+  toldSince?: Record<string, number> | undefined;
+  /** When the record was listed last as something that could be had; absent when it never was. Milliseconds since the epoch. */
+  seen?: number | undefined;
   /** Of a list in place of a cursor: what was there before the stream was first read is no news in it. */
   recovering?: Recovery | null;
   /** When the read before it had succeeded last; null for the first, milliseconds since the epoch. */
@@ -117,11 +121,13 @@ export async function setBackQuarantine(tx: Tx, stream: number, now: number): Pr
   await quarantine.save(
     tx,
     ...ahead.map((record) => {
-      const { startedAt, after, unansweredSince, ...listedBy } = record.listedBy;
+      const { startedAt, after, unansweredSince, seen, toldSince, ...listedBy } = record.listedBy;
       const times = {
         startedAt: past(startedAt),
         after: after == null ? after : past(after),
         unansweredSince: unansweredSince === undefined ? undefined : past(unansweredSince),
+        seen: seen === undefined ? undefined : past(seen),
+        toldSince: toldSince && Object.fromEntries(Object.entries(toldSince).map(([id, at]) => [id, past(at)])),
       };
       return { ...record, failedAt: now, listedBy: { ...listedBy, ...times } };
     }),

@@ -105,6 +105,8 @@ export interface MissedList {
   since: number;
   /** Why it cannot be had; null once it can, and only what has gone from it is still to be looked for in a complete read. */
   error: StreamError | null;
+  /** When the first of the reads in a row failed that could not have it; absent of one that was stored before this was noted. */
+  failingSince?: number;
   /** Reads in a row that were refused with its cursor, or have tried without. */
   refusals: number;
   /** Where it goes on, in a stream whose lists have one cursor together; else the stream's own has it. */

@@ -2,7 +2,7 @@ import { DAY } from "../core/time.ts";
 import type { NewEvent } from "../model/events.ts";
 import { gapEvent, type Gap } from "../model/operational.ts";
 import { forget, knownByKeys, markSeen, remember, type Known } from "../model/known.ts";
-import { saveQuarantine, type ListedBy } from "../model/quarantine.ts";
+import { saveQuarantine, type ListedBy, type QuarantinedRecord } from "../model/quarantine.ts";
 import { raiseSequence, saveStream, withEvents, type Checkpoint, type StreamRecord } from "../model/streams.ts";
 import { activeSubscriptions } from "../model/subscriptions.ts";
 import { saveTellings } from "../model/tellings.ts";
@@ -72,6 +72,12 @@ const UNREAD = { version: "", watched: null };
 /** A record of which only the key was known is new to a list that shows it. */
 const asListed = (change: Change, before: Known | undefined): Change =>
   change.kind === "updated" && before?.version === "" ? { ...change, kind: "created", seen: before.seen } : change;
+
+/** The read that listed a record which is quarantined now, with the time at which it was seen before that. */
+function seenBefore({ listedBy }: QuarantinedRecord, known: Known | undefined): ListedBy {
+  if (listedBy.seen !== undefined || !known || known.version === "") return listedBy;
+  return { ...listedBy, seen: known.seen };
+}
 
 /** Compares the records of one poll with what is known, and those that cannot be had with what was quarantined. */
 export class Comparison {
@@ -152,26 +158,27 @@ export class Comparison {
       const one = known.get(key);
       if (one) known.set(key, { ...one, leftOut: [...new Set([...(one.leftOut ?? []), ...ids])] });
     }
+    for (const row of quarantine.held) row.listedBy = seenBefore(row, known.get(row.key));
     const moves = this.#withoutMoves(page, known, response === RETRIED ? undefined : by);
     const polled = moves.records;
     const isLast = isEnd && !by.holds && moves.held.length === 0;
     const { changes: all, ...difference } = diffPage(polled, known, by.startedAt, isLast);
     difference.remembered.push(...moves.held);
     difference.holds ||= moves.held.length > 0;
-    // What was known already and then quarantined is marked as seen, and yet not told.
+    // What was known already and then quarantined is marked as seen, and yet not told; but as it was before, it may have been.
     const isUntold = response === RETRIED;
     const changes = all
       .filter((change) => !isForgotten(change, compiled, by))
       // The first read has listed it, without its key.
       .filter(({ kind, key }) => kind !== "created" || !quarantine.wasThere.has(key))
       .map((change) => (by.recovering?.isBackfill ? asListed(change, known.get(change.key)) : change))
-      .map((change): Change => (isUntold ? { ...change, seen: undefined } : change));
+      .map((change): Change => (isUntold ? { ...change, seen: by.seen } : change));
     if (by.recovering?.isBackfill) {
       // Increments go on where they were, and have yet to tell the others what changed: of old records, only the key is known.
       const older = new Set(changes.filter((change) => this.#maker.isOlder(change)).map(({ key }) => key));
       difference.remembered = difference.remembered.map((one) => (older.has(one.key) ? { ...one, ...UNREAD } : one));
     }
-    const seen = new Map(isUntold ? [] : difference.unchanged.map((key) => [key, known.get(key)?.seen]));
+    const seen = new Map(difference.unchanged.map((key) => [key, isUntold ? by.seen : known.get(key)?.seen]));
     const leftOut = settleLeftOut(difference, known, this.#reading.subscribers, by.startedAt);
     difference.remembered = leftOut.remembered;
     difference.unchanged = leftOut.unchanged;

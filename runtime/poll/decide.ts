@@ -65,6 +65,8 @@ export async function decide(
     mode: isFirst ? "baseline" : "diff",
     page: null,
     ...(items && { each: { items, at: 0 } }),
+    // Of what a list that failed may have, reads before have held the deletions.
+    ...(items && stream.missed !== null && { holds: true }),
     notes: null,
     joining,
     recovering: null,

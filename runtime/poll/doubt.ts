@@ -112,11 +112,9 @@ export async function judgeAbsences(
   return verdict;
 }
 
-/** The doubt that a read leaves. An incremental read settles none, and neither does one whose absences mean nothing. */
-export function doubtAfter(before: Doubt | null, read: Checkpoint, verdict: Doubted | undefined): Doubt | null {
-  if (verdict) return verdict.doubt;
-  return read.complete && !read.hasUnkeyed && !read.isPastTies ? null : before;
-}
+/** The doubt that a read leaves. An incremental read settles none, and neither does one whose absences mean nothing (`showsAll`). */
+export const doubtAfter = (before: Doubt | null, showsAll: boolean, verdict: Doubted | undefined): Doubt | null =>
+  verdict ? verdict.doubt : showsAll ? null : before;
 
 /** Whether the last complete read is not to be believed before another one agrees: it was no success. */
 export const isDoubted = ({ doubt }: Pick<StreamRecord, "doubt">): boolean => doubt !== null && !doubt.isHeld;

@@ -1,8 +1,12 @@
 import type { Checkpoint, StreamError, StreamRecord } from "../model/streams.ts";
 import type { CursorStrategy } from "../read/cursors.ts";
 import { doubtAfter, heldError, isDoubted, showsGone, unkeyedError, type Doubted } from "./doubt.ts";
-import { listError, missedAfter, missedLists } from "./lists.ts";
+import { listError, mayHaveMoved, missedAfter, missedLists } from "./lists.ts";
 import type { Reading } from "./reading.ts";
+
+/** Whether a record that a complete read did not list may be there all the same. */
+export const isBlind = (at: Checkpoint, stream: StreamRecord, now: number): boolean =>
+  at.hasUnkeyed === true || at.isPastTies === true || mayHaveMoved(at, stream, now);
 
 /** A stream after a read that has ended. `doubted`: what is missing and not believed to be gone. */
 export function streamAfter(
@@ -15,12 +19,12 @@ export function streamAfter(
   const { compiled, requestHash } = reading;
   const { startedAt, notes } = at;
   const now = reading.now();
-  const doubt = doubtAfter(before.doubt, at, doubted);
+  const doubt = doubtAfter(before.doubt, at.complete && !isBlind(at, before, now), doubted);
   const missed = missedAfter(before, at, strategy, reading);
-  const isBlind = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
+  const isUnkeyed = at.complete && at.hasUnkeyed && showsGone(compiled.cursor);
   const lastError = (): StreamError | null => {
     if (doubt?.isHeld) return heldError(doubt);
-    return isBlind ? unkeyedError(before.lastError, now) : (listError({ missed }) ?? null);
+    return isUnkeyed ? unkeyedError(before.lastError, now) : (listError({ missed }) ?? null);
   };
   return {
     ...before,

@@ -1,6 +1,6 @@
 import { knownByKeys, knownGone, type Known } from "../model/known.ts";
 import type { Checkpoint } from "../model/streams.ts";
-import { absencesOf, type Changes } from "./changes.ts";
+import { absencesOf, NO_CHANGES, type Changes } from "./changes.ts";
 import { deletionOf, isRenamed, settleRenames } from "./diff.ts";
 import type { EventMaker } from "./event-maker.ts";
 import { settleLeftOut } from "./left-out.ts";
@@ -10,12 +10,14 @@ import { SWEEP_BATCH } from "./sweep.ts";
 
 /**
  * Believes, once all pages of a read are committed, the renames and moves that no page has shown to be none, then the deletions that no page has
- * taken back. The last of them are left to the caller; until they are committed, a crash leads back to the last page.
+ * taken back; unless what is gone may be in a list that could not be read (`keepsGone`). The last of them are left to the caller; until
+ * they are committed, a crash leads back to the last page.
  */
 export async function releaseHeld(
   { db, stream: { id }, subscribers }: Reading,
   maker: EventMaker,
   at: Checkpoint,
+  keepsGone: boolean,
   commit: (changes: Changes) => Promise<void>,
 ): Promise<Changes> {
   for (let after: string | undefined = ""; after !== undefined;) {
@@ -39,6 +41,7 @@ export async function releaseHeld(
     if (renamed.length + remembered.length > 0) await commit({ ...settled, difference });
     after = batch.length < SWEEP_BATCH ? undefined : batch.at(-1)!.key;
   }
+  if (keepsGone) return NO_CHANGES;
   for (;;) {
     const gone = await knownGone(db, id, "", SWEEP_BATCH);
     const keys = gone.map(({ key }) => key);

@@ -3,7 +3,7 @@ import { DAY } from "../core/time.ts";
 import type { CompiledEach } from "../manifest/connector.ts";
 import type { Checkpoint, MissedList, MissedNow, StreamError, StreamRecord } from "../model/streams.ts";
 import type { CursorStrategy, ReadPlan } from "../read/cursors.ts";
-import { SECOND_READ_MS, showsGone } from "./doubt.ts";
+import { RELEASE_MS, SECOND_READ_MS, showsGone } from "./doubt.ts";
 import { backfilling, type ReadOnlyReading } from "./reading.ts";
 import { mayRefuseCursor, REFUSALS } from "./refusal.ts";
 import { isBehindTombstones } from "./verify.ts";
@@ -22,6 +22,24 @@ export const itemAt = ({ each }: Pick<Checkpoint, "each">): unknown => each?.ite
 /** Lists that a read could not have, by the keys of their items. */
 export const missedLists = ({ missed = [] }: Checkpoint): string[] => missed.map(({ list }) => list);
 
+/** Since when a list fails. */
+const failingSince = ({ failingSince: at, since }: MissedList): number => at ?? since;
+
+/**
+ * Whether a list has failed for so long that a record that is in no other is believed to be gone all the same: one list that is never
+ * had again keeps no deletion of the others for ever.
+ */
+export const isGivenUp = (one: MissedList, now: number): boolean => now - failingSince(one) >= RELEASE_MS;
+
+/** Whether a record that no list shows any more may have moved into one that a read could not have. */
+export function mayHaveMoved({ missed = [] }: Checkpoint, stream: StreamRecord, now: number): boolean {
+  const before = byKey(stream.missed);
+  return missed.some(({ list }) => {
+    const one = before.get(list);
+    return one === undefined || one.error === null || !isGivenUp(one, now);
+  });
+}
+
 /** Lists that could not be had before come last: the others need not wait for them. */
 export function missedLast(items: readonly unknown[], { key }: CompiledEach, { missed }: StreamRecord): unknown[] {
   const failing = new Set(missed?.map(({ list }) => list));
@@ -31,7 +49,7 @@ export function missedLast(items: readonly unknown[], { key }: CompiledEach, { m
 
 /**
  * Whether only a complete read goes on: a list that could not be had has vanished, so its records are gone or have moved; or one can
- * be had again, and what has gone from it is to be looked for.
+ * be had again, and what has gone from it, or did not move into it, is to be looked for; or it is given up.
  */
 export function owesCompleteRead(
   { missed }: StreamRecord,
@@ -41,9 +59,12 @@ export function owesCompleteRead(
 ): boolean {
   if (missed === null || !items || !each) return false;
   const current = new Set(items.map((item) => each.key(item)));
-  return missed.some(({ list, error, whole, vanishedAt }) => {
+  return missed.some((one) => {
+    const { list, error, whole, vanishedAt } = one;
     if (!current.has(list)) return vanishedAt === undefined || now >= vanishedAt + SECOND_READ_MS;
-    if (error !== null || whole === undefined) return false;
+    if (whole === undefined) return false;
+    // What the last complete read did not find, it took for what may have moved there.
+    if (error !== null) return isGivenUp(one, now) && !isGivenUp(one, whole.at);
     return now >= whole.at + Math.min(SECOND_READ_MS * 2 ** (whole.count - 1), LONGEST_OWED_MS);
   });
 }
@@ -141,26 +162,35 @@ export function missedAfter(
     const one = before.get(now.list) ?? firstMissed(now.list, stream, at, strategy);
     const isCounted = now.isRefusal || way(one);
     const { vanishedAt: _, ...known } = one;
-    const joined = at.joining.map((id) => [id, at.toldSince?.[id] ?? at.startedAt] as const);
     return {
-      ...known,
+      ...withJoining(known, at),
       since: one.error === null ? sinceOf(stream, at) : one.since,
       error: now.error,
+      failingSince: one.error === null ? now.error.at : failingSince(one),
       isPartly: one.isPartly === true || now.isPartly,
       refusals: one.refusals + (!at.complete && isCounted ? 1 : 0),
-      joining: [...new Set([...one.joining, ...at.joining])],
-      toldSince: { ...Object.fromEntries(joined), ...one.toldSince },
       ...(at.complete && { whole: { count: (one.whole?.count ?? 0) + 1, at: at.startedAt } }),
     };
   });
   const owed = hadAgain(at, facts.compiled.each, stream).flatMap((one): MissedList[] => {
     const isNew = one.mode === "baseline" && !one.isPartly;
-    if (at.complete || isNew || !showsGone(facts.compiled.cursor)) return [];
-    const whole = one.whole ?? (way(one) && one.cursorAt !== null ? { count: 1, at: 0 } : undefined);
+    if (at.complete || !showsGone(facts.compiled.cursor)) return [];
+    const isWhole = !isNew && way(one) && one.cursorAt !== null;
+    const whole = one.whole ?? (isWhole ? { count: 1, at: 0 } : undefined);
     return whole ? [{ ...one, mode: "diff", error: null, refusals: 0, joining: [], toldSince: {}, whole }] : [];
   });
   const missed = [...still, ...owed, ...vanished(stream.missed, at, facts.compiled.each)];
   return missed.length === 0 ? null : missed;
+}
+
+/** A list that could not be had for those either whose first read this was. */
+function withJoining(one: MissedList, { joining, toldSince, startedAt }: Checkpoint): MissedList {
+  const joined = joining.map((id) => [id, toldSince?.[id] ?? startedAt] as const);
+  return {
+    ...one,
+    joining: [...new Set([...one.joining, ...joining])],
+    toldSince: { ...Object.fromEntries(joined), ...one.toldSince },
+  };
 }
 
 /** Lists that are no longer listed: a complete read forgets what is known of them, unless it is the first that finds it so. */
@@ -169,9 +199,9 @@ function vanished(missed: readonly MissedList[] | null, at: Checkpoint, each: Co
   const current = new Set(at.each.items.map((item) => each.key(item)));
   return missed.flatMap((one) => {
     if (current.has(one.list)) return [];
-    if (!at.complete) return [one];
+    if (!at.complete) return [withJoining(one, at)];
     const { vanishedAt = at.startedAt } = one;
-    return at.startedAt < vanishedAt + SECOND_READ_MS ? [{ ...one, vanishedAt }] : [];
+    return at.startedAt < vanishedAt + SECOND_READ_MS ? [{ ...withJoining(one, at), vanishedAt }] : [];
   });
 }
 

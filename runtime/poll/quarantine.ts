@@ -229,5 +229,7 @@ function withoutPlace(value: unknown, pointer: string): unknown {
 function listedAgain(before: QuarantinedRecord | undefined, hash: string, by: ListedBy): ListedBy {
   const { mode, recovering = null } = before && hashOf(before.record) === hash ? before.listedBy : by;
   const joining = [...new Set([...(before?.listedBy.joining ?? []), ...by.joining])];
-  return { mode, startedAt: by.startedAt, joining, ...(recovering && { recovering }) };
+  const toldSince = { ...before?.listedBy.toldSince, ...by.toldSince };
+  const told = { ...(Object.keys(toldSince).length > 0 && { toldSince }), seen: before?.listedBy.seen };
+  return { mode, startedAt: by.startedAt, joining, ...told, ...(recovering && { recovering }) };
 }

@@ -62,10 +62,11 @@ export async function setBack(tx: Tx, stream: StreamRecord, now: number): Promis
 }
 
 function missedUntil(missed: MissedList, now: number): MissedList {
-  const { since, cursorAt, error, whole, vanishedAt, toldSince } = missed;
+  const { since, failingSince, cursorAt, error, whole, vanishedAt, toldSince } = missed;
   return {
     ...missed,
     since: notAhead(since, now),
+    ...(failingSince !== undefined && { failingSince: notAhead(failingSince, now) }),
     cursorAt: notAhead(cursorAt, now),
     error: error && { ...error, at: notAhead(error.at, now) },
     ...(whole && { whole: { ...whole, at: notAhead(whole.at, now) } }),

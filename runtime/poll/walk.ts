@@ -14,8 +14,8 @@ import { heldError, judgeAbsences, SECOND_READ_MS, showsGone, type Doubted } fro
 import { EventMaker } from "./event-maker.ts";
 import { releaseHeld } from "./held.ts";
 import { listGaps } from "./list-gaps.ts";
-import { streamAfter } from "./finish.ts";
-import { goneUnread, hadAgain, hasNone, missedLists, readOf } from "./lists.ts";
+import { isBlind, streamAfter } from "./finish.ts";
+import { goneUnread, hadAgain, hasNone, mayHaveMoved, missedLists, readOf } from "./lists.ts";
 import { endlessPages, MOST_PAGES } from "./page-limit.ts";
 import { Passing } from "./passing.ts";
 import { backfilling, type Reading } from "./reading.ts";
@@ -102,6 +102,7 @@ export class Walk {
         const isNamed = this.#reading.compiled.previousKeys !== undefined && !isOnly(page);
         const marks = (!meansNothing && !isOnlyPart) || isNamed || tellsAll;
         if (this.#comparison.isLost(part.hasGone)) at = { ...at, lostUnread: true };
+        const keepsGone = mayHaveMoved(at, this.stream, this.#reading.now());
         const list = { mode: by.mode, joining: by.joining, toldSince: by.toldSince, each: page.at.each };
         const compared = await this.#comparison.of(
           part.had,
@@ -109,14 +110,14 @@ export class Walk {
           page.response,
           { ...at, ...list },
           marks,
-          isEnd,
+          isEnd && !keepsGone,
         );
         if (compared.hasUnkeyed) at = { ...at, hasUnkeyed: true };
         if (compared.isToVerify && !at.complete) at = { ...at, isToVerify: true };
         if (!meansNothing && isOnlyPart) listed = new Set(compared.keys);
         const notes = page.failed ? at.notes : this.#note(at, page, part.had);
         const { created, holds } = compared.difference;
-        const changes = isEnd && at.holds ? await this.#release(at, compared) : compared;
+        const changes = isEnd && (at.holds || holds) ? await this.#release(at, compared, keepsGone) : compared;
         const held = holds || (!isEnd && at.holds) || undefined;
         at = { ...at, ...page.at, notes, created: (at.created ?? 0) + created, holds: held };
         const { stopped } = part;
@@ -127,7 +128,8 @@ export class Walk {
           continue;
         }
         delete at.done;
-        if (page.next === null && (meansNothing || isBlind(at))) return this.#finish(at, changes);
+        if (page.next === null && (meansNothing || isBlind(at, this.stream, this.#reading.now())))
+          return this.#finish(at, changes);
         at = page.next === null ? { ...at, page: null, sweepAfter: "" } : { ...at, ...page.next };
         await this.#commit(at, changes, listed ? undefined : at.sweepAfter);
       }
@@ -136,7 +138,7 @@ export class Walk {
       if (isProgress) return this.#pause();
       if (count >= MOST_PAGES) throw endlessPages(count);
     }
-    if (meansNothing || isBlind(at)) return this.#finish(at, NO_CHANGES);
+    if (meansNothing || isBlind(at, this.stream, this.#reading.now())) return this.#finish(at, NO_CHANGES);
     return await this.#sweep(at, listed);
   }
 
@@ -174,9 +176,9 @@ export class Walk {
     return this.strategy.note(at.notes, { response, records, serverNow, item: each?.items[each.at] });
   }
 
-  async #release(at: Checkpoint, last: Changes): Promise<Changes> {
+  async #release(at: Checkpoint, last: Changes, keepsGone: boolean): Promise<Changes> {
     await this.#commit(at, last, undefined);
-    return releaseHeld(this.#reading, this.#maker, at, (changes) => this.#commit(at, changes, undefined));
+    return releaseHeld(this.#reading, this.#maker, at, keepsGone, (changes) => this.#commit(at, changes, undefined));
   }
 
   async #sweep(from: Checkpoint, listed: ReadonlySet<string> | undefined): Promise<ReadResult> {
@@ -258,7 +260,8 @@ export class Walk {
     const keepMs = keep === undefined ? this.strategy.returnsWithinMs : durationMs(keep);
     const commit = async (tx: Tx): Promise<void> => {
       await this.#comparison.write(tx, changes, startedAt);
-      if (!doubted && at.complete && showsGone(compiled.cursor)) await this.#comparison.releaseUnlisted(tx, at);
+      const isListed = at.complete && !mayHaveMoved(at, before, now);
+      if (!doubted && isListed && showsGone(compiled.cursor)) await this.#comparison.releaseUnlisted(tx, at);
       await finishBackfill(tx, joining);
       if (at.complete) await this.#noteLeftOut(tx, at);
       if (keepMs !== undefined && dayOf(before.lastSuccessAt ?? 0) !== dayOf(now)) {
@@ -283,9 +286,6 @@ export class Walk {
 function isOnly({ at, next }: ReadPage): boolean {
   return at.page === null && next === null && (at.each?.items.length ?? 1) === 1;
 }
-
-/** Whether a record that a read did not list may be there all the same. */
-const isBlind = ({ hasUnkeyed, isPastTies }: Checkpoint): boolean => hasUnkeyed === true || isPastTies === true;
 
 /** Days since the epoch, in UTC. */
 const dayOf = (time: number): number => Math.floor(time / DAY);

@@ -81,10 +81,8 @@ export class SqliteDatabase implements Database {
 
   /** Deleted content is overwritten in the file itself; the log still has the pages as they were. */
   shred(): Promise<boolean> {
-    return this.#alone(() => {
-      const { busy } = this.#connection.get("pragma wal_checkpoint(truncate)") as { busy: number };
-      return busy === 0;
-    });
+    const checkpoint = "pragma wal_checkpoint(truncate)";
+    return this.#alone(checkpoint, () => (this.#connection.get(checkpoint) as { busy: number }).busy === 0);
   }
 
   close(): Promise<void> {

@@ -36,11 +36,12 @@ describe.each(STREAMS)("one of several lists that fails, read by %s", (stream) =
       lists.remove("x1");
       lists.put("y", "y2");
       for (let polls = 0; polls < 4; polls++) await poll();
-      expect(await told()).toEqual(["deleted x1", "subscription.degraded"]);
+      // It may have moved into the list that fails.
+      expect(await told()).toEqual(["subscription.degraded"]);
       lists.wrong.clear();
       await poll();
       await poll();
-      expect(await told()).toEqual(["created y2", "subscription.recovered", "updated y1"]);
+      expect(await told()).toEqual(["created y2", "deleted x1", "subscription.recovered", "updated y1"]);
       lists.remove("y1");
       for (let polls = 0; polls < 3; polls++) await poll();
       expect(await told()).toEqual(["deleted y1"]);

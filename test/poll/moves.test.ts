@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { CompiledStream } from "../../runtime/manifest/connector.ts";
 import type { Known } from "../../runtime/model/known.ts";
+import type { Checkpoint, MissedList, StreamRecord } from "../../runtime/model/streams.ts";
+import { RELEASE_MS } from "../../runtime/poll/doubt.ts";
+import { mayHaveMoved } from "../../runtime/poll/lists.ts";
 import { mayBeGone, withoutMoves } from "../../runtime/poll/moves.ts";
 import type { PolledRecord } from "../../runtime/read/records.ts";
 
@@ -11,6 +14,30 @@ const known = (...list: [key: string, item: string | null][]): Map<string, Known
   new Map(list.map(([key, item]) => [key, { key, item, version: "v", seen: 1, watched: null }]));
 const told = (records: PolledRecord[], before: Map<string, Known>): string[] =>
   withoutMoves(records, before).map(({ key, item, deleted }) => `${deleted ? "-" : "+"}${key}@${item}`);
+
+describe("what no list shows while one fails", () => {
+  const failing = (failingSince: number): MissedList => {
+    const error = { code: "server_error", message: "no", at: failingSince };
+    const state = { refusals: 0, cursor: null, cursorAt: null, mode: "diff", joining: [] } as const;
+    return { list: "L2", since: 0, failingSince, error, ...state, joining: [] };
+  };
+  const failed = {
+    missed: [{ list: "L2", error: failing(0).error!, isRefusal: false, isPartly: false }],
+  } as Partial<Checkpoint>;
+  const stream = { missed: [failing(1000)] } as Partial<StreamRecord>;
+  const mayAt = (now: number, before = stream, at = failed): boolean =>
+    mayHaveMoved(at as Checkpoint, before as StreamRecord, now);
+
+  it("may have moved there, until it has failed for a day", () => {
+    expect(mayAt(1000 + RELEASE_MS - 1)).toBe(true);
+    expect(mayAt(1000 + RELEASE_MS)).toBe(false);
+  });
+
+  it("may have moved into one that has failed just now, and nowhere when all answer", () => {
+    expect(mayAt(10 * RELEASE_MS, { missed: null })).toBe(true);
+    expect(mayAt(1000, stream, {})).toBe(false);
+  });
+});
 
 describe("records of several lists", () => {
   it("are deleted only in the list where they were last", () => {

@@ -105,6 +105,8 @@ class Life {
   #interruptions = 0;
   #death: Step["death"] = null;
   #isDead = false;
+  /** Where the stream is, as it was committed last. */
+  #place = "";
   readonly #subscribed: Subscribed[] = [];
   #poll!: (job: Job) => Promise<Awaited<ReturnType<Handler<unknown>>>>;
 
@@ -160,6 +162,8 @@ class Life {
     this.#hostile.broken = null;
     for (const one of this.#subscribed) await this.#set(one, "active");
     const { verifiedMs } = this.#vendor.strategy;
+    const begunAt = this.#clock.now();
+    let readAt: number | null = null;
     let passes = how === "long" ? (verifiedMs > 0 ? 2 : 1) : 0;
     for (let polls = 0, good = 0; good < 2 || passes > 0; polls++) {
       if (polls > MOST_POLLS) return [`no rest after ${polls} polls: ${JSON.stringify(await this.#stream())}`];
@@ -170,12 +174,16 @@ class Life {
       }
       this.#clock.set(Math.max(this.#dueAt, this.#clock.now()));
       await this.#pollOnce();
-      const { doubt, checkpoint, lastSuccessAt, missed } = await this.#stream();
+      const { doubt, checkpoint, lastSuccessAt, missed, cursorAt } = await this.#stream();
       const retried = await this.#db.get<{ n: number }>("select count(*) as n from quarantine where set_aside = 0");
       const isHeld = doubt?.isHeld === true;
       // A long list takes several polls.
       if (checkpoint !== null) continue;
-      good = lastSuccessAt === this.#clock.now() && retried!.n === 0 && !doubt && !missed ? good + 1 : 0;
+      const isGood = lastSuccessAt === this.#clock.now() && retried!.n === 0 && !doubt && !missed;
+      // One that began before, or a list for who joins, has not looked for the last changes.
+      const isRead = cursorAt !== readAt && cursorAt! > begunAt;
+      readAt = cursorAt;
+      good = isGood ? good + Number(isRead) : 0;
       if (isHeld) this.#clock.set(Math.max(this.#clock.now(), doubt.since + 24 * 3_600_000));
     }
     const violations: string[] = [];
@@ -204,6 +212,7 @@ class Life {
   }
 
   async #pollOnce(): Promise<void> {
+    this.#vendor.sessions.goOn();
     const isInterrupted = this.#interruptions > 0;
     const facts = { queue: "poll", group: CONNECTION, data: { stream: STREAM }, attempt: 0 } as const;
     const counts = { interrupted: isInterrupted, interruptions: this.#interruptions };
@@ -253,8 +262,18 @@ class Life {
       if (dies && death.when === "before") throw new Death();
       return done;
     });
+    await this.#keepPlace();
     if (dies) throw new Death();
     return done;
+  }
+
+  /** What was answered before the place of a read was committed, the next process knows. */
+  async #keepPlace(): Promise<void> {
+    const { checkpoint, cursorAt, lastSuccessAt } = await this.#stream();
+    const place = JSON.stringify([checkpoint, cursorAt, lastSuccessAt]);
+    if (place === this.#place) return;
+    this.#place = place;
+    this.#vendor.sessions.keep();
   }
 
   /** A new process: nothing of the one before is left but its store. */
@@ -364,7 +383,7 @@ class Life {
       isPartial: (this.#successes.find(({ at }) => at > from)?.incidents.unlisted ?? 0) > 0,
       tellsAll,
       tellsOthers: this.#subscribed.some((other) => other.id !== id && other.tellsAll && other.from <= to),
-      joinsLater: id !== this.#subscribed[0]!.id,
+      joinsLater: id !== this.#subscribed[0]!.id || this.#subscribed.some((other) => other.to < to),
       wasPaused,
       beganAgain,
       told,

@@ -472,4 +472,83 @@ export const FOUND: Found[] = [
       { pauseMs: 60_000, edits: [edit("delete")], plans: [plan("error with 200", edit("update"))] },
     ),
   },
+  {
+    name: "a list of which a dead process read the first page again goes on where it was, and what moved past it is found",
+    history: history(
+      "descending",
+      { records: 24 },
+      { plans: [none(), plan("bad request", edit("update"))], death: before(1) },
+      { turn: "join" },
+    ),
+  },
+  {
+    name: "what changed while a list was read for who joins is told by the increments after it",
+    history: history(
+      "history",
+      { records: 19, tellsAll: true },
+      {},
+      { turn: "join for all" },
+      { plans: [none(edit("merge"))], isCalm: true },
+    ),
+  },
+  {
+    name: "a record that a first read has told is told as changed once it can be had again in a read that begins again",
+    history: history(
+      "history",
+      { records: 23, tellsAll: true },
+      {},
+      { plans: [none(edit("create")), none(edit("create"))] },
+      { edits: [edit("update", 36), edit("delete")], plans: [plan("forbidden")] },
+      { plans: [none(), plan("error 500")] },
+    ),
+  },
+  {
+    name: "who was paused before its first read begins like one who comes later",
+    history: history(
+      "history",
+      { tellsAll: true },
+      { turn: "pause first" },
+      { edits: [edit("update")], turn: "join" },
+      { edits: [edit("update")], plans: [plan("error 500")] },
+    ),
+  },
+  ...(["lists", "list_tokens"] as const).flatMap((kind) =>
+    ["one", "two"].map((list) => ({
+      name: `a record that moves, or may have moved, into a list that fails is not deleted: ${kind}, ${list}`,
+      history: {
+        ...history(kind, { records: 4 }, {}, { pauseMs: 60_000, edits: [edit("move")] }),
+        breaks: { list, fault: "error 500", from: 1, steps: 1 } as const,
+      },
+    })),
+  ),
+  {
+    name: "what has gone from a list while another could not be had is looked for once that one answers",
+    history: history(
+      "list_tokens",
+      { records: 3, pageSize: 2, tellsAll: true },
+      {},
+      { plans: [plan("forbidden", edit("delete")), none(), plan("error 500")] },
+    ),
+  },
+  {
+    name: "who joins for all while a list that failed is not named is told what it has",
+    history: history(
+      "lists",
+      {},
+      { plans: [none(), none(), plan("error 500")] },
+      { edits: [edit("update", 1)], turn: "join for all", plans: [plan("ends early")] },
+    ),
+  },
+  {
+    name: "who joins for all while a list that failed is not named is told what has moved into it",
+    history: {
+      ...history(
+        "lists",
+        {},
+        { plans: [none(edit("update"), edit("move"))] },
+        { turn: "join for all", plans: [plan("ends early")] },
+      ),
+      breaks: { list: "two", fault: "error 500", from: 0, steps: 1 },
+    },
+  },
 ];

@@ -25,6 +25,8 @@ interface Session {
   /** Lists that were read to their end, or could not be had. */
   over: Set<string>;
   missed: Set<string>;
+  /** Lists that fail, and since when. */
+  failing: Map<string, number>;
 }
 
 /** So many may be missing at once, and such a share, before a second read is expected. A little above the product's own bounds. */
@@ -64,16 +66,29 @@ export class Sessions {
   readonly #lastIn = new Map<string, string>();
   readonly #everIn = new Map<string, Set<string>>();
   #session: Session;
+  /** As it was when its place was committed last. */
+  #kept: Session;
   #suspicion: { at: number; isMost: boolean; isEmpty: boolean } | undefined;
 
   constructor(vendor: ModelVendor) {
     this.#vendor = vendor;
     this.#session = this.#begin(false);
+    this.#kept = copyOf(this.#session);
+  }
+
+  /** To be called when the place of the reader is committed: it goes on from here. */
+  keep(): void {
+    this.#kept = copyOf(this.#session);
+  }
+
+  /** To be called when a poll begins: of what was answered since the reader's place was committed, it knows nothing. */
+  goOn(): void {
+    this.#session = copyOf(this.#kept);
   }
 
   /** A record has changed in truth. */
   changed(id: string, item: Item | undefined): void {
-    if (!item) this.#session.alive.delete(id);
+    if (!item) for (const { alive } of [this.#session, this.#kept]) alive.delete(id);
     this.denied.delete(id);
     if (id === "") return;
     // Who moves while the lists are read one after the other is in neither of them, and tokens show no more than that.
@@ -117,16 +132,23 @@ export class Sessions {
     this.#everIn.set(id, (this.#everIn.get(id) ?? new Set()).add(list));
   }
 
-  /** To be called when a list could not be had. What has moved into it is in no other for a reader. */
+  /** To be called when a list could not be had. What is in no other may have moved into it. */
   failed(list: string): void {
     const session = this.#session;
     session.over.add(list);
     session.missed.add(list);
+    const now = this.#vendor.clock.now();
+    if (!session.failing.has(list)) session.failing.set(list, now);
+    // What is in no other list is believed to be gone after a day, as where all lists answer.
+    if (now - session.failing.get(list)! >= RELEASE_MS) this.#movedInto(list);
+    if (this.#isLastList(session, "/list")) this.#end(session);
+  }
+
+  #movedInto(list: string): void {
     for (const item of this.#vendor.items.values()) {
       const wasElsewhere = [...(this.#everIn.get(item.id) ?? [])].some((other) => other !== list);
       if (item.list === list && wasElsewhere) this.#seeFor(item.id, null);
     }
-    if (this.#isLastList(session, "/list")) this.#end(session);
   }
 
   #isLastList(session: Session, path: string): boolean {
@@ -158,6 +180,7 @@ export class Sessions {
       lists: [],
       over: new Set(),
       missed: new Set(),
+      failing: new Map(this.#session?.failing),
     };
   }
 
@@ -165,8 +188,10 @@ export class Sessions {
     session.isOver = true;
     const served = new Set([...session.pages.values()].flat());
     const { kind, strategy } = this.#vendor;
+    for (const list of session.lists) if (!session.missed.has(list)) session.failing.delete(list);
     const meansAbsence = strategy.deletions !== "unseen" || kind === "window";
     if (session.isComplete && (meansAbsence || !this.isBaselined)) {
+      const begunAgo = (at = 0): number => this.#vendor.clock.now() - at;
       // Nobody knows what is in a list that could not be had.
       const alive = [...session.alive].filter((id) => !session.missed.has(this.#lastIn.get(id) ?? this.#listOf(id)));
       const known = alive.filter((id) => this.#everServed.has(id));
@@ -174,7 +199,8 @@ export class Sessions {
       const missing = known.filter((id) => !served.has(id)).length;
       // A first read that begins again is doubted like any other; an empty answer after it is the second one.
       const isBelievable = this.#isBelievable(session.begunAt, served.size, missing, known.length);
-      if (!this.isBaselined || isBelievable) {
+      const mayHaveMoved = [...session.missed].some((list) => begunAgo(session.failing.get(list)) < RELEASE_MS);
+      if (!this.isBaselined || (isBelievable && !mayHaveMoved)) {
         for (const id of unlisted) this.#seeFor(id, null);
         if (strategy.deletions === "shown") for (const id of unlisted) this.denied.add(id);
       }
@@ -224,3 +250,12 @@ export class Sessions {
     return item && item.isNear ? stateOf(this.#vendor, item) : null;
   }
 }
+
+const copyOf = (session: Session): Session => ({
+  ...session,
+  pages: new Map(session.pages),
+  alive: new Set(session.alive),
+  over: new Set(session.over),
+  missed: new Set(session.missed),
+  failing: new Map(session.failing),
+});
