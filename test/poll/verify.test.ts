@@ -37,7 +37,7 @@ describe("a compared read of everything", () => {
     ["updatedSince with deleted and one cursor for several lists", { deleted: "deleted", each }, 7],
     [
       "updatedSince with deleted and a cursor for each of several lists",
-      { deleted: "deleted", each, cursor: { ...since, per: "item" } as Stream["cursor"] },
+      { deleted: "deleted", each, cursor: { ...since, per: "item" } },
       Infinity,
     ],
     ["updatedSince that forgets", { records: { ...definition().records, remember: "P7D" } }, Infinity],
