@@ -28,7 +28,7 @@ interface Kind {
   setup: Answer[];
   first: Answer[];
   wrong: (a: A) => Answer[];
-  then: Answer[];
+  after: Answer[];
   expect: string[];
   list: string;
   more?: object;
@@ -104,7 +104,7 @@ const kinds: Kind[] = [
     more: { nextSyncToken: "tX" },
     first: [{ path: conn, answer: ok({ connections: [person("a"), person("b")], nextSyncToken: "t1" }) }],
     wrong: (answer) => [{ path: conn, answer }],
-    then: [
+    after: [
       { path: conn, query: { syncToken: "t1" }, answer: ok({ connections: [person("a", "A2")], nextSyncToken: "t2" }) },
     ],
     expect: ["contact.updated people/a"],
@@ -121,7 +121,7 @@ const kinds: Kind[] = [
       { path: conn, query: { pageToken: "p2" }, answer },
       { path: conn, answer: ok({ connections: [person("b", "b")], nextPageToken: "p2" }) },
     ],
-    then: [
+    after: [
       { path: conn, query: { pageToken: "p2" }, answer: ok({ connections: [person("a", "A2")], nextSyncToken: "t2" }) },
       { path: conn, query: { syncToken: "t1" }, answer: ok({ connections: [], nextPageToken: "p2" }) },
     ],
@@ -144,7 +144,7 @@ const kinds: Kind[] = [
       },
     ],
     wrong: (answer) => [{ path: "/contactGroups$", answer }],
-    then: [
+    after: [
       {
         path: "/contactGroups$",
         query: { syncToken: "t1" },
@@ -165,7 +165,7 @@ const kinds: Kind[] = [
     more: { nextSyncToken: "tX" },
     first: [{ path: "/events$", answer: ok({ items: [ev("a"), ev("b")], nextSyncToken: "t1" }) }],
     wrong: (answer) => [{ path: "/events$", answer }],
-    then: [
+    after: [
       { path: "/events$", query: { syncToken: "t1" }, answer: ok({ items: [ev("a", "A2")], nextSyncToken: "t2" }) },
     ],
     expect: ["event.updated a"],
@@ -178,7 +178,7 @@ const kinds: Kind[] = [
     list: "items",
     first: [{ path: "/events$", answer: ok({ items: [ev("a")] }) }],
     wrong: (answer) => [{ path: "/events$", answer }],
-    then: [{ path: "/events$", answer: ok({ items: [ev("a"), ev("b")] }) }],
+    after: [{ path: "/events$", answer: ok({ items: [ev("a"), ev("b")] }) }],
     expect: ["event.starting b"],
   },
   {
@@ -193,7 +193,7 @@ const kinds: Kind[] = [
       { path: "/lists/L1/tasks$", answer: ok({ kind: "tasks#tasks", items: [task("a"), task("b")] }) },
     ],
     wrong: (answer) => [lists("L1"), { path: "/lists/L1/tasks$", answer }],
-    then: [
+    after: [
       lists("L1"),
       {
         path: "/lists/L1/tasks$",
@@ -214,7 +214,7 @@ const kinds: Kind[] = [
       { path: "/lists/L1/tasks$", answer: ok({ kind: "tasks#tasks", items: [task("a"), task("b")] }) },
     ],
     wrong: (answer) => [{ path: "/users/@me/lists$", answer }],
-    then: [
+    after: [
       lists("L1"),
       {
         path: "/lists/L1/tasks$",
@@ -240,7 +240,7 @@ const kinds: Kind[] = [
       { path: "/lists/L1/tasks$", answer },
       { path: "/lists/L2/tasks$", answer: ok({ kind: "tasks#tasks", items: [] }) },
     ],
-    then: [
+    after: [
       lists("L1", "L2"),
       {
         path: "/lists/L1/tasks$",
@@ -259,7 +259,7 @@ const kinds: Kind[] = [
     more: { historyId: "150" },
     first: [{ path: "/history$", answer: ok({ historyId: "100" }) }],
     wrong: (answer) => [{ path: "/history$", answer }],
-    then: [
+    after: [
       {
         path: "/history$",
         query: { startHistoryId: "100" },
@@ -277,7 +277,7 @@ const kinds: Kind[] = [
     list: "labels",
     first: [{ path: "/labels$", answer: ok({ labels: [{ id: "L_1", name: "x", type: "user" }] }) }],
     wrong: (answer) => [{ path: "/labels$", answer }],
-    then: [
+    after: [
       {
         path: "/labels$",
         answer: ok({
@@ -292,9 +292,9 @@ const kinds: Kind[] = [
   },
 ];
 
-describe.each(kinds)("$name", (kind) => {
-  it.each(bads(kind.list, kind.more))("%s", async (_n, wrong) => {
-    const { name, connector, subscribe, setup, first, then } = kind;
+describe.each(kinds)("an answer without its shape, of $name", (kind) => {
+  it.each(bads(kind.list, kind.more))("moves nothing and is an error of the poll: %s", async (_n, wrong) => {
+    const { name, connector, subscribe, setup, first, after } = kind;
     const given: PollingCase = {
       name,
       connector,
@@ -303,7 +303,7 @@ describe.each(kinds)("$name", (kind) => {
       polls: [
         { answers: first, expect: kind.firstExpect ?? [] },
         { answers: kind.wrong(wrong), expect: [] },
-        { answers: then, expect: kind.expect },
+        { answers: after, expect: kind.expect },
       ],
     };
     const played = await play(given);
