@@ -513,10 +513,13 @@ export const FOUND: Found[] = [
     ),
   },
   ...(["lists", "list_tokens"] as const).flatMap((kind) =>
-    ["one", "two"].map((list) => ({
-      name: `a record that moves, or may have moved, into a list that fails is not deleted: ${kind}, ${list}`,
+    [
+      { list: "one", edits: [], pick: 0 },
+      { list: "two", edits: [edit("create")], pick: 2 },
+    ].map(({ list, edits, pick }) => ({
+      name: `a record that moves into a list that fails is not deleted: ${kind}, ${list}`,
       history: {
-        ...history(kind, { records: 4 }, {}, { pauseMs: 60_000, edits: [edit("move")] }),
+        ...history(kind, { records: 2 }, { edits }, { pauseMs: 60_000, edits: [edit("move", pick)] }),
         breaks: { list, fault: "error 500", from: 1, steps: 1 } as const,
       },
     })),
