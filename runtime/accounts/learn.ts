@@ -66,9 +66,9 @@ export function createLearn(
       const { row } = opened;
       const { authentication } = vendorOf(row.connector).connector.manifest;
       const now = clock.now();
-      const last = asked.get(row.id);
-      const isEarly = last !== undefined && now < last + PAUSE_MS;
-      if (row.authType !== "oauth2" || isEarly || !isProvedByTest(authentication)) return;
+      // What has just been connected has just been tested.
+      const last = Math.max(asked.get(row.id) ?? 0, row.createdAt);
+      if (row.authType !== "oauth2" || now < last + PAUSE_MS || !isProvedByTest(authentication)) return;
       asked.set(row.id, now);
       const work = ask(opened).finally(() => underway.delete(work));
       underway.add(work);

@@ -334,7 +334,7 @@ export const migrations: readonly Migration[] = [
        created_at ${d.bigint} not null
      )`,
     `create index revocations_by_time on revocations (created_at)`,
-    `create index events_by_user on events (user_id, connection)`,
+    `create index events_by_user on events (user_id, position)`,
   ],
 ];
 

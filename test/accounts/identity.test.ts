@@ -448,6 +448,10 @@ describe("a connection without proofs, as the first version made it", () => {
     const get = async () =>
       (await h.accounts.client(id)).send({ method: "GET", path: "/things" }, { scope: "action", kind: "read" });
     const before = h.vendor.calls("/v1/me").length;
+    h.clock.advance(HOUR - 1);
+    await get();
+    expect(h.vendor.calls("/v1/me"), "in its first hour, as it has just been tested").toHaveLength(before);
+    h.clock.advance(1);
     await get();
     await expect.poll(async () => (await h.accounts.get(id)).account).toMatchObject({ id: "ada" });
     await get();
@@ -462,6 +466,7 @@ describe("a connection without proofs, as the first version made it", () => {
     const learn = createLearn({ ...h, log: createLog({ level: "silent" }) }, { ...h.accounts, grants: {} as Grants });
     const opened = await h.accounts.tokens.open(id);
     const before = h.vendor.calls("/v1/me").length;
+    h.clock.advance(HOUR);
     const asked = async () => {
       learn.answered(opened);
       await learn.settled();

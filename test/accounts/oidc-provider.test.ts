@@ -155,9 +155,9 @@ describe("against a certified authorization server with rotating refresh tokens"
 
   it("a removed connection's grant is given back", async () => {
     const h = await connectedAtProvider();
-    const { credentials } = (await findConnection(h.db, h.id))!;
+    const { credentials, user } = (await findConnection(h.db, h.id))!;
     const { refreshToken } = JSON.parse(
-      h.vault.open(credentials!, { table: "connections", row: h.id, field: "credentials" }),
+      h.vault.open(credentials!, { table: "connections", row: h.id, field: "credentials", user }),
     );
     await h.accounts.remove(h.id);
     const answer = await fetch(`${h.server.url}/token`, {

@@ -67,6 +67,7 @@ describe("custom authentication", () => {
         table: "connections",
         row: h.made.id,
         field: "credentials",
+        user: h.made.user,
       }),
     ).toContain(API_KEY);
   });
