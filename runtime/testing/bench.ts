@@ -3,6 +3,7 @@ import { createActions, type Actions } from "../act/act.ts";
 import { createAccounts, type Accounts } from "../accounts/accounts.ts";
 import type { AuthenticationMethod } from "../../schemas/manifest.ts";
 import { isIssuedType, methodsOf } from "../accounts/credentials.ts";
+import { sealProofs } from "../accounts/proofs.ts";
 import { ManualClock } from "../core/clock.ts";
 import { createVault } from "../core/crypto.ts";
 import type { Log } from "../core/log.ts";
@@ -15,6 +16,8 @@ import { createSubscriptions, type Subscriptions } from "../poll/subscriptions.t
 import { createWiring } from "../poll/wiring.ts";
 import { readWhole } from "../read/whole.ts";
 import type { Database } from "../store/database.ts";
+import { noteProofs } from "../model/connection-upkeep.ts";
+import { findConnection } from "../model/connections.ts";
 import type { NewEvent } from "../model/events.ts";
 import { migrate } from "../store/migrate.ts";
 import { openDatabase } from "../store/open.ts";
@@ -213,7 +216,16 @@ export class Bench implements AsyncDisposable {
     if (made.authorizeUrl === undefined) return;
     const state = new URL(made.authorizeUrl).searchParams.get("state")!;
     await this.accounts.finishOAuth({ state, code: "code-of-the-kit" }, SESSION);
+    await this.#prove();
     this.server.grants.length = 0;
+  }
+
+  /** Whose account it is, many an answer of the kit does not say; so it is not asked for beside what a case is about. */
+  async #prove(): Promise<void> {
+    const row = await findConnection(this.db, this.connection);
+    if (row?.proofs !== null) return;
+    const proofs = sealProofs(createVault([this.#key]), row, { account: { kit: "kit" }, grant: {} });
+    await this.db.transaction((tx) => noteProofs(tx, row, { proofs, grants: [] }));
   }
 }
 
