@@ -2,14 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Timers } from "../core/clock.ts";
 import { HooklineError, isStoreTrouble } from "../core/errors.ts";
 import type { Context } from "../engine/context.ts";
-import {
-  changeConnection,
-  findConnection,
-  leaseRefresh,
-  passRefresh,
-  type ConnectionChanges,
-  type ConnectionRow,
-} from "../model/connections.ts";
+import { changeConnection, findConnection, type ConnectionChanges, type ConnectionRow } from "../model/connections.ts";
+import { leaseRefresh, passRefresh } from "../model/refresh-leases.ts";
 import {
   credentialsFrom,
   isRenewable,

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { openCredentials } from "../../runtime/accounts/credentials.ts";
 import { hindrance, LEASE_MS } from "../../runtime/accounts/renewal.ts";
-import { connections, findConnection, leaseRefresh } from "../../runtime/model/connections.ts";
+import { connections, findConnection } from "../../runtime/model/connections.ts";
+import { leaseRefresh } from "../../runtime/model/refresh-leases.ts";
 import { agency, HOUR } from "./agency.ts";
 import type { Reply } from "./harness.ts";
 

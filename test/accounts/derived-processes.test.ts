@@ -1,30 +1,14 @@
 /** Processes that share a store ask for one token each time it ends. */
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 import { LEASE_MS } from "../../runtime/accounts/renewal.ts";
 import { findConnection } from "../../runtime/model/connections.ts";
 import type { Database } from "../../runtime/store/database.ts";
-import { openDatabase } from "../../runtime/store/open.ts";
-import { createTestStore } from "../postgres.ts";
 import { READ, get } from "./renewing.ts";
 import { agency, HOUR } from "./agency.ts";
+import { storeOf } from "./kinds/reissued.ts";
 import { accessToken, world } from "./refresh-world.ts";
 
 const TAKES_MS = 60_000;
-
-async function storeOf(kind: "sqlite" | "postgres") {
-  if (kind === "sqlite") {
-    const db = await openDatabase("sqlite::memory:");
-    onTestFinished(() => db.close());
-    return db;
-  }
-  const { url, drop } = await createTestStore();
-  const db = await openDatabase(url);
-  onTestFinished(async () => {
-    await db.close();
-    await drop();
-  });
-  return db;
-}
 
 /** A store that a process does not reach any more once it is dead. */
 function until(isDead: () => boolean, store: Database): Database {

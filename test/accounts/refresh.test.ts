@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { changeConnection, findConnection, leaseRefresh } from "../../runtime/model/connections.ts";
+import { changeConnection, findConnection } from "../../runtime/model/connections.ts";
+import { leaseRefresh } from "../../runtime/model/refresh-leases.ts";
 import { LEASE_MS } from "../../runtime/accounts/renewal.ts";
 import { TOKEN_DEADLINE_MS } from "../../runtime/accounts/token-endpoint.ts";
 import { acmeOAuth, type Reply } from "./harness.ts";
